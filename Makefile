@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# riod: PCI functions of one machine in KVM guests of another.  "make help" lists
+# the targets.  Every target installs the packages that it needs (as root).
+
+BUILD ?= build
+KDIR ?= stock
+PREFIX ?= /usr
+DESTDIR ?=
+
+.PHONY: all modules tools check check-debug kunit selftests demo gates install clean help
+.DEFAULT_GOAL := all
+
+all: modules tools
+
+# The modules, for the newest installed 6.12 headers unless KDIR says otherwise.
+modules:
+	@scripts/deps.sh build
+	scripts/kbuild.sh --install $(BUILD) $(KDIR) $(BUILD)/kernel $(KBUILD_ARGS)
+
+tools:
+	@scripts/deps.sh build
+	$(MAKE) -C tools/riodctl BUILD=$(abspath $(BUILD))/riodctl all
+
+check:
+	scripts/check.sh stock
+
+check-debug:
+	scripts/check.sh debug
+
+kunit:
+	scripts/kunit.sh
+
+# One selftest or several: make selftests TESTS="selftests/riod_attach.sh"
+selftests: all
+	selftests/vm/run $(TESTS)
+
+demo: all
+	selftests/vm/demo
+
+gates:
+	scripts/gates.sh
+
+install: all
+	install -D -m 0755 $(BUILD)/riodctl/riodctl $(DESTDIR)$(PREFIX)/sbin/riodctl
+	install -D -m 0644 tools/riodctl/man/riodctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/riodctl.8
+	install -D -m 0644 tools/riodctl/completion/riodctl.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/riodctl
+	release=$$(modinfo -F vermagic $(BUILD)/riod_core.ko | cut -d ' ' -f 1) && \
+	for m in riod_core riod_stub riod_frontend; do \
+		install -D -m 0644 $(BUILD)/$$m.ko $(DESTDIR)/lib/modules/$$release/updates/riod/$$m.ko || exit; \
+	done && \
+	if [ -z "$(DESTDIR)" ]; then depmod $$release; fi
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make              build the modules and riodctl into $(BUILD)/'
+	@echo 'make demo         the main job, shown: a guest on one VM drives an NVMe drive of another'
+	@echo 'make check        all tests: KUnit, riodctl, VMs with the stock kernel'
+	@echo 'make check-debug  the VM tests on a kernel with KASAN, lockdep, kmemleak'
+	@echo 'make kunit        the KUnit suites alone, on User Mode Linux'
+	@echo 'make selftests TESTS="..."  selftests in VMs'
+	@echo 'make gates        W=1, sparse, checkpatch, shellcheck, clang-format, clang-tidy, ...'
+	@echo 'make install      modules, riodctl, man page, completion [DESTDIR= PREFIX=]'
+	@echo 'make clean        remove $(BUILD)/'
+	@echo 'KDIR=DIR builds against the headers of another kernel.'

@@ -1,0 +1,656 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cfgspace.c - a model of a function's config space
+ *
+ * riod_cfg_init() walks untrusted bytes: every capability claims its bytes in
+ * a map, and a list ends where a capability would claim bytes that are taken,
+ * so a loop or an overlap cannot make the walk long or the classes ambiguous.
+ */
+#include <linux/align.h>
+#include <linux/bitmap.h>
+#include <linux/errno.h>
+#include <linux/export.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+#include <linux/unaligned.h>
+#include <uapi/linux/pci_regs.h>
+
+#include "cfgspace.h"
+
+#define CFG_COMMAND_BITS	(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | \
+				 PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE)
+#define CFG_COMMAND_WMASK	(CFG_COMMAND_BITS | PCI_COMMAND_PARITY | \
+				 PCI_COMMAND_SERR)
+
+/* PCIe 7.5.3.4: error reporting, relaxed ordering, sizes; not No-Snoop */
+#define CFG_DEVCTL_WMASK	(PCI_EXP_DEVCTL_CERE | PCI_EXP_DEVCTL_NFERE | \
+				 PCI_EXP_DEVCTL_FERE | PCI_EXP_DEVCTL_URRE | \
+				 PCI_EXP_DEVCTL_RELAX_EN | PCI_EXP_DEVCTL_PAYLOAD | \
+				 PCI_EXP_DEVCTL_EXT_TAG | PCI_EXP_DEVCTL_READRQ)
+/* PCIe 7.5.3.15: AtomicOp, LTR, 10-bit tags and OBFF are not offered */
+#define CFG_DEVCAP2_HIDDEN	(PCI_EXP_DEVCAP2_ATOMIC_ROUTE | \
+				 PCI_EXP_DEVCAP2_ATOMIC_COMP32 | \
+				 PCI_EXP_DEVCAP2_ATOMIC_COMP64 | \
+				 PCI_EXP_DEVCAP2_ATOMIC_COMP128 | \
+				 PCI_EXP_DEVCAP2_LTR | \
+				 PCI_EXP_DEVCAP2_OBFF_MASK | 0x00030000)
+#define CFG_DEVCTL2_WMASK	(PCI_EXP_DEVCTL2_COMP_TIMEOUT | \
+				 PCI_EXP_DEVCTL2_COMP_TMOUT_DIS)
+
+static u16 cfg_get16(const struct riod_cfg *c, u16 pos)
+{
+	return get_unaligned_le16(c->bytes + pos);
+}
+
+static u32 cfg_get32(const struct riod_cfg *c, u16 pos)
+{
+	return get_unaligned_le32(c->bytes + pos);
+}
+
+static void cfg_class(struct riod_cfg *c, u16 pos, u16 len, enum riod_cfg_class class)
+{
+	memset(c->class + pos, class, len);
+}
+
+/* a register kept in the model: @value at reset, @wmask for the guest */
+static void cfg_virt(struct riod_cfg *c, u16 pos, u8 width, u32 value, u32 wmask)
+{
+	u8 i;
+
+	cfg_class(c, pos, width, RIOD_CFG_VIRT);
+	for (i = 0; i < width; i++) {
+		c->bytes[pos + i] = value >> (8 * i);
+		c->wmask[pos + i] = wmask >> (8 * i);
+	}
+}
+
+static void cfg_zero(struct riod_cfg *c, u16 pos, u16 len)
+{
+	memset(c->bytes + pos, 0, len);
+	memset(c->wmask + pos, 0, len);
+	cfg_class(c, pos, len, RIOD_CFG_CONST);
+}
+
+/* PCI 3.0 6.2.5.1: size bits of a BAR are those that a write can change */
+static int cfg_init_bar(struct riod_cfg *c, unsigned int n)
+{
+	const struct riod_cfg_bar *bar = &c->bars[n];
+	u16 pos = PCI_BASE_ADDRESS_0 + 4 * n;
+	u64 mask = ~(bar->size - 1);
+	u32 low;
+
+	if (!bar->size) {
+		cfg_zero(c, pos, 4);
+		return 0;
+	}
+	if (!is_power_of_2(bar->size))
+		return -EINVAL;
+
+	if (bar->flags & RIOD_BAR_F_IO) {
+		if (bar->size < 4 || bar->size > SZ_64K || bar->flags & RIOD_BAR_F_64)
+			return -EINVAL;
+		cfg_virt(c, pos, 4, PCI_BASE_ADDRESS_SPACE_IO, mask & ~3u);
+		return 0;
+	}
+
+	low = bar->flags & RIOD_BAR_F_PREFETCH ? PCI_BASE_ADDRESS_MEM_PREFETCH : 0;
+	if (bar->size < 16)
+		return -EINVAL;
+	if (!(bar->flags & RIOD_BAR_F_64)) {
+		if (bar->size > SZ_2G)
+			return -EINVAL;
+		cfg_virt(c, pos, 4, low, mask & ~15u);
+		return 0;
+	}
+	if (n == PCI_STD_NUM_BARS - 1 || c->bars[n + 1].size)
+		return -EINVAL;
+	cfg_virt(c, pos, 4, low | PCI_BASE_ADDRESS_MEM_TYPE_64, mask & ~15u);
+	return 1;
+}
+
+static int cfg_init_bars(struct riod_cfg *c)
+{
+	const struct riod_cfg_bar *rom = &c->bars[RIOD_REGION_ROM];
+	unsigned int n;
+	int ret;
+
+	for (n = 0; n < PCI_STD_NUM_BARS; n++) {
+		ret = cfg_init_bar(c, n);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			continue;
+		cfg_virt(c, PCI_BASE_ADDRESS_0 + 4 * (n + 1), 4, 0,
+			 ~(c->bars[n].size - 1) >> 32);
+		n++;
+	}
+
+	cfg_zero(c, PCI_ROM_ADDRESS, 4);
+	if (!rom->size)
+		return 0;
+	if (!is_power_of_2(rom->size) || rom->size < SZ_2K || rom->size > SZ_16M)
+		return -EINVAL;
+	cfg_virt(c, PCI_ROM_ADDRESS, 4, 0, ~(rom->size - 1) | PCI_ROM_ADDRESS_ENABLE);
+	return 0;
+}
+
+static int cfg_init_header(struct riod_cfg *c)
+{
+	if ((c->bytes[PCI_HEADER_TYPE] & PCI_HEADER_TYPE_MASK) != PCI_HEADER_TYPE_NORMAL)
+		return -EINVAL;
+
+	cfg_class(c, 0, PCI_STD_HEADER_SIZEOF, RIOD_CFG_CONST);
+	cfg_virt(c, PCI_COMMAND, 2, 0, CFG_COMMAND_WMASK);
+	cfg_class(c, PCI_STATUS, 2, RIOD_CFG_LIVE_RO);
+	cfg_virt(c, PCI_CACHE_LINE_SIZE, 1, 0, 0xff);
+	cfg_zero(c, PCI_BIST, 1);
+	cfg_virt(c, PCI_INTERRUPT_LINE, 1, 0, 0xff);
+	return cfg_init_bars(c);
+}
+
+/* ------------------------------------------------------------ capabilities */
+
+static void cfg_init_pm(struct riod_cfg *c, u16 pos)
+{
+	u16 pmc = cfg_get16(c, pos + PCI_PM_PMC);
+	u16 ctrl = cfg_get16(c, pos + PCI_PM_CTRL);
+
+	/* nobody here would see a power management event */
+	pmc &= ~PCI_PM_CAP_PME_MASK;
+	c->bytes[pos + PCI_PM_PMC] = pmc;
+	c->bytes[pos + PCI_PM_PMC + 1] = pmc >> 8;
+	cfg_virt(c, pos + PCI_PM_CTRL, 2, ctrl & PCI_PM_CTRL_NO_SOFT_RESET,
+		 PCI_PM_CTRL_STATE_MASK);
+	cfg_zero(c, pos + PCI_PM_PPB_EXTENSIONS, 2);
+	c->pm_cap = pos;
+}
+
+static u16 cfg_msi_len(const struct riod_cfg *c, u16 pos)
+{
+	u16 flags = cfg_get16(c, pos + PCI_MSI_FLAGS);
+
+	if (flags & PCI_MSI_FLAGS_MASKBIT)
+		return flags & PCI_MSI_FLAGS_64BIT ? 0x18 : 0x14;
+	return flags & PCI_MSI_FLAGS_64BIT ? 0x0e : 0x0a;
+}
+
+static void cfg_init_msi(struct riod_cfg *c, u16 pos, u16 len)
+{
+	u16 flags = cfg_get16(c, pos + PCI_MSI_FLAGS);
+	u16 pending = len == 0x18 ? 0x14 : len == 0x14 ? 0x10 : len;
+	u16 i;
+
+	flags &= PCI_MSI_FLAGS_QMASK | PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT;
+	cfg_virt(c, pos + PCI_MSI_FLAGS, 2, flags,
+		 PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE);
+	for (i = PCI_MSI_ADDRESS_LO; i < pending; i++)
+		cfg_virt(c, pos + i, 1, 0, i == PCI_MSI_ADDRESS_LO ? 0xfc : 0xff);
+	cfg_zero(c, pos + pending, len - pending);
+	c->msi_cap = pos;
+}
+
+static int cfg_init_msix(struct riod_cfg *c, u16 pos)
+{
+	u16 flags = cfg_get16(c, pos + PCI_MSIX_FLAGS);
+	u32 table = cfg_get32(c, pos + PCI_MSIX_TABLE);
+	u32 pba = cfg_get32(c, pos + PCI_MSIX_PBA);
+	u32 n = (flags & PCI_MSIX_FLAGS_QSIZE) + 1;
+	u64 end;
+
+	c->msix_table_bar = table & PCI_MSIX_TABLE_BIR;
+	c->msix_table_offset = table & PCI_MSIX_TABLE_OFFSET;
+	c->msix_table_size = n * PCI_MSIX_ENTRY_SIZE;
+	c->msix_pba_bar = pba & PCI_MSIX_PBA_BIR;
+	c->msix_pba_offset = pba & PCI_MSIX_PBA_OFFSET;
+	c->msix_pba_size = ALIGN(n, 64) / 8;
+
+	if (c->msix_table_bar >= PCI_STD_NUM_BARS || c->msix_pba_bar >= PCI_STD_NUM_BARS)
+		return -EINVAL;
+	end = (u64)c->msix_table_offset + c->msix_table_size;
+	if (end > c->bars[c->msix_table_bar].size)
+		return -EINVAL;
+	end = (u64)c->msix_pba_offset + c->msix_pba_size;
+	if (end > c->bars[c->msix_pba_bar].size)
+		return -EINVAL;
+
+	cfg_virt(c, pos + PCI_MSIX_FLAGS, 2, flags & PCI_MSIX_FLAGS_QSIZE,
+		 PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+	c->msix_cap = pos;
+	return 0;
+}
+
+static u16 cfg_exp_len(const struct riod_cfg *c, u16 pos)
+{
+	u16 flags = cfg_get16(c, pos + PCI_EXP_FLAGS);
+	u16 type = (flags & PCI_EXP_FLAGS_TYPE) >> 4;
+
+	if ((flags & PCI_EXP_FLAGS_VERS) >= 2)
+		return PCI_CAP_EXP_ENDPOINT_SIZEOF_V2;
+	return type == PCI_EXP_TYPE_RC_END ? PCI_CAP_EXP_RC_ENDPOINT_SIZEOF_V1 :
+					     PCI_CAP_EXP_ENDPOINT_SIZEOF_V1;
+}
+
+static void cfg_init_exp(struct riod_cfg *c, u16 pos, u16 len)
+{
+	u16 ctl = cfg_get16(c, pos + PCI_EXP_DEVCTL);
+	u32 cap2;
+
+	cfg_virt(c, pos + PCI_EXP_DEVCTL, 2, ctl & CFG_DEVCTL_WMASK, CFG_DEVCTL_WMASK);
+	cfg_class(c, pos + PCI_EXP_DEVSTA, 2, RIOD_CFG_LIVE_RO);
+	if (len > PCI_EXP_LNKCTL + 1)
+		cfg_virt(c, pos + PCI_EXP_LNKCTL, 2, cfg_get16(c, pos + PCI_EXP_LNKCTL),
+			 PCI_EXP_LNKCTL_ASPMC | PCI_EXP_LNKCTL_RCB |
+			 PCI_EXP_LNKCTL_CCC | PCI_EXP_LNKCTL_ES);
+	if (len == PCI_CAP_EXP_ENDPOINT_SIZEOF_V2) {
+		cap2 = cfg_get32(c, pos + PCI_EXP_DEVCAP2) & ~CFG_DEVCAP2_HIDDEN;
+		put_unaligned_le32(cap2, c->bytes + pos + PCI_EXP_DEVCAP2);
+		cfg_virt(c, pos + PCI_EXP_DEVCTL2, 2, 0, CFG_DEVCTL2_WMASK);
+	}
+	c->exp_cap = pos;
+}
+
+/* bytes of a legacy capability that a guest may see, 0 for one it may not */
+static u16 cfg_cap_len(const struct riod_cfg *c, u16 pos)
+{
+	switch (c->bytes[pos]) {
+	case PCI_CAP_ID_PM:
+		return PCI_PM_SIZEOF;
+	case PCI_CAP_ID_MSI:
+		return cfg_msi_len(c, pos);
+	case PCI_CAP_ID_MSIX:
+		return PCI_CAP_MSIX_SIZEOF;
+	case PCI_CAP_ID_EXP:
+		return cfg_exp_len(c, pos);
+	case PCI_CAP_ID_AF:
+		return PCI_CAP_AF_SIZEOF;
+	case PCI_CAP_ID_SSVID:
+	case PCI_CAP_ID_PCIX:
+		return 8;
+	case PCI_CAP_ID_VNDR:
+		return max_t(u16, c->bytes[pos + PCI_CAP_FLAGS], 3);
+	default:
+		return 0;
+	}
+}
+
+/* bytes that a hidden capability is known to have, so that none leaks */
+static u16 cfg_hidden_len(u8 id)
+{
+	switch (id) {
+	case PCI_CAP_ID_VPD:
+		return PCI_CAP_VPD_SIZEOF;
+	case PCI_CAP_ID_EA:
+		return 0x3c;
+	default:
+		return 8;
+	}
+}
+
+static int cfg_init_cap(struct riod_cfg *c, u16 pos, u16 len)
+{
+	u8 id = c->bytes[pos];
+
+	cfg_class(c, pos, len, RIOD_CFG_CONST);
+	switch (id) {
+	case PCI_CAP_ID_PM:
+		if (c->pm_cap)
+			return -EINVAL;
+		cfg_init_pm(c, pos);
+		return 0;
+	case PCI_CAP_ID_MSI:
+		if (c->msi_cap)
+			return -EINVAL;
+		cfg_init_msi(c, pos, len);
+		return 0;
+	case PCI_CAP_ID_MSIX:
+		return c->msix_cap ? -EINVAL : cfg_init_msix(c, pos);
+	case PCI_CAP_ID_EXP:
+		if (c->exp_cap)
+			return -EINVAL;
+		cfg_init_exp(c, pos, len);
+		return 0;
+	case PCI_CAP_ID_AF:
+		c->af_cap = pos;
+		cfg_zero(c, pos + PCI_AF_CTRL, 2);
+		return 0;
+	case PCI_CAP_ID_VNDR:
+		cfg_class(c, pos + 3, len - 3, RIOD_CFG_LIVE);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* claim [pos, pos + len) of the space that ends at @end */
+static bool cfg_claim(unsigned long *taken, u16 pos, u16 len, u16 end)
+{
+	if (pos + len > end || find_next_bit(taken, pos + len, pos) < pos + len)
+		return false;
+	bitmap_set(taken, pos, len);
+	return true;
+}
+
+static int cfg_init_caps(struct riod_cfg *c, unsigned long *taken)
+{
+	u16 link = PCI_CAPABILITY_LIST;
+	u16 pos, len;
+	u8 next;
+	int ret;
+
+	if (!(cfg_get16(c, PCI_STATUS) & PCI_STATUS_CAP_LIST)) {
+		c->bytes[link] = 0;
+		return 0;
+	}
+
+	for (;;) {
+		pos = c->bytes[link] & ~3;
+		c->bytes[link] = pos;
+		if (!pos)
+			return 0;
+		if (pos < PCI_STD_HEADER_SIZEOF)
+			break;
+		next = c->bytes[pos + PCI_CAP_LIST_NEXT];
+		len = cfg_cap_len(c, pos);
+		if (!cfg_claim(taken, pos, len ?: min_t(u16, cfg_hidden_len(c->bytes[pos]),
+							0x100 - pos), 0x100))
+			break;
+		if (len) {
+			ret = cfg_init_cap(c, pos, len);
+			if (ret)
+				return ret;
+			link = pos + PCI_CAP_LIST_NEXT;
+			continue;
+		}
+		cfg_zero(c, pos, min_t(u16, cfg_hidden_len(c->bytes[pos]), 0x100 - pos));
+		c->bytes[link] = next;
+	}
+	c->bytes[link] = 0;
+	return 0;
+}
+
+/* bytes of an extended capability that a guest may see, 0 for one it may not */
+static u16 cfg_ext_len(const u8 *bytes, u16 size, u16 pos)
+{
+	switch (PCI_EXT_CAP_ID(get_unaligned_le32(bytes + pos))) {
+	case PCI_EXT_CAP_ID_DSN:
+		return PCI_EXT_CAP_DSN_SIZEOF;
+	case PCI_EXT_CAP_ID_VNDR:
+		if (pos + PCI_VNDR_HEADER + 4 > size)
+			return 0;
+		return max_t(u16, get_unaligned_le32(bytes + pos + PCI_VNDR_HEADER) >> 20, 8);
+	default:
+		return 0;
+	}
+}
+
+static void cfg_set_next_ext(struct riod_cfg *c, u16 link, u16 next)
+{
+	u32 header = cfg_get32(c, link) & 0x000fffff;
+
+	put_unaligned_le32(header | (u32)next << 20, c->bytes + link);
+}
+
+/*
+ * The space starts out as zeroes; a capability on the list is copied into it.
+ * The first header cannot be unlinked: it becomes a null capability (PCIe 7.9.28).
+ */
+static void cfg_init_ext_caps(struct riod_cfg *c, const u8 *raw, unsigned long *taken)
+{
+	u16 pos = PCI_CFG_SPACE_SIZE, link = PCI_CFG_SPACE_SIZE, len;
+	u32 header;
+
+	cfg_zero(c, PCI_CFG_SPACE_SIZE, c->size - PCI_CFG_SPACE_SIZE);
+	while (pos >= PCI_CFG_SPACE_SIZE && pos + 4 <= c->size) {
+		header = get_unaligned_le32(raw + pos);
+		if (!header || header == ~0u)
+			break;
+		len = cfg_ext_len(raw, c->size, pos);
+		if (!cfg_claim(taken, pos, len ?: 4, c->size))
+			break;
+		if (len) {
+			memcpy(c->bytes + pos, raw + pos, len);
+			if (PCI_EXT_CAP_ID(header) == PCI_EXT_CAP_ID_VNDR)
+				cfg_class(c, pos + 8, len - 8, RIOD_CFG_LIVE);
+			cfg_set_next_ext(c, pos, 0);
+			if (pos != link)
+				cfg_set_next_ext(c, link, pos);
+			link = pos;
+		}
+		pos = PCI_EXT_CAP_NEXT(header);
+	}
+}
+
+int riod_cfg_init(struct riod_cfg *c, const u8 *raw, u16 size,
+		  const struct riod_cfg_bar *bars)
+{
+	DECLARE_BITMAP(taken, RIOD_CFG_SIZE_MAX);
+	int ret;
+
+	if (size != PCI_CFG_SPACE_SIZE && size != PCI_CFG_SPACE_EXP_SIZE)
+		return -EINVAL;
+
+	memset(c, 0, sizeof(*c));
+	c->size = size;
+	memcpy(c->bytes, raw, size);
+	memcpy(c->bars, bars, sizeof(c->bars));
+	bitmap_zero(taken, RIOD_CFG_SIZE_MAX);
+	bitmap_set(taken, 0, PCI_STD_HEADER_SIZEOF);
+	/* bytes that no capability claims are the device's own business */
+	cfg_class(c, 0, PCI_CFG_SPACE_SIZE, RIOD_CFG_LIVE);
+
+	ret = cfg_init_header(c);
+	if (!ret)
+		ret = cfg_init_caps(c, taken);
+	if (ret)
+		return ret;
+	if (size > PCI_CFG_SPACE_SIZE)
+		cfg_init_ext_caps(c, raw, taken);
+	memcpy(c->initial, c->bytes, size);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(riod_cfg_init);
+
+static void cfg_hide_ext(struct riod_cfg *c, u16 id)
+{
+	u16 link = PCI_CFG_SPACE_SIZE, pos = link;
+	u32 header;
+
+	/* a list that riod_cfg_init() built has no loop */
+	while (pos && c->size > PCI_CFG_SPACE_SIZE) {
+		header = cfg_get32(c, pos);
+		if (PCI_EXT_CAP_ID(header) == id) {
+			cfg_zero(c, pos, cfg_ext_len(c->bytes, c->size, pos) ?: 4);
+			if (pos == link)
+				cfg_set_next_ext(c, pos, PCI_EXT_CAP_NEXT(header));
+			else
+				cfg_set_next_ext(c, link, PCI_EXT_CAP_NEXT(header));
+			break;
+		}
+		link = pos;
+		pos = PCI_EXT_CAP_NEXT(header);
+	}
+	memcpy(c->initial, c->bytes, c->size);
+}
+
+void riod_cfg_hide_cap(struct riod_cfg *c, u32 id)
+{
+	u16 link = PCI_CAPABILITY_LIST;
+	u16 pos, next, len;
+
+	if (id & RIOD_CFG_EXT) {
+		cfg_hide_ext(c, id);
+		return;
+	}
+	for (pos = c->bytes[link]; pos; pos = c->bytes[link]) {
+		next = c->bytes[pos + PCI_CAP_LIST_NEXT];
+		if (c->bytes[pos] != id) {
+			link = pos + PCI_CAP_LIST_NEXT;
+			continue;
+		}
+		len = cfg_cap_len(c, pos);
+		cfg_zero(c, pos, len);
+		c->bytes[link] = next;
+		if (pos == c->pm_cap)
+			c->pm_cap = 0;
+		if (pos == c->exp_cap)
+			c->exp_cap = 0;
+		if (pos == c->msi_cap)
+			c->msi_cap = 0;
+		if (pos == c->msix_cap)
+			c->msix_cap = 0;
+		if (pos == c->af_cap)
+			c->af_cap = 0;
+	}
+	memcpy(c->initial, c->bytes, c->size);
+}
+EXPORT_SYMBOL_GPL(riod_cfg_hide_cap);
+
+/* ------------------------------------------------------------ accesses */
+
+static bool cfg_is_live(u8 class)
+{
+	return class == RIOD_CFG_LIVE || class == RIOD_CFG_LIVE_RO;
+}
+
+static bool cfg_bounds(const struct riod_cfg *c, u16 offset, u8 width)
+{
+	return (width == 1 || width == 2 || width == 4) &&
+	       IS_ALIGNED(offset, width) && offset + width <= c->size;
+}
+
+bool riod_cfg_read(const struct riod_cfg *c, u16 offset, u8 width, u32 *value)
+{
+	bool live = false;
+	u8 i;
+
+	*value = 0;
+	if (!cfg_bounds(c, offset, width)) {
+		*value = ~0u;
+		return false;
+	}
+	for (i = 0; i < width; i++) {
+		live |= cfg_is_live(c->class[offset + i]);
+		*value |= (u32)c->bytes[offset + i] << (8 * i);
+	}
+	return live;
+}
+EXPORT_SYMBOL_GPL(riod_cfg_read);
+
+u32 riod_cfg_merge(const struct riod_cfg *c, u16 offset, u8 width, u32 model, u32 live)
+{
+	u32 mask = 0;
+	u8 i;
+
+	if (!cfg_bounds(c, offset, width))
+		return ~0u;
+	for (i = 0; i < width; i++)
+		if (cfg_is_live(c->class[offset + i]))
+			mask |= 0xffu << (8 * i);
+	return (model & ~mask) | (live & mask);
+}
+EXPORT_SYMBOL_GPL(riod_cfg_merge);
+
+/* PCIe 7.5.3.4 bit 15 and AF: a one-shot bit that always reads as zero */
+static bool cfg_starts_flr(const struct riod_cfg *c, u16 at, u8 byte)
+{
+	if (c->exp_cap && at == c->exp_cap + PCI_EXP_DEVCTL + 1)
+		return byte & (PCI_EXP_DEVCTL_BCR_FLR >> 8) &&
+		       cfg_get32(c, c->exp_cap + PCI_EXP_DEVCAP) & PCI_EXP_DEVCAP_FLR;
+	if (c->af_cap && at == c->af_cap + PCI_AF_CTRL)
+		return byte & PCI_AF_CTRL_FLR &&
+		       c->bytes[c->af_cap + PCI_AF_CAP] & PCI_AF_CAP_FLR;
+	return false;
+}
+
+u32 riod_cfg_write(struct riod_cfg *c, u16 offset, u8 width, u32 value)
+{
+	u16 command = riod_cfg_command(c);
+	u8 power = riod_cfg_power(c);
+	u32 effects = 0;
+	u8 i, byte, mask;
+	u16 at;
+
+	if (!cfg_bounds(c, offset, width))
+		return 0;
+
+	for (i = 0; i < width; i++) {
+		at = offset + i;
+		byte = value >> (8 * i);
+		mask = c->wmask[at];
+		if (c->class[at] == RIOD_CFG_LIVE)
+			effects |= RIOD_CFG_EFF_LIVE;
+		if (c->class[at] == RIOD_CFG_VIRT)
+			c->bytes[at] = (c->bytes[at] & ~mask) | (byte & mask);
+		if (cfg_starts_flr(c, at, byte))
+			effects |= RIOD_CFG_EFF_FLR;
+	}
+
+	if ((command ^ riod_cfg_command(c)) & CFG_COMMAND_BITS)
+		effects |= RIOD_CFG_EFF_COMMAND;
+	if (power != riod_cfg_power(c))
+		effects |= RIOD_CFG_EFF_POWER;
+	return effects;
+}
+EXPORT_SYMBOL_GPL(riod_cfg_write);
+
+u16 riod_cfg_command(const struct riod_cfg *c)
+{
+	return cfg_get16(c, PCI_COMMAND);
+}
+EXPORT_SYMBOL_GPL(riod_cfg_command);
+
+u8 riod_cfg_power(const struct riod_cfg *c)
+{
+	return c->pm_cap ? c->bytes[c->pm_cap + PCI_PM_CTRL] & PCI_PM_CTRL_STATE_MASK : 0;
+}
+EXPORT_SYMBOL_GPL(riod_cfg_power);
+
+void riod_cfg_reset(struct riod_cfg *c)
+{
+	u16 i;
+
+	for (i = 0; i < c->size; i++)
+		if (c->class[i] == RIOD_CFG_VIRT)
+			c->bytes[i] = c->initial[i];
+}
+EXPORT_SYMBOL_GPL(riod_cfg_reset);
+
+bool riod_cfg_may_read(const struct riod_cfg *c, u16 offset, u8 width)
+{
+	u32 value;
+
+	return cfg_bounds(c, offset, width) && riod_cfg_read(c, offset, width, &value);
+}
+EXPORT_SYMBOL_GPL(riod_cfg_may_read);
+
+/* all bytes, not any: a filter must not let a neighbour slip through */
+bool riod_cfg_may_write(const struct riod_cfg *c, u16 offset, u8 width)
+{
+	u8 i;
+
+	if (!cfg_bounds(c, offset, width))
+		return false;
+	for (i = 0; i < width; i++)
+		if (c->class[offset + i] != RIOD_CFG_LIVE)
+			return false;
+	return true;
+}
+EXPORT_SYMBOL_GPL(riod_cfg_may_write);
+
+static bool cfg_overlaps(u64 a, u64 alen, u64 b, u64 blen)
+{
+	return a < b + blen && b < a + alen;
+}
+
+bool riod_cfg_is_msix(const struct riod_cfg *c, u8 bar, u64 offset, u8 width)
+{
+	if (!c->msix_cap)
+		return false;
+	return (bar == c->msix_table_bar &&
+		cfg_overlaps(offset, width, c->msix_table_offset, c->msix_table_size)) ||
+	       (bar == c->msix_pba_bar &&
+		cfg_overlaps(offset, width, c->msix_pba_offset, c->msix_pba_size));
+}
+EXPORT_SYMBOL_GPL(riod_cfg_is_msix);

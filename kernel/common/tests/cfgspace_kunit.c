@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cfgspace_kunit.c - the config space model, on images made here
+ */
+#include <kunit/test.h>
+#include <linux/module.h>
+#include <linux/sizes.h>
+#include <linux/unaligned.h>
+#include <uapi/linux/pci_regs.h>
+
+#include "cfgspace.h"
+
+#define PM	0x40
+#define MSI	0x50
+#define MSIX	0x70
+#define EXP	0x80
+#define VPD	0xc0
+#define VNDR	0xd0
+
+struct image {
+	u8 raw[RIOD_CFG_SIZE_MAX];
+	struct riod_cfg_bar bars[RIOD_BARS];
+	struct riod_cfg cfg;
+};
+
+static void put16(struct image *m, u16 pos, u16 v)
+{
+	put_unaligned_le16(v, m->raw + pos);
+}
+
+static void put32(struct image *m, u16 pos, u32 v)
+{
+	put_unaligned_le32(v, m->raw + pos);
+}
+
+/* an endpoint with every kind of BAR and capability, addresses already set */
+static struct image *image(struct kunit *test)
+{
+	struct image *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	put32(m, 0, 0x00101b36);
+	put16(m, PCI_COMMAND, PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY);
+	put16(m, PCI_STATUS, PCI_STATUS_CAP_LIST);
+	put32(m, PCI_CLASS_REVISION, 0x01080202);
+	put32(m, PCI_BASE_ADDRESS_0, 0xfe000004);
+	m->raw[PCI_CAPABILITY_LIST] = PM;
+	m->raw[PCI_INTERRUPT_PIN] = 1;
+
+	m->bars[0] = (struct riod_cfg_bar){ SZ_16K, RIOD_BAR_F_64 };
+	m->bars[2] = (struct riod_cfg_bar){ 32, RIOD_BAR_F_IO };
+	m->bars[3] = (struct riod_cfg_bar){ SZ_4K, RIOD_BAR_F_PREFETCH };
+	m->bars[RIOD_REGION_ROM] = (struct riod_cfg_bar){ SZ_64K, 0 };
+
+	put16(m, PM, PCI_CAP_ID_PM | MSI << 8);
+	put16(m, PM + PCI_PM_PMC, 3 | PCI_PM_CAP_PME_MASK);
+	put16(m, PM + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET);
+	put16(m, MSI, PCI_CAP_ID_MSI | MSIX << 8);
+	put16(m, MSI + PCI_MSI_FLAGS, PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_ENABLE);
+	put32(m, MSI + PCI_MSI_ADDRESS_LO, 0xfee00000);
+	put16(m, MSIX, PCI_CAP_ID_MSIX | EXP << 8);
+	put16(m, MSIX + PCI_MSIX_FLAGS, 64 | PCI_MSIX_FLAGS_ENABLE);
+	put32(m, MSIX + PCI_MSIX_TABLE, 0x2000);
+	put32(m, MSIX + PCI_MSIX_PBA, 0x3000);
+	put16(m, EXP, PCI_CAP_ID_EXP | VPD << 8);
+	put16(m, EXP + PCI_EXP_FLAGS, 2);
+	put32(m, EXP + PCI_EXP_DEVCAP, PCI_EXP_DEVCAP_FLR);
+	put16(m, EXP + PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_NOSNOOP_EN | PCI_EXP_DEVCTL_RELAX_EN);
+	put32(m, EXP + PCI_EXP_DEVCAP2, ~0u);
+	put16(m, VPD, PCI_CAP_ID_VPD | VNDR << 8);
+	put32(m, VPD + 4, 0xdeadbeef);
+	put32(m, VNDR, PCI_CAP_ID_VNDR | 0x10 << 16);
+
+	put32(m, 0x100, PCI_EXT_CAP_ID_ERR | 0x140 << 20 | 1 << 16);
+	put32(m, 0x104, 0x12345678);
+	put32(m, 0x140, PCI_EXT_CAP_ID_DSN | 0x180 << 20 | 1 << 16);
+	put32(m, 0x144, 0x11223344);
+	put32(m, 0x180, PCI_EXT_CAP_ID_ATS | 1 << 16);
+	return m;
+}
+
+static u32 rd(struct image *m, u16 pos, u8 width)
+{
+	u32 v;
+
+	riod_cfg_read(&m->cfg, pos, width, &v);
+	return v;
+}
+
+static struct image *model(struct kunit *test)
+{
+	struct image *m = image(test);
+
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
+	return m;
+}
+
+static void bars_size(struct kunit *test)
+{
+	static const struct { u8 n; u32 sizing; } cases[] = {
+		{ 0, 0xffffc004 }, { 1, 0xffffffff }, { 2, 0xffffffe1 },
+		{ 3, 0xfffff008 }, { 4, 0 }, { 5, 0 },
+	};
+	struct image *m = model(test);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		u16 pos = PCI_BASE_ADDRESS_0 + 4 * cases[i].n;
+
+		KUNIT_EXPECT_EQ(test, riod_cfg_write(&m->cfg, pos, 4, ~0u), 0);
+		KUNIT_EXPECT_EQ_MSG(test, rd(m, pos, 4), cases[i].sizing, "BAR %u", cases[i].n);
+	}
+	riod_cfg_write(&m->cfg, PCI_ROM_ADDRESS, 4, ~0u);
+	KUNIT_EXPECT_EQ(test, rd(m, PCI_ROM_ADDRESS, 4), 0xffff0001);
+}
+
+static void bars_bad(struct kunit *test)
+{
+	static const struct { const char *name; u8 n; struct riod_cfg_bar bar; } cases[] = {
+		{ "not a power of two", 3, { 0x1800, 0 } },
+		{ "64 bit in the last slot", 5, { SZ_4K, RIOD_BAR_F_64 } },
+		{ "64 bit over another", 2, { SZ_4K, RIOD_BAR_F_64 } },
+		{ "io of 64 bits", 4, { 32, RIOD_BAR_F_IO | RIOD_BAR_F_64 } },
+		{ "io too large", 4, { SZ_128K, RIOD_BAR_F_IO } },
+		{ "4 GiB in 32 bits", 4, { SZ_4G, 0 } },
+		{ "memory of 8 bytes", 4, { 8, 0 } },
+		{ "rom too large", RIOD_REGION_ROM, { SZ_32M, 0 } },
+		{ "msix table outside", 0, { SZ_4K, RIOD_BAR_F_64 } },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct image *m = image(test);
+
+		m->bars[cases[i].n] = cases[i].bar;
+		KUNIT_EXPECT_EQ_MSG(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars),
+				    -EINVAL, "%s", cases[i].name);
+	}
+}
+
+/* walk a list as a guest does; count, and fail on a loop */
+static unsigned int count_caps(struct kunit *test, struct image *m, u8 id)
+{
+	unsigned int found = 0, ttl = 48;
+	u8 pos;
+
+	for (pos = rd(m, PCI_CAPABILITY_LIST, 1); pos; pos = rd(m, pos + 1, 1)) {
+		KUNIT_ASSERT_NE(test, ttl--, 0);
+		found += rd(m, pos, 1) == id;
+	}
+	return found;
+}
+
+static void caps_shown(struct kunit *test)
+{
+	struct image *m = model(test);
+
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_PM), 1);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSI), 1);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSIX), 1);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_EXP), 1);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_VNDR), 1);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_VPD), 0);
+	KUNIT_EXPECT_EQ(test, rd(m, VPD + 4, 4), 0);
+	/* AER hidden: the first header is a null capability that leads on */
+	KUNIT_EXPECT_EQ(test, rd(m, 0x100, 4), 0x140u << 20);
+	KUNIT_EXPECT_EQ(test, rd(m, 0x104, 4), 0);
+	KUNIT_EXPECT_EQ(test, rd(m, 0x140, 4), PCI_EXT_CAP_ID_DSN | 1 << 16);
+	KUNIT_EXPECT_EQ(test, rd(m, 0x144, 4), 0x11223344);
+	KUNIT_EXPECT_EQ(test, rd(m, 0x180, 4), 0);
+}
+
+static void caps_hide(struct kunit *test)
+{
+	struct image *m = model(test);
+
+	riod_cfg_hide_cap(&m->cfg, PCI_CAP_ID_MSI);
+	riod_cfg_hide_cap(&m->cfg, RIOD_CFG_EXT | PCI_EXT_CAP_ID_DSN);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSI), 0);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSIX), 1);
+	KUNIT_EXPECT_EQ(test, m->cfg.msi_cap, 0);
+	KUNIT_EXPECT_EQ(test, rd(m, 0x100, 4), 0);
+	KUNIT_EXPECT_EQ(test, rd(m, 0x144, 4), 0);
+}
+
+static void caps_hostile(struct kunit *test)
+{
+	struct image *m = image(test);
+
+	/* a loop of one, and a list that runs into the header */
+	put16(m, PM, PCI_CAP_ID_PM | PM << 8);
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_PM), 1);
+
+	put16(m, PM, PCI_CAP_ID_PM | 0x10 << 8);
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_PM), 1);
+
+	/* a capability inside another, and one that leaves the space */
+	put16(m, PM, PCI_CAP_ID_PM | (PM + 4) << 8);
+	m->raw[PM + 4] = PCI_CAP_ID_VNDR;
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_VNDR), 0);
+
+	put16(m, PM, PCI_CAP_ID_PM | 0xfc << 8);
+	m->raw[0xfc] = PCI_CAP_ID_MSI;
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSI), 0);
+
+	/* two of what there is one of */
+	put16(m, PM, PCI_CAP_ID_PM | 0x48 << 8);
+	put16(m, 0x48, PCI_CAP_ID_PM);
+	KUNIT_EXPECT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), -EINVAL);
+
+	/* extended: a loop, and a vendor capability longer than the space */
+	m = image(test);
+	put32(m, 0x180, PCI_EXT_CAP_ID_ATS | 0x100 << 20);
+	KUNIT_EXPECT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
+	put32(m, 0x180, PCI_EXT_CAP_ID_VNDR | 1 << 16);
+	put32(m, 0x184, 0xfff00000);
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
+	KUNIT_EXPECT_EQ(test, rd(m, 0x180, 4), 0);
+
+	/* a bridge is no endpoint */
+	m->raw[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_BRIDGE;
+	KUNIT_EXPECT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), -EINVAL);
+	m->raw[PCI_HEADER_TYPE] = 0;
+	KUNIT_EXPECT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 1000, m->bars), -EINVAL);
+}
+
+static void random_images(struct kunit *test)
+{
+	struct image *m = image(test);
+	u32 seed = 1, v;
+	unsigned int i, j;
+
+	for (i = 0; i < 2000; i++) {
+		for (j = 0x40; j < sizeof(m->raw); j++) {
+			seed = seed * 1664525 + 1013904223;
+			m->raw[j] = seed >> 24;
+		}
+		m->raw[PCI_CAPABILITY_LIST] = seed >> 16;
+		if (riod_cfg_init(&m->cfg, m->raw, 4096, m->bars))
+			continue;
+		count_caps(test, m, 0);
+		for (j = 0; j < 4096; j += 4) {
+			riod_cfg_write(&m->cfg, j, 4, seed);
+			riod_cfg_read(&m->cfg, j, 4, &v);
+		}
+	}
+}
+
+static void writes(struct kunit *test)
+{
+	static const struct {
+		const char *name;
+		u16 pos;
+		u8 width;
+		u32 value;
+		u32 reads;
+		u32 effects;
+	} cases[] = {
+		{ "ids do not change", 0, 4, 0, 0x00101b36, 0 },
+		{ "command", PCI_COMMAND, 2, 0xffff, 0x0547, RIOD_CFG_EFF_COMMAND },
+		{ "parity alone", PCI_COMMAND, 2, PCI_COMMAND_PARITY, PCI_COMMAND_PARITY, 0 },
+		{ "interrupt line", PCI_INTERRUPT_LINE, 1, 11, 11, 0 },
+		{ "interrupt pin", PCI_INTERRUPT_PIN, 1, 3, 1, 0 },
+		{ "no PME", PM + PCI_PM_PMC, 2, 0xffff, 3, 0 },
+		{ "D3", PM + PCI_PM_CTRL, 2, 0xffff, 3 | PCI_PM_CTRL_NO_SOFT_RESET,
+		  RIOD_CFG_EFF_POWER },
+		{ "msi starts clean", MSI + PCI_MSI_FLAGS, 2, 0, PCI_MSI_FLAGS_64BIT, 0 },
+		{ "msi address", MSI + PCI_MSI_ADDRESS_LO, 4, ~0u, 0xfffffffc, 0 },
+		{ "msix enable", MSIX + PCI_MSIX_FLAGS, 2, 0xffff, 0xc040, 0 },
+		{ "msix table stays", MSIX + PCI_MSIX_TABLE, 4, 0, 0x2000, 0 },
+		{ "No-Snoop stays off", EXP + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_NOSNOOP_EN, 0, 0 },
+		{ "FLR", EXP + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR, 0, RIOD_CFG_EFF_FLR },
+		{ "AtomicOps stay off", EXP + PCI_EXP_DEVCTL2, 2, 0xffff, 0x001f, 0 },
+		{ "vendor-specific goes on", VNDR + 4, 4, 1, 0, RIOD_CFG_EFF_LIVE },
+		{ "vendor-specific header", VNDR, 2, 0xffff, PCI_CAP_ID_VNDR, 0 },
+		{ "VPD is not there", VPD + 2, 2, 0x8000, 0, 0 },
+		{ "unaligned", PCI_COMMAND + 1, 2, 0xffff, ~0u, 0 },
+		{ "outside", 4096, 4, 0, ~0u, 0 },
+		{ "width 3", PCI_INTERRUPT_LINE, 3, 0, ~0u, 0 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct image *m = model(test);
+
+		KUNIT_EXPECT_EQ_MSG(test, riod_cfg_write(&m->cfg, cases[i].pos, cases[i].width,
+							 cases[i].value),
+				    cases[i].effects, "%s", cases[i].name);
+		KUNIT_EXPECT_EQ_MSG(test, rd(m, cases[i].pos, cases[i].width), cases[i].reads,
+				    "%s", cases[i].name);
+	}
+}
+
+static void live(struct kunit *test)
+{
+	struct image *m = model(test);
+	u32 v;
+
+	KUNIT_EXPECT_FALSE(test, riod_cfg_read(&m->cfg, PCI_COMMAND, 2, &v));
+	KUNIT_EXPECT_TRUE(test, riod_cfg_read(&m->cfg, PCI_COMMAND, 4, &v));
+	riod_cfg_write(&m->cfg, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+	v = rd(m, PCI_COMMAND, 4);
+	v = riod_cfg_merge(&m->cfg, PCI_COMMAND, 4, v, 0x00180007);
+	KUNIT_EXPECT_EQ(test, v, 0x00180004);
+}
+
+static void filter(struct kunit *test)
+{
+	static const struct { const char *name; u16 pos; u8 width; bool rd, wr; } cases[] = {
+		{ "command and status", PCI_COMMAND, 4, true, false },
+		{ "command", PCI_COMMAND, 2, false, false },
+		{ "bar", PCI_BASE_ADDRESS_0, 4, false, false },
+		{ "vendor-specific", VNDR + 4, 4, true, true },
+		{ "vendor-specific header", VNDR, 4, true, false },
+		{ "msi address", MSI + 4, 4, false, false },
+		{ "VPD", VPD + 4, 4, false, false },
+		{ "AER", 0x104, 4, false, false },
+		{ "outside", 4096, 4, false, false },
+	};
+	struct image *m = model(test);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, riod_cfg_may_read(&m->cfg, cases[i].pos, cases[i].width),
+				    cases[i].rd, "%s", cases[i].name);
+		KUNIT_EXPECT_EQ_MSG(test, riod_cfg_may_write(&m->cfg, cases[i].pos, cases[i].width),
+				    cases[i].wr, "%s", cases[i].name);
+	}
+}
+
+static void msix_ranges(struct kunit *test)
+{
+	struct image *m = model(test);
+
+	KUNIT_EXPECT_FALSE(test, riod_cfg_is_msix(&m->cfg, 0, 0x1ff8, 8));
+	KUNIT_EXPECT_TRUE(test, riod_cfg_is_msix(&m->cfg, 0, 0x2000, 1));
+	KUNIT_EXPECT_TRUE(test, riod_cfg_is_msix(&m->cfg, 0, 0x2000 + 65 * 16 - 1, 1));
+	KUNIT_EXPECT_FALSE(test, riod_cfg_is_msix(&m->cfg, 0, 0x2000 + 65 * 16, 4));
+	KUNIT_EXPECT_TRUE(test, riod_cfg_is_msix(&m->cfg, 0, 0x3008, 8));
+	KUNIT_EXPECT_FALSE(test, riod_cfg_is_msix(&m->cfg, 3, 0x2000, 4));
+}
+
+static void reset_clears(struct kunit *test)
+{
+	struct image *m = model(test);
+
+	riod_cfg_write(&m->cfg, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+	riod_cfg_write(&m->cfg, PCI_BASE_ADDRESS_0, 4, 0xfe000000);
+	riod_cfg_write(&m->cfg, PM + PCI_PM_CTRL, 2, 3);
+	riod_cfg_reset(&m->cfg);
+	KUNIT_EXPECT_EQ(test, riod_cfg_command(&m->cfg), 0);
+	KUNIT_EXPECT_EQ(test, riod_cfg_power(&m->cfg), 0);
+	KUNIT_EXPECT_EQ(test, rd(m, PCI_BASE_ADDRESS_0, 4), 4);
+}
+
+static struct kunit_case cfgspace_cases[] = {
+	KUNIT_CASE(bars_size),
+	KUNIT_CASE(bars_bad),
+	KUNIT_CASE(caps_shown),
+	KUNIT_CASE(caps_hide),
+	KUNIT_CASE(caps_hostile),
+	KUNIT_CASE(random_images),
+	KUNIT_CASE(writes),
+	KUNIT_CASE(live),
+	KUNIT_CASE(filter),
+	KUNIT_CASE(msix_ranges),
+	KUNIT_CASE(reset_clears),
+	{}
+};
+
+static struct kunit_suite cfgspace_suite = {
+	.name = "riod_cfgspace",
+	.test_cases = cfgspace_cases,
+};
+
+kunit_test_suite(cfgspace_suite);
+
+MODULE_DESCRIPTION("KUnit tests of riod's config space model");
+MODULE_LICENSE("GPL");

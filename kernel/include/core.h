@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * core.h - what riod_core.ko does for riod_stub.ko and riod_frontend.ko
+ *
+ * The generic netlink family lives in the core; each command is carried out by
+ * the module that registered for it.
+ */
+#ifndef _RIOD_CORE_H
+#define _RIOD_CORE_H
+
+#include <linux/inet.h>
+#include <linux/module.h>
+#include <linux/netlink.h>
+#include <net/genetlink.h>
+#include <uapi/linux/riod.h>
+
+#include "link.h"
+
+/** struct riod_allow - one entry of an allow list */
+struct riod_allow {
+	u16 family;			/* AF_INET or AF_INET6 */
+	u8 prefix_len;			/* at most 32 or 128 */
+	union {
+		struct in_addr v4;
+		struct in6_addr v6;
+	};
+};
+
+#define RIOD_ALLOW_MAX	64
+
+/** struct riod_export_request - EXPORT_NEW, parsed and bounded */
+struct riod_export_request {
+	char name[RIOD_NAME_LEN];	/* empty: the first function's address */
+	unsigned int ndevices;
+	struct {
+		u32 domain;
+		u8 bus;
+		u8 devfn;
+	} devices[RIOD_FUNCS_MAX];
+	unsigned int nallow;
+	struct riod_allow allow[RIOD_ALLOW_MAX];
+	bool no_reset;
+	u16 port;			/* host byte order */
+};
+
+/** struct riod_attach_request - ATTACH, parsed and bounded */
+struct riod_attach_request {
+	struct sockaddr_storage addr;	/* port included */
+	char host[RIOD_NAME_LEN];
+	u16 port;
+	char export[RIOD_NAME_LEN];	/* may be empty */
+	u64 limit;			/* bytes; 0: the default */
+	char profile[32];		/* empty: by identity; "none" */
+};
+
+/**
+ * struct riod_nl_stub_ops - commands that riod_stub carries out
+ *
+ * All from process context, no locks held; errors leave a text in @extack that
+ * names cause and remedy.
+ *
+ * @export_new: name is filled in where it was empty
+ * @export_del: -EBUSY while attached and not @force
+ * @export_dump: fill messages into @skb from entry cb->args[0] on, as a dumpit
+ *	does; one message per export by riod_nl_put_header()
+ */
+struct riod_nl_stub_ops {
+	struct module *owner;
+	int (*export_new)(struct net *net, struct riod_export_request *req,
+			  struct netlink_ext_ack *extack);
+	int (*export_del)(const char *name, bool force,
+			  struct netlink_ext_ack *extack);
+	int (*export_dump)(struct sk_buff *skb, struct netlink_callback *cb);
+};
+
+/**
+ * struct riod_nl_frontend_ops - commands that riod_frontend carries out
+ * @attach: puts the attributes of the reply (ID, DEVICE, EXPORT) into @reply
+ * @detach: -EBUSY while a function is open and not @force
+ * @attachment_dump: as export_dump
+ */
+struct riod_nl_frontend_ops {
+	struct module *owner;
+	int (*attach)(struct net *net, const struct riod_attach_request *req,
+		      struct sk_buff *reply, struct netlink_ext_ack *extack);
+	int (*detach)(u32 id, bool force, struct netlink_ext_ack *extack);
+	int (*attachment_dump)(struct sk_buff *skb, struct netlink_callback *cb);
+};
+
+int riod_nl_register_stub(const struct riod_nl_stub_ops *ops);
+void riod_nl_unregister_stub(const struct riod_nl_stub_ops *ops);
+int riod_nl_register_frontend(const struct riod_nl_frontend_ops *ops);
+void riod_nl_unregister_frontend(const struct riod_nl_frontend_ops *ops);
+
+/* begin a dump message of command @cmd; NULL where @skb is full */
+void *riod_nl_put_header(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd);
+
+/**
+ * struct riod_func_stats - counters that the owner of a function keeps
+ */
+struct riod_func_stats {
+	atomic64_t reg_reads;
+	atomic64_t reg_writes;
+	atomic64_t cfg_reads;
+	atomic64_t cfg_writes;
+	atomic64_t irqs;
+	atomic64_t denied;
+	atomic64_t maps;
+	atomic64_t unmaps;
+	atomic64_t kicks;
+};
+
+/* put a nested RIOD_A_*_STATS attribute of type @attr; @l may be NULL.  -EMSGSIZE. */
+int riod_nl_put_stats(struct sk_buff *skb, int attr, struct riod_link *l,
+		      const struct riod_func_stats *fs);
+
+/**
+ * riod_nl_event() - multicast a notification
+ * @cmd: RIOD_CMD_EXPORT_NTF or RIOD_CMD_ATTACHMENT_NTF
+ * @fill: puts the attributes; called with an skb that has room; may not sleep
+ *	for the peer
+ * @priv: its second argument
+ *
+ * Process context; never fails (an event that cannot be sent is lost, as
+ * netlink has it).
+ */
+void riod_nl_event(u8 cmd, int (*fill)(struct sk_buff *skb, void *priv), void *priv);
+
+/* "192.0.2.1:7463", "[2001:db8::1]:7463"; @len at least 56 */
+void riod_addr_str(const struct sockaddr_storage *addr, char *buf, size_t len);
+
+#endif /* _RIOD_CORE_H */

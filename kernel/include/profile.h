@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * profile.h - knowledge of one device family
+ *
+ * The engine is right without any of this; a profile adds what cannot be known
+ * from outside.  The same code runs at both ends and in the simulator.
+ */
+#ifndef _RIOD_PROFILE_H
+#define _RIOD_PROFILE_H
+
+#include "cfgspace.h"
+#include "sync.h"
+
+/** struct riod_profile_env - what a profile may ask of the frontend it runs in */
+struct riod_profile_env {
+	/* post a register write as if the guest had made it (rule 11) */
+	int (*kick)(void *priv, u8 bar, u64 offset, u8 width, u64 value);
+	/* guest memory behind @iova, at most to the end of the page; NULL where unmapped */
+	void *(*mem)(void *priv, u64 iova, size_t len);
+	void *priv;
+};
+
+/**
+ * struct riod_profile - one device family; all callbacks but @match may be NULL
+ * @name: as users write it
+ * @match: this identity is of the family (class: base class in bits 23:16)
+ * @init: allocate state for one attachment (*@state); process context
+ * @exit: free it
+ * @edit_config: edit what the guest sees of config space, once, before it looks
+ * @bar_read: frontend: fix up what a register read returned, before the guest
+ *	sees it (hide a capability bit); may not sleep
+ * @bar_write: frontend: the guest writes a register; called before it is
+ *	posted, may not sleep.  Return true to swallow the write.
+ * @after_cut: frontend: called by the pump after a cut was taken, with what the
+ *	guest wrote before it visible in memory: the place for kicks
+ * @after_apply: frontend: called by the receive thread after a cut of the
+ *	device's was applied and before any event behind it becomes visible: the
+ *	place for editing what the device said in memory
+ * @reset: the function was reset: forget all
+ * @extents: reserved for exact extents of a request: which bytes will be read
+ *	and written (removes scanning and seeding); no profile has it yet
+ */
+struct riod_profile {
+	const char *name;
+	bool (*match)(u16 vendor, u16 device, u32 class);
+	int (*init)(void **state, const struct riod_profile_env *env);
+	void (*exit)(void *state);
+	void (*edit_config)(void *state, struct riod_cfg *cfg);
+	u64 (*bar_read)(void *state, u8 bar, u64 offset, u8 width, u64 value);
+	bool (*bar_write)(void *state, u8 bar, u64 offset, u8 width, u64 value);
+	void (*after_cut)(void *state);
+	void (*after_apply)(void *state);
+	void (*reset)(void *state);
+	int (*extents)(void *state, u8 bar, u64 offset, u64 value);
+};
+
+extern const struct riod_profile riod_profile_nvme;
+
+/**
+ * riod_profile_find() - the profile for a function
+ * @name: what the user asked for; empty: by identity; "none": no profile
+ * Return: the profile, NULL for none, ERR_PTR(-ENOENT) for an unknown name.
+ */
+const struct riod_profile *riod_profile_find(const char *name, u16 vendor,
+					     u16 device, u32 class);
+
+#endif /* _RIOD_PROFILE_H */

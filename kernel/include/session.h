@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * session.h - one ordered stream of frames each way between two peers
+ *
+ * Numbers frames, retains them until they are acknowledged, bounds them by the
+ * window, keeps the connection alive, and says once when the peer is lost.
+ */
+#ifndef _RIOD_SESSION_H
+#define _RIOD_SESSION_H
+
+#include "transport.h"
+
+struct riod_session;
+
+/** struct riod_session_params - what the handshake agreed on */
+struct riod_session_params {
+	u16 version;
+	u8 nfuncs;
+	u32 tx_window;		/* bytes we may leave unacknowledged */
+	u32 tx_max_frame;	/* largest frame the peer takes */
+	u32 rx_max_frame;	/* largest frame we take */
+	u64 features;
+	u32 keepalive_ms;
+	u32 lost_ms;
+	u8 id[RIOD_SESSION_ID_LEN];
+};
+
+/**
+ * struct riod_session_ops - what the owner of a session is told
+ * @frame: a frame arrived, in order, type and exact length already validated
+ *	by riod_wire_validate() for this role.  Called from the session's
+ *	receive thread; may sleep, but never waits for the peer or for window
+ *	space.  The session frees @f afterwards unless @frame returns 1: then
+ *	the owner does.  A negative errno ends the session (RIOD_REASON_PROTOCOL
+ *	for -EPROTO, RIOD_REASON_NO_MEMORY for -ENOMEM).  The frame counts as
+ *	processed, and is acknowledged, when this returns.
+ * @lost: the session is over: called exactly once, from process context,
+ *	possibly before riod_session_stop() is called, never after it returned.
+ *	No @frame call starts after this one.  Must not call
+ *	riod_session_stop().
+ */
+struct riod_session_ops {
+	int (*frame)(void *priv, struct riod_frame *f);
+	void (*lost)(void *priv, enum riod_reason reason);
+};
+
+/** struct riod_session_stats - counters since the session began */
+struct riod_session_stats {
+	u64 tx_frames, tx_bytes, rx_frames, rx_bytes;
+	u64 tx_acks, rx_acks;		/* ACK frames among them */
+	u64 window_waits;		/* riod_session_send() had to wait */
+	u64 tx_retained;		/* bytes not acknowledged, now */
+};
+
+/**
+ * riod_session_create() - a session over a connection that shook hands
+ * @conn: the session owns it from now on, also when this fails
+ * @params: what was agreed on
+ * @frontend: this end is the frontend (it decides what frames are legal)
+ * @ops: callbacks
+ * @priv: their first argument
+ *
+ * Nothing is received before riod_session_start().
+ */
+struct riod_session *riod_session_create(struct riod_conn *conn,
+					 const struct riod_session_params *params,
+					 bool frontend,
+					 const struct riod_session_ops *ops,
+					 void *priv);
+/* starts the threads; on error the session is still to be stopped */
+int riod_session_start(struct riod_session *s);
+
+/**
+ * riod_session_send() - queue a frame; takes it over, also on error
+ *
+ * Sleeps while the window is full, until the session ends or a fatal signal
+ * comes.  A frame larger than the free window may go when nothing is
+ * unacknowledged.  Calls from one thread stay in order.
+ *
+ * Return: 0, -ENOTCONN once the session is over, -EINTR.
+ */
+int riod_session_send(struct riod_session *s, struct riod_frame *f);
+
+/* highest number the peer has processed; and the number the last sent frame got */
+u64 riod_session_acked(struct riod_session *s);
+u64 riod_session_last_seq(struct riod_session *s);
+
+/**
+ * riod_session_set_ack_notify() - be told when the peer acknowledges
+ * @fn: called from the receive thread whenever riod_session_acked() moved; must
+ *	not sleep
+ */
+void riod_session_set_ack_notify(struct riod_session *s,
+				 void (*fn)(void *priv));
+
+/* ask that what has been processed is acknowledged soon, even if idle */
+void riod_session_ack_soon(struct riod_session *s);
+
+/**
+ * riod_session_end() - end the session from this side, with a BYE where possible
+ * @reason: told to the peer and to ops->lost().  Does not wait; any context
+ *	that may sleep, also ops->frame().
+ */
+void riod_session_end(struct riod_session *s, enum riod_reason reason);
+
+/* waits until threads and callbacks are done, then frees; implies _end() */
+void riod_session_stop(struct riod_session *s);
+
+const struct riod_session_params *riod_session_params(struct riod_session *s);
+void riod_session_get_stats(struct riod_session *s, struct riod_session_stats *st);
+void riod_session_peer(struct riod_session *s, struct sockaddr_storage *addr);
+
+/* ------------------------------------------------------------ negotiate.c */
+
+/** struct riod_refusal - why a handshake failed */
+struct riod_refusal {
+	enum riod_reason reason;	/* NONE: it failed on our own side */
+	u16 peer_version;
+	char text[RIOD_TEXT_LEN];
+};
+
+/**
+ * riod_negotiate_attach() - client: ask for an export
+ * @conn: a fresh connection; stays the caller's
+ * @export: name, may be empty
+ * @params: filled in
+ * @refusal: filled in where it fails
+ *
+ * Waits at most 10 s for the peer; killable.  Whatever goes wrong, @refusal->text
+ * says it as the end of a sentence that begins with the peer's address.
+ * Return: 0; -ECONNREFUSED when the peer refused (see @refusal); -EPROTO when
+ * the peer does not speak riod; -ETIMEDOUT; -ECONNRESET.
+ */
+int riod_negotiate_attach(struct riod_conn *conn, const char *export,
+			  struct riod_session_params *params,
+			  struct riod_refusal *refusal);
+
+/* client: the exports there are; *@exports is kvfree()d by the caller.  Count or -errno. */
+int riod_negotiate_list(struct riod_conn *conn, struct riod_wire_export **exports,
+			struct riod_refusal *refusal);
+
+/**
+ * riod_negotiate_hello() - server: receive and check the HELLO of a fresh connection
+ * @conn: stays the caller's
+ * @hello: filled in
+ *
+ * Waits at most 10 s.  What is wrong with the HELLO itself is answered here: a
+ * peer with no version in common, or with a HELLO that is malformed behind its
+ * magic, gets a REFUSE; one that does not speak riod gets nothing.  So where
+ * this succeeds, @hello asks for LIST or ATTACH in a version of ours, its name
+ * is terminated and printable, and riod_negotiate_version() is not 0.
+ *
+ * Return: 0, -EPROTO, -EPROTONOSUPPORT (no common version), -ETIMEDOUT,
+ * -ECONNRESET.  After an error the caller just closes.
+ */
+int riod_negotiate_hello(struct riod_conn *conn, struct riod_wire_hello *hello);
+
+/* server: newest common version, or 0 */
+u16 riod_negotiate_version(const struct riod_wire_hello *hello);
+
+/*
+ * server: accept; fills in @params from @hello and the limits of this side.
+ * @keepalive_ms and @lost_ms are brought into the limits of wire.h.
+ */
+int riod_negotiate_welcome(struct riod_conn *conn,
+			   const struct riod_wire_hello *hello, u8 nfuncs,
+			   u32 keepalive_ms, u32 lost_ms,
+			   struct riod_session_params *params);
+/* server: @text may be NULL: then it is riod_reason_str() */
+int riod_negotiate_refuse(struct riod_conn *conn, enum riod_reason reason,
+			  const char *text);
+/* server: @count above RIOD_EXPORTS_MAX is cut off */
+int riod_negotiate_exports(struct riod_conn *conn,
+			   const struct riod_wire_export *exports, u32 count,
+			   u32 total);
+
+/* for people: "the export is busy", ... */
+const char *riod_reason_str(enum riod_reason reason);
+
+/* ------------------------------------------------------------ wire.c */
+
+/**
+ * riod_wire_validate() - is this frame legal here?
+ * @f: frame with its body
+ * @to_frontend: direction it travels
+ *
+ * Checks type, direction, exact length against every count inside, reserved
+ * fields, ranges of every enum and cap.  Pure; the only function that may look
+ * at a body before it returned 0.  Left to others, who know what it takes: that
+ * @hdr.seq is the next number (session), that @hdr.func is below the export's
+ * number of functions, and that offsets lie inside this device's regions (owner).
+ * Return: 0 or -EPROTO.
+ */
+int riod_wire_validate(const struct riod_frame *f, bool to_frontend);
+
+/* the same, for logs and tests: NULL, or which rule the frame breaks */
+const char *riod_wire_fault(const struct riod_frame *f, bool to_frontend);
+
+#endif /* _RIOD_SESSION_H */

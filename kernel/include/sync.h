@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * sync.h - the coherence engine
+ *
+ * Keeps guest pages (L, at the frontend) and shadow pages (S, at the stub) in
+ * step by cuts.  The rules are in Documentation/coherence.rst and are named by
+ * number here and in sync*.c.  The engine is plain code: no sockets, no PCI, no
+ * device knowledge; it also builds in userspace against the small shim headers
+ * of the simulator.
+ *
+ * Who calls what, and under which lock:
+ *
+ *   @gate   mutex.  A cut being taken excludes a cut being applied and, at the
+ *           stub, register writes being made (rule 9: that *is* the hold-back).
+ *           Held by riod_sync_collect() from its first pass until the passes
+ *           agree, by riod_sync_apply(), and by the stub around each register
+ *           write.  Never held while waiting for the peer or for window space.
+ *   @lock   mutex, inside @gate.  Protects the page table and every access to
+ *           page memory and bases.  Held for one pass, or one apply, at most,
+ *           so that an unmap waits for local work only (rule 4).
+ */
+#ifndef _RIOD_SYNC_H
+#define _RIOD_SYNC_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#include "wire.h"
+
+struct riod_frame;
+struct riod_profile;
+struct riod_sync;
+
+enum riod_sync_role {
+	RIOD_SYNC_FRONTEND,	/* pages are guest memory */
+	RIOD_SYNC_STUB,		/* pages are shadow pages, the device wins */
+};
+
+/**
+ * struct riod_sync_page - one guest page, or its shadow (rule 13)
+ * @id: number on the wire
+ * @live: the page's memory, RIOD_PAGE_SIZE bytes, coherent
+ * @base: what both ends agree on: what was last sent or applied.  NULL stands
+ *	for zeroes (a page nobody has sent a byte of).
+ * @nread: live mappings that let the device read
+ * @nwrite: live mappings that let the device write (rule 14: union)
+ * @nmaps: live mappings
+ * @sent: stub: bytes that the cut in flight carries, one bit each, or NULL
+ * @scan: on &riod_sync.pages
+ * @priv: the owner's (frontend: pfn; stub: struct page)
+ */
+struct riod_sync_page {
+	u64 id;
+	u8 *live;
+	u8 *base;
+	u32 nread;
+	u32 nwrite;
+	u32 nmaps;
+	unsigned long *sent;
+	struct list_head scan;
+	void *priv;
+};
+
+/** struct riod_sync_stats - rule 17: the performance story */
+struct riod_sync_stats {
+	u64 cuts_sent;		/* commits, empty ones included */
+	u64 cuts_applied;
+	u64 passes;		/* passes over the pages */
+	u64 scanned;		/* bytes compared */
+	u64 seeded;		/* bytes sent of pages that were new */
+	u64 rebased;		/* bytes sent by the frontend of pages that were not */
+	u64 sent;		/* bytes of pages sent in cuts */
+	u64 applied;		/* bytes of pages applied */
+	u64 dropped;		/* bytes dropped: the device had changed them (rule 7) */
+	u64 late;		/* bytes dropped: the page was no longer mapped (rule 4) */
+	u64 holdbacks;		/* stub: passes disagreed, register writes waited */
+	u64 free_running;	/* granules left out of a comparison */
+	u64 forced;		/* cuts forced by the deadline: possible corruption */
+	u64 background;		/* cuts that no event asked for (rule 12) */
+};
+
+/**
+ * struct riod_sync_params - tunables; a zero takes the default
+ * @deadline_us: longest that a cut waits for quiet before it is forced (50000)
+ * @idle_min_us: background cut interval while bytes move (1000)
+ * @idle_max_us: background cut interval when nothing moves (20000)
+ */
+struct riod_sync_params {
+	u32 deadline_us;
+	u32 idle_min_us;
+	u32 idle_max_us;
+};
+
+/**
+ * struct riod_sync - engine of one attachment, one per end
+ * @gate: see above; outermost
+ * @lock: see above
+ * @role: which end
+ * @pages: every page, in the order of @id (which is the order of application)
+ * @index: @id to page
+ * @staged: CUT_DATA frames of the peer's cut that is arriving
+ * @nstaged: how many
+ * @staged_bytes: what they weigh
+ * @staged_max: most that @staged_bytes may reach before the peer is at fault
+ * @tx_cut: number of the last cut taken
+ * @rx_cut: number of the last of the peer's cuts applied
+ * @acked_cut: number of the last cut of ours that the peer has applied
+ * @profile: device knowledge, or NULL
+ * @profile_priv: its state
+ * @params: tunables
+ * @stats: under @lock
+ */
+struct riod_sync {
+	struct mutex gate;	/* taking against applying a cut; outermost */
+	struct mutex lock;	/* page table, page memory, bases; inside @gate */
+	enum riod_sync_role role;
+	struct list_head pages;
+	struct xarray index;
+	struct list_head staged;
+	u32 nstaged;
+	u64 staged_bytes;
+	u64 staged_max;
+	u64 tx_cut;
+	u64 rx_cut;
+	u64 acked_cut;
+	const struct riod_profile *profile;
+	void *profile_priv;
+	struct riod_sync_params params;
+	struct riod_sync_stats stats;
+};
+
+void riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
+		    const struct riod_sync_params *params);
+/* every page was unmapped; frees staged frames */
+void riod_sync_destroy(struct riod_sync *y);
+
+/**
+ * riod_sync_map() - one more mapping of a page
+ * @y: engine; takes @y->lock
+ * @id: page number
+ * @live: its memory; used where the page is new, checked where it is not
+ * @prot: RIOD_PROT_*
+ * @priv: for &riod_sync_page.priv where the page is new
+ *
+ * A new page has the base zero at both ends: its content crosses with the next
+ * cut, which is what seeds S (rule 5).  GFP_KERNEL_ACCOUNT.
+ * Return: 0 or -ENOMEM.
+ */
+int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv);
+
+/**
+ * riod_sync_unmap() - one mapping less; local, cannot fail (rule 4)
+ * @y: engine; takes @y->lock
+ * @id: page number
+ * @prot: what the mapping was made with
+ * @priv: set to &riod_sync_page.priv where true is returned
+ *
+ * Return: true where it was the last: the engine has forgotten the page and
+ * does not touch its memory again.
+ */
+bool riod_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv);
+
+/**
+ * riod_sync_collect() - take a cut
+ * @y: engine; takes @y->gate and @y->lock
+ * @frames: the cut's CUT_DATA frames and, last, its CUT_COMMIT are added here.
+ *	Nothing is added where no byte changed and @commit_empty is false.
+ * @commit_empty: make a commit all the same
+ * @max_frame: largest frame the peer takes
+ *
+ * Frontend: bytes of all pages.  Stub: bytes of pages the device may write; not
+ * to be called while a cut is in flight (riod_sync_in_flight()).
+ * Return: bytes of pages in the cut, or -ENOMEM (then nothing has changed).
+ */
+s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames,
+		      bool commit_empty, u32 max_frame);
+
+/* the peer has applied our cuts up to and including @cut; takes @y->lock */
+void riod_sync_acked(struct riod_sync *y, u64 cut);
+bool riod_sync_in_flight(struct riod_sync *y);
+
+/**
+ * riod_sync_stage() - a validated CUT_DATA frame arrived; takes it over
+ * Return: 0, -EPROTO (wrong cut number, too much staged).
+ */
+int riod_sync_stage(struct riod_sync *y, struct riod_frame *f);
+
+/**
+ * riod_sync_apply() - a validated CUT_COMMIT arrived: apply the cut as a whole
+ * @y: engine; takes @y->gate and @y->lock
+ * Return: 0, -EPROTO.
+ */
+int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c);
+
+/**
+ * riod_sync_interval_us() - time until the next background cut is due (rule 12)
+ * Return: microseconds; U32_MAX with nothing mapped.
+ */
+u32 riod_sync_interval_us(struct riod_sync *y);
+
+void riod_sync_get_stats(struct riod_sync *y, struct riod_sync_stats *st);
+
+#endif /* _RIOD_SYNC_H */

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * wire.h - the riod wire format, version 1
+ *
+ * The prose, with the rules that give these structures their meaning, is
+ * Documentation/protocol.rst.  All integers are little-endian.  A published
+ * structure is never edited: a new version adds new ones.
+ *
+ * Everything here also builds in userspace (fuzzers, the simulator).
+ */
+#ifndef _RIOD_WIRE_H
+#define _RIOD_WIRE_H
+
+#include <linux/types.h>
+#include <linux/build_bug.h>
+
+/** RIOD_PORT - default TCP port of a server host */
+#define RIOD_PORT		7463
+
+/** RIOD_WIRE_MAGIC - first bytes of every handshake body, "RIOD" */
+#define RIOD_WIRE_MAGIC		0x444f4952u
+
+#define RIOD_VERSION_1		1
+#define RIOD_VERSIONS_MAX	8	/* most versions a HELLO can offer */
+
+/** RIOD_PAGE_SIZE - bytes in a page on the wire, on every host */
+#define RIOD_PAGE_SHIFT		12
+#define RIOD_PAGE_SIZE		(1u << RIOD_PAGE_SHIFT)
+
+/* Caps on everything whose size comes from the wire. */
+#define RIOD_FRAME_MAX		(64u * 1024)	/* header and body, bytes */
+#define RIOD_FRAME_MIN		(16u * 1024)	/* least that max_frame may be */
+#define RIOD_WINDOW_MIN		(256u * 1024)	/* unacknowledged bytes */
+#define RIOD_WINDOW_DEFAULT	(4u * 1024 * 1024)
+#define RIOD_WINDOW_MAX		(64u * 1024 * 1024)
+#define RIOD_NAME_LEN		64	/* export name, NUL included */
+#define RIOD_TEXT_LEN		120	/* reason text, NUL included */
+#define RIOD_SESSION_ID_LEN	16
+#define RIOD_FUNCS_MAX		8	/* functions in one export */
+#define RIOD_BARS		7	/* six BARs and the expansion ROM */
+#define RIOD_RESV_MAX		32	/* reserved IOVA regions */
+#define RIOD_VECTORS_MAX	2048	/* PCIe 7.7.2: MSI-X table size */
+#define RIOD_REQUESTS_MAX	256	/* requests outstanding at once */
+#define RIOD_MAP_PAGES_MAX	(1u << 18)	/* pages one MAP record names */
+#define RIOD_EXPORTS_MAX	200		/* entries in one EXPORTS; fits RIOD_FRAME_MIN */
+#define RIOD_BAR_SIZE_MAX	(1ull << 40)	/* of a 64-bit memory BAR */
+#define RIOD_KEEPALIVE_MIN_MS	10
+#define RIOD_KEEPALIVE_MAX_MS	60000
+#define RIOD_LOST_MAX_MS	600000		/* at least twice the keepalive */
+
+/**
+ * enum riod_frame_type - what a frame is
+ *
+ * Handshake frames and ACK carry sequence number 0 and are never retained.
+ * All others are numbered from 1, without a gap, in each direction.
+ *
+ * @RIOD_FRAME_HELLO: client to server, first frame of a connection
+ * @RIOD_FRAME_WELCOME: server to client, the connection is accepted
+ * @RIOD_FRAME_REFUSE: server to client, it is not, and why; then it closes
+ * @RIOD_FRAME_EXPORTS: server to client, answer to a HELLO that asks for the list
+ * @RIOD_FRAME_ACK: either way, nothing but the header's acknowledgement
+ * @RIOD_FRAME_BYE: either way, orderly end of the session
+ * @RIOD_FRAME_DESCRIBE: stub to frontend, one function of the export
+ * @RIOD_FRAME_READY: stub to frontend, all functions are described
+ * @RIOD_FRAME_REPLY: stub to frontend, answer to a request with a tag
+ * @RIOD_FRAME_IRQ: stub to frontend, interrupts that fired
+ * @RIOD_FRAME_GONE: stub to frontend, the device is lost
+ * @RIOD_FRAME_REG: frontend to stub, one register or config access
+ * @RIOD_FRAME_CTL: frontend to stub, one operation on the function
+ * @RIOD_FRAME_IRQ_SETUP: frontend to stub, which interrupts are wanted
+ * @RIOD_FRAME_MAP: frontend to stub, pages that become reachable
+ * @RIOD_FRAME_UNMAP: frontend to stub, IOVAs that no longer are
+ * @RIOD_FRAME_CUT_DATA: either way, changed bytes of a cut; staged
+ * @RIOD_FRAME_CUT_COMMIT: either way, the cut is whole; applied
+ */
+enum riod_frame_type {
+	RIOD_FRAME_HELLO	= 1,
+	RIOD_FRAME_WELCOME	= 2,
+	RIOD_FRAME_REFUSE	= 3,
+	RIOD_FRAME_EXPORTS	= 4,
+	RIOD_FRAME_ACK		= 8,
+	RIOD_FRAME_BYE		= 9,
+	RIOD_FRAME_DESCRIBE	= 16,
+	RIOD_FRAME_READY	= 17,
+	RIOD_FRAME_REPLY	= 18,
+	RIOD_FRAME_IRQ		= 19,
+	RIOD_FRAME_GONE		= 20,
+	RIOD_FRAME_REG		= 32,
+	RIOD_FRAME_CTL		= 33,
+	RIOD_FRAME_IRQ_SETUP	= 34,
+	RIOD_FRAME_MAP		= 35,
+	RIOD_FRAME_UNMAP	= 36,
+	RIOD_FRAME_CUT_DATA	= 48,
+	RIOD_FRAME_CUT_COMMIT	= 49,
+};
+
+/* riod_frame_hdr.flags */
+#define RIOD_FRAME_F_ACK_NOW	0x01	/* the receiver acknowledges at once (keepalive) */
+
+/**
+ * struct riod_frame_hdr - in front of every frame
+ * @len: bytes in the frame, this header included; at most the receiver's
+ *	max_frame
+ * @type: &enum riod_frame_type
+ * @func: function of the export the frame is about, 0 where it is about none
+ * @flags: RIOD_FRAME_F_*
+ * @rsvd: 0
+ * @seq: number of this frame, 0 for handshake frames and ACK
+ * @ack: highest number that the sender has *processed*: a register access was
+ *	made, a cut was applied.  Never goes backwards.
+ */
+struct riod_frame_hdr {
+	__le32	len;
+	__u8	type;
+	__u8	func;
+	__u8	flags;
+	__u8	rsvd;
+	__le64	seq;
+	__le64	ack;
+};
+
+static_assert(sizeof(struct riod_frame_hdr) == 24);
+
+/* ------------------------------------------------------------ handshake */
+
+/* riod_wire_hello.intent */
+enum riod_intent {
+	RIOD_INTENT_LIST	= 1,	/* list the exports, then close */
+	RIOD_INTENT_ATTACH	= 2,	/* a new session on an export */
+	RIOD_INTENT_RESUME	= 3,	/* reserved: carry on a session */
+};
+
+/**
+ * struct riod_wire_hello - body of RIOD_FRAME_HELLO; the same in all versions
+ * @magic: RIOD_WIRE_MAGIC
+ * @nversions: entries used in @versions, 1 to RIOD_VERSIONS_MAX
+ * @intent: &enum riod_intent
+ * @rsvd: 0
+ * @window: bytes that the client is ready to leave unacknowledged
+ * @max_frame: largest frame the client receives
+ * @features: optional features the client speaks; none is defined yet
+ * @rx_seq: RESUME: highest number the client has processed; else 0
+ * @session: RESUME: id of the session; else 0
+ * @export: ATTACH, RESUME: name of the export, NUL padded.  Empty asks for
+ *	the only one there is.  LIST: empty.
+ * @versions: versions the client speaks, newest first, 0 behind the last
+ */
+struct riod_wire_hello {
+	__le32	magic;
+	__le16	nversions;
+	__u8	intent;
+	__u8	rsvd;
+	__le32	window;
+	__le32	max_frame;
+	__le64	features;
+	__le64	rx_seq;
+	__u8	session[RIOD_SESSION_ID_LEN];
+	char	export[RIOD_NAME_LEN];
+	__le16	versions[RIOD_VERSIONS_MAX];
+};
+
+static_assert(sizeof(struct riod_wire_hello) == 128);
+
+/**
+ * struct riod_wire_welcome - body of RIOD_FRAME_WELCOME
+ * @magic: RIOD_WIRE_MAGIC
+ * @version: the newest of the client's versions that the server speaks
+ * @nfuncs: functions that DESCRIBE frames will follow for
+ * @rsvd: 0
+ * @window: bytes that the server is ready to leave unacknowledged
+ * @max_frame: largest frame the server receives
+ * @features: the client's features that the server speaks too
+ * @rx_seq: RESUME: highest number the server has processed; else 0
+ * @session: unguessable id of the session
+ * @keepalive_ms: each side sends something at least this often
+ * @lost_ms: silence after which a side declares the peer lost
+ */
+struct riod_wire_welcome {
+	__le32	magic;
+	__le16	version;
+	__u8	nfuncs;
+	__u8	rsvd;
+	__le32	window;
+	__le32	max_frame;
+	__le64	features;
+	__le64	rx_seq;
+	__u8	session[RIOD_SESSION_ID_LEN];
+	__le32	keepalive_ms;
+	__le32	lost_ms;
+};
+
+static_assert(sizeof(struct riod_wire_welcome) == 56);
+
+/** enum riod_reason - why a connection is refused or a session ended */
+enum riod_reason {
+	RIOD_REASON_NONE	= 0,
+	RIOD_REASON_VERSION	= 1,	/* no version in common */
+	RIOD_REASON_NOT_ALLOWED	= 2,	/* not in the allow list */
+	RIOD_REASON_NO_EXPORT	= 3,	/* no export of that name */
+	RIOD_REASON_AMBIGUOUS	= 4,	/* several exports and no name given */
+	RIOD_REASON_BUSY	= 5,	/* the export has an attachment */
+	RIOD_REASON_PROTOCOL	= 6,	/* the peer broke the protocol */
+	RIOD_REASON_LIMIT	= 7,	/* too many connections */
+	RIOD_REASON_NO_MEMORY	= 8,
+	RIOD_REASON_DEVICE	= 9,	/* the device failed or was removed */
+	RIOD_REASON_UNBIND	= 10,	/* the export was taken back */
+	RIOD_REASON_DETACH	= 11,	/* the VMM host detached */
+	RIOD_REASON_TIMEOUT	= 12,	/* nothing heard for lost_ms */
+	RIOD_REASON_CLOSED	= 13,	/* the connection broke */
+};
+
+/**
+ * struct riod_wire_refuse - body of RIOD_FRAME_REFUSE; the same in all versions
+ * @magic: RIOD_WIRE_MAGIC
+ * @version: newest version that the server speaks
+ * @reason: &enum riod_reason
+ * @text: for a person, ASCII, NUL padded
+ */
+struct riod_wire_refuse {
+	__le32	magic;
+	__le16	version;
+	__le16	reason;
+	char	text[RIOD_TEXT_LEN];
+};
+
+static_assert(sizeof(struct riod_wire_refuse) == 128);
+
+/* riod_wire_export.flags */
+#define RIOD_EXPORT_F_BUSY	0x01	/* has an attachment */
+
+/**
+ * struct riod_wire_export - one entry of an EXPORTS body
+ * @name: what a HELLO calls it, NUL padded
+ * @vendor: PCI vendor id of function 0; likewise the fields that follow
+ * @device: PCI device id
+ * @subvendor: PCI subsystem vendor id
+ * @subdevice: PCI subsystem id
+ * @class: PCI class code, base class in bits 23:16
+ * @nfuncs: functions
+ * @flags: RIOD_EXPORT_F_*
+ * @rsvd: 0
+ */
+struct riod_wire_export {
+	char	name[RIOD_NAME_LEN];
+	__le16	vendor;
+	__le16	device;
+	__le16	subvendor;
+	__le16	subdevice;
+	__le32	class;
+	__u8	nfuncs;
+	__u8	flags;
+	__u8	rsvd[2];
+};
+
+static_assert(sizeof(struct riod_wire_export) == 80);
+
+/**
+ * struct riod_wire_exports - body of RIOD_FRAME_EXPORTS
+ * @count: entries that follow, as many as fit one frame
+ * @total: exports that this peer may see
+ * @exports: the entries
+ */
+struct riod_wire_exports {
+	__le32	count;
+	__le32	total;
+	struct riod_wire_export exports[];
+};
+
+static_assert(sizeof(struct riod_wire_exports) == 8);
+
+/**
+ * struct riod_wire_bye - body of RIOD_FRAME_BYE and RIOD_FRAME_GONE
+ * @reason: &enum riod_reason
+ * @rsvd: 0
+ */
+struct riod_wire_bye {
+	__le32	reason;
+	__le32	rsvd;
+};
+
+static_assert(sizeof(struct riod_wire_bye) == 8);
+
+/* ------------------------------------------------------------ the function */
+
+/* riod_wire_bar.flags */
+#define RIOD_BAR_F_IO		0x01	/* I/O ports, not memory */
+#define RIOD_BAR_F_64		0x02	/* takes the next BAR's slot too */
+#define RIOD_BAR_F_PREFETCH	0x04
+
+/**
+ * struct riod_wire_bar - one BAR
+ * @size: bytes, a power of two; 0 where there is none.  I/O: 4 to 64 KiB; memory:
+ *	16 to 2 GiB, or to RIOD_BAR_SIZE_MAX with RIOD_BAR_F_64
+ * @flags: RIOD_BAR_F_*
+ * @rsvd: 0
+ */
+struct riod_wire_bar {
+	__le64	size;
+	__le32	flags;
+	__le32	rsvd;
+};
+
+static_assert(sizeof(struct riod_wire_bar) == 16);
+
+/**
+ * struct riod_wire_range - a range of IOVAs
+ * @start: first address
+ * @last: last address, inclusive
+ */
+struct riod_wire_range {
+	__le64	start;
+	__le64	last;
+};
+
+static_assert(sizeof(struct riod_wire_range) == 16);
+
+/* riod_wire_describe.flags */
+#define RIOD_FUNC_F_RESET	0x01	/* the function can be reset */
+
+/**
+ * struct riod_wire_describe - body of RIOD_FRAME_DESCRIBE
+ * @flags: RIOD_FUNC_F_*
+ * @devfn: slot and function number on the server host (PCI_DEVFN())
+ * @cfg_size: bytes of config space that follow, 256 or 4096
+ * @nresv: reserved ranges that follow
+ * @nintx: 1 where the function has an interrupt pin
+ * @nmsi: MSI vectors, 0 to 32
+ * @nmsix: MSI-X vectors, 0 to RIOD_VECTORS_MAX
+ * @rsvd: 0
+ * @aperture: IOVAs that the remote IOMMU can translate
+ * @bars: BAR 0 to 5 and, last, the expansion ROM
+ * @data: @cfg_size bytes of config space as the guest may first see it, then
+ *	@nresv struct riod_wire_range that lie inside @aperture and must not
+ *	be mapped
+ */
+struct riod_wire_describe {
+	__le32	flags;
+	__le16	devfn;
+	__le16	cfg_size;
+	__le16	nresv;
+	__le16	nintx;
+	__le16	nmsi;
+	__le16	nmsix;
+	__le64	rsvd;
+	struct riod_wire_range aperture;
+	struct riod_wire_bar bars[RIOD_BARS];
+	__u8	data[];
+};
+
+static_assert(sizeof(struct riod_wire_describe) == 152);
+
+/* riod_wire_reg.region: 0 to 5 are BARs, 6 is the expansion ROM */
+#define RIOD_REGION_ROM		6
+#define RIOD_REGION_CONFIG	7
+
+/* riod_wire_reg.op */
+#define RIOD_REG_READ		0
+#define RIOD_REG_WRITE		1
+
+/**
+ * struct riod_wire_reg - body of RIOD_FRAME_REG, one naturally aligned access
+ * @tag: number that the REPLY echoes; 0 for a posted write, which has none
+ * @region: BAR number or RIOD_REGION_*
+ * @width: bytes, 1, 2, 4 or 8
+ * @op: RIOD_REG_READ or RIOD_REG_WRITE
+ * @rsvd: 0
+ * @offset: bytes into the region, a multiple of @width
+ * @value: what is written, in the low @width bytes; 0 for a read
+ */
+struct riod_wire_reg {
+	__le32	tag;
+	__u8	region;
+	__u8	width;
+	__u8	op;
+	__u8	rsvd;
+	__le64	offset;
+	__le64	value;
+};
+
+static_assert(sizeof(struct riod_wire_reg) == 24);
+
+/* riod_wire_reply.status */
+enum riod_status {
+	RIOD_STATUS_OK		= 0,
+	RIOD_STATUS_DENIED	= 1,	/* the stub's filter dropped it */
+	RIOD_STATUS_INVALID	= 2,	/* no such region, bounds, alignment */
+	RIOD_STATUS_FAILED	= 3,	/* the device or the kernel failed it */
+};
+
+/**
+ * struct riod_wire_reply - body of RIOD_FRAME_REPLY
+ * @tag: the request's
+ * @status: &enum riod_status
+ * @value: what was read; all-ones where @status is not OK
+ */
+struct riod_wire_reply {
+	__le32	tag;
+	__le32	status;
+	__le64	value;
+};
+
+static_assert(sizeof(struct riod_wire_reply) == 16);
+
+/** enum riod_ctl_op - operations on a function */
+enum riod_ctl_op {
+	/* arg: PCI_COMMAND_IO, _MEMORY, _MASTER, _INTX_DISABLE that are on */
+	RIOD_CTL_COMMAND	= 1,
+	/* arg: the new reset epoch, which IRQ frames carry from now on */
+	RIOD_CTL_RESET		= 2,
+	/* arg: 0 for D0 to 3 for D3hot */
+	RIOD_CTL_POWER		= 3,
+	/* posted, tag 0: the level-triggered interrupt may fire again */
+	RIOD_CTL_INTX_UNMASK	= 4,
+	/* posted, tag 0: it may not */
+	RIOD_CTL_INTX_MASK	= 5,
+};
+
+/**
+ * struct riod_wire_ctl - body of RIOD_FRAME_CTL
+ * @tag: number that the REPLY echoes; 0 where the operation is posted
+ * @op: &enum riod_ctl_op
+ * @rsvd: 0
+ * @arg: see @op
+ * @rsvd2: 0
+ */
+struct riod_wire_ctl {
+	__le32	tag;
+	__le16	op;
+	__le16	rsvd;
+	__le32	arg;
+	__le32	rsvd2;
+};
+
+static_assert(sizeof(struct riod_wire_ctl) == 16);
+
+/* riod_wire_irq_setup.index, riod_wire_irq.index: as VFIO_PCI_*_IRQ_INDEX */
+#define RIOD_IRQ_INTX		0
+#define RIOD_IRQ_MSI		1
+#define RIOD_IRQ_MSIX		2
+
+/**
+ * struct riod_wire_irq_setup - body of RIOD_FRAME_IRQ_SETUP
+ *
+ * Replaces what was set up before: another index, or other vectors.
+ *
+ * @tag: number that the REPLY echoes
+ * @index: RIOD_IRQ_*
+ * @rsvd: 0
+ * @count: vectors that the function is switched on with, 0 switches interrupts
+ *	of every kind off
+ * @bitmap: DIV_ROUND_UP(@count, 8) bytes, bit n of byte n / 8 set where vector
+ *	n shall be sent
+ */
+struct riod_wire_irq_setup {
+	__le32	tag;
+	__u8	index;
+	__u8	rsvd;
+	__le16	count;
+	__u8	bitmap[];
+};
+
+static_assert(sizeof(struct riod_wire_irq_setup) == 8);
+
+/**
+ * struct riod_wire_irq - body of RIOD_FRAME_IRQ
+ * @epoch: reset epoch in which they fired; the frontend drops stale ones
+ * @index: RIOD_IRQ_*
+ * @rsvd: 0
+ * @count: vectors that follow, at least 1
+ * @vectors: each fired at least once since it was last sent
+ */
+struct riod_wire_irq {
+	__le32	epoch;
+	__u8	index;
+	__u8	rsvd;
+	__le16	count;
+	__le16	vectors[];
+};
+
+static_assert(sizeof(struct riod_wire_irq) == 8);
+
+/* ------------------------------------------------------------ DMA */
+
+/* riod_wire_map.prot */
+#define RIOD_PROT_READ		0x01	/* the device may read */
+#define RIOD_PROT_WRITE		0x02	/* the device may write */
+
+/**
+ * struct riod_wire_map - one record of a RIOD_FRAME_MAP body
+ *
+ * Page @page + n is reachable at @iova + n * RIOD_PAGE_SIZE.  A page number
+ * that is new brings a shadow page of zeroes; one that is in use adds a
+ * mapping of the same shadow page (several IOVAs may name one guest page).
+ * Numbers are chosen by the frontend and never used again for another page.
+ *
+ * @iova: first address, a multiple of RIOD_PAGE_SIZE
+ * @page: number of the first page
+ * @npages: 1 to RIOD_MAP_PAGES_MAX
+ * @prot: RIOD_PROT_*
+ */
+struct riod_wire_map {
+	__le64	iova;
+	__le64	page;
+	__le32	npages;
+	__le32	prot;
+};
+
+static_assert(sizeof(struct riod_wire_map) == 24);
+
+/**
+ * struct riod_wire_unmap - one record of a RIOD_FRAME_UNMAP body
+ * @iova: first address; @iova and @npages cover whole MAP records, or the head
+ *	or the tail of one
+ * @npages: at least 1
+ * @rsvd: 0
+ */
+struct riod_wire_unmap {
+	__le64	iova;
+	__le32	npages;
+	__le32	rsvd;
+};
+
+static_assert(sizeof(struct riod_wire_unmap) == 16);
+
+/**
+ * struct riod_wire_run - consecutive changed bytes in a page
+ * @offset: first byte in the page
+ * @len: bytes, at least 1; @offset + @len is at most RIOD_PAGE_SIZE
+ */
+struct riod_wire_run {
+	__le16	offset;
+	__le16	len;
+};
+
+static_assert(sizeof(struct riod_wire_run) == 4);
+
+/**
+ * struct riod_wire_delta - changed bytes of one page
+ *
+ * Followed by @nruns struct riod_wire_run in ascending order, none touching
+ * the next, then by @nbytes bytes of data, run after run, then by zeroes up to
+ * a multiple of 8.
+ *
+ * @page: number of the page
+ * @nruns: runs that follow, at least 1
+ * @nbytes: sum of their lengths
+ * @rsvd: 0
+ */
+struct riod_wire_delta {
+	__le64	page;
+	__le16	nruns;
+	__le16	nbytes;
+	__le32	rsvd;
+};
+
+static_assert(sizeof(struct riod_wire_delta) == 16);
+
+/**
+ * struct riod_wire_cut_data - body of RIOD_FRAME_CUT_DATA
+ * @cut: number of the cut; cuts are numbered from 1 in each direction
+ * @deltas: struct riod_wire_delta after struct riod_wire_delta, whole ones, to
+ *	the end of the frame; in the order in which the receiver applies them.
+ *	A page may come up again later in the cut.
+ */
+struct riod_wire_cut_data {
+	__le64	cut;
+	__u8	deltas[];
+};
+
+static_assert(sizeof(struct riod_wire_cut_data) == 8);
+
+/**
+ * struct riod_wire_cut_commit - body of RIOD_FRAME_CUT_COMMIT
+ * @cut: number of the cut, one above the last one's
+ * @applied: the peer's last cut that the sender had applied when it took this
+ *	one; what the peer sent later has won over it
+ * @nframes: CUT_DATA frames of this cut; they may be none
+ * @rsvd: 0
+ */
+struct riod_wire_cut_commit {
+	__le64	cut;
+	__le64	applied;
+	__le32	nframes;
+	__le32	rsvd;
+};
+
+static_assert(sizeof(struct riod_wire_cut_commit) == 24);
+
+#endif /* _RIOD_WIRE_H */

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Run inside a VM: is this kernel the debug kernel, with everything in
+# scripts/debug-symbols, and are the checkers alive? Prints KTAP.
+#
+# memory: 768
+# timeout: 60
+# shellcheck disable=SC2317 # functions are called through check()
+set -uo pipefail
+
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+
+mapfile -t symbols < <(sed 's/#.*//; s/[[:space:]]//g; /^$/d' "$here/debug-symbols")
+config=$(zcat /proc/config.gz 2>/dev/null)
+
+n=0
+bad=0
+lockdep_on() { grep -qE '^ *debug_locks: *1$' /proc/lockdep_stats; }
+has() { grep -qxF "$1" <<<"$config"; }
+kmemleak_on() { echo scan >/sys/kernel/debug/kmemleak; }
+
+# check NAME COMMAND...: one result
+check() {
+	local name=$1
+
+	shift
+	n=$((n + 1))
+	if "$@" >/dev/null 2>&1; then
+		echo "ok $n $name"
+	else
+		echo "not ok $n $name"
+		bad=1
+	fi
+}
+
+echo "KTAP version 1"
+echo "1..$((${#symbols[@]} + 4))"
+for symbol in "${symbols[@]}"; do
+	case $symbol in
+	*=*) check "$symbol" has "$symbol" ;;
+	*) check "$symbol" has "$symbol=y" ;;
+	esac
+done
+check "lockdep is on" lockdep_on
+# kmemleak turns itself off for good when it runs out of memory early on.
+check "kmemleak is on" kmemleak_on
+check "fail-nth is there" test -e /proc/self/fail-nth
+check "/dev/iommu is there" test -c /dev/iommu
+exit "$bad"

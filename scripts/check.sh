@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# All tests, on the stock or on the debug kernel, ending with one line
+# "N passed, N failed, N skipped". A skip that selftests/expected-skips does not
+# list is a failure. Nothing is tried twice.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib/common.sh
+source "$top/scripts/lib/common.sh"
+
+usage() {
+	cat <<-TXT
+	usage: ${0##*/} stock|debug [--list]
+
+	stock	KUnit on UML, riodctl's unit tests, the engine in userspace, the
+		scripts' own tests, and selftests in VMs with the distribution's kernel
+	debug	KUnit as modules and selftests in VMs with KASAN, lockdep, kmemleak
+	Which selftests run where is in selftests/tests.list.
+	TXT
+}
+
+mode=${1:-}
+case $mode in
+stock | debug) ;;
+-h | --help) usage; exit 0 ;;
+*) usage >&2; exit 2 ;;
+esac
+
+list=$top/selftests/tests.list
+results=$RIOD_CACHE/results/$mode
+rm -rf "$results"
+mkdir -p "$results"
+status=0
+
+# step NAME COMMAND...: its KTAP into NAME.ktap, shown as it comes.
+step() {
+	local name=$1 start rc=0
+
+	shift
+	start=$(uptime_s)
+	note "$name ..."
+	"$@" >"$results/$name.ktap" || rc=$?
+	note "$name: status $rc, $(($(uptime_s) - start)) s"
+	((rc == 0)) || {
+		status=1
+		grep -aE '^ *(not ok|# .*(fail|complain|log))' "$results/$name.ktap" | tail -n 30 >&2 || true
+	}
+}
+
+# selftests of this mode: "TOPOLOGY FILE" lines
+wanted() {
+	awk -v mode="$mode" '!/^#/ && NF >= 3 && index($1, mode) { print $2, $3 }' "$list"
+}
+
+vm_tests() {
+	local topology file n=0
+
+	while read -r topology file; do
+		n=$((n + 1))
+		step "vm-$topology-$(basename "$file" .sh)" \
+			"$top/selftests/vm/run" "$@" --topology "$topology" "$top/selftests/$file"
+	done < <(wanted)
+	((n)) || die "$list names no test for $mode"
+}
+
+cd "$top"
+case $mode in
+stock)
+	make -s all
+	"$top/selftests/vm/run" --prepare
+	step kunit "$top/scripts/kunit.sh" --results "$results/kunit"
+	# the suites' documents are read below, one by one
+	rm -f "$results/kunit.ktap"
+	step riodctl make -s -C tools/riodctl "BUILD=$top/build/riodctl" check
+	step sim make -s -C selftests/sim check
+	vm_tests
+	;;
+debug)
+	deps build debug vm
+	kernel=$("$top/scripts/debug-kernel.sh")
+	out=$top/build-debug
+	make -s tools "BUILD=$out"
+	scripts/kbuild.sh --install "$out" "$kernel/build" "$out/kernel" CONFIG_RIOD_KUNIT_TEST=m >&2
+	scripts/kbuild.sh --src selftests/planted --install "$out" "$kernel/build" "$out/planted" >&2
+	vm_tests --kernel "$kernel" --build "$out"
+	;;
+esac
+
+mapfile -t documents < <(find "$results" -name '*.ktap' | sort)
+"$top/scripts/ktap_sum.py" --expected-skips "$top/selftests/expected-skips" "${documents[@]}" || status=1
+exit "$status"

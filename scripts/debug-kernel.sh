@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build the debug kernel that the VM tests of "make check-debug" boot: the
+# distribution's linux-source, trimmed to what QEMU has, with every checker that
+# finds our bugs. Built once per source version, compiler and configuration
+# (scripts/kconfig/debug.config), and kept in the cache:
+#
+#	$RIOD_CACHE/kernel/debug-<key>/
+#		vmlinuz		to boot
+#		lib/modules/	for the VM's root
+#		build/		KDIR for out-of-tree modules
+#		config		what it was built with
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib/common.sh
+source "$top/scripts/lib/common.sh"
+# shellcheck source=scripts/lib/kernel-build.sh
+source "$top/scripts/lib/kernel-build.sh"
+
+usage() {
+	cat <<-TXT
+	usage: ${0##*/} [--print-dir]
+
+	Builds the debug kernel unless the cache has it, and prints its directory.
+	--print-dir	print the directory, built or not; exit status 1 if not
+	TXT
+}
+
+case ${1:-} in
+'' | --print-dir) ;;
+-h | --help) usage; exit 0 ;;
+*) usage >&2; exit 2 ;;
+esac
+
+deps debug
+kernel_get debug x86_64 arch/x86/boot/bzImage 2500 "${1:-}"

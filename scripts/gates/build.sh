@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Gate: the modules build against the stock headers without a W=1 warning.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=scripts/lib/common.sh
+source "$top/scripts/lib/common.sh"
+
+out=$(build_dir gate)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+rc=0
+"$top/scripts/kbuild.sh" stock "$out" W=1 KCFLAGS=-Werror >"$log" 2>&1 || rc=$?
+# modpost and make only print their warnings. They would not do so again on an
+# incremental build, so what they complained about is thrown away.
+if grep -iE 'warning:|error:' "$log" | grep -vE 'the compiler differs from the one|Skipping BTF generation'; then
+	rc=1
+fi
+if ((rc)); then
+	cat "$log"
+	rm -rf "$out"
+	exit 1
+fi

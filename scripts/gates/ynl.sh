@@ -1,0 +1,10 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Gate: the netlink code is what the generator makes of its spec.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=scripts/lib/common.sh
+source "$top/scripts/lib/common.sh"
+
+exec "$top/scripts/ynl-gen.sh" --check

@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build out-of-tree modules against one kernel without putting anything into
+# the source tree: sources are mirrored into a directory of their own, so builds
+# for the stock, the debug and the UML kernel live side by side and each stays
+# incremental. A file is rewritten there only when its content differs; that,
+# and not the time stamps of a checkout, is what causes a rebuild.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib/common.sh
+source "$top/scripts/lib/common.sh"
+
+usage() {
+	cat <<-TXT
+	usage: ${0##*/} [--src DIR] [--install DIR] KDIR OUTDIR [make arguments]
+
+	Mirrors kernel/ and include/ into OUTDIR and builds the modules there, as
+	OUTDIR/kernel/**/*.ko, against KDIR: an absolute path, or "stock" for the
+	newest installed headers of the series $RIOD_KERNEL_SERIES.
+	--src DIR	build DIR (relative to the top) instead of kernel/
+	--install DIR	then copy every module into DIR, flat
+	Make arguments go to kbuild: W=1, C=2, ARCH=um, CONFIG_RIOD_KUNIT_TEST=m, ...
+	TXT
+}
+
+src=kernel
+install=
+while [[ ${1:-} == -* ]]; do
+	case $1 in
+	--src) src=${2:?}; shift ;;
+	--install) install=${2:?}; shift ;;
+	-h | --help) usage; exit 0 ;;
+	*) usage >&2; exit 2 ;;
+	esac
+	shift
+done
+(($# >= 2)) || { usage >&2; exit 2; }
+kdir=$1
+out=$2
+shift 2
+
+if [[ $kdir == stock ]]; then
+	deps build
+	# shellcheck disable=SC2012 # names made by packages; sorted by version
+	kdir=$(ls -d "/lib/modules/$RIOD_KERNEL_SERIES".*/build 2>/dev/null | sort -V | tail -n 1)
+	[[ -n $kdir ]] || die "no headers for $RIOD_KERNEL_SERIES are installed"
+fi
+[[ -e $kdir/Makefile ]] || die "$kdir is not a kernel build directory"
+[[ -e $top/$src/Kbuild || -e $top/$src/Makefile ]] || die "no Kbuild file in $src/"
+
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+lock "$out/.lock"
+mkdir -p "$out/include"
+
+# What kbuild makes must survive --delete.
+mirror=(rsync -rlpc --delete --filter='P *.o' --filter='P *.a' --filter='P *.ko'
+	--filter='P *.mod' --filter='P *.mod.c' --filter='P .*' --filter='P Module.symvers'
+	--filter='P modules.order')
+[[ ! -d $top/include ]] || "${mirror[@]}" "$top/include/" "$out/include/"
+mkdir -p "$out/$src"
+"${mirror[@]}" "$top/$src/" "$out/$src/"
+
+make -C "$kdir" M="$out/$src" -j "$(riod_jobs)" --no-print-directory "$@" modules
+
+if [[ -n $install ]]; then
+	mkdir -p "$install"
+	# modules.order names what this build makes, not what an older one left.
+	sed "s,\.o\$,.ko," "$out/$src/modules.order" | while read -r ko; do
+		[[ $ko == /* ]] || ko=$out/$src/$ko
+		cmp -s "$ko" "$install/${ko##*/}" || cp "$ko" "$install/"
+	done
+fi

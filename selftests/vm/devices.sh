@@ -1,0 +1,144 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# devices.sh - emulated PCI devices that a test asks for, as QEMU arguments
+#
+# SPEC is KIND[,OPTION=VALUE...]; KIND is one of the kinds below or any QEMU device
+# model. Options go to QEMU's device unless they are one of the harness's own:
+#
+#   size=SIZE      size of the disk image (nvme, ahci, usb, virtio-blk-pci; 512M)
+#   functions=N    a card of N functions, x.0 to x.N-1 (default 1)
+#   at=port|root   behind a PCIe root port of its own (reset methods, IOMMU group of
+#                  its own) or on the root bus; default: port for PCIe devices, root
+#                  for conventional ones
+#
+#   nvme, e1000e, igb, virtio-blk-pci, virtio-net-pci, ...   as in QEMU
+#   ahci           ich9-ahci with a disk
+#   usb            qemu-xhci with usb-storage and usb-kbd
+#   ivshmem        ivshmem-plain with 64 MiB
+#   hda            intel-hda with a duplex codec
+#
+# Addresses: the N-th device behind a port (from 0) is 0000:<03+N>:00.0, buses 01 and
+# 02 being empty hot-plug ports (rp0, rp1); the N-th on the root bus is
+# 0000:00:<0x14+N>.0. Disk images are sparse files of this run; serials are random.
+# The far end of every emulated NIC is a virtio NIC of the same VM, peer<N>.
+#
+# devices_args SPEC...  sets DEVICE_ARGS (array) and DEVICE_ADDRS (KIND=ADDRESS ...)
+
+DEVICE_ARGS=()
+DEVICE_ADDRS=""
+
+device_is_conventional()
+{
+	case $1 in
+	edu | pci-testdev | e1000 | e1000-82* | rtl8139 | ne2k_pci | ES1370 | AC97 | intel-hda | \
+		ich9-intel-hda | ich9-ahci | ivshmem-plain | pcnet | i82* | lsi53c895a | i6300esb)
+		return 0 ;;
+	esac
+	return 1
+}
+
+device_serial() { od -An -N6 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# device_disk N SIZE - a fresh sparse image as drive<N>
+device_disk()
+{
+	truncate -s "$2" "disk$1.img"
+	DEVICE_ARGS+=(-drive "file=disk$1.img,if=none,id=drive$1,format=raw,cache=unsafe,file.locking=off,discard=unmap")
+}
+
+# device_nic N F - netdev nic<N>f<F>, its far end the virtio NIC peer<N*2+F>
+device_nic()
+{
+	local id=$(( $1 * 2 + $2 ))
+	DEVICE_ARGS+=(-netdev "hubport,hubid=$((100 + id)),id=nic$1f$2"
+		-netdev "hubport,hubid=$((100 + id)),id=far$1f$2"
+		-device "virtio-net-pci,netdev=far$1f$2,romfile=,mac=$(printf '52:54:00:55:00:%02x' $id)")
+}
+
+# device_one N SPEC - adds one device
+device_one()
+{
+	local n=$1 kind=${2%%,*} model size=512M functions=1 at='' opts='' opt f place own extra
+	local -a options
+	IFS=, read -r -a options <<< "$2"
+	for opt in "${options[@]:1}"; do
+		case $opt in
+		size=*) size=${opt#*=} ;;
+		functions=*) functions=${opt#*=} ;;
+		at=*) at=${opt#*=} ;;
+		*) opts+=,$opt ;;
+		esac
+	done
+	case $kind in
+	ahci) model=ich9-ahci ;;
+	usb) model=qemu-xhci ;;
+	ivshmem) model=ivshmem-plain ;;
+	hda) model=intel-hda ;;
+	*) model=$kind ;;
+	esac
+	if [[ -z $at ]]; then
+		at=port
+		device_is_conventional "$model" && at=root
+	fi
+
+	if [[ $at == port ]]; then
+		place=bus=port$DEVICE_PORTS
+		DEVICE_ARGS+=(-device "pcie-root-port,id=port$DEVICE_PORTS,bus=pcie.0,chassis=$((DEVICE_PORTS + 1)),addr=$(printf '0x%x' $((8 + DEVICE_PORTS))).0")
+		DEVICE_ADDRS+=" $kind=$(printf '0000:%02x:00.0' $((DEVICE_PORTS + 1)))"
+		DEVICE_PORTS=$((DEVICE_PORTS + 1))
+		own=0x0
+	else
+		place=bus=pcie.0
+		own=$(printf '0x%x' $((0x14 + DEVICE_ROOTS)))
+		DEVICE_ADDRS+=" $kind=$(printf '0000:00:%02x.0' "$own")"
+		DEVICE_ROOTS=$((DEVICE_ROOTS + 1))
+	fi
+
+	for ((f = 0; f < functions; f++)); do
+		extra=
+		case $model in
+		nvme) device_disk "$n$f" "$size"; extra=,drive=drive$n$f,serial=$(device_serial) ;;
+		virtio-blk-pci) device_disk "$n$f" "$size"; extra=,drive=drive$n$f,serial=$(device_serial) ;;
+		e1000* | igb | rtl8139 | ne2k_pci | pcnet | virtio-net-pci | vmxnet3 | i82*)
+			device_nic "$n" $f
+			extra=,netdev=nic${n}f$f,romfile=,mac=$(printf '52:54:00:44:%02x:%02x' "$n" $f) ;;
+		ivshmem-plain)
+			DEVICE_ARGS+=(-object "memory-backend-ram,id=ivshmem$n$f,size=64M,share=on")
+			extra=,memdev=ivshmem$n$f ;;
+		ES1370 | AC97)
+			DEVICE_ARGS+=(-audiodev "none,id=audio$n$f")
+			extra=,audiodev=audio$n$f ;;
+		esac
+		(( functions > 1 )) && extra+=,multifunction=on
+		DEVICE_ARGS+=(-device "$model,id=dev$n$f,$place,addr=$own.$f$extra$opts")
+		case $kind in
+		ahci)
+			device_disk "$n$f" "$size"
+			DEVICE_ARGS+=(-device "ide-hd,bus=dev$n$f.0,drive=drive$n$f,serial=$(device_serial)") ;;
+		usb)
+			device_disk "$n$f" "$size"
+			DEVICE_ARGS+=(-device "usb-storage,bus=dev$n$f.0,drive=drive$n$f,serial=$(device_serial)"
+				-device "usb-kbd,bus=dev$n$f.0") ;;
+		hda)
+			DEVICE_ARGS+=(-audiodev "none,id=audio$n$f"
+				-device "hda-duplex,bus=dev$n$f.0,audiodev=audio$n$f") ;;
+		esac
+	done
+}
+
+devices_args()
+{
+	local spec n=0
+	DEVICE_ARGS=()
+	DEVICE_ADDRS=""
+	DEVICE_ROOTS=0
+	for DEVICE_PORTS in 0 1; do
+		DEVICE_ARGS+=(-device "pcie-root-port,id=rp$DEVICE_PORTS,bus=pcie.0,chassis=$((DEVICE_PORTS + 1)),addr=$(printf '0x%x' $((8 + DEVICE_PORTS))).0")
+	done
+	DEVICE_PORTS=2
+	for spec in "$@"; do
+		device_one $((n++)) "$spec"
+	done
+	DEVICE_ADDRS=${DEVICE_ADDRS# }
+}

@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# rootfs.sh - the root file system of host VMs and guests, made once and cached
+#
+#   selftests/vm/rootfs.sh     make it if there is none; print its directory
+#
+# A directory tree of the Debian release the build machine runs (so that riodctl,
+# built here, finds its libraries there), with QEMU from that release's backports
+# and the packages listed in rootfs-packages. It holds no kernel: the kernel's
+# modules are mounted over /lib/modules (see kernel.sh). VMs share it read-only.
+#
+# It lives in $RIOD_CACHE/rootfs/<key>; the key is the hash of this script, the
+# package list and the release, so that a change of the recipe makes a new one.
+#
+# Environment: RIOD_CACHE (default ${XDG_CACHE_HOME:-$HOME/.cache}/riod)
+
+set -euo pipefail
+
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+cache=${RIOD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/riod}
+
+main()
+{
+	local codename key dir tmp pkgs
+	# shellcheck source=/dev/null
+	codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	key=$(cat "${BASH_SOURCE[0]}" "$here/rootfs-packages" <(echo "$codename") |
+		sha256sum | cut -c1-12)
+	dir=$cache/rootfs/$key
+	if [[ -e $dir/.riod-rootfs ]]; then
+		echo "$dir"
+		return
+	fi
+
+	mkdir -p "$cache/rootfs"
+	exec 9> "$cache/rootfs/lock"
+	flock -n 9 || { echo "rootfs: another run is making it, waiting" >&2; flock 9; }
+	if [[ ! -e $dir/.riod-rootfs ]]; then
+		echo "rootfs: making the VMs' root file system (about a minute)" >&2
+		"$here/../../scripts/deps.sh" vm
+		tmp=$dir.tmp
+		rm -rf "$cache"/rootfs/*.tmp
+		pkgs=$(sed -e 's/#.*//' -e 's/[[:space:]]*//g' -e '/^$/d' \
+			-e "s,/backports\$,/$codename-backports," "$here/rootfs-packages" | paste -sd,)
+		# shellcheck disable=SC2016 # the hooks' $1 is mmdebstrap's
+		"$here/../../scripts/deps.sh" --sources |
+			mmdebstrap --quiet --mode=root --variant=apt --format=directory \
+			--aptopt='APT::Install-Recommends "false"' \
+			--dpkgopt='path-exclude=/usr/share/doc/*' \
+			--dpkgopt='path-exclude=/usr/share/man/*' \
+			--dpkgopt='path-exclude=/usr/share/locale/*' \
+			--include="$pkgs" \
+			--customize-hook='rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/*' \
+			--customize-hook='mkdir -p "$1"/lib/modules "$1"/riod "$1"/riod-build "$1"/results' \
+			--customize-hook='ln -sf /proc/mounts "$1"/etc/mtab' \
+			--customize-hook='echo "127.0.0.1 localhost" > "$1"/etc/hosts' \
+			--customize-hook=': > "$1"/etc/resolv.conf' \
+			"$codename" "$tmp" - >&2
+		touch "$tmp/.riod-rootfs"
+		rm -rf "$dir"
+		mv "$tmp" "$dir"
+		echo "rootfs: made $dir ($(du -sh "$dir" | cut -f1))" >&2
+	fi
+	echo "$dir"
+}
+
+main "$@"

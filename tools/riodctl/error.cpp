@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "error.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+#include <fmt/format.h>
+
+namespace riodctl {
+
+namespace {
+
+std::string usual_remedy(int err)
+{
+	switch (exit_of_errno(err)) {
+	case Exit::permission:
+		return "run riodctl as root; it needs CAP_NET_ADMIN in the initial user namespace";
+	case Exit::unreachable:
+		return "check that the address and the port are right, that the server host has an "
+		       "export ('riodctl list' there) and that no firewall is in the way";
+	default:
+		return {};
+	}
+}
+
+// Kernel texts may end in a full stop or a line feed; sentences are built from them.
+std::string_view trimmed(std::string_view text)
+{
+	while (!text.empty() && (text.back() == '.' || text.back() == '\n' || text.back() == ' '))
+		text.remove_suffix(1);
+	return text;
+}
+
+} // namespace
+
+Exit exit_of_errno(int err)
+{
+	switch (err) {
+	case 0:
+		return Exit::ok;
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+	case ESRCH:
+		return Exit::not_found;
+	case EPERM:
+	case EACCES:
+		return Exit::permission;
+	case EBUSY:
+	case EADDRINUSE:
+		return Exit::busy;
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case ECONNABORTED:
+	case ENOTCONN:
+	case EPIPE:
+	case ETIMEDOUT:
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+	case ENETUNREACH:
+	case ENETDOWN:
+	case EADDRNOTAVAIL:
+		return Exit::unreachable;
+	case EINTR:
+		return Exit::interrupted;
+	default:
+		return Exit::failed;
+	}
+}
+
+Error explain(std::string_view action, const KernelError &error, std::string remedy)
+{
+	const std::string_view text = trimmed(error.what());
+	const std::string why =
+	        text.empty() ? std::generic_category().message(error.err()) : std::string(text);
+
+	// A text of the kernel names its own remedy; ours would be a guess beside it.
+	if (remedy.empty() && (text.empty() || exit_of_errno(error.err()) == Exit::permission))
+		remedy = usual_remedy(error.err());
+	return {exit_of_errno(error.err()), fmt::format("cannot {}: {}", action, why),
+	        std::move(remedy)};
+}
+
+Error usage_error(const std::string &message, std::string remedy)
+{
+	return {Exit::usage, message, std::move(remedy)};
+}
+
+} // namespace riodctl

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What goes wrong, as a sentence with a remedy and an exit status.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace riodctl {
+
+// Documented in riodctl(8); scripts depend on the numbers.
+enum class Exit {
+	ok = 0,
+	failed = 1,
+	usage = 2,
+	not_found = 3,
+	permission = 4,
+	busy = 5,
+	unreachable = 6,
+	interrupted = 130,
+};
+
+class Error : public std::runtime_error {
+public:
+	Error(Exit exit, const std::string &message, std::string remedy = {})
+	        : std::runtime_error(message), exit_(exit), remedy_(std::move(remedy))
+	{
+	}
+
+	Exit exit() const { return exit_; }
+	const std::string &remedy() const { return remedy_; }
+
+private:
+	Exit exit_;
+	std::string remedy_;
+};
+
+// The kernel refused a command: its errno, and its extended-ack text if any.
+class KernelError : public std::runtime_error {
+public:
+	KernelError(int err, const std::string &text) : std::runtime_error(text), err_(err) {}
+
+	int err() const { return err_; }
+
+private:
+	int err_;
+};
+
+Exit exit_of_errno(int err);
+
+// "cannot attach nvme0: the export is busy", with the remedy that @remedy gives
+// or, where it is empty, the usual one for that errno.
+Error explain(std::string_view action, const KernelError &error, std::string remedy = {});
+
+Error usage_error(const std::string &message, std::string remedy = {});
+
+} // namespace riodctl

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "interrupt.hpp"
+
+#include <csignal>
+
+namespace riodctl {
+
+namespace {
+
+volatile std::sig_atomic_t flag = 0;
+
+void on_signal(int /*signal*/) { flag = 1; }
+
+} // namespace
+
+InterruptGuard::InterruptGuard()
+{
+	struct sigaction action = {};
+	action.sa_handler = on_signal;
+	sigemptyset(&action.sa_mask);
+
+	sigset_t block;
+	sigemptyset(&block);
+	sigaddset(&block, SIGINT);
+	sigaddset(&block, SIGTERM);
+
+	flag = 0;
+	sigprocmask(SIG_BLOCK, &block, &old_mask_);
+	sigaction(SIGINT, &action, &old_int_);
+	sigaction(SIGTERM, &action, &old_term_);
+}
+
+InterruptGuard::~InterruptGuard()
+{
+	// Unblock first: what is pending belongs to the flag, not to the old handler.
+	sigprocmask(SIG_SETMASK, &old_mask_, nullptr);
+	sigaction(SIGINT, &old_int_, nullptr);
+	sigaction(SIGTERM, &old_term_, nullptr);
+}
+
+bool interrupted()
+{
+	sigset_t pending;
+
+	if (flag)
+		return true;
+	sigpending(&pending);
+	return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1;
+}
+
+} // namespace riodctl

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Ctrl-C (and SIGTERM) where leaving at once would leave something behind.
+#pragma once
+
+#include <csignal>
+
+namespace riodctl {
+
+// While one lives, SIGINT and SIGTERM only set a flag and end poll() with EINTR.
+class InterruptGuard {
+public:
+	InterruptGuard();
+	InterruptGuard(const InterruptGuard &) = delete;
+	InterruptGuard &operator=(const InterruptGuard &) = delete;
+	~InterruptGuard();
+
+	// The handler's signals are blocked outside ppoll() with this mask, so
+	// that a signal between the test of the flag and the wait is not lost.
+	const sigset_t &wait_mask() const { return old_mask_; }
+
+private:
+	struct sigaction old_int_{};
+	struct sigaction old_term_{};
+	sigset_t old_mask_{};
+};
+
+bool interrupted();
+
+} // namespace riodctl

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the modules can be asked; genl.cpp asks the real ones, tests a fake.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model.hpp"
+
+namespace riodctl {
+
+class Kernel {
+public:
+	Kernel() = default;
+	Kernel(const Kernel &) = delete;
+	Kernel &operator=(const Kernel &) = delete;
+	virtual ~Kernel() = default;
+
+	// Is the family there, that is: is riod_core loaded?
+	virtual bool present() = 0;
+
+	// Every one of these throws KernelError where the kernel refuses.
+	virtual std::string export_new(const ExportRequest &request) = 0;
+	virtual void export_del(const std::string &name, bool force) = 0;
+	virtual std::vector<Export> exports() = 0;
+	virtual void detach(std::uint32_t id, bool force) = 0;
+	virtual std::vector<Attachment> attachments() = 0;
+	virtual Remote discover(const std::string &host, std::uint16_t port) = 0;
+
+	// May be interrupted (interrupt.hpp): then nothing stays attached, and
+	// KernelError is EINTR.
+	virtual AttachResult attach(const AttachRequest &request) = 0;
+
+	// Subscribes, calls @ready once, then @event for each event until it
+	// returns false or the process is interrupted.
+	virtual void monitor(const std::function<void()> &ready,
+	                     const std::function<bool(const Event &)> &event) = 0;
+};
+
+} // namespace riodctl

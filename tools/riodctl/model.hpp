@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Values that go between parsing, kernel access and output.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <linux/riod.h>
+
+namespace riodctl {
+
+constexpr std::uint16_t default_port = 7463;
+
+struct Cidr {
+	std::uint16_t family = 0; // AF_INET or AF_INET6
+	std::array<std::uint8_t, 16> address{};
+	std::uint8_t prefix_len = 0;
+
+	auto operator<=>(const Cidr &) const = default;
+};
+
+struct Stats {
+	std::array<std::uint64_t, RIOD_A_STATS_MAX + 1> values{}; // by attribute
+
+	std::uint64_t operator[](int attr) const { return values.at(attr); }
+};
+
+struct Identity {
+	std::uint16_t vendor = 0;
+	std::uint16_t device = 0;
+	std::uint32_t class_code = 0; // base class in bits 23 to 16
+};
+
+struct Export {
+	std::string name;
+	std::vector<std::string> devices;
+	std::vector<Cidr> allow;
+	std::uint16_t port = default_port;
+	std::uint32_t state = RIOD_STATE_IDLE;
+	std::string peer;
+	Identity identity;
+	bool resettable = false;
+	std::optional<std::uint64_t> fence_ns;
+	std::uint32_t bus_master = RIOD_BUS_MASTER_OFF;
+	Stats stats;
+};
+
+struct Attachment {
+	std::uint32_t id = 0;
+	std::string host;
+	std::uint16_t port = default_port;
+	std::string export_name;
+	std::vector<std::string> devices;
+	std::uint32_t state = RIOD_STATE_IDLE;
+	std::string reason;
+	bool in_use = false;
+	std::uint32_t bus_master = RIOD_BUS_MASTER_OFF;
+	std::uint64_t mapped_ro = 0;
+	std::uint64_t mapped_rw = 0;
+	std::uint64_t limit = 0;
+	Identity identity;
+	std::string profile;
+	Stats stats;
+};
+
+struct Offer {
+	std::string name;
+	Identity identity;
+	std::uint16_t subvendor = 0;
+	std::uint16_t subdevice = 0;
+	unsigned int functions = 1;
+	bool busy = false;
+};
+
+struct Remote {
+	std::string host;
+	std::uint16_t port = default_port;
+	std::vector<Offer> offers;
+	std::uint32_t total = 0;
+};
+
+struct ExportRequest {
+	std::string name;
+	std::vector<std::string> devices;
+	std::vector<Cidr> allow;
+	bool no_reset = false;
+	std::uint16_t port = default_port;
+};
+
+struct AttachRequest {
+	std::string host; // numeric
+	std::uint16_t port = default_port;
+	std::string export_name;
+	std::optional<std::uint64_t> limit;
+	std::optional<std::string> profile;
+};
+
+struct AttachResult {
+	std::uint32_t id = 0;
+	std::vector<std::string> devices;
+	std::string export_name;
+};
+
+// One multicast event: the object as far as the event tells.
+struct Event {
+	std::optional<Export> exported;
+	std::optional<Attachment> attachment;
+	bool lost = false; // the kernel dropped events before this one
+};
+
+// Where a counter stands in print: its key in JSON is the name in the spec with
+// underscores.
+struct StatField {
+	int attr;
+	std::string_view group;
+	std::string_view key;
+	std::string_view doc;
+};
+
+const std::vector<StatField> &stat_fields();
+
+std::string state_name(std::uint32_t state);
+std::string bus_master_name(std::uint32_t bus_master);
+
+} // namespace riodctl
