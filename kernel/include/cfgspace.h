@@ -34,10 +34,12 @@ enum riod_cfg_class {
 
 /**
  * struct riod_cfg_bar - geometry of one BAR, as riod_wire_bar in host order
+ * @size: bytes, a power of two; 0 where there is none
+ * @flags: RIOD_BAR_F_*
  */
 struct riod_cfg_bar {
 	u64 size;
-	u32 flags;			/* RIOD_BAR_F_* */
+	u32 flags;
 };
 
 /**
@@ -119,6 +121,9 @@ enum riod_cfg_effect {
 
 /**
  * riod_cfg_read() - read 1, 2 or 4 naturally aligned bytes from the model
+ * @c: model
+ * @offset: a multiple of @width
+ * @width: 1, 2 or 4
  * @value: little-endian value in host order, LIVE bytes as last known
  * Return: true where any byte is live: the caller must ask the device.
  */
@@ -129,6 +134,11 @@ u32 riod_cfg_merge(const struct riod_cfg *c, u16 offset, u8 width, u32 model, u3
 
 /**
  * riod_cfg_write() - write to the model
+ * @c: model
+ * @offset: a multiple of @width
+ * @width: 1, 2 or 4
+ * @value: little-endian value in host order
+ *
  * Return: mask of &enum riod_cfg_effect.  State that the effects refer to is
  * read back from the model (riod_cfg_command(), riod_cfg_power()).
  */

@@ -56,9 +56,12 @@ struct riod_attach_request {
 /**
  * struct riod_nl_stub_ops - commands that riod_stub carries out
  *
- * All from process context, no locks held; errors leave a text in @extack that
- * names cause and remedy.
+ * All from process context, the module pinned.  No locks of ours are held, but
+ * genetlink's cb_lock is, for reading: do not wait for somebody who registers a
+ * generic netlink family.  Errors leave a text in @extack that names cause and
+ * remedy (at most 79 characters with NL_SET_ERR_MSG_FMT()).
  *
+ * @owner: pinned while a command runs
  * @export_new: name is filled in where it was empty
  * @export_del: -EBUSY while attached and not @force
  * @export_dump: fill messages into @skb from entry cb->args[0] on, as a dumpit
@@ -75,6 +78,7 @@ struct riod_nl_stub_ops {
 
 /**
  * struct riod_nl_frontend_ops - commands that riod_frontend carries out
+ * @owner: pinned while a command runs
  * @attach: puts the attributes of the reply (ID, DEVICE, EXPORT) into @reply
  * @detach: -EBUSY while a function is open and not @force
  * @attachment_dump: as export_dump
@@ -87,6 +91,12 @@ struct riod_nl_frontend_ops {
 	int (*attachment_dump)(struct sk_buff *skb, struct netlink_callback *cb);
 };
 
+/*
+ * Register last in module init, when nothing can fail any more, and unregister
+ * first in module exit: commands run from the first call on, and a command that
+ * runs pins the module, which counts for nothing while init unwinds.
+ * -EBUSY: somebody is registered.
+ */
 int riod_nl_register_stub(const struct riod_nl_stub_ops *ops);
 void riod_nl_unregister_stub(const struct riod_nl_stub_ops *ops);
 int riod_nl_register_frontend(const struct riod_nl_frontend_ops *ops);
@@ -97,6 +107,15 @@ void *riod_nl_put_header(struct sk_buff *skb, struct netlink_callback *cb, u8 cm
 
 /**
  * struct riod_func_stats - counters that the owner of a function keeps
+ * @reg_reads: register reads that crossed the network
+ * @reg_writes: register writes, likewise
+ * @cfg_reads: config reads, likewise
+ * @cfg_writes: config writes, likewise
+ * @irqs: interrupts delivered (frontend) or taken (stub)
+ * @denied: accesses that the stub's filter dropped
+ * @maps: pages mapped
+ * @unmaps: pages unmapped
+ * @kicks: doorbells that a profile rang by itself (rule 11)
  */
 struct riod_func_stats {
 	atomic64_t reg_reads;
@@ -125,6 +144,17 @@ int riod_nl_put_stats(struct sk_buff *skb, int attr, struct riod_link *l,
  * netlink has it).
  */
 void riod_nl_event(u8 cmd, int (*fill)(struct sk_buff *skb, void *priv), void *priv);
+
+/**
+ * riod_nl_peer_error() - say in @extack why talking to a peer failed
+ * @extack: where; may be NULL
+ * @addr: the peer
+ * @err: what connect(), riod_negotiate_attach() or riod_negotiate_list() returned
+ * @refusal: from the latter two; NULL where connecting failed
+ */
+void riod_nl_peer_error(struct netlink_ext_ack *extack,
+			const struct sockaddr_storage *addr, int err,
+			const struct riod_refusal *refusal);
 
 /* "192.0.2.1:7463", "[2001:db8::1]:7463"; @len at least 56 */
 void riod_addr_str(const struct sockaddr_storage *addr, char *buf, size_t len);

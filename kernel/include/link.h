@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * link.h - session and engine of one attachment, tied together
+ * Session and engine of one attachment, tied together
  *
  * The same at both ends.  One thread, the *pump*, is the only sender: it takes
  * the events that wait (rule 1: before it scans), lets the owner send its maps
@@ -21,13 +21,16 @@ struct riod_link;
  * @frame: a frame that is not about cuts arrived; as &riod_session_ops.frame
  * @gather: pump: add frames for events that are kept as bits, not as frames
  *	(interrupts), to @events.  Called before the scan begins.  May be NULL.
- *	-ENOMEM: keep the bits, it is called again.
+ *	-ENOMEM: keep the bits, it is called again after a rest; any other error
+ *	ends the link.
  * @prepare: pump: send what must be ahead of the cut (MAP, UNMAP) with
- *	riod_link_send().  Called after @gather, before the scan.  May be NULL.
+ *	riod_link_send().  Called after @gather, before the scan.  Errors as
+ *	@gather's.  May be NULL.
  * @collected: pump: a cut was taken (it may have been empty).  May be NULL.
  * @applied: receive thread: a cut of the peer's was applied; no frame behind it
  *	has been handed over yet.  May be NULL.
- * @lost: as &riod_session_ops.lost.  Fence here, first thing.
+ * @lost: as &riod_session_ops.lost.  Fence here, first thing.  Waiters in
+ *	riod_link_post() and riod_link_request() were told to leave before.
  */
 struct riod_link_ops {
 	int (*frame)(void *priv, struct riod_frame *f);
@@ -71,16 +74,25 @@ int riod_link_start(struct riod_link *l);
  * @f: taken over, also on error
  *
  * Does not wait for the peer, unless RIOD_LINK_EVENTS_MAX events are waiting:
- * then it sleeps, killable, until there is room or the link is lost.
+ * then it sleeps, killable, until there is room or the link is lost.  From the
+ * link's own callbacks it never sleeps; as many again may wait from there, and
+ * more than that end the link (RIOD_REASON_LIMIT).
  * Return: 0, -ENOTCONN, -EINTR.
  */
 int riod_link_post(struct riod_link *l, struct riod_frame *f);
 #define RIOD_LINK_EVENTS_MAX	4096
 
-/* as riod_link_post(), never waits, for replies: their number is bounded by the requests' */
+/*
+ * As riod_link_post(), never waits, for replies: their number is bounded by the
+ * requests'.  -EPROTO where more wait than there can be requests: the peer is at
+ * fault, return it from ops->frame().
+ */
 int riod_link_post_reply(struct riod_link *l, struct riod_frame *f);
 
-/* wake the pump: @gather or @prepare has something; any context, hard irq too */
+/*
+ * Wake the pump: @gather or @prepare has something, or a page was mapped
+ * elsewhere than in @frame; any context, hard irq too.
+ */
 void riod_link_kick(struct riod_link *l);
 
 /* @prepare only: send now, may wait for the window */
@@ -105,9 +117,14 @@ bool riod_link_is_lost(struct riod_link *l);
 
 /* end from this side; does not wait; also from callbacks */
 void riod_link_end(struct riod_link *l, enum riod_reason reason);
-/* waits for all threads and callbacks; lost() has been called when it returns */
+/*
+ * Waits for all threads and callbacks; lost() has been called when it returns.
+ * Statistics stay readable, also those of riod_link_session(), and the engine
+ * can be unmapped; whatever sends gets -ENOTCONN.  May be called again, not by
+ * two at once.
+ */
 void riod_link_stop(struct riod_link *l);
-/* after _stop() and after every page was unmapped */
+/* after _stop(), after every page was unmapped, and with no call under way */
 void riod_link_free(struct riod_link *l);
 
 #endif /* _RIOD_LINK_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * profile.h - knowledge of one device family
+ * Knowledge of one device family.
  *
  * The engine is right without any of this; a profile adds what cannot be known
  * from outside.  The same code runs at both ends and in the simulator.
@@ -11,17 +11,25 @@
 #include "cfgspace.h"
 #include "sync.h"
 
-/** struct riod_profile_env - what a profile may ask of the frontend it runs in */
+/**
+ * struct riod_profile_env - what a profile may ask of the frontend it runs in
+ * @kick: post a register write as if the guest had made it (rule 11); does not
+ *	wait, as it is called from the pump
+ * @mem: guest memory behind @iova, at most to the end of the page; NULL where
+ *	nothing is mapped, and for @write where no mapping lets the device write
+ *	(rule 14: such a page may not even be the guest's alone).  Valid until the
+ *	callback returns.
+ * @priv: first argument of both
+ */
 struct riod_profile_env {
-	/* post a register write as if the guest had made it (rule 11) */
 	int (*kick)(void *priv, u8 bar, u64 offset, u8 width, u64 value);
-	/* guest memory behind @iova, at most to the end of the page; NULL where unmapped */
-	void *(*mem)(void *priv, u64 iova, size_t len);
+	void *(*mem)(void *priv, u64 iova, size_t len, bool write);
 	void *priv;
 };
 
 /**
  * struct riod_profile - one device family; all callbacks but @match may be NULL
+ *
  * @name: as users write it
  * @match: this identity is of the family (class: base class in bits 23:16)
  * @init: allocate state for one attachment (*@state); process context
@@ -39,6 +47,9 @@ struct riod_profile_env {
  * @reset: the function was reset: forget all
  * @extents: reserved for exact extents of a request: which bytes will be read
  *	and written (removes scanning and seeding); no profile has it yet
+ *
+ * Callbacks of one state never run at the same time: the caller holds the lock
+ * that also keeps what env->mem() returns mapped.  So a profile needs no lock.
  */
 struct riod_profile {
 	const char *name;
@@ -59,6 +70,10 @@ extern const struct riod_profile riod_profile_nvme;
 /**
  * riod_profile_find() - the profile for a function
  * @name: what the user asked for; empty: by identity; "none": no profile
+ * @vendor: PCI vendor id
+ * @device: PCI device id
+ * @class: PCI class code, base class in bits 23:16
+ *
  * Return: the profile, NULL for none, ERR_PTR(-ENOENT) for an unknown name.
  */
 const struct riod_profile *riod_profile_find(const char *name, u16 vendor,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * session.h - one ordered stream of frames each way between two peers
+ * One ordered stream of frames each way between two peers
  *
  * Numbers frames, retains them until they are acknowledged, bounds them by the
  * window, keeps the connection alive, and says once when the peer is lost.
@@ -16,7 +16,7 @@ struct riod_session;
 struct riod_session_params {
 	u16 version;
 	u8 nfuncs;
-	u32 tx_window;		/* bytes we may leave unacknowledged */
+	u32 tx_window;		/* bytes each side may leave unacknowledged */
 	u32 tx_max_frame;	/* largest frame the peer takes */
 	u32 rx_max_frame;	/* largest frame we take */
 	u64 features;
@@ -48,7 +48,7 @@ struct riod_session_ops {
 struct riod_session_stats {
 	u64 tx_frames, tx_bytes, rx_frames, rx_bytes;
 	u64 tx_acks, rx_acks;		/* ACK frames among them */
-	u64 window_waits;		/* riod_session_send() had to wait */
+	u64 window_waits;		/* a sender had to wait */
 	u64 tx_retained;		/* bytes not acknowledged, now */
 };
 
@@ -71,15 +71,29 @@ struct riod_session *riod_session_create(struct riod_conn *conn,
 int riod_session_start(struct riod_session *s);
 
 /**
- * riod_session_send() - queue a frame; takes it over, also on error
+ * riod_session_send() - queue a frame
+ * @s: session
+ * @f: taken over, also on error
  *
  * Sleeps while the window is full, until the session ends or a fatal signal
  * comes.  A frame larger than the free window may go when nothing is
  * unacknowledged.  Calls from one thread stay in order.
  *
- * Return: 0, -ENOTCONN once the session is over, -EINTR.
+ * Return: 0, -ENOTCONN once the session is over, -EINTR, -EMSGSIZE for a frame
+ * that the peer does not take.
  */
 int riod_session_send(struct riod_session *s, struct riod_frame *f);
+
+/**
+ * riod_session_send_list() - queue frames; takes them over, also on error
+ * @s: session
+ * @frames: empty afterwards
+ *
+ * As riod_session_send() for each, in order; but the transmit thread is woken
+ * once, so that they leave together.  After an error none of the rest is
+ * queued.
+ */
+int riod_session_send_list(struct riod_session *s, struct list_head *frames);
 
 /* highest number the peer has processed; and the number the last sent frame got */
 u64 riod_session_acked(struct riod_session *s);
@@ -87,21 +101,42 @@ u64 riod_session_last_seq(struct riod_session *s);
 
 /**
  * riod_session_set_ack_notify() - be told when the peer acknowledges
- * @fn: called from the receive thread whenever riod_session_acked() moved; must
- *	not sleep
+ * @s: session
+ * @fn: called from the receive thread whenever riod_session_acked() moved,
+ *	before the frame that brought it is handed over; may sleep, but never
+ *	waits for the peer.  To be set before riod_session_start().
  */
 void riod_session_set_ack_notify(struct riod_session *s,
 				 void (*fn)(void *priv));
 
-/* ask that what has been processed is acknowledged soon, even if idle */
+/*
+ * Ask that what has been processed is acknowledged soon, even if idle.  From
+ * ops->frame() this includes the frame that is being processed.
+ */
 void riod_session_ack_soon(struct riod_session *s);
 
 /**
  * riod_session_end() - end the session from this side, with a BYE where possible
+ * @s: session
  * @reason: told to the peer and to ops->lost().  Does not wait; any context
  *	that may sleep, also ops->frame().
  */
 void riod_session_end(struct riod_session *s, enum riod_reason reason);
+
+/**
+ * riod_session_halt() - first half of riod_session_stop()
+ * @s: session
+ *
+ * Ends the session where nobody has (RIOD_REASON_CLOSED), gives the BYE a
+ * second to reach the peer, waits until threads and callbacks are done and
+ * closes the connection.  ops->lost() has been called when it returns.  Only
+ * riod_session_free() and what merely reads (acked, params, stats, peer) may
+ * follow; a sender gets -ENOTCONN.  May be called again, not by two at once.
+ */
+void riod_session_halt(struct riod_session *s);
+
+/* second half: nobody uses the session any more */
+void riod_session_free(struct riod_session *s);
 
 /* waits until threads and callbacks are done, then frees; implies _end() */
 void riod_session_stop(struct riod_session *s);
@@ -112,9 +147,15 @@ void riod_session_peer(struct riod_session *s, struct sockaddr_storage *addr);
 
 /* ------------------------------------------------------------ negotiate.c */
 
-/** struct riod_refusal - why a handshake failed */
+/**
+ * struct riod_refusal - why a handshake failed
+ * @reason: the peer's, or NONE: the peer did not refuse
+ * @peer_version: newest version the peer speaks, or 0
+ * @text: what the peer said, checked to be printable; with NONE what went
+ *	wrong, to be read behind the peer's address ("does not speak riod")
+ */
 struct riod_refusal {
-	enum riod_reason reason;	/* NONE: it failed on our own side */
+	enum riod_reason reason;
 	u16 peer_version;
 	char text[RIOD_TEXT_LEN];
 };
@@ -126,8 +167,8 @@ struct riod_refusal {
  * @params: filled in
  * @refusal: filled in where it fails
  *
- * Waits at most 10 s for the peer; killable.  Whatever goes wrong, @refusal->text
- * says it as the end of a sentence that begins with the peer's address.
+ * Waits at most 10 s for the peer's answer; ended by signals.  Where this
+ * succeeds the transport's timeouts are off again.
  * Return: 0; -ECONNREFUSED when the peer refused (see @refusal); -EPROTO when
  * the peer does not speak riod; -ETIMEDOUT; -ECONNRESET.
  */
@@ -135,9 +176,18 @@ int riod_negotiate_attach(struct riod_conn *conn, const char *export,
 			  struct riod_session_params *params,
 			  struct riod_refusal *refusal);
 
-/* client: the exports there are; *@exports is kvfree()d by the caller.  Count or -errno. */
+/**
+ * riod_negotiate_list() - client: the exports that the peer lets us see
+ * @conn: a fresh connection; stays the caller's
+ * @exports: set to an array that the caller frees with kvfree(); NULL on error
+ * @total: exports there are, at least as many as the array has; may be NULL
+ * @refusal: filled in where it fails
+ *
+ * Return: entries in @exports, at most RIOD_EXPORTS_MAX, or as
+ * riod_negotiate_attach().
+ */
 int riod_negotiate_list(struct riod_conn *conn, struct riod_wire_export **exports,
-			struct riod_refusal *refusal);
+			u32 *total, struct riod_refusal *refusal);
 
 /**
  * riod_negotiate_hello() - server: receive and check the HELLO of a fresh connection
@@ -174,7 +224,7 @@ int riod_negotiate_exports(struct riod_conn *conn,
 			   const struct riod_wire_export *exports, u32 count,
 			   u32 total);
 
-/* for people: "the export is busy", ... */
+/* for people: "the export is attached already", ...; never NULL */
 const char *riod_reason_str(enum riod_reason reason);
 
 /* ------------------------------------------------------------ wire.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sync.h - the coherence engine
+ * The coherence engine.
  *
  * Keeps guest pages (L, at the frontend) and shadow pages (S, at the stub) in
  * step by cuts.  The rules are in Documentation/coherence.rst and are named by
@@ -12,12 +12,13 @@
  *
  *   @gate   mutex.  A cut being taken excludes a cut being applied and, at the
  *           stub, register writes being made (rule 9: that *is* the hold-back).
- *           Held by riod_sync_collect() from its first pass until the passes
- *           agree, by riod_sync_apply(), and by the stub around each register
+ *           Held by riod_sync_collect() from its first pass until the cut is
+ *           taken, by riod_sync_apply(), and by the stub around each register
  *           write.  Never held while waiting for the peer or for window space.
  *   @lock   mutex, inside @gate.  Protects the page table and every access to
- *           page memory and bases.  Held for one pass, or one apply, at most,
- *           so that an unmap waits for local work only (rule 4).
+ *           page memory and bases.  Held for a part of a pass, or one frame of
+ *           an apply, at most, and never while memory is allocated, so that an
+ *           unmap waits for little, local work only (rule 4).
  */
 #ifndef _RIOD_SYNC_H
 #define _RIOD_SYNC_H
@@ -32,6 +33,7 @@
 struct riod_frame;
 struct riod_profile;
 struct riod_sync;
+struct riod_sync_capture;
 
 enum riod_sync_role {
 	RIOD_SYNC_FRONTEND,	/* pages are guest memory */
@@ -47,9 +49,17 @@ enum riod_sync_role {
  * @nread: live mappings that let the device read
  * @nwrite: live mappings that let the device write (rule 14: union)
  * @nmaps: live mappings
- * @sent: stub: bytes that the cut in flight carries, one bit each, or NULL
+ * @since: frontend: cuts of the stub's that were taken before it had applied
+ *	this cut of ours are from an earlier generation of writable mappings
+ *	(rule 4); 0 where there was none
+ * @sent: stub: what our cuts carried of this page that the peer may not have
+ *	known of when it took the cuts that are still to arrive (rule 7)
+ * @capture: what the cut being taken has seen of the page, or NULL
  * @scan: on &riod_sync.pages
  * @priv: the owner's (frontend: pfn; stub: struct page)
+ *
+ * Made by the first riod_sync_map(), freed by the last riod_sync_unmap(); all
+ * under &riod_sync.lock.
  */
 struct riod_sync_page {
 	u64 id;
@@ -58,7 +68,9 @@ struct riod_sync_page {
 	u32 nread;
 	u32 nwrite;
 	u32 nmaps;
-	unsigned long *sent;
+	u64 since;
+	struct list_head sent;
+	struct riod_sync_capture *capture;
 	struct list_head scan;
 	void *priv;
 };
@@ -99,24 +111,40 @@ struct riod_sync_params {
  * @lock: see above
  * @role: which end
  * @pages: every page, in the order of @id (which is the order of application)
+ * @npages: pages on @pages
+ * @nwritable: pages that the device may write
  * @index: @id to page
  * @staged: CUT_DATA frames of the peer's cut that is arriving
  * @nstaged: how many
  * @staged_bytes: what they weigh
- * @staged_max: most that @staged_bytes may reach before the peer is at fault
+ * @staged_max: most that @staged_bytes may reach before the peer is at fault;
+ *	grows with the most pages there ever were
  * @tx_cut: number of the last cut taken
  * @rx_cut: number of the last of the peer's cuts applied
  * @acked_cut: number of the last cut of ours that the peer has applied
+ * @told: the highest of our cuts that a commit of the peer's says it had applied
+ * @sent: stub: every &riod_sync_page.sent entry, by cut
+ * @sent_weight: stub: what they weigh
+ * @untold: frontend: what the peer keeps because we have not told it in a commit
+ *	of ours what we applied
+ * @owe_commit: frontend: the next cut has a commit although it may be empty
+ * @interval_us: time between background cuts, as of now
  * @profile: device knowledge, or NULL
  * @profile_priv: its state
  * @params: tunables
- * @stats: under @lock
+ * @stats: counters
+ *
+ * @staged, @nstaged and @staged_bytes belong to the receive thread.  @tx_cut and
+ * @rx_cut change under both mutexes; all that is not said otherwise is under
+ * @lock.
  */
 struct riod_sync {
 	struct mutex gate;	/* taking against applying a cut; outermost */
 	struct mutex lock;	/* page table, page memory, bases; inside @gate */
 	enum riod_sync_role role;
 	struct list_head pages;
+	u64 npages;
+	u64 nwritable;
 	struct xarray index;
 	struct list_head staged;
 	u32 nstaged;
@@ -125,6 +153,12 @@ struct riod_sync {
 	u64 tx_cut;
 	u64 rx_cut;
 	u64 acked_cut;
+	u64 told;
+	struct list_head sent;
+	u64 sent_weight;
+	u64 untold;
+	bool owe_commit;
+	u32 interval_us;
 	const struct riod_profile *profile;
 	void *profile_priv;
 	struct riod_sync_params params;
@@ -146,6 +180,10 @@ void riod_sync_destroy(struct riod_sync *y);
  *
  * A new page has the base zero at both ends: its content crosses with the next
  * cut, which is what seeds S (rule 5).  GFP_KERNEL_ACCOUNT.
+ *
+ * Frontend: only from the pump, once the MAP frame is on its way and before the
+ * cut behind it is begun (&riod_link_ops.prepare), so that the stub knows the
+ * page when bytes of it arrive.  Stub: when the MAP frame arrives.
  * Return: 0 or -ENOMEM.
  */
 int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv);
@@ -156,6 +194,10 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
  * @id: page number
  * @prot: what the mapping was made with
  * @priv: set to &riod_sync_page.priv where true is returned
+ *
+ * Stub: call it when the device can no longer use the mapping (the IOMMU is
+ * unmapped and flushed): with the last writable mapping goes what the device
+ * wrote and no cut has taken.
  *
  * Return: true where it was the last: the engine has forgotten the page and
  * does not touch its memory again.
@@ -179,23 +221,41 @@ s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames,
 
 /* the peer has applied our cuts up to and including @cut; takes @y->lock */
 void riod_sync_acked(struct riod_sync *y, u64 cut);
+
+/**
+ * riod_sync_in_flight() - must the next cut wait?
+ * @y: engine; takes @y->lock
+ *
+ * Return: stub: true while the last cut is not acknowledged, or too much is kept
+ * that the frontend has not told in a commit it knows of; riod_sync_acked() and
+ * riod_sync_apply() end it.  Frontend: false.
+ */
 bool riod_sync_in_flight(struct riod_sync *y);
 
 /**
- * riod_sync_stage() - a validated CUT_DATA frame arrived; takes it over
+ * riod_sync_stage() - a validated CUT_DATA frame arrived
+ * @y: engine; receive thread
+ * @f: taken over, also on error
+ *
  * Return: 0, -EPROTO (wrong cut number, too much staged).
  */
 int riod_sync_stage(struct riod_sync *y, struct riod_frame *f);
 
 /**
  * riod_sync_apply() - a validated CUT_COMMIT arrived: apply the cut as a whole
- * @y: engine; takes @y->gate and @y->lock
- * Return: 0, -EPROTO.
+ * @y: engine; takes @y->gate and @y->lock; receive thread
+ * @c: body of the frame
+ *
+ * What was staged is gone afterwards, also on error.
+ * Return: 0; -EPROTO: numbers that no honest peer sends; -ENOMEM.  Nothing was
+ * applied unless it is 0.
  */
 int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c);
 
 /**
  * riod_sync_interval_us() - time until the next background cut is due (rule 12)
+ * @y: engine; takes @y->lock
+ *
  * Return: microseconds; U32_MAX with nothing mapped.
  */
 u32 riod_sync_interval_us(struct riod_sync *y);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * transport.h - what carries frames between two hosts
+ * What carries frames between two hosts
  *
  * A transport moves whole frames, in order, and knows nothing of what is in
  * them but the length in the header.  Nothing above this table knows a socket.
@@ -39,7 +39,26 @@ struct riod_frame {
  * @gfp: GFP_KERNEL, or GFP_ATOMIC where the caller cannot sleep
  */
 struct riod_frame *riod_frame_alloc(u8 type, u8 func, u32 len, gfp_t gfp);
+
+/**
+ * riod_frame_recv_alloc() - for transports: the frame that a header announces
+ * @hdr: as it came from the network
+ * @max_frame: largest frame that is taken, header included
+ *
+ * The body is not cleared: the caller fills all of it.
+ * Return: the frame, or an ERR_PTR(): -EPROTO for an impossible length, -ENOMEM.
+ */
+struct riod_frame *riod_frame_recv_alloc(const struct riod_frame_hdr *hdr,
+					 u32 max_frame);
+
+/* NULL is fine; not under a spinlock (a large frame may be vmalloc()ed) */
 void riod_frame_free(struct riod_frame *f);
+
+/* bytes on the wire */
+static inline u32 riod_frame_size(const struct riod_frame *f)
+{
+	return sizeof(f->hdr) + f->len;
+}
 
 struct riod_conn;
 struct riod_listener;
@@ -47,10 +66,11 @@ struct riod_listener;
 /**
  * struct riod_transport_ops - one way of carrying frames
  * @name: as users write it ("tcp")
- * @owner: module that implements it; pinned while a connection exists
- * @connect: connect to @addr; sleeps, killable, gives up after @timeout_ms.
- *	Returns the connection or an ERR_PTR() (-ECONNREFUSED, -ETIMEDOUT,
- *	-EINTR, ...).
+ * @owner: module that implements it; pinned by riod_transport_get() for
+ *	whoever uses the table, and by each session for its connection
+ * @connect: connect to @addr; sleeps, ended by signals, gives up after
+ *	@timeout_ms.  Returns the connection or an ERR_PTR() (-ECONNREFUSED,
+ *	-ETIMEDOUT, -EINTR, ...).
  * @listen: call @accept with each new connection, in process context, from one
  *	thread per listener; @accept owns the connection.  Returns the listener
  *	or an ERR_PTR() (-EADDRINUSE, ...).
@@ -64,13 +84,17 @@ struct riod_listener;
  *	nothing else is.  Sleeps.  One caller at a time.  The caller frees the
  *	frame.  ERR_PTR(-ECONNRESET) at the end of the stream, -EPROTO for an
  *	impossible length, -ETIMEDOUT after @recv_timeout_ms given with
- *	@timeouts.
- * @timeouts: longest that one @recv (no byte arrives) and one @send (no byte
- *	leaves) may wait, in milliseconds; 0 is for ever
+ *	@timeouts, -EINTR; after an error the stream is out of step and the
+ *	connection is good for nothing but @shutdown and @close.
+ * @timeouts: longest that one @recv may take, from its call to the whole frame
+ *	(a peer that sends a byte now and then gains nothing), and that one
+ *	@send may wait while no byte leaves, in milliseconds; 0 is for ever.
+ *	Not while @recv or @send is running.
  * @shutdown: wakes a sleeping @send and @recv for good; any context that may
  *	sleep, any number of times
  * @close: frees; no @send or @recv is running
- * @peer: the peer's address, as it came from the network
+ * @peer: the peer's address, as it came from the network; an IPv4 peer is
+ *	AF_INET also where an IPv6 socket took the connection
  */
 struct riod_transport_ops {
 	const char *name;

@@ -25,7 +25,7 @@
 
 /** RIOD_PAGE_SIZE - bytes in a page on the wire, on every host */
 #define RIOD_PAGE_SHIFT		12
-#define RIOD_PAGE_SIZE		(1u << RIOD_PAGE_SHIFT)
+#define RIOD_PAGE_SIZE		4096u
 
 /* Caps on everything whose size comes from the wire. */
 #define RIOD_FRAME_MAX		(64u * 1024)	/* header and body, bytes */
@@ -41,9 +41,9 @@
 #define RIOD_RESV_MAX		32	/* reserved IOVA regions */
 #define RIOD_VECTORS_MAX	2048	/* PCIe 7.7.2: MSI-X table size */
 #define RIOD_REQUESTS_MAX	256	/* requests outstanding at once */
-#define RIOD_MAP_PAGES_MAX	(1u << 18)	/* pages one MAP record names */
+#define RIOD_MAP_PAGES_MAX	0x40000u	/* pages one MAP record names */
 #define RIOD_EXPORTS_MAX	200		/* entries in one EXPORTS; fits RIOD_FRAME_MIN */
-#define RIOD_BAR_SIZE_MAX	(1ull << 40)	/* of a 64-bit memory BAR */
+#define RIOD_BAR_SIZE_MAX	0x10000000000ull /* of a 64-bit memory BAR: 1 TiB */
 #define RIOD_KEEPALIVE_MIN_MS	10
 #define RIOD_KEEPALIVE_MAX_MS	60000
 #define RIOD_LOST_MAX_MS	600000		/* at least twice the keepalive */
@@ -58,7 +58,7 @@
  * @RIOD_FRAME_WELCOME: server to client, the connection is accepted
  * @RIOD_FRAME_REFUSE: server to client, it is not, and why; then it closes
  * @RIOD_FRAME_EXPORTS: server to client, answer to a HELLO that asks for the list
- * @RIOD_FRAME_ACK: either way, nothing but the header's acknowledgement
+ * @RIOD_FRAME_ACK: either way, nothing but the header's acknowledgment
  * @RIOD_FRAME_BYE: either way, orderly end of the session
  * @RIOD_FRAME_DESCRIBE: stub to frontend, one function of the export
  * @RIOD_FRAME_READY: stub to frontend, all functions are described
@@ -256,17 +256,23 @@ static_assert(sizeof(struct riod_wire_export) == 80);
 
 /**
  * struct riod_wire_exports - body of RIOD_FRAME_EXPORTS
- * @count: entries that follow, as many as fit one frame
+ * @magic: RIOD_WIRE_MAGIC
+ * @count: entries that follow, at most RIOD_EXPORTS_MAX
  * @total: exports that this peer may see
+ * @rsvd: 0
  * @exports: the entries
  */
 struct riod_wire_exports {
+	__le32	magic;
 	__le32	count;
 	__le32	total;
+	__le32	rsvd;
 	struct riod_wire_export exports[];
 };
 
-static_assert(sizeof(struct riod_wire_exports) == 8);
+static_assert(sizeof(struct riod_wire_exports) == 16);
+static_assert(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_exports) +
+	      RIOD_EXPORTS_MAX * sizeof(struct riod_wire_export) <= RIOD_FRAME_MIN);
 
 /**
  * struct riod_wire_bye - body of RIOD_FRAME_BYE and RIOD_FRAME_GONE

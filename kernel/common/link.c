@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Session and engine of one attachment: life, events, receiving
+ *
+ * Why the teardown is safe: riod_link_stop() halts the session first.  From
+ * then on no callback of the session runs or starts, @lost is set, and whatever
+ * the pump does with the session fails at once; so the pump ends by itself and
+ * kthread_stop() only collects it.  Until riod_link_free() the memory stays, for
+ * owners that still read statistics; events and requests are refused by @lost.
+ */
+#include <linux/export.h>
+#include <linux/kthread.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+
+#include "link_priv.h"
+#include "riod_trace.h"
+#include "session_priv.h"
+
+bool riod_link_is_lost(struct riod_link *l)
+{
+	return READ_ONCE(l->lost);
+}
+EXPORT_SYMBOL_GPL(riod_link_is_lost);
+
+void riod_link_kick(struct riod_link *l)
+{
+	if (!test_and_set_bit(RIOD_LINK_KICKED, &l->flags))
+		wake_up(&l->wake);
+}
+EXPORT_SYMBOL_GPL(riod_link_kick);
+
+/* ------------------------------------------------------------ events */
+
+static void riod_link_add_event(struct riod_link *l, struct riod_frame *f)
+{
+	lockdep_assert_held(&l->lock);
+	list_add_tail(&f->list, &l->events);
+	/* the pump looks without the lock */
+	WRITE_ONCE(l->nevents, l->nevents + 1);
+}
+
+/* 1: taken over; 0: no room; -ENOTCONN */
+static int riod_link_try_post(struct riod_link *l, struct riod_frame *f,
+			      unsigned int max)
+{
+	int ret = 0;
+
+	spin_lock(&l->lock);
+	if (l->lost) {
+		ret = -ENOTCONN;
+	} else if (l->nevents < max) {
+		riod_link_add_event(l, f);
+		ret = 1;
+	}
+	spin_unlock(&l->lock);
+	if (ret > 0)
+		wake_up(&l->wake);
+	return ret;
+}
+
+static int riod_link_wait_room(struct riod_link *l, struct riod_frame *f)
+{
+	int ret = 0, err;
+
+	spin_lock(&l->lock);
+	l->stats.throttled++;
+	spin_unlock(&l->lock);
+	err = wait_event_killable(l->room,
+				  (ret = riod_link_try_post(l, f, RIOD_LINK_EVENTS_MAX)));
+	return err ? -EINTR : ret;
+}
+
+/*
+ * From a callback: the pump makes the room, and the receive thread makes what
+ * the pump may be waiting for, so neither can wait.  They get as much again, and
+ * a peer that drives them beyond that loses the link.
+ */
+static int riod_link_post_own(struct riod_link *l, struct riod_frame *f)
+{
+	int ret = riod_link_try_post(l, f, 2 * RIOD_LINK_EVENTS_MAX);
+
+	if (ret)
+		return ret;
+	riod_link_end(l, RIOD_REASON_LIMIT);
+	return -ENOTCONN;
+}
+
+int riod_link_post(struct riod_link *l, struct riod_frame *f)
+{
+	int ret;
+
+	if (current == l->pump || current == l->session->rx)
+		ret = riod_link_post_own(l, f);
+	else
+		ret = riod_link_try_post(l, f, RIOD_LINK_EVENTS_MAX);
+	if (!ret)
+		ret = riod_link_wait_room(l, f);
+	if (ret > 0)
+		return 0;
+	riod_frame_free(f);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(riod_link_post);
+
+int riod_link_post_reply(struct riod_link *l, struct riod_frame *f)
+{
+	int err = 0;
+
+	spin_lock(&l->lock);
+	if (l->lost) {
+		err = -ENOTCONN;
+	} else if (l->nreplies == RIOD_REQUESTS_MAX) {
+		/* none of these was answered yet: there cannot be one more */
+		err = -EPROTO;
+	} else {
+		l->nreplies++;
+		riod_link_add_event(l, f);
+	}
+	spin_unlock(&l->lock);
+	if (err)
+		riod_frame_free(f);
+	else
+		wake_up(&l->wake);
+	return err;
+}
+EXPORT_SYMBOL_GPL(riod_link_post_reply);
+
+/* ------------------------------------------------------------ receiving */
+
+static int riod_link_stage(struct riod_link *l, struct riod_frame *f)
+{
+	/* the frame is the engine's now, whatever it says */
+	int err = riod_sync_stage(&l->sync, f);
+
+	if (err)
+		riod_link_end(l, riod_session_reason(err));
+	return 1;
+}
+
+static int riod_link_apply(struct riod_link *l, const struct riod_frame *f)
+{
+	const struct riod_wire_cut_commit *c = (const void *)f->body;
+	int err = riod_sync_apply(&l->sync, c);
+
+	if (err)
+		return err;
+	trace_riod_cut_applied(riod_session_nr(l->session), le64_to_cpu(c->cut),
+			       le32_to_cpu(c->nframes));
+	if (l->ops->applied)
+		l->ops->applied(l->priv);
+	/*
+	 * The stub's next cut waits for this one's acknowledgment.  The
+	 * frontend waits for none: what the stub sends anyway carries it.  But
+	 * the stub's engine may have waited for what this cut says was applied.
+	 */
+	if (l->role == RIOD_SYNC_FRONTEND)
+		riod_session_ack_soon(l->session);
+	else
+		riod_link_retime(l);
+	return 0;
+}
+
+/* the owner may have mapped something: is there a time to wait for now? */
+static void riod_link_check_time(struct riod_link *l)
+{
+	/* pairs with the pump's: it looks at the engine after setting the bit */
+	smp_mb();
+	if (test_bit(RIOD_LINK_UNTIMED, &l->flags))
+		riod_link_retime(l);
+}
+
+static int riod_link_frame(void *priv, struct riod_frame *f)
+{
+	struct riod_link *l = priv;
+	int ret;
+
+	switch (f->hdr.type) {
+	case RIOD_FRAME_CUT_DATA:
+		return riod_link_stage(l, f);
+	case RIOD_FRAME_CUT_COMMIT:
+		return riod_link_apply(l, f);
+	case RIOD_FRAME_REPLY:
+		/* only a frontend gets here: direction was validated */
+		return riod_link_reply(l, (const void *)f->body);
+	default:
+		ret = l->ops->frame(l->priv, f);
+		riod_link_check_time(l);
+		return ret;
+	}
+}
+
+static void riod_link_lost(void *priv, enum riod_reason reason)
+{
+	struct riod_link *l = priv;
+
+	spin_lock(&l->lock);
+	WRITE_ONCE(l->lost, true);
+	spin_unlock(&l->lock);
+	/*
+	 * Nobody joins those who wait any more.  They may hold what the owner's
+	 * callback takes, so they go first; at the stub, which has a device to
+	 * fence, there are no requests.
+	 */
+	riod_link_end_requests(l);
+	wake_up_all(&l->room);
+	wake_up_all(&l->tags);
+	wake_up(&l->wake);
+	l->ops->lost(l->priv, reason);
+}
+
+static const struct riod_session_ops riod_link_session_ops = {
+	.frame = riod_link_frame,
+	.lost = riod_link_lost,
+};
+
+/* ------------------------------------------------------------ life */
+
+static struct riod_link *riod_link_alloc(enum riod_sync_role role,
+					 const struct riod_sync_params *sync,
+					 const char *name)
+{
+	struct riod_link *l = kzalloc(sizeof(*l), GFP_KERNEL);
+
+	if (!l)
+		return NULL;
+	riod_sync_init(&l->sync, role, sync);
+	l->role = role;
+	strscpy(l->name, name);
+	init_waitqueue_head(&l->wake);
+	INIT_LIST_HEAD(&l->out);
+	spin_lock_init(&l->lock);
+	INIT_LIST_HEAD(&l->events);
+	init_waitqueue_head(&l->room);
+	init_waitqueue_head(&l->tags);
+	xa_init_flags(&l->requests, XA_FLAGS_ALLOC1);
+	return l;
+}
+
+static void riod_link_destroy(struct riod_link *l)
+{
+	xa_destroy(&l->requests);
+	riod_sync_destroy(&l->sync);
+	kfree(l);
+}
+
+struct riod_link *riod_link_create(struct riod_conn *conn,
+				   const struct riod_session_params *params,
+				   enum riod_sync_role role,
+				   const struct riod_sync_params *sync,
+				   const char *name,
+				   const struct riod_link_ops *ops, void *priv)
+{
+	struct riod_link *l = riod_link_alloc(role, sync, name);
+	struct riod_session *s;
+
+	if (!l) {
+		conn->ops->close(conn);
+		return ERR_PTR(-ENOMEM);
+	}
+	l->ops = ops;
+	l->priv = priv;
+	s = riod_session_create(conn, params, role == RIOD_SYNC_FRONTEND,
+				&riod_link_session_ops, l);
+	if (IS_ERR(s)) {
+		riod_link_destroy(l);
+		return ERR_CAST(s);
+	}
+	l->session = s;
+	/* the frontend's cuts follow each other, whatever is acknowledged */
+	if (role == RIOD_SYNC_STUB)
+		riod_session_set_ack_notify(s, riod_link_acked);
+	return l;
+}
+EXPORT_SYMBOL_GPL(riod_link_create);
+
+int riod_link_start(struct riod_link *l)
+{
+	struct task_struct *pump;
+
+	l->cut_at = ktime_get();
+	pump = kthread_create(riod_link_pump, l, "riod_%s", l->name);
+	if (IS_ERR(pump))
+		return PTR_ERR(pump);
+	l->pump = get_task_struct(pump);
+	wake_up_process(pump);
+	/* on error the owner stops the link, which collects the pump */
+	return riod_session_start(l->session);
+}
+EXPORT_SYMBOL_GPL(riod_link_start);
+
+void riod_link_end(struct riod_link *l, enum riod_reason reason)
+{
+	riod_session_end(l->session, reason);
+}
+EXPORT_SYMBOL_GPL(riod_link_end);
+
+void riod_link_stop(struct riod_link *l)
+{
+	riod_session_halt(l->session);
+	if (l->pump)
+		kthread_stop_put(l->pump);
+	l->pump = NULL;
+}
+EXPORT_SYMBOL_GPL(riod_link_stop);
+
+void riod_link_free(struct riod_link *l)
+{
+	riod_frames_free(&l->events);
+	riod_session_free(l->session);
+	riod_link_destroy(l);
+}
+EXPORT_SYMBOL_GPL(riod_link_free);
+
+struct riod_sync *riod_link_sync(struct riod_link *l)
+{
+	return &l->sync;
+}
+EXPORT_SYMBOL_GPL(riod_link_sync);
+
+struct riod_session *riod_link_session(struct riod_link *l)
+{
+	return l->session;
+}
+EXPORT_SYMBOL_GPL(riod_link_session);
+
+void riod_link_get_stats(struct riod_link *l, struct riod_link_stats *st)
+{
+	spin_lock(&l->lock);
+	*st = l->stats;
+	spin_unlock(&l->lock);
+}
+EXPORT_SYMBOL_GPL(riod_link_get_stats);

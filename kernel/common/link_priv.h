@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What link.c, link_pump.c and link_request.c share
+ */
+#ifndef _RIOD_LINK_PRIV_H
+#define _RIOD_LINK_PRIV_H
+
+#include <linux/bitops.h>
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+#include "link.h"
+
+/* bits of riod_link.flags */
+#define RIOD_LINK_KICKED	0	/* the owner has something for the pump */
+#define RIOD_LINK_RETIME	1	/* what the pump waits for may have changed */
+#define RIOD_LINK_UNTIMED	2	/* the pump sleeps without a time */
+
+/**
+ * struct riod_link - one link
+ * @session: owned
+ * @sync: the engine, with locks of its own
+ * @role: which end
+ * @ops: the owner's
+ * @priv: the owner's
+ * @name: of the pump's thread
+ * @pump: the thread, NULL before the start and once it is gone; a reference is
+ *	held
+ * @flags: RIOD_LINK_KICKED, ...; atomic
+ * @wake: the pump
+ * @out: pump: frames that go ahead of the cut and were not queued yet
+ * @out_bytes: pump: what they weigh
+ * @cut_at: pump: when the last cut was taken
+ * @lock: protects everything below but @requests' insides; innermost but for
+ *	the lock of @requests
+ * @lost: the session is over
+ * @events: frames that wait for the next cut
+ * @nevents: how many
+ * @nreplies: how many of them are replies
+ * @flight: stub: number of the cut in flight, 0 for none
+ * @flight_seq: number of its commit frame
+ * @nrequests: tags in use
+ * @stats: counters
+ * @room: who waits for room among the events
+ * @tags: who waits for a tag
+ * @requests: tag to &struct riod_request
+ */
+struct riod_link {
+	struct riod_session *session;
+	struct riod_sync sync;
+	enum riod_sync_role role;
+	const struct riod_link_ops *ops;
+	void *priv;
+	char name[TASK_COMM_LEN];
+	struct task_struct *pump;
+	unsigned long flags;
+	wait_queue_head_t wake;
+
+	struct list_head out;
+	u32 out_bytes;
+	ktime_t cut_at;
+
+	spinlock_t lock;		/* all below; see above */
+	bool lost;
+	struct list_head events;
+	unsigned int nevents;
+	unsigned int nreplies;
+	u64 flight;
+	u64 flight_seq;
+	unsigned int nrequests;
+	struct riod_link_stats stats;
+
+	wait_queue_head_t room;
+	wait_queue_head_t tags;
+	struct xarray requests;
+};
+
+/* link_pump.c */
+int riod_link_pump(void *data);
+void riod_link_retime(struct riod_link *l);
+void riod_link_acked(void *priv);
+
+/* link_request.c */
+int riod_link_reply(struct riod_link *l, const struct riod_wire_reply *r);
+void riod_link_end_requests(struct riod_link *l);
+
+#endif /* _RIOD_LINK_PRIV_H */

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pump: the one thread that sends
+ *
+ * Each round takes the events that wait, then takes a cut, then sends the cut
+ * and behind it the events (rules 1 and 2: an event joins only a cut begun
+ * after it was posted).  The frontend's rounds follow each other; the stub's
+ * next one waits until its last cut is acknowledged, and events that come
+ * meanwhile join the cut after that.
+ *
+ * What the pump holds in its hands is never dropped for want of memory: it rests
+ * and tries again, until it succeeds or the link is lost.
+ */
+#define pr_fmt(fmt) "riod: " fmt
+
+#include <linux/export.h>
+#include <linux/kthread.h>
+#include <linux/printk.h>
+#include <linux/sched/mm.h>
+
+#include "link_priv.h"
+#include "riod_trace.h"
+#include "session_priv.h"
+
+#define RIOD_LINK_BACKOFF_MS	10
+
+/* look again what there is to wait for; any context that may take a mutex */
+void riod_link_retime(struct riod_link *l)
+{
+	set_bit(RIOD_LINK_RETIME, &l->flags);
+	wake_up(&l->wake);
+}
+
+static bool riod_link_is_ending(struct riod_link *l)
+{
+	return riod_link_is_lost(l) || kthread_should_stop();
+}
+
+/* ------------------------------------------------------------ waiting */
+
+static bool riod_link_has_work(struct riod_link *l)
+{
+	return test_bit(RIOD_LINK_KICKED, &l->flags) || READ_ONCE(l->nevents);
+}
+
+static bool riod_link_roused(struct riod_link *l)
+{
+	return test_bit(RIOD_LINK_RETIME, &l->flags) || riod_link_is_ending(l);
+}
+
+/*
+ * Microseconds until the next background cut; 0: due.  KTIME_MAX: there is none
+ * to wait for, and riod_link_check_time() says when that changes.
+ */
+static ktime_t riod_link_background_in(struct riod_link *l)
+{
+	ktime_t left;
+	u32 us;
+
+	set_bit(RIOD_LINK_UNTIMED, &l->flags);
+	/* pairs with riod_link_check_time() */
+	smp_mb__after_atomic();
+	us = riod_sync_interval_us(&l->sync);
+	if (us == U32_MAX)
+		return KTIME_MAX;
+	clear_bit(RIOD_LINK_UNTIMED, &l->flags);
+	left = ktime_sub(ktime_add_us(l->cut_at, us), ktime_get());
+	return max_t(ktime_t, left, 0);
+}
+
+/*
+ * Waits for the next round.
+ * Return: true where it is nothing but time that makes it due.
+ */
+static bool riod_link_wait(struct riod_link *l)
+{
+	ktime_t left;
+
+	while (!riod_link_is_ending(l)) {
+		/* before anything is looked at: what changes later sets it again */
+		clear_bit(RIOD_LINK_RETIME, &l->flags);
+		/* pairs with the wake-up behind set_bit() in riod_link_retime() */
+		smp_mb__after_atomic();
+		if (riod_sync_in_flight(&l->sync)) {
+			wait_event_idle(l->wake, riod_link_roused(l));
+			continue;
+		}
+		if (riod_link_has_work(l))
+			return false;
+		left = riod_link_background_in(l);
+		if (!left)
+			return true;
+		if (left == KTIME_MAX)
+			wait_event_idle(l->wake, riod_link_roused(l) ||
+					riod_link_has_work(l));
+		else
+			/* a kernel thread gets no signals; the time is looked at above */
+			wait_event_interruptible_hrtimeout(l->wake,
+							   riod_link_roused(l) ||
+							   riod_link_has_work(l),
+							   left);
+	}
+	return false;
+}
+
+/* true: rested, try again; false: @err is final */
+static bool riod_link_retry(struct riod_link *l, int err)
+{
+	if (err != -ENOMEM || riod_link_is_ending(l))
+		return false;
+	pr_warn_ratelimited("%s: no memory, the link waits\n", l->name);
+	wait_event_idle_timeout(l->wake, riod_link_is_ending(l),
+				msecs_to_jiffies(RIOD_LINK_BACKOFF_MS));
+	return !riod_link_is_ending(l);
+}
+
+/* ------------------------------------------------------------ the cut in flight */
+
+/* before the commit is queued, so before it can be acknowledged */
+static void riod_link_note_cut(struct riod_link *l, u64 seq, u64 cut)
+{
+	spin_lock(&l->lock);
+	l->flight_seq = seq;
+	l->flight = cut;
+	spin_unlock(&l->lock);
+}
+
+/* stub, receive thread: riod_session_acked() has moved */
+void riod_link_acked(void *priv)
+{
+	struct riod_link *l = priv;
+	u64 acked = riod_session_acked(l->session);
+	u64 cut = 0;
+
+	spin_lock(&l->lock);
+	if (l->flight && l->flight_seq <= acked) {
+		cut = l->flight;
+		l->flight = 0;
+	}
+	spin_unlock(&l->lock);
+	if (!cut)
+		return;
+	/* the pump takes no other before it is told so by the engine */
+	riod_sync_acked(&l->sync, cut);
+	riod_link_retime(l);
+}
+
+/* ------------------------------------------------------------ a round */
+
+/* what was sent ahead of the cut so far */
+static int riod_link_flush(struct riod_link *l)
+{
+	l->out_bytes = 0;
+	return riod_session_send_list(l->session, &l->out);
+}
+
+/*
+ * Only from ops->prepare, so in the pump.  A little is kept to leave with the
+ * cut in one go; never more than a frame's worth, so the window bounds it all.
+ */
+int riod_link_send(struct riod_link *l, struct riod_frame *f)
+{
+	list_add_tail(&f->list, &l->out);
+	l->out_bytes += riod_frame_size(f);
+	return l->out_bytes < RIOD_FRAME_MAX ? 0 : riod_link_flush(l);
+}
+EXPORT_SYMBOL_GPL(riod_link_send);
+
+static void riod_link_take_events(struct riod_link *l, struct list_head *events)
+{
+	bool full;
+
+	spin_lock(&l->lock);
+	l->stats.rounds++;
+	full = l->nevents >= RIOD_LINK_EVENTS_MAX;
+	list_splice_tail_init(&l->events, events);
+	WRITE_ONCE(l->nevents, 0);
+	l->nreplies = 0;
+	spin_unlock(&l->lock);
+	if (full)
+		wake_up_all(&l->room);
+}
+
+static int riod_link_gather(struct riod_link *l, struct list_head *events)
+{
+	int err = 0;
+
+	if (!l->ops->gather)
+		return 0;
+	do {
+		err = l->ops->gather(l->priv, events);
+	} while (riod_link_retry(l, err));
+	return err;
+}
+
+static int riod_link_prepare(struct riod_link *l)
+{
+	int err = 0;
+
+	if (!l->ops->prepare)
+		return 0;
+	do {
+		err = l->ops->prepare(l->priv);
+	} while (riod_link_retry(l, err));
+	return err;
+}
+
+static void riod_link_count_background(struct riod_link *l)
+{
+	mutex_lock(&l->sync.lock);
+	l->sync.stats.background++;
+	mutex_unlock(&l->sync.lock);
+}
+
+/* adds @cut to @out; its number, or 0 for no cut */
+static u64 riod_link_add_cut(struct riod_link *l, struct list_head *cut)
+{
+	const struct riod_wire_cut_commit *c;
+	u64 seq, nr;
+
+	if (list_empty(cut))
+		return 0;
+	c = (const void *)list_last_entry(cut, struct riod_frame, list)->body;
+	nr = le64_to_cpu(c->cut);
+	list_splice_tail_init(cut, &l->out);
+	/* nobody else queues frames: the number the commit will get is known */
+	seq = riod_session_last_seq(l->session) + list_count_nodes(&l->out);
+	if (l->role == RIOD_SYNC_STUB)
+		riod_link_note_cut(l, seq, nr);
+	return nr;
+}
+
+/* takes the cut, behind what was sent ahead of it */
+static int riod_link_collect(struct riod_link *l, bool background)
+{
+	u32 max_frame = riod_session_params(l->session)->tx_max_frame;
+	LIST_HEAD(cut);
+	s64 bytes;
+
+	do {
+		bytes = riod_sync_collect(&l->sync, &cut, false, max_frame);
+	} while (riod_link_retry(l, min(bytes, 0LL)));
+	if (bytes < 0)
+		return bytes;
+	l->cut_at = ktime_get();
+	if (bytes && background)
+		riod_link_count_background(l);
+	trace_riod_cut_collected(riod_session_nr(l->session),
+				 riod_link_add_cut(l, &cut), bytes);
+	if (l->ops->collected)
+		l->ops->collected(l->priv);
+	return 0;
+}
+
+static int riod_link_round(struct riod_link *l, bool background)
+{
+	LIST_HEAD(events);
+	int err;
+
+	/* what is kicked for from here on has to wait for another round */
+	clear_bit(RIOD_LINK_KICKED, &l->flags);
+	/* pairs with test_and_set_bit() in riod_link_kick() */
+	smp_mb__after_atomic();
+	riod_link_take_events(l, &events);
+	err = riod_link_gather(l, &events);
+	if (!err)
+		err = riod_link_prepare(l);
+	if (!err)
+		err = riod_link_collect(l, background);
+	if (!err) {
+		spin_lock(&l->lock);
+		l->stats.events += list_count_nodes(&events);
+		spin_unlock(&l->lock);
+		list_splice_tail_init(&events, &l->out);
+		err = riod_link_flush(l);
+	}
+	riod_frames_free(&events);
+	return err;
+}
+
+/*
+ * The pump's thread.  Under memalloc_noio as the session's threads are, for the
+ * same reason.
+ */
+int riod_link_pump(void *data)
+{
+	unsigned int noio = memalloc_noio_save();
+	struct riod_link *l = data;
+	bool background;
+	int err = 0;
+
+	while (!err) {
+		background = riod_link_wait(l);
+		if (riod_link_is_ending(l))
+			break;
+		err = riod_link_round(l, background);
+	}
+	if (err)
+		/* no news where the session is over; else the owner's callback failed */
+		riod_link_end(l, riod_session_reason(err));
+	riod_frames_free(&l->out);
+	memalloc_noio_restore(noio);
+	return 0;
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests of a frontend, and the replies to them
+ *
+ * A request is in @requests from before its frame is posted until the reply
+ * comes or the link is lost.  Whoever takes it out of there releases its tag.
+ * Its memory is the waiter's; a waiter that is killed leaves it behind, marked,
+ * to whoever takes it out: so the tag stays reserved while a reply may come.
+ */
+#include <linux/completion.h>
+#include <linux/export.h>
+#include <linux/slab.h>
+
+#include "link_priv.h"
+
+/**
+ * struct riod_request - a request that waits for its reply
+ * @done: the fields below are final
+ * @status: 0 or a negative errno
+ * @value: the reply's
+ * @abandoned: under &riod_link.lock: the waiter is gone
+ */
+struct riod_request {
+	struct completion done;
+	int status;
+	u64 value;
+	bool abandoned;
+};
+
+/* 1: a tag is there to be had; 0: not yet; -ENOTCONN */
+static int riod_request_try_reserve(struct riod_link *l)
+{
+	int ret = 0;
+
+	spin_lock(&l->lock);
+	if (l->lost) {
+		ret = -ENOTCONN;
+	} else if (l->nrequests < RIOD_REQUESTS_MAX) {
+		l->nrequests++;
+		ret = 1;
+	}
+	spin_unlock(&l->lock);
+	return ret;
+}
+
+static int riod_request_reserve(struct riod_link *l)
+{
+	int ret = 0, err;
+
+	err = wait_event_killable(l->tags, (ret = riod_request_try_reserve(l)));
+	return err ? -EINTR : min(ret, 0);
+}
+
+static void riod_request_release(struct riod_link *l)
+{
+	spin_lock(&l->lock);
+	l->nrequests--;
+	spin_unlock(&l->lock);
+	wake_up(&l->tags);
+}
+
+/* was taken out of @requests by the caller; not to be looked at afterwards */
+static void riod_request_finish(struct riod_link *l, struct riod_request *r,
+				int status, u64 value)
+{
+	bool abandoned;
+
+	r->status = status;
+	r->value = value;
+	spin_lock(&l->lock);
+	abandoned = r->abandoned;
+	/* inside the lock: or the waiter could leave between the two */
+	if (!abandoned)
+		complete(&r->done);
+	spin_unlock(&l->lock);
+	if (abandoned)
+		kfree(r);
+	riod_request_release(l);
+}
+
+static int riod_request_errno(u32 status)
+{
+	switch (status) {
+	case RIOD_STATUS_OK:
+		return 0;
+	case RIOD_STATUS_DENIED:
+		return -EACCES;
+	case RIOD_STATUS_INVALID:
+		return -EINVAL;
+	default:
+		return -EIO;
+	}
+}
+
+/* receive thread: a REPLY came; -EPROTO where nobody asked */
+int riod_link_reply(struct riod_link *l, const struct riod_wire_reply *reply)
+{
+	struct riod_request *r = xa_erase(&l->requests, le32_to_cpu(reply->tag));
+
+	if (!r)
+		return -EPROTO;
+	riod_request_finish(l, r, riod_request_errno(le32_to_cpu(reply->status)),
+			    le64_to_cpu(reply->value));
+	return 0;
+}
+
+/* the link is lost: nobody is answered any more */
+void riod_link_end_requests(struct riod_link *l)
+{
+	struct riod_request *r;
+	unsigned long tag;
+
+	xa_for_each(&l->requests, tag, r) {
+		/* a waiter whose post failed may be faster */
+		r = xa_erase(&l->requests, tag);
+		if (r)
+			riod_request_finish(l, r, -ENOTCONN, U64_MAX);
+	}
+}
+
+/* posts @f with the tag of @r; afterwards @r is waited for, or out of @requests */
+static int riod_request_post(struct riod_link *l, struct riod_request *r,
+			     struct riod_frame *f)
+{
+	u32 tag;
+	int err;
+
+	err = xa_alloc(&l->requests, &tag, r, XA_LIMIT(1, RIOD_REQUESTS_MAX),
+		       GFP_KERNEL);
+	if (err) {
+		riod_request_release(l);
+		riod_frame_free(f);
+		return err;
+	}
+	*(__le32 *)f->body = cpu_to_le32(tag);
+	err = riod_link_post(l, f);
+	if (!err)
+		return 0;
+	/* else riod_link_end_requests() has it, and has finished it or will */
+	if (xa_erase(&l->requests, tag))
+		riod_request_release(l);
+	else
+		wait_for_completion(&r->done);
+	return err;
+}
+
+/* false: killed, and @r stays for the reply; true: @r is final */
+static bool riod_request_wait(struct riod_link *l, struct riod_request *r)
+{
+	bool done;
+
+	if (!wait_for_completion_killable(&r->done))
+		return true;
+	spin_lock(&l->lock);
+	done = completion_done(&r->done);
+	r->abandoned = !done;
+	spin_unlock(&l->lock);
+	return done;
+}
+
+int riod_link_request(struct riod_link *l, struct riod_frame *f, u64 *value)
+{
+	struct riod_request *r = kzalloc(sizeof(*r), GFP_KERNEL);
+	int err = r ? riod_request_reserve(l) : -ENOMEM;
+
+	if (err) {
+		riod_frame_free(f);
+		kfree(r);
+		return err;
+	}
+	init_completion(&r->done);
+	err = riod_request_post(l, r, f);
+	if (!err && !riod_request_wait(l, r))
+		return -EINTR;
+	if (!err) {
+		err = r->status;
+		if (value)
+			*value = r->value;
+	}
+	kfree(r);
+	return err;
+}
+EXPORT_SYMBOL_GPL(riod_link_request);

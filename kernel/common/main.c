@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * main.c - riod_core: what comes first, and goes last
+ */
+#include <linux/init.h>
+#include <linux/module.h>
+
+#include "genl.h"
+#include "transport.h"
+
+static int __init riod_core_init(void)
+{
+	int err;
+
+	err = riod_transport_register(&riod_tcp_ops);
+	if (err)
+		return err;
+	err = riod_transport_register(&riod_loop_ops);
+	if (err)
+		goto err_tcp;
+	/* last: commands come in from here on */
+	err = genl_register_family(&riod_nl_family);
+	if (err)
+		goto err_loop;
+	return 0;
+
+err_loop:
+	riod_transport_unregister(&riod_loop_ops);
+err_tcp:
+	riod_transport_unregister(&riod_tcp_ops);
+	return err;
+}
+
+static void __exit riod_core_exit(void)
+{
+	genl_unregister_family(&riod_nl_family);
+	riod_transport_unregister(&riod_loop_ops);
+	riod_transport_unregister(&riod_tcp_ops);
+}
+
+module_init(riod_core_init);
+module_exit(riod_core_exit);
+
+MODULE_DESCRIPTION("riod core: wire protocol, sessions, DMA coherence, control");
+MODULE_AUTHOR("The riod authors");
+MODULE_ALIAS_GENL_FAMILY(RIOD_FAMILY_NAME);
+MODULE_LICENSE("GPL");

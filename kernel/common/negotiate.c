@@ -1,0 +1,613 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * negotiate.c - the handshake, both sides
+ *
+ * HELLO from the client; WELCOME, REFUSE or EXPORTS from the server.  This is
+ * all that a peer who was not accepted yet can reach, so it is small, keeps
+ * nothing, and gives up in time.
+ */
+#include <linux/export.h>
+#include <linux/kernel.h>
+#include <linux/minmax.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <asm/byteorder.h>
+
+#include "session.h"
+
+/* what this side speaks, newest first */
+static const u16 versions[] = { RIOD_VERSION_1 };
+static_assert(ARRAY_SIZE(versions) <= RIOD_VERSIONS_MAX);
+
+/* optional features that this side speaks */
+#define FEATURES	0ull
+
+#define HANDSHAKE_MS	10000
+
+#define HELLO_FRAME	(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_hello))
+#define ANSWER_FRAME	(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_refuse))
+static_assert(sizeof(struct riod_wire_refuse) >= sizeof(struct riod_wire_welcome));
+
+static const char * const reasons[] = {
+	[RIOD_REASON_NONE]		= "no reason given",
+	[RIOD_REASON_VERSION]		= "no protocol version in common",
+	[RIOD_REASON_NOT_ALLOWED]	= "not in the allow list of the export",
+	[RIOD_REASON_NO_EXPORT]		= "no export of that name",
+	[RIOD_REASON_AMBIGUOUS]		= "several exports, one must be named",
+	[RIOD_REASON_BUSY]		= "the export is attached already",
+	[RIOD_REASON_PROTOCOL]		= "the peer broke the protocol",
+	[RIOD_REASON_LIMIT]		= "too many connections",
+	[RIOD_REASON_NO_MEMORY]		= "out of memory",
+	[RIOD_REASON_DEVICE]		= "the device failed or was removed",
+	[RIOD_REASON_UNBIND]		= "the export was taken back",
+	[RIOD_REASON_DETACH]		= "the VMM host detached",
+	[RIOD_REASON_TIMEOUT]		= "the peer fell silent",
+	[RIOD_REASON_CLOSED]		= "the connection broke",
+};
+
+const char *riod_reason_str(enum riod_reason reason)
+{
+	if ((unsigned int)reason >= ARRAY_SIZE(reasons))
+		return "unknown reason";
+	return reasons[reason];
+}
+EXPORT_SYMBOL_GPL(riod_reason_str);
+
+/* ------------------------------------------------------------ both sides */
+
+/*
+ * A peer that was not accepted has this long for each frame, however it spreads
+ * its bytes (&riod_transport_ops.timeouts).
+ */
+static void limit_waits(struct riod_conn *conn)
+{
+	conn->ops->timeouts(conn, HANDSHAKE_MS, HANDSHAKE_MS);
+}
+
+/* the handshake is done: how long to wait is the session's to know */
+static void free_waits(struct riod_conn *conn)
+{
+	conn->ops->timeouts(conn, 0, 0);
+}
+
+/* one frame out; takes it over */
+static int send_frame(struct riod_conn *conn, struct riod_frame *f)
+{
+	LIST_HEAD(frames);
+	int err;
+
+	list_add_tail(&f->list, &frames);
+	err = conn->ops->send(conn, &frames);
+	riod_frame_free(f);
+	return err;
+}
+
+/* NUL-terminated, NUL-padded, and nothing but ASCII from @lowest up */
+static bool text_valid(const char *s, size_t size, unsigned char lowest)
+{
+	size_t len = strnlen(s, size);
+	size_t i;
+
+	if (len == size)
+		return false;
+	for (i = 0; i < len; i++) {
+		unsigned char c = s[i];
+
+		if (c < lowest || c > '~')
+			return false;
+	}
+	return !memchr_inv(s + len, 0, size - len);
+}
+
+#define name_valid(field) text_valid(field, sizeof(field), '!')
+#define reason_text_valid(field) text_valid(field, sizeof(field), ' ')
+
+/* every handshake body begins with the magic: whatever else it is, is it ours? */
+static bool has_magic(const struct riod_frame *f)
+{
+	return f->len >= sizeof(__le32) &&
+	       *(const __le32 *)f->body == cpu_to_le32(RIOD_WIRE_MAGIC);
+}
+
+static bool header_clear(const struct riod_frame_hdr *h)
+{
+	return !h->func && !h->flags && !h->rsvd && !h->seq && !h->ack;
+}
+
+/* the smaller offer holds both ways: each side works it out for itself */
+static u32 agree_window(u32 theirs)
+{
+	return min_t(u32, theirs, RIOD_WINDOW_DEFAULT);
+}
+
+static u32 agree_max_frame(u32 theirs)
+{
+	return min_t(u32, theirs, RIOD_FRAME_MAX);
+}
+
+/* ------------------------------------------------------------ client */
+
+static int send_hello(struct riod_conn *conn, enum riod_intent intent,
+		      const char *export)
+{
+	struct riod_wire_hello *h;
+	struct riod_frame *f;
+	unsigned int i;
+
+	f = riod_frame_alloc(RIOD_FRAME_HELLO, 0, sizeof(*h), GFP_KERNEL);
+	if (!f)
+		return -ENOMEM;
+	h = (struct riod_wire_hello *)f->body;
+	h->magic = cpu_to_le32(RIOD_WIRE_MAGIC);
+	h->nversions = cpu_to_le16(ARRAY_SIZE(versions));
+	h->intent = intent;
+	h->window = cpu_to_le32(RIOD_WINDOW_DEFAULT);
+	h->max_frame = cpu_to_le32(RIOD_FRAME_MAX);
+	h->features = cpu_to_le64(FEATURES);
+	strscpy(h->export, export);
+	for (i = 0; i < ARRAY_SIZE(versions); i++)
+		h->versions[i] = cpu_to_le16(versions[i]);
+	return send_frame(conn, f);
+}
+
+/* what a person is told where the peer itself said nothing */
+static void explain(struct riod_refusal *refusal, int err)
+{
+	const char *text;
+
+	switch (err) {
+	case -ECONNREFUSED:
+		return;
+	case -EPROTO:
+		text = "does not speak riod";
+		break;
+	case -ETIMEDOUT:
+		text = "does not answer";
+		break;
+	case -ECONNRESET:
+	case -EPIPE:
+		text = "closed the connection without an answer";
+		break;
+	case -ENOMEM:
+		text = "could not be asked: out of memory";
+		break;
+	default:
+		text = "could not be asked";
+		break;
+	}
+	if (!refusal->text[0])
+		strscpy(refusal->text, text);
+}
+
+/* a fault that is worth more than "does not speak riod" */
+static int broken(struct riod_refusal *refusal, const char *text)
+{
+	strscpy(refusal->text, text);
+	return -EPROTO;
+}
+
+static int read_refuse(const struct riod_frame *f, struct riod_refusal *refusal)
+{
+	const struct riod_wire_refuse *r = (const void *)f->body;
+	u16 reason;
+
+	if (f->len != sizeof(*r) || !reason_text_valid(r->text))
+		return broken(refusal, "refused with a malformed answer");
+	/* a newer peer may know reasons that we do not; its text stands */
+	reason = le16_to_cpu(r->reason);
+	if (reason == RIOD_REASON_NONE || reason >= ARRAY_SIZE(reasons))
+		reason = RIOD_REASON_PROTOCOL;
+	refusal->reason = reason;
+	refusal->peer_version = le16_to_cpu(r->version);
+	strscpy(refusal->text, r->text[0] ? r->text : riod_reason_str(reason));
+	return -ECONNREFUSED;
+}
+
+/* the answer to a HELLO, of type @want, or what stands in its place */
+static struct riod_frame *recv_answer(struct riod_conn *conn, u8 want, u32 max_frame,
+				      struct riod_refusal *refusal)
+{
+	struct riod_frame *f;
+	int err;
+
+	f = conn->ops->recv(conn, max_frame);
+	if (IS_ERR(f))
+		return f;
+	err = -EPROTO;
+	if (!has_magic(f))
+		goto out_free;
+	if (!header_clear(&f->hdr))
+		err = broken(refusal, "answered with a malformed header");
+	else if (f->hdr.type == RIOD_FRAME_REFUSE)
+		err = read_refuse(f, refusal);
+	else if (f->hdr.type != want)
+		err = broken(refusal, "answered with the wrong frame");
+	else
+		return f;
+out_free:
+	riod_frame_free(f);
+	return ERR_PTR(err);
+}
+
+static bool offered(u16 version)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(versions); i++) {
+		if (versions[i] == version)
+			return true;
+	}
+	return false;
+}
+
+static const char *welcome_fault(const struct riod_wire_welcome *w)
+{
+	u32 keepalive = le32_to_cpu(w->keepalive_ms);
+	u32 lost = le32_to_cpu(w->lost_ms);
+
+	if (!offered(le16_to_cpu(w->version)))
+		return "chose a version that was not offered";
+	if (!w->nfuncs || w->nfuncs > RIOD_FUNCS_MAX)
+		return "offers an impossible number of functions";
+	if (w->rsvd || w->rx_seq || le64_to_cpu(w->features) & ~FEATURES)
+		return "answered with reserved fields set";
+	if (le32_to_cpu(w->window) < RIOD_WINDOW_MIN ||
+	    le32_to_cpu(w->max_frame) < RIOD_FRAME_MIN)
+		return "offers a window or a frame size below the minimum";
+	if (!memchr_inv(w->session, 0, sizeof(w->session)))
+		return "gave no session id";
+	if (keepalive < RIOD_KEEPALIVE_MIN_MS || keepalive > RIOD_KEEPALIVE_MAX_MS ||
+	    lost < 2 * keepalive || lost > RIOD_LOST_MAX_MS)
+		return "asks for an impossible keepalive";
+	return NULL;
+}
+
+static int read_welcome(const struct riod_frame *f, struct riod_session_params *p,
+			struct riod_refusal *refusal)
+{
+	const struct riod_wire_welcome *w = (const void *)f->body;
+	const char *fault;
+
+	if (f->len != sizeof(*w))
+		return broken(refusal, "answered with a WELCOME of the wrong length");
+	fault = welcome_fault(w);
+	if (fault)
+		return broken(refusal, fault);
+	*p = (struct riod_session_params) {
+		.version = le16_to_cpu(w->version),
+		.nfuncs = w->nfuncs,
+		.tx_window = agree_window(le32_to_cpu(w->window)),
+		.tx_max_frame = agree_max_frame(le32_to_cpu(w->max_frame)),
+		.rx_max_frame = RIOD_FRAME_MAX,
+		.features = le64_to_cpu(w->features),
+		.keepalive_ms = le32_to_cpu(w->keepalive_ms),
+		.lost_ms = le32_to_cpu(w->lost_ms),
+	};
+	memcpy(p->id, w->session, sizeof(p->id));
+	return 0;
+}
+
+static int ask_attach(struct riod_conn *conn, const char *export,
+		      struct riod_session_params *params,
+		      struct riod_refusal *refusal)
+{
+	struct riod_frame *f;
+	int err;
+
+	err = send_hello(conn, RIOD_INTENT_ATTACH, export);
+	if (err)
+		return err;
+	f = recv_answer(conn, RIOD_FRAME_WELCOME, ANSWER_FRAME, refusal);
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	err = read_welcome(f, params, refusal);
+	riod_frame_free(f);
+	return err;
+}
+
+int riod_negotiate_attach(struct riod_conn *conn, const char *export,
+			  struct riod_session_params *params,
+			  struct riod_refusal *refusal)
+{
+	int err;
+
+	memset(refusal, 0, sizeof(*refusal));
+	if (strlen(export) >= RIOD_NAME_LEN) {
+		strscpy(refusal->text, "could not be asked: the export's name is too long");
+		return -EINVAL;
+	}
+	limit_waits(conn);
+	err = ask_attach(conn, export, params, refusal);
+	if (err)
+		explain(refusal, err);
+	else
+		free_waits(conn);
+	return err;
+}
+EXPORT_SYMBOL_GPL(riod_negotiate_attach);
+
+static bool export_valid(const struct riod_wire_export *e)
+{
+	return e->name[0] && name_valid(e->name) &&
+	       le32_to_cpu(e->class) < BIT(24) &&
+	       e->nfuncs && e->nfuncs <= RIOD_FUNCS_MAX &&
+	       !(e->flags & ~RIOD_EXPORT_F_BUSY) && !e->rsvd[0] && !e->rsvd[1];
+}
+
+static int read_exports(const struct riod_frame *f, struct riod_wire_export **exports,
+			u32 *total, struct riod_refusal *refusal)
+{
+	const struct riod_wire_exports *x = (const void *)f->body;
+	u32 count, i;
+
+	if (f->len < sizeof(*x))
+		return broken(refusal, "answered with a list that is cut short");
+	count = le32_to_cpu(x->count);
+	/* bounds the length and the copy below */
+	if (count > RIOD_EXPORTS_MAX || f->len != struct_size(x, exports, count) ||
+	    x->rsvd || le32_to_cpu(x->total) < count)
+		return broken(refusal, "answered with a list of the wrong length");
+	for (i = 0; i < count; i++) {
+		if (!export_valid(&x->exports[i]))
+			return broken(refusal, "answered with a malformed export");
+	}
+	if (total)
+		*total = le32_to_cpu(x->total);
+	*exports = kvmemdup(x->exports, count * sizeof(**exports), GFP_KERNEL);
+	return *exports ? count : -ENOMEM;
+}
+
+static int ask_list(struct riod_conn *conn, struct riod_wire_export **exports,
+		    u32 *total, struct riod_refusal *refusal)
+{
+	struct riod_frame *f;
+	int ret;
+
+	ret = send_hello(conn, RIOD_INTENT_LIST, "");
+	if (ret)
+		return ret;
+	f = recv_answer(conn, RIOD_FRAME_EXPORTS, RIOD_FRAME_MIN, refusal);
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	ret = read_exports(f, exports, total, refusal);
+	riod_frame_free(f);
+	return ret;
+}
+
+int riod_negotiate_list(struct riod_conn *conn, struct riod_wire_export **exports,
+			u32 *total, struct riod_refusal *refusal)
+{
+	int ret;
+
+	*exports = NULL;
+	memset(refusal, 0, sizeof(*refusal));
+	limit_waits(conn);
+	ret = ask_list(conn, exports, total, refusal);
+	if (ret < 0)
+		explain(refusal, ret);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(riod_negotiate_list);
+
+/* ------------------------------------------------------------ server */
+
+u16 riod_negotiate_version(const struct riod_wire_hello *hello)
+{
+	unsigned int n = min_t(unsigned int, le16_to_cpu(hello->nversions),
+			       RIOD_VERSIONS_MAX);
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (offered(le16_to_cpu(hello->versions[i])))
+			return le16_to_cpu(hello->versions[i]);
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(riod_negotiate_version);
+
+/* newest first, each once, none 0, and 0 behind the last */
+static const char *versions_fault(const struct riod_wire_hello *h)
+{
+	unsigned int n = le16_to_cpu(h->nversions);
+	u32 above = U16_MAX + 1;
+	unsigned int i;
+
+	if (!n || n > RIOD_VERSIONS_MAX)
+		return "HELLO with an impossible number of versions";
+	for (i = 0; i < RIOD_VERSIONS_MAX; i++) {
+		u32 v = le16_to_cpu(h->versions[i]);
+
+		if (i < n ? !v || v >= above : v)
+			return "HELLO with a malformed list of versions";
+		above = v;
+	}
+	return NULL;
+}
+
+static const char *hello_fault(const struct riod_wire_hello *h)
+{
+	if (h->intent == RIOD_INTENT_RESUME)
+		return "sessions cannot be resumed";
+	if (h->intent != RIOD_INTENT_LIST && h->intent != RIOD_INTENT_ATTACH)
+		return "HELLO with an unknown intent";
+	if (h->rsvd || h->rx_seq || memchr_inv(h->session, 0, sizeof(h->session)))
+		return "HELLO with reserved fields set";
+	if (le32_to_cpu(h->window) < RIOD_WINDOW_MIN)
+		return "HELLO with a window below the minimum";
+	if (le32_to_cpu(h->max_frame) < RIOD_FRAME_MIN)
+		return "HELLO with a frame size below the minimum";
+	if (!name_valid(h->export))
+		return "HELLO with a malformed name";
+	if (h->intent == RIOD_INTENT_LIST && h->export[0])
+		return "HELLO that lists and has a name";
+	return NULL;
+}
+
+/* the text names what both sides speak: at most 8 numbers of 5 digits */
+static void version_text(const struct riod_wire_hello *h, char *text, size_t size)
+{
+	unsigned int n = le16_to_cpu(h->nversions);
+	unsigned int i;
+	int len;
+
+	len = scnprintf(text, size, "this host speaks version");
+	for (i = 0; i < ARRAY_SIZE(versions); i++)
+		len += scnprintf(text + len, size - len, " %u", versions[i]);
+	len += scnprintf(text + len, size - len, ", the peer");
+	for (i = 0; i < n; i++)
+		len += scnprintf(text + len, size - len, " %u",
+				 le16_to_cpu(h->versions[i]));
+}
+
+static int send_refuse(struct riod_conn *conn, enum riod_reason reason,
+		       const char *text)
+{
+	struct riod_wire_refuse *r;
+	struct riod_frame *f;
+
+	f = riod_frame_alloc(RIOD_FRAME_REFUSE, 0, sizeof(*r), GFP_KERNEL);
+	if (!f)
+		return -ENOMEM;
+	r = (struct riod_wire_refuse *)f->body;
+	r->magic = cpu_to_le32(RIOD_WIRE_MAGIC);
+	r->version = cpu_to_le16(versions[0]);
+	r->reason = cpu_to_le16(reason);
+	strscpy(r->text, text ?: riod_reason_str(reason));
+	return send_frame(conn, f);
+}
+
+/* a HELLO that has its magic: 0, or refused */
+static int check_hello(struct riod_conn *conn, const struct riod_frame *f)
+{
+	const struct riod_wire_hello *h = (const void *)f->body;
+	char text[RIOD_TEXT_LEN];
+	const char *fault;
+
+	if (f->len != sizeof(*h) || f->hdr.type != RIOD_FRAME_HELLO ||
+	    !header_clear(&f->hdr))
+		fault = "the first frame is no HELLO";
+	else
+		fault = versions_fault(h);
+	/* before all else: another version may mean the rest differently */
+	if (!fault && !riod_negotiate_version(h)) {
+		version_text(h, text, sizeof(text));
+		send_refuse(conn, RIOD_REASON_VERSION, text);
+		return -EPROTONOSUPPORT;
+	}
+	if (!fault)
+		fault = hello_fault(h);
+	if (!fault)
+		return 0;
+	send_refuse(conn, RIOD_REASON_PROTOCOL, fault);
+	return -EPROTO;
+}
+
+static int recv_hello(struct riod_conn *conn, struct riod_wire_hello *hello)
+{
+	struct riod_frame *f;
+	int err;
+
+	/* nobody who was not accepted makes us allocate more than a HELLO */
+	f = conn->ops->recv(conn, HELLO_FRAME);
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	err = has_magic(f) ? check_hello(conn, f) : -EPROTO;
+	if (!err)
+		memcpy(hello, f->body, sizeof(*hello));
+	riod_frame_free(f);
+	return err;
+}
+
+int riod_negotiate_hello(struct riod_conn *conn, struct riod_wire_hello *hello)
+{
+	limit_waits(conn);
+	return recv_hello(conn, hello);
+}
+EXPORT_SYMBOL_GPL(riod_negotiate_hello);
+
+/* what the server offers: never outside what a client accepts */
+static void fill_welcome(struct riod_wire_welcome *w, u16 version, u8 nfuncs,
+			 u32 keepalive_ms, u32 lost_ms)
+{
+	keepalive_ms = clamp_t(u32, keepalive_ms, RIOD_KEEPALIVE_MIN_MS,
+			       RIOD_KEEPALIVE_MAX_MS);
+	lost_ms = clamp_t(u32, lost_ms, 2 * keepalive_ms, RIOD_LOST_MAX_MS);
+	w->magic = cpu_to_le32(RIOD_WIRE_MAGIC);
+	w->version = cpu_to_le16(version);
+	w->nfuncs = nfuncs;
+	w->window = cpu_to_le32(RIOD_WINDOW_DEFAULT);
+	w->max_frame = cpu_to_le32(RIOD_FRAME_MAX);
+	w->keepalive_ms = cpu_to_le32(keepalive_ms);
+	w->lost_ms = cpu_to_le32(lost_ms);
+	get_random_bytes(w->session, sizeof(w->session));
+}
+
+int riod_negotiate_welcome(struct riod_conn *conn,
+			   const struct riod_wire_hello *hello, u8 nfuncs,
+			   u32 keepalive_ms, u32 lost_ms,
+			   struct riod_session_params *params)
+{
+	u16 version = riod_negotiate_version(hello);
+	struct riod_wire_welcome *w;
+	struct riod_frame *f;
+	int err;
+
+	if (!version)
+		return -EPROTONOSUPPORT;
+	if (!nfuncs || nfuncs > RIOD_FUNCS_MAX)
+		return -EINVAL;
+	f = riod_frame_alloc(RIOD_FRAME_WELCOME, 0, sizeof(*w), GFP_KERNEL);
+	if (!f)
+		return -ENOMEM;
+	w = (struct riod_wire_welcome *)f->body;
+	fill_welcome(w, version, nfuncs, keepalive_ms, lost_ms);
+	w->features = cpu_to_le64(le64_to_cpu(hello->features) & FEATURES);
+	*params = (struct riod_session_params) {
+		.version = version,
+		.nfuncs = nfuncs,
+		.tx_window = agree_window(le32_to_cpu(hello->window)),
+		.tx_max_frame = agree_max_frame(le32_to_cpu(hello->max_frame)),
+		.rx_max_frame = RIOD_FRAME_MAX,
+		.features = le64_to_cpu(w->features),
+		.keepalive_ms = le32_to_cpu(w->keepalive_ms),
+		.lost_ms = le32_to_cpu(w->lost_ms),
+	};
+	memcpy(params->id, w->session, sizeof(params->id));
+	limit_waits(conn);
+	err = send_frame(conn, f);
+	if (!err)
+		free_waits(conn);
+	return err;
+}
+EXPORT_SYMBOL_GPL(riod_negotiate_welcome);
+
+int riod_negotiate_refuse(struct riod_conn *conn, enum riod_reason reason,
+			  const char *text)
+{
+	limit_waits(conn);
+	return send_refuse(conn, reason, text);
+}
+EXPORT_SYMBOL_GPL(riod_negotiate_refuse);
+
+int riod_negotiate_exports(struct riod_conn *conn,
+			   const struct riod_wire_export *exports, u32 count,
+			   u32 total)
+{
+	struct riod_wire_exports *x;
+	struct riod_frame *f;
+
+	count = min_t(u32, count, RIOD_EXPORTS_MAX);
+	f = riod_frame_alloc(RIOD_FRAME_EXPORTS, 0, struct_size(x, exports, count),
+			     GFP_KERNEL);
+	if (!f)
+		return -ENOMEM;
+	x = (struct riod_wire_exports *)f->body;
+	x->magic = cpu_to_le32(RIOD_WIRE_MAGIC);
+	x->count = cpu_to_le32(count);
+	x->total = cpu_to_le32(max(total, count));
+	memcpy(x->exports, exports, count * sizeof(*exports));
+	limit_waits(conn);
+	return send_frame(conn, f);
+}
+EXPORT_SYMBOL_GPL(riod_negotiate_exports);

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * netlink.c - the commands of Documentation/netlink/specs/riod.yaml
+ *
+ * Parses and bounds what user space asks for, and hands it to the module that
+ * carries it out.  The family itself (genl.c) is generated.
+ */
+#include <linux/cleanup.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+
+#include "netlink.h"
+
+#define CONNECT_TIMEOUT_MS	10000
+
+/* ------------------------------------------------------------ who carries it out */
+
+/*
+ * Protects the two pointers below, and that their module still lives when it
+ * is pinned: unregistering takes it too.  Nothing else is taken inside.
+ */
+static DEFINE_MUTEX(ops_lock);
+static const struct riod_nl_stub_ops *stub_ops;
+static const struct riod_nl_frontend_ops *frontend_ops;
+
+int riod_nl_register_stub(const struct riod_nl_stub_ops *ops)
+{
+	guard(mutex)(&ops_lock);
+	if (stub_ops)
+		return -EBUSY;
+	stub_ops = ops;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(riod_nl_register_stub);
+
+void riod_nl_unregister_stub(const struct riod_nl_stub_ops *ops)
+{
+	guard(mutex)(&ops_lock);
+	if (stub_ops == ops)
+		stub_ops = NULL;
+}
+EXPORT_SYMBOL_GPL(riod_nl_unregister_stub);
+
+int riod_nl_register_frontend(const struct riod_nl_frontend_ops *ops)
+{
+	guard(mutex)(&ops_lock);
+	if (frontend_ops)
+		return -EBUSY;
+	frontend_ops = ops;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(riod_nl_register_frontend);
+
+void riod_nl_unregister_frontend(const struct riod_nl_frontend_ops *ops)
+{
+	guard(mutex)(&ops_lock);
+	if (frontend_ops == ops)
+		frontend_ops = NULL;
+}
+EXPORT_SYMBOL_GPL(riod_nl_unregister_frontend);
+
+/* the ops with their module pinned, to be put; NULL and a text without them */
+static const struct riod_nl_stub_ops *get_stub(struct netlink_ext_ack *extack)
+{
+	guard(mutex)(&ops_lock);
+	if (stub_ops && try_module_get(stub_ops->owner))
+		return stub_ops;
+	NL_SET_ERR_MSG(extack, "riod_stub is not loaded; run modprobe riod_stub");
+	return NULL;
+}
+
+static const struct riod_nl_frontend_ops *get_frontend(struct netlink_ext_ack *extack)
+{
+	guard(mutex)(&ops_lock);
+	if (frontend_ops && try_module_get(frontend_ops->owner))
+		return frontend_ops;
+	NL_SET_ERR_MSG(extack, "riod_frontend is not loaded; run modprobe riod_frontend");
+	return NULL;
+}
+
+/* ------------------------------------------------------------ replies */
+
+/* begins a reply; *@hdr is for genlmsg_end() */
+static struct sk_buff *new_reply(struct genl_info *info, size_t payload, void **hdr)
+{
+	struct sk_buff *skb = genlmsg_new(payload, GFP_KERNEL);
+
+	if (!skb)
+		return NULL;
+	*hdr = genlmsg_put_reply(skb, info, &riod_nl_family, 0, info->genlhdr->cmd);
+	if (*hdr)
+		return skb;
+	nlmsg_free(skb);
+	return NULL;
+}
+
+/* ------------------------------------------------------------ exports */
+
+/* carry out and answer; the reply is made first, so that no success is untold */
+static int export_new(struct genl_info *info, struct riod_export_request *req)
+{
+	const struct riod_nl_stub_ops *ops;
+	struct sk_buff *reply;
+	void *hdr;
+	int err;
+
+	reply = new_reply(info, NLMSG_GOODSIZE, &hdr);
+	if (!reply)
+		return -ENOMEM;
+	err = -EOPNOTSUPP;
+	ops = get_stub(info->extack);
+	if (!ops)
+		goto out_free;
+	err = ops->export_new(genl_info_net(info), req, info->extack);
+	module_put(ops->owner);
+	if (err)
+		goto out_free;
+	/* has room: the name is shorter than NLMSG_GOODSIZE by far */
+	nla_put_string(reply, RIOD_A_EXPORT_NAME, req->name);
+	genlmsg_end(reply, hdr);
+	return genlmsg_reply(reply, info);
+out_free:
+	nlmsg_free(reply);
+	return err;
+}
+
+int riod_nl_export_new_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct riod_export_request *req;
+	int err;
+
+	req = kzalloc(sizeof(*req), GFP_KERNEL);
+	if (!req)
+		return -ENOMEM;
+	err = riod_nl_parse_export(info, req);
+	if (!err)
+		err = export_new(info, req);
+	kfree(req);
+	return err;
+}
+
+int riod_nl_export_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *attr = info->attrs[RIOD_A_EXPORT_NAME];
+	const struct riod_nl_stub_ops *ops;
+	char name[RIOD_NAME_LEN];
+	int err;
+
+	if (!attr) {
+		NL_SET_ERR_MSG(info->extack, "no export is named");
+		return -EINVAL;
+	}
+	err = riod_nl_parse_name(attr, name, sizeof(name), info->extack);
+	if (err)
+		return err;
+	ops = get_stub(info->extack);
+	if (!ops)
+		return -EOPNOTSUPP;
+	err = ops->export_del(name, nla_get_flag(info->attrs[RIOD_A_EXPORT_FORCE]),
+			      info->extack);
+	module_put(ops->owner);
+	return err;
+}
+
+int riod_nl_export_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	const struct riod_nl_stub_ops *ops = get_stub(cb->extack);
+	int ret;
+
+	if (!ops)
+		return -EOPNOTSUPP;
+	ret = ops->export_dump(skb, cb);
+	module_put(ops->owner);
+	return ret;
+}
+
+/* ------------------------------------------------------------ attachments */
+
+int riod_nl_attach_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct riod_nl_frontend_ops *ops;
+	struct riod_attach_request req = {};
+	struct sk_buff *reply;
+	void *hdr;
+	int err;
+
+	err = riod_nl_parse_attach(info, &req);
+	if (err)
+		return err;
+	reply = new_reply(info, NLMSG_GOODSIZE, &hdr);
+	if (!reply)
+		return -ENOMEM;
+	err = -EOPNOTSUPP;
+	ops = get_frontend(info->extack);
+	if (!ops)
+		goto out_free;
+	err = ops->attach(genl_info_net(info), &req, reply, info->extack);
+	module_put(ops->owner);
+	if (err)
+		goto out_free;
+	genlmsg_end(reply, hdr);
+	/* where nobody listens any more, the attachment stays, to be listed */
+	return genlmsg_reply(reply, info);
+out_free:
+	nlmsg_free(reply);
+	return err;
+}
+
+int riod_nl_detach_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *id = info->attrs[RIOD_A_ATTACHMENT_ID];
+	const struct riod_nl_frontend_ops *ops;
+	int err;
+
+	if (!id) {
+		NL_SET_ERR_MSG(info->extack, "no attachment is named");
+		return -EINVAL;
+	}
+	ops = get_frontend(info->extack);
+	if (!ops)
+		return -EOPNOTSUPP;
+	err = ops->detach(nla_get_u32(id),
+			  nla_get_flag(info->attrs[RIOD_A_ATTACHMENT_FORCE]),
+			  info->extack);
+	module_put(ops->owner);
+	return err;
+}
+
+int riod_nl_attachment_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	const struct riod_nl_frontend_ops *ops = get_frontend(cb->extack);
+	int ret;
+
+	if (!ops)
+		return -EOPNOTSUPP;
+	ret = ops->attachment_dump(skb, cb);
+	module_put(ops->owner);
+	return ret;
+}
+
+/* ------------------------------------------------------------ discover */
+
+static int put_offer(struct sk_buff *skb, const struct riod_wire_export *e)
+{
+	struct nlattr *nest = nla_nest_start(skb, RIOD_A_REMOTE_OFFER);
+
+	if (!nest)
+		return -EMSGSIZE;
+	if (nla_put_string(skb, RIOD_A_OFFER_NAME, e->name) ||
+	    nla_put_u16(skb, RIOD_A_OFFER_VENDOR, le16_to_cpu(e->vendor)) ||
+	    nla_put_u16(skb, RIOD_A_OFFER_DEVICE_ID, le16_to_cpu(e->device)) ||
+	    nla_put_u16(skb, RIOD_A_OFFER_SUBVENDOR, le16_to_cpu(e->subvendor)) ||
+	    nla_put_u16(skb, RIOD_A_OFFER_SUBDEVICE, le16_to_cpu(e->subdevice)) ||
+	    nla_put_u32(skb, RIOD_A_OFFER_CLASS, le32_to_cpu(e->class)) ||
+	    nla_put_u8(skb, RIOD_A_OFFER_FUNCTIONS, e->nfuncs))
+		return -EMSGSIZE;
+	if (e->flags & RIOD_EXPORT_F_BUSY && nla_put_flag(skb, RIOD_A_OFFER_BUSY))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/* the most that put_offer() needs */
+static size_t offer_size(void)
+{
+	return nla_total_size(0) + nla_total_size(RIOD_NAME_LEN) +
+	       6 * nla_total_size(sizeof(u32)) + nla_total_size(0);
+}
+
+static int reply_offers(struct genl_info *info, const struct riod_wire_export *exports,
+			u32 count, u32 total)
+{
+	struct sk_buff *reply;
+	void *hdr;
+	u32 i;
+
+	reply = new_reply(info, nla_total_size(sizeof(u32)) + count * offer_size(), &hdr);
+	if (!reply)
+		return -ENOMEM;
+	if (nla_put_u32(reply, RIOD_A_REMOTE_TOTAL, total))
+		goto full;
+	for (i = 0; i < count; i++) {
+		if (put_offer(reply, &exports[i]))
+			goto full;
+	}
+	genlmsg_end(reply, hdr);
+	return genlmsg_reply(reply, info);
+full:
+	nlmsg_free(reply);
+	return -EMSGSIZE;
+}
+
+/* count of exports, or an error that @extack explains */
+static int ask_peer(struct net *net, const struct sockaddr_storage *addr,
+		    struct riod_wire_export **exports, u32 *total,
+		    struct netlink_ext_ack *extack)
+{
+	struct riod_refusal refusal;
+	struct riod_conn *conn;
+	int ret;
+
+	conn = riod_tcp_ops.connect(net, addr, CONNECT_TIMEOUT_MS);
+	if (IS_ERR(conn)) {
+		riod_nl_peer_error(extack, addr, PTR_ERR(conn), NULL);
+		return PTR_ERR(conn);
+	}
+	ret = riod_negotiate_list(conn, exports, total, &refusal);
+	conn->ops->close(conn);
+	if (ret < 0)
+		riod_nl_peer_error(extack, addr, ret, &refusal);
+	return ret;
+}
+
+int riod_nl_discover_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct riod_wire_export *exports;
+	struct sockaddr_storage addr;
+	char host[RIOD_NAME_LEN];
+	u16 port;
+	u32 total;
+	int ret;
+
+	ret = riod_nl_parse_peer(info, RIOD_A_REMOTE_HOST, RIOD_A_REMOTE_PORT, host, &port, &addr);
+	if (ret)
+		return ret;
+	ret = ask_peer(genl_info_net(info), &addr, &exports, &total, info->extack);
+	if (ret < 0)
+		return ret;
+	ret = reply_offers(info, exports, ret, total);
+	kvfree(exports);
+	return ret;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * netlink.h - what the files of the netlink family share
+ */
+#ifndef _RIOD_NETLINK_H
+#define _RIOD_NETLINK_H
+
+#include "core.h"
+#include "genl.h"
+
+/*
+ * netlink_parse.c: attributes of a request, checked and bounded.  0, or an
+ * error with a text in info->extack.  Exported for KUnit.
+ */
+
+/* @name: NUL-terminated, @size bytes */
+int riod_nl_parse_name(const struct nlattr *attr, char *name, size_t size,
+		       struct netlink_ext_ack *extack);
+/* @host_attr, @port_attr: in info->attrs; @host: RIOD_NAME_LEN bytes */
+int riod_nl_parse_peer(struct genl_info *info, int host_attr, int port_attr,
+		       char *host, u16 *port, struct sockaddr_storage *addr);
+/* @req: zeroed */
+int riod_nl_parse_export(struct genl_info *info, struct riod_export_request *req);
+int riod_nl_parse_attach(struct genl_info *info, struct riod_attach_request *req);
+
+#endif /* _RIOD_NETLINK_H */

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Life and end of a session
+ *
+ * A session is running, then over, then halted, then freed; never back.
+ *
+ *   running -> over	riod_session_over(), once, by whoever is first: the owner
+ *			(riod_session_end()), the receive thread (the peer is
+ *			silent, gone, wrong, or said BYE), the transmit thread
+ *			(the connection does not take a frame).
+ *   over -> halted	riod_session_halt(), by the owner.
+ *   halted -> freed	riod_session_free(), by the owner.
+ *
+ * Why the teardown is safe:
+ *
+ * Once @over is set, which happens under @lock, no frame is queued but the BYE
+ * (queued in the same critical section), no ops->frame() begins (it is looked
+ * at under @deliver right before the call), and every sender leaves.
+ *
+ * Both threads end by themselves: the transmit thread when the BYE is out, when
+ * there is none to send, or when the transport fails; the receive thread when
+ * the transport fails, or when the session is over and no BYE is on its way.
+ * Halting waits RIOD_SESSION_BYE_MS for that and then shuts the transport down,
+ * which fails both; kthread_stop() only collects them.  Neither thread waits
+ * for the peer anywhere but in the transport.
+ *
+ * ops->lost() is called under @deliver by the first of: the receive thread, the
+ * work, riod_session_halt().  The work is queued under @lock together with
+ * setting @over.  riod_session_halt() takes @lock (in riod_session_over()) and
+ * finds @over set or sets it itself, so nobody queues the work after its
+ * cancel_work_sync().  Behind that, threads and work are gone, ops->lost() was
+ * called, and nothing of the session calls its owner again: the connection can
+ * be closed.
+ *
+ * What is left are the owner's own calls.  They find @over set and touch nothing
+ * but memory, which stays until riod_session_free().
+ */
+#include <linux/atomic.h>
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+
+#include "riod_trace.h"
+#include "session_priv.h"
+
+static atomic_t riod_session_count = ATOMIC_INIT(0);
+
+void riod_frames_free(struct list_head *frames)
+{
+	struct riod_frame *f, *next;
+
+	list_for_each_entry_safe(f, next, frames, list)
+		riod_frame_free(f);
+	INIT_LIST_HEAD(frames);
+}
+
+/* what to tell the owner and the peer when @err ends a session */
+enum riod_reason riod_session_reason(int err)
+{
+	switch (err) {
+	case -EPROTO:
+		return RIOD_REASON_PROTOCOL;
+	case -ENOMEM:
+		return RIOD_REASON_NO_MEMORY;
+	case -ETIMEDOUT:
+		return RIOD_REASON_TIMEOUT;
+	default:
+		return RIOD_REASON_CLOSED;
+	}
+}
+
+/**
+ * riod_session_over() - the one place that ends a running session
+ * @s: session
+ * @reason: for ops->lost() and the BYE
+ * @bye: the connection may still carry a BYE
+ *
+ * Wakes everybody who waits for the session; the caller sees to it that
+ * ops->lost() is called soon, or leaves it to the work.
+ *
+ * Return: false where it was over before.
+ */
+bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye)
+{
+	struct riod_wire_bye *body = (void *)s->bye->body;
+	bool first;
+
+	spin_lock(&s->lock);
+	first = !s->over;
+	if (first) {
+		s->reason = reason;
+		if (bye) {
+			body->reason = cpu_to_le32(reason);
+			riod_session_queue(s, s->bye);
+			s->bye_queued = true;
+		}
+		/* last: riod_session_is_over() looks without the lock */
+		smp_store_release(&s->over, true);
+		/* inside the lock: see the top of this file */
+		schedule_work(&s->lost_work);
+		wake_up_all(&s->window_wait);
+		wake_up(&s->tx_wait);
+	}
+	spin_unlock(&s->lock);
+	return first;
+}
+
+/* the session is over; whoever comes second waits until the first has told */
+void riod_session_tell_lost(struct riod_session *s)
+{
+	mutex_lock(&s->deliver);
+	if (!s->lost_told) {
+		s->lost_told = true;
+		trace_riod_session_lost(s->nr, s->reason);
+		s->ops->lost(s->priv, s->reason);
+	}
+	mutex_unlock(&s->deliver);
+}
+
+static void riod_session_lost_work(struct work_struct *work)
+{
+	riod_session_tell_lost(container_of(work, struct riod_session, lost_work));
+}
+
+void riod_session_end(struct riod_session *s, enum riod_reason reason)
+{
+	riod_session_over(s, reason, true);
+}
+EXPORT_SYMBOL_GPL(riod_session_end);
+
+static void riod_session_init(struct riod_session *s)
+{
+	init_completion(&s->rx_done);
+	init_completion(&s->tx_done);
+	INIT_WORK(&s->lost_work, riod_session_lost_work);
+	mutex_init(&s->deliver);
+	spin_lock_init(&s->lock);
+	INIT_LIST_HEAD(&s->queue);
+	INIT_LIST_HEAD(&s->retained);
+	init_waitqueue_head(&s->tx_wait);
+	init_waitqueue_head(&s->window_wait);
+	s->nr = atomic_inc_return(&riod_session_count);
+}
+
+static struct riod_session *riod_session_alloc(void)
+{
+	struct riod_session *s = kzalloc(sizeof(*s), GFP_KERNEL);
+
+	if (!s)
+		return NULL;
+	riod_session_init(s);
+	s->ack = riod_frame_alloc(RIOD_FRAME_ACK, 0, 0, GFP_KERNEL);
+	s->bye = riod_frame_alloc(RIOD_FRAME_BYE, 0, sizeof(struct riod_wire_bye),
+				  GFP_KERNEL);
+	if (s->ack && s->bye)
+		return s;
+	riod_frame_free(s->ack);
+	riod_frame_free(s->bye);
+	kfree(s);
+	return NULL;
+}
+
+struct riod_session *riod_session_create(struct riod_conn *conn,
+					 const struct riod_session_params *params,
+					 bool frontend,
+					 const struct riod_session_ops *ops,
+					 void *priv)
+{
+	struct riod_session *s = NULL;
+
+	/* without a bound on silence nothing here would be bounded */
+	if (params->keepalive_ms && params->lost_ms)
+		s = riod_session_alloc();
+	if (!s) {
+		conn->ops->close(conn);
+		return ERR_PTR(params->lost_ms ? -ENOMEM : -EINVAL);
+	}
+	/* the caller holds one: riod_transport_get() */
+	__module_get(conn->ops->owner);
+	s->conn = conn;
+	s->params = *params;
+	s->frontend = frontend;
+	s->ops = ops;
+	s->priv = priv;
+	conn->ops->peer(conn, &s->peer);
+	return s;
+}
+EXPORT_SYMBOL_GPL(riod_session_create);
+
+int riod_session_start(struct riod_session *s)
+{
+	struct task_struct *tx, *rx;
+
+	tx = kthread_create(riod_session_tx, s, "riod_tx/%u", s->nr);
+	if (IS_ERR(tx))
+		return PTR_ERR(tx);
+	rx = kthread_create(riod_session_rx, s, "riod_rx/%u", s->nr);
+	if (IS_ERR(rx)) {
+		kthread_stop(tx);
+		return PTR_ERR(rx);
+	}
+	s->tx = get_task_struct(tx);
+	s->rx = get_task_struct(rx);
+	s->tx_last = jiffies;
+	s->conn->ops->timeouts(s->conn, s->params.lost_ms, s->params.lost_ms);
+	wake_up_process(tx);
+	wake_up_process(rx);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(riod_session_start);
+
+/*
+ * The receive thread is the last to end: it waits for the transmit thread and,
+ * after a BYE of ours, for the peer to close.
+ */
+static void riod_session_join(struct riod_session *s)
+{
+	wait_for_completion_timeout(&s->rx_done,
+				    msecs_to_jiffies(RIOD_SESSION_BYE_MS));
+	s->conn->ops->shutdown(s->conn);
+	kthread_stop_put(s->tx);
+	kthread_stop_put(s->rx);
+}
+
+void riod_session_halt(struct riod_session *s)
+{
+	const struct riod_transport_ops *ops;
+
+	if (!s->conn)
+		return;
+	riod_session_over(s, RIOD_REASON_CLOSED, true);
+	if (s->tx)
+		riod_session_join(s);
+	cancel_work_sync(&s->lost_work);
+	riod_session_tell_lost(s);
+	ops = s->conn->ops;
+	ops->close(s->conn);
+	s->conn = NULL;
+	module_put(ops->owner);
+}
+EXPORT_SYMBOL_GPL(riod_session_halt);
+
+void riod_session_free(struct riod_session *s)
+{
+	riod_frames_free(&s->queue);
+	riod_frames_free(&s->retained);
+	if (!s->bye_queued)
+		riod_frame_free(s->bye);
+	riod_frame_free(s->ack);
+	mutex_destroy(&s->deliver);
+	kfree(s);
+}
+EXPORT_SYMBOL_GPL(riod_session_free);
+
+void riod_session_stop(struct riod_session *s)
+{
+	riod_session_halt(s);
+	riod_session_free(s);
+}
+EXPORT_SYMBOL_GPL(riod_session_stop);
+
+void riod_session_set_ack_notify(struct riod_session *s, void (*fn)(void *priv))
+{
+	s->ack_notify = fn;
+}
+EXPORT_SYMBOL_GPL(riod_session_set_ack_notify);
+
+u64 riod_session_acked(struct riod_session *s)
+{
+	u64 acked;
+
+	spin_lock(&s->lock);
+	acked = s->acked;
+	spin_unlock(&s->lock);
+	return acked;
+}
+EXPORT_SYMBOL_GPL(riod_session_acked);
+
+u64 riod_session_last_seq(struct riod_session *s)
+{
+	u64 seq;
+
+	spin_lock(&s->lock);
+	seq = s->tx_seq;
+	spin_unlock(&s->lock);
+	return seq;
+}
+EXPORT_SYMBOL_GPL(riod_session_last_seq);
+
+const struct riod_session_params *riod_session_params(struct riod_session *s)
+{
+	return &s->params;
+}
+EXPORT_SYMBOL_GPL(riod_session_params);
+
+void riod_session_get_stats(struct riod_session *s, struct riod_session_stats *st)
+{
+	spin_lock(&s->lock);
+	*st = s->stats;
+	st->tx_retained = s->unacked;
+	spin_unlock(&s->lock);
+}
+EXPORT_SYMBOL_GPL(riod_session_get_stats);
+
+void riod_session_peer(struct riod_session *s, struct sockaddr_storage *addr)
+{
+	*addr = s->peer;
+}
+EXPORT_SYMBOL_GPL(riod_session_peer);

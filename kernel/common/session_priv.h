@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What session.c, session_tx.c and session_rx.c share
+ */
+#ifndef _RIOD_SESSION_PRIV_H
+#define _RIOD_SESSION_PRIV_H
+
+#include <linux/completion.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "session.h"
+
+/* longest that the end of a session waits for its BYE to get through */
+#define RIOD_SESSION_BYE_MS	1000
+
+/**
+ * struct riod_session - one session
+ * @conn: owned; NULL once the session is halted
+ * @params: from the handshake
+ * @frontend: which end this is
+ * @ops: the owner's
+ * @priv: the owner's
+ * @ack_notify: the owner's, or NULL; set before the threads start
+ * @peer: kept for those who ask after the connection is closed
+ * @nr: names the session in traces and thread names
+ * @rx: receive thread, NULL before the start; a reference is held
+ * @tx: transmit thread, likewise
+ * @rx_done: @rx has come to its end
+ * @tx_done: @tx has come to its end
+ * @lost_work: calls ops->lost() when another thread than @rx ends the session
+ * @deliver: serialises ops->frame() and ops->lost(); outer to whatever they
+ *	take, and to @lock
+ * @lost_told: under @deliver: ops->lost() was called
+ * @tx_last: transmit thread: when something was sent last, jiffies
+ * @ack: transmit thread: the ACK frame, sent again and again
+ * @lock: protects everything below; nothing but wait queues and the work queue
+ *	inside
+ * @over: nothing is queued or delivered any more; never goes back
+ * @reason: why, set with @over
+ * @bye: the BYE frame until it is queued; made early, the end cannot fail
+ * @bye_queued: the transmit thread goes on until @queue is empty
+ * @queue: frames that were not sent yet
+ * @retained: frames that were, and are not acknowledged
+ * @unacked: bytes of all frames queued, being sent and retained
+ * @tx_seq: number that the last frame queued got
+ * @tx_sent: number of the last frame that was given to the transport
+ * @acked: highest number that the peer has acknowledged
+ * @rx_seq: number of the last frame that was processed
+ * @rx_busy: the frame behind @rx_seq is being processed
+ * @rx_unacked: bytes processed since an acknowledgment was sent
+ * @ack_sent: highest number that was acknowledged to the peer
+ * @ack_target: acknowledge as soon as @rx_seq has reached this
+ * @ack_now: acknowledge, even if there is nothing new to say
+ * @stats: counters
+ * @tx_wait: the transmit thread
+ * @window_wait: senders that wait for the window
+ */
+struct riod_session {
+	struct riod_conn *conn;
+	struct riod_session_params params;
+	bool frontend;
+	const struct riod_session_ops *ops;
+	void *priv;
+	void (*ack_notify)(void *priv);
+	struct sockaddr_storage peer;
+	u32 nr;
+
+	struct task_struct *rx;
+	struct task_struct *tx;
+	struct completion rx_done;
+	struct completion tx_done;
+	struct work_struct lost_work;
+
+	struct mutex deliver;		/* ops->frame() and ops->lost() */
+	bool lost_told;
+
+	unsigned long tx_last;
+	struct riod_frame *ack;
+
+	spinlock_t lock;		/* all below; see above */
+	bool over;
+	enum riod_reason reason;
+	struct riod_frame *bye;
+	bool bye_queued;
+	struct list_head queue;
+	struct list_head retained;
+	u64 unacked;
+	u64 tx_seq;
+	u64 tx_sent;
+	u64 acked;
+	u64 rx_seq;
+	bool rx_busy;
+	u32 rx_unacked;
+	u64 ack_sent;
+	u64 ack_target;
+	bool ack_now;
+	struct riod_session_stats stats;
+
+	wait_queue_head_t tx_wait;
+	wait_queue_head_t window_wait;
+};
+
+/* what was set with @over can be read where this is true */
+static inline bool riod_session_is_over(const struct riod_session *s)
+{
+	/* pairs with riod_session_over() */
+	return smp_load_acquire(&s->over);
+}
+
+/* for traces */
+static inline u32 riod_session_nr(const struct riod_session *s)
+{
+	return s->nr;
+}
+
+/* session.c */
+bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye);
+void riod_session_tell_lost(struct riod_session *s);
+enum riod_reason riod_session_reason(int err);
+
+/* session_tx.c */
+int riod_session_tx(void *data);
+void riod_session_queue(struct riod_session *s, struct riod_frame *f);
+bool riod_session_ack_due(struct riod_session *s);
+
+/* session_rx.c */
+int riod_session_rx(void *data);
+
+void riod_frames_free(struct list_head *frames);
+
+#endif /* _RIOD_SESSION_PRIV_H */

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The receiving half of a session
+ *
+ * The receive thread checks, acknowledges to itself and hands over.  It never
+ * sends and never waits for the peer anywhere but in the transport's recv, so
+ * the peer's acknowledgements always get through.
+ */
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/sched/mm.h>
+
+#include "riod_trace.h"
+#include "session_priv.h"
+
+/* frees what @acked covers; the frames being sent are the transmit thread's */
+static void riod_session_reap(struct riod_session *s, struct list_head *done)
+{
+	struct riod_frame *f, *next;
+
+	lockdep_assert_held(&s->lock);
+	list_for_each_entry_safe(f, next, &s->retained, list) {
+		if (le64_to_cpu(f->hdr.seq) > s->acked)
+			break;
+		s->unacked -= riod_frame_size(f);
+		list_move_tail(&f->list, done);
+	}
+	if (!list_empty(done))
+		wake_up_all(&s->window_wait);
+}
+
+static int riod_session_rx_ack(struct riod_session *s, u64 ack)
+{
+	bool moved, legal;
+	LIST_HEAD(done);
+
+	spin_lock(&s->lock);
+	legal = ack >= s->acked && ack <= s->tx_sent;
+	moved = legal && ack > s->acked;
+	if (moved) {
+		s->acked = ack;
+		riod_session_reap(s, &done);
+	}
+	spin_unlock(&s->lock);
+	riod_frames_free(&done);
+	if (moved && s->ack_notify)
+		s->ack_notify(s->priv);
+	return legal ? 0 : -EPROTO;
+}
+
+static void riod_session_rx_count(struct riod_session *s, const struct riod_frame *f)
+{
+	spin_lock(&s->lock);
+	s->stats.rx_frames++;
+	s->stats.rx_bytes += riod_frame_size(f);
+	if (f->hdr.type == RIOD_FRAME_ACK)
+		s->stats.rx_acks++;
+	if (f->hdr.flags & RIOD_FRAME_F_ACK_NOW) {
+		/* a numbered frame is acknowledged once it is processed */
+		if (f->hdr.seq)
+			s->ack_target = s->rx_seq + 1;
+		else
+			s->ack_now = true;
+		wake_up(&s->tx_wait);
+	}
+	spin_unlock(&s->lock);
+}
+
+/* body and numbers of a frame that just came, before anybody acts on it */
+static int riod_session_rx_check(struct riod_session *s, const struct riod_frame *f)
+{
+	int err = riod_wire_validate(f, s->frontend);
+	u64 seq = le64_to_cpu(f->hdr.seq);
+
+	if (err)
+		return err;
+	if (f->hdr.func && f->hdr.func >= s->params.nfuncs)
+		return -EPROTO;
+	/* only this thread changes rx_seq */
+	if (f->hdr.type == RIOD_FRAME_ACK ? seq != 0 : seq != s->rx_seq + 1)
+		return -EPROTO;
+	return riod_session_rx_ack(s, le64_to_cpu(f->hdr.ack));
+}
+
+static int riod_session_call(struct riod_session *s, struct riod_frame *f)
+{
+	int ret = -ENOTCONN;
+
+	mutex_lock(&s->deliver);
+	/* set before ops->lost() is called, which is under the mutex too */
+	if (!riod_session_is_over(s))
+		ret = s->ops->frame(s->priv, f);
+	mutex_unlock(&s->deliver);
+	return ret;
+}
+
+/* hands @f over; the frame counts as processed when the owner is done with it */
+static int riod_session_deliver(struct riod_session *s, struct riod_frame *f)
+{
+	u32 size = riod_frame_size(f);
+	int ret;
+
+	spin_lock(&s->lock);
+	s->rx_busy = true;
+	spin_unlock(&s->lock);
+
+	ret = riod_session_call(s, f);
+	if (ret != 1)
+		riod_frame_free(f);
+
+	spin_lock(&s->lock);
+	s->rx_busy = false;
+	if (ret >= 0) {
+		s->rx_seq++;
+		s->rx_unacked += size;
+		if (riod_session_ack_due(s))
+			wake_up(&s->tx_wait);
+	}
+	spin_unlock(&s->lock);
+	return min(ret, 0);
+}
+
+/* 0, or why the session ends; the peer's BYE ends it with *@bye set to its reason */
+static int riod_session_rx_one(struct riod_session *s, struct riod_frame *f,
+			       enum riod_reason *bye)
+{
+	int err = riod_session_rx_check(s, f);
+
+	if (err) {
+		riod_frame_free(f);
+		return err;
+	}
+	trace_riod_frame_rx(s->nr, &f->hdr);
+	riod_session_rx_count(s, f);
+	switch (f->hdr.type) {
+	case RIOD_FRAME_BYE:
+		*bye = le32_to_cpu(((struct riod_wire_bye *)f->body)->reason);
+		err = -ECONNRESET;
+		fallthrough;
+	case RIOD_FRAME_ACK:
+		riod_frame_free(f);
+		return err;
+	default:
+		return riod_session_deliver(s, f);
+	}
+}
+
+/*
+ * Receives until the session is over; a frame that cannot be had ends it too.
+ * Return: whether there is more to read, BYE or end not having come.
+ */
+static bool riod_session_rx_run(struct riod_session *s)
+{
+	enum riod_reason bye = RIOD_REASON_NONE;
+	bool readable = true;
+	struct riod_frame *f;
+	int err = 0;
+
+	while (!err && !riod_session_is_over(s)) {
+		f = s->conn->ops->recv(s->conn, s->params.rx_max_frame);
+		readable = !IS_ERR(f);
+		if (readable)
+			err = riod_session_rx_one(s, f, &bye);
+		else
+			err = PTR_ERR(f);
+	}
+	if (bye)
+		riod_session_over(s, bye, false);
+	else if (err)
+		/* of what ends it, only these leave a peer that can be told */
+		riod_session_over(s, riod_session_reason(err),
+				  err == -EPROTO || err == -ENOMEM);
+	return readable && !bye;
+}
+
+/*
+ * Our BYE is on its way.  Reads on and throws away until the peer closes, or
+ * says BYE itself: a socket closed with data unread, or that gets more, throws
+ * away in turn what it has not sent.
+ */
+static void riod_session_rx_drain(struct riod_session *s)
+{
+	unsigned long until = jiffies + msecs_to_jiffies(RIOD_SESSION_BYE_MS);
+	bool bye = false;
+	struct riod_frame *f;
+
+	do {
+		f = s->conn->ops->recv(s->conn, s->params.rx_max_frame);
+		if (IS_ERR(f))
+			return;
+		bye = f->hdr.type == RIOD_FRAME_BYE;
+		riod_frame_free(f);
+	} while (!bye && time_before(jiffies, until));
+}
+
+int riod_session_rx(void *data)
+{
+	unsigned int noio = memalloc_noio_save();
+	struct riod_session *s = data;
+	bool readable;
+
+	readable = riod_session_rx_run(s);
+	/* first thing: this is what fences a device */
+	riod_session_tell_lost(s);
+	if (s->bye_queued) {
+		if (readable)
+			riod_session_rx_drain(s);
+		wait_for_completion_timeout(&s->tx_done,
+					    msecs_to_jiffies(RIOD_SESSION_BYE_MS));
+	}
+	s->conn->ops->shutdown(s->conn);
+	complete(&s->rx_done);
+	memalloc_noio_restore(noio);
+	return 0;
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The sending half of a session
+ *
+ * Senders queue, the transmit thread alone talks to the transport.  A frame is
+ * on @queue, then on the thread's batch, then on @retained, and is freed when it
+ * is acknowledged.  While it is on the batch the transport reads it: an
+ * acknowledgment that comes meanwhile is only noted, and the thread frees the
+ * frame itself.
+ *
+ * Acknowledgements need no window and no memory, and the receive thread never
+ * sends: so two full windows cannot wait for each other.
+ */
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/sched/mm.h>
+#include <linux/sizes.h>
+
+#include "riod_trace.h"
+#include "session_priv.h"
+
+/* Frees come in between, so that a long batch does not hold the window shut. */
+#define RIOD_SESSION_BATCH	SZ_256K
+
+bool riod_session_ack_due(struct riod_session *s)
+{
+	lockdep_assert_held(&s->lock);
+	if (s->ack_now)
+		return true;
+	if (s->ack_target > s->ack_sent && s->rx_seq >= s->ack_target)
+		return true;
+	/* the peer's window is as large as ours: in time before it is full */
+	return s->rx_unacked >= s->params.tx_window / 4;
+}
+
+/* numbers @f and takes it over */
+void riod_session_queue(struct riod_session *s, struct riod_frame *f)
+{
+	lockdep_assert_held(&s->lock);
+	f->hdr.seq = cpu_to_le64(++s->tx_seq);
+	list_add_tail(&f->list, &s->queue);
+	s->unacked += riod_frame_size(f);
+}
+
+/* 1: queued; 0: the window is full; -ENOTCONN */
+static int riod_session_try(struct riod_session *s, struct riod_frame *f)
+{
+	int ret = 0;
+
+	spin_lock(&s->lock);
+	if (s->over) {
+		ret = -ENOTCONN;
+	} else if (!s->unacked ||
+		   s->unacked + riod_frame_size(f) <= s->params.tx_window) {
+		riod_session_queue(s, f);
+		ret = 1;
+	}
+	spin_unlock(&s->lock);
+	return ret;
+}
+
+static int riod_session_wait_window(struct riod_session *s, struct riod_frame *f)
+{
+	int ret = 0, err;
+
+	spin_lock(&s->lock);
+	s->stats.window_waits++;
+	spin_unlock(&s->lock);
+	/* what is queued so far must leave, or nothing is ever acknowledged */
+	wake_up(&s->tx_wait);
+	err = wait_event_killable(s->window_wait, (ret = riod_session_try(s, f)));
+	return err ? -EINTR : ret;
+}
+
+/* takes @f over, also on error; the caller wakes the transmit thread */
+static int riod_session_send_one(struct riod_session *s, struct riod_frame *f)
+{
+	int ret = -EMSGSIZE;
+
+	if (riod_frame_size(f) <= s->params.tx_max_frame)
+		ret = riod_session_try(s, f);
+	if (!ret)
+		ret = riod_session_wait_window(s, f);
+	if (ret > 0)
+		return 0;
+	riod_frame_free(f);
+	return ret;
+}
+
+int riod_session_send(struct riod_session *s, struct riod_frame *f)
+{
+	int err = riod_session_send_one(s, f);
+
+	wake_up(&s->tx_wait);
+	return err;
+}
+EXPORT_SYMBOL_GPL(riod_session_send);
+
+int riod_session_send_list(struct riod_session *s, struct list_head *frames)
+{
+	struct riod_frame *f, *next;
+	int err = 0;
+
+	list_for_each_entry_safe(f, next, frames, list) {
+		list_del_init(&f->list);
+		err = riod_session_send_one(s, f);
+		if (err)
+			break;
+	}
+	wake_up(&s->tx_wait);
+	riod_frames_free(frames);
+	return err;
+}
+EXPORT_SYMBOL_GPL(riod_session_send_list);
+
+void riod_session_ack_soon(struct riod_session *s)
+{
+	u64 target;
+
+	spin_lock(&s->lock);
+	target = s->rx_seq + s->rx_busy;
+	s->ack_target = max(s->ack_target, target);
+	/* else the receive thread wakes it, when the frame is processed */
+	if (riod_session_ack_due(s))
+		wake_up(&s->tx_wait);
+	spin_unlock(&s->lock);
+}
+EXPORT_SYMBOL_GPL(riod_session_ack_soon);
+
+static bool riod_session_tx_ready(struct riod_session *s)
+{
+	bool ready;
+
+	spin_lock(&s->lock);
+	ready = s->over || !list_empty(&s->queue) || riod_session_ack_due(s);
+	spin_unlock(&s->lock);
+	return ready;
+}
+
+/* false: nothing will be to send any more */
+static bool riod_session_tx_more(struct riod_session *s)
+{
+	bool more;
+
+	spin_lock(&s->lock);
+	more = !s->over || (s->bye_queued && !list_empty(&s->queue));
+	spin_unlock(&s->lock);
+	return more;
+}
+
+/* waits for something to send, or for the time of a keepalive */
+static bool riod_session_tx_wait(struct riod_session *s)
+{
+	unsigned long due = s->tx_last + msecs_to_jiffies(s->params.keepalive_ms);
+	long left = (long)(due - jiffies);
+
+	wait_event_idle_timeout(s->tx_wait, riod_session_tx_ready(s), max(left, 0L));
+	return riod_session_tx_more(s);
+}
+
+/*
+ * The ACK frame: an acknowledgment that nothing else carries, or a keepalive.
+ * A keepalive asks for an answer where something is not acknowledged, so that
+ * frames are not retained for as long as both sides have nothing to say.
+ */
+static void riod_session_tx_ack(struct riod_session *s, struct list_head *batch)
+{
+	bool keepalive = !riod_session_ack_due(s);
+
+	s->ack->hdr.flags = keepalive && s->unacked ? RIOD_FRAME_F_ACK_NOW : 0;
+	s->ack->hdr.ack = cpu_to_le64(s->rx_seq);
+	list_add_tail(&s->ack->list, batch);
+	s->stats.tx_acks++;
+	s->stats.tx_frames++;
+	s->stats.tx_bytes += riod_frame_size(s->ack);
+}
+
+static void riod_session_tx_one(struct riod_session *s, struct riod_frame *f,
+				struct list_head *batch)
+{
+	f->hdr.ack = cpu_to_le64(s->rx_seq);
+	list_move_tail(&f->list, batch);
+	s->tx_sent = le64_to_cpu(f->hdr.seq);
+	s->stats.tx_frames++;
+	s->stats.tx_bytes += riod_frame_size(f);
+}
+
+/* what is sent next; every frame carries the newest acknowledgment */
+static void riod_session_tx_take(struct riod_session *s, struct list_head *batch)
+{
+	struct riod_frame *f;
+	u32 bytes = 0;
+
+	spin_lock(&s->lock);
+	while ((f = list_first_entry_or_null(&s->queue, struct riod_frame, list))) {
+		if (bytes && bytes + riod_frame_size(f) > RIOD_SESSION_BATCH)
+			break;
+		bytes += riod_frame_size(f);
+		riod_session_tx_one(s, f, batch);
+	}
+	if (list_empty(batch))
+		riod_session_tx_ack(s, batch);
+	s->ack_sent = s->rx_seq;
+	s->rx_unacked = 0;
+	s->ack_now = false;
+	spin_unlock(&s->lock);
+}
+
+/* the transport has let go of @batch: retain what is not acknowledged yet */
+static void riod_session_tx_retain(struct riod_session *s, struct list_head *batch)
+{
+	struct riod_frame *f, *next;
+
+	if (list_first_entry(batch, struct riod_frame, list) == s->ack) {
+		list_del_init(&s->ack->list);
+		return;
+	}
+	spin_lock(&s->lock);
+	list_for_each_entry_safe(f, next, batch, list) {
+		if (le64_to_cpu(f->hdr.seq) > s->acked)
+			list_move_tail(&f->list, &s->retained);
+		else
+			s->unacked -= riod_frame_size(f);
+	}
+	if (!list_empty(batch))
+		wake_up_all(&s->window_wait);
+	spin_unlock(&s->lock);
+	riod_frames_free(batch);
+}
+
+static int riod_session_tx_send(struct riod_session *s)
+{
+	struct riod_frame *f;
+	LIST_HEAD(batch);
+	int err;
+
+	riod_session_tx_take(s, &batch);
+	if (trace_riod_frame_tx_enabled()) {
+		list_for_each_entry(f, &batch, list)
+			trace_riod_frame_tx(s->nr, &f->hdr);
+	}
+	s->tx_last = jiffies;
+	err = s->conn->ops->send(s->conn, &batch);
+	riod_session_tx_retain(s, &batch);
+	return err;
+}
+
+/*
+ * The transmit thread.  Guest memory may be what the host's memory is reclaimed
+ * to, so reclaim started here must not come back to us.
+ */
+int riod_session_tx(void *data)
+{
+	unsigned int noio = memalloc_noio_save();
+	struct riod_session *s = data;
+	int err = 0;
+
+	while (!err && riod_session_tx_wait(s))
+		err = riod_session_tx_send(s);
+	if (err) {
+		riod_session_over(s, riod_session_reason(err), false);
+		/* the receive thread must not wait for a peer we cannot reach */
+		s->conn->ops->shutdown(s->conn);
+	}
+	complete(&s->tx_done);
+	memalloc_noio_restore(noio);
+	return 0;
+}

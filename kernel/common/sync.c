@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The coherence engine: its pages.
+ *
+ * The rules that are named by number are in Documentation/coherence.rst.
+ */
+#include <linux/export.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/slab.h>
+
+#include "sync.h"
+#include "sync_cut.h"
+#include "transport.h"
+
+#define DEADLINE_US	50000
+#define IDLE_MIN_US	1000
+#define IDLE_MAX_US	20000
+
+/* the slot was reserved; should the last unmap have raced, do not wait for memory */
+#define STORE_GFP	(GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN)
+
+/* staged bytes that any peer may have, however little is mapped */
+#define STAGED_SLACK	(1024u * 1024)
+/* what a page can weigh when it is staged, frames and all */
+#define STAGED_PAGE	(2 * RIOD_SYNC_DELTA_MAX)
+
+/* the base of pages that nobody has sent a byte of */
+const u8 riod_sync_zeroes[RIOD_PAGE_SIZE] __aligned(RIOD_GRANULE);
+
+/**
+ * riod_sync_init() - an engine without pages
+ * @y: engine
+ * @role: which end
+ * @params: tunables, or NULL for the defaults
+ */
+void riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
+		    const struct riod_sync_params *params)
+{
+	memset(y, 0, sizeof(*y));
+	mutex_init(&y->gate);
+	mutex_init(&y->lock);
+	y->role = role;
+	INIT_LIST_HEAD(&y->pages);
+	xa_init(&y->index);
+	INIT_LIST_HEAD(&y->staged);
+	INIT_LIST_HEAD(&y->sent);
+	y->staged_max = STAGED_SLACK;
+	if (params)
+		y->params = *params;
+	y->params.deadline_us = y->params.deadline_us ?: DEADLINE_US;
+	y->params.idle_min_us = y->params.idle_min_us ?: IDLE_MIN_US;
+	y->params.idle_max_us = y->params.idle_max_us ?: IDLE_MAX_US;
+	y->params.idle_max_us = max(y->params.idle_max_us, y->params.idle_min_us);
+	y->interval_us = y->params.idle_min_us;
+}
+EXPORT_SYMBOL_GPL(riod_sync_init);
+
+/* nobody else uses @y any more, so no lock is taken */
+void riod_sync_destroy(struct riod_sync *y)
+{
+	struct riod_frame *f, *tmp;
+
+	WARN_ON(!list_empty(&y->pages));
+	list_for_each_entry_safe(f, tmp, &y->staged, list) {
+		list_del(&f->list);
+		riod_frame_free(f);
+	}
+	xa_destroy(&y->index);
+	mutex_destroy(&y->lock);
+	mutex_destroy(&y->gate);
+}
+EXPORT_SYMBOL_GPL(riod_sync_destroy);
+
+static struct riod_sync_page *new_page(u64 id, void *live, void *priv)
+{
+	struct riod_sync_page *page = kzalloc(sizeof(*page), RIOD_SYNC_GFP);
+
+	if (!page)
+		return NULL;
+	page->id = id;
+	page->live = live;
+	page->priv = priv;
+	INIT_LIST_HEAD(&page->sent);
+	return page;
+}
+
+/* numbers grow, so the place is nearly always the end */
+static void insert_in_order(struct riod_sync *y, struct riod_sync_page *page)
+{
+	struct list_head *before = &y->pages;
+	struct riod_sync_page *next;
+	unsigned long id = page->id;
+
+	if (!list_empty(&y->pages) &&
+	    list_last_entry(&y->pages, struct riod_sync_page, scan)->id > page->id) {
+		next = xa_find_after(&y->index, &id, ULONG_MAX, XA_PRESENT);
+		before = &next->scan;
+	}
+	list_add_tail(&page->scan, before);
+	y->npages++;
+	/* read by riod_sync_stage() without the lock: it only grows */
+	WRITE_ONCE(y->staged_max,
+		   max(y->staged_max, STAGED_SLACK + y->npages * STAGED_PAGE));
+}
+
+/*
+ * The device may write the page, which it could not just now.  Bytes that it
+ * wrote through an earlier mapping may still be on their way to the frontend
+ * and must not reach the page any more (rule 4).  They are in cuts that the stub
+ * took before it applied the next cut of ours: see to it that there is one.
+ */
+static void begin_writable(struct riod_sync *y, struct riod_sync_page *page)
+{
+	y->nwritable++;
+	if (riod_sync_is_stub(y) || !page->since)
+		return;
+	page->since = y->tx_cut + 1;
+	y->owe_commit = true;
+}
+
+static void add_mapping(struct riod_sync *y, struct riod_sync_page *page, u32 prot)
+{
+	lockdep_assert_held(&y->lock);
+	page->nmaps++;
+	if (prot & RIOD_PROT_READ)
+		page->nread++;
+	if (prot & RIOD_PROT_WRITE && !page->nwrite++)
+		begin_writable(y, page);
+	y->interval_us = y->params.idle_min_us;
+}
+
+int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
+{
+	struct riod_sync_page *fresh, *page;
+	int err = 0;
+
+	/* before the lock, which an unmap may be waiting for */
+	fresh = new_page(id, live, priv);
+	if (!fresh || xa_reserve(&y->index, id, RIOD_SYNC_GFP)) {
+		kfree(fresh);
+		return -ENOMEM;
+	}
+
+	mutex_lock(&y->lock);
+	page = xa_load(&y->index, id);
+	if (page && WARN_ON_ONCE(page->live != live)) {
+		err = -EINVAL;
+	} else if (!page) {
+		err = xa_err(xa_store(&y->index, id, fresh, STORE_GFP));
+		if (!err) {
+			page = fresh;
+			fresh = NULL;
+			insert_in_order(y, page);
+		}
+	}
+	if (!err)
+		add_mapping(y, page, prot);
+	mutex_unlock(&y->lock);
+	kfree(fresh);
+	return err;
+}
+EXPORT_SYMBOL_GPL(riod_sync_map);
+
+/* the cut being taken loses the page; it keeps the capture and frees it */
+static void leave_cut(struct riod_sync_page *page)
+{
+	if (!page->capture)
+		return;
+	page->capture->page = NULL;
+	page->capture = NULL;
+}
+
+/**
+ * riod_sync_discard_unsent() - take back what the device wrote and no cut has taken
+ * @page: the device can no longer write it
+ *
+ * It may go on reading it through another mapping.  What nobody collected will
+ * never reach the guest (rule 4), so it must not stay in the shadow either, or
+ * both ends would differ for good and the guest's next bytes would be refused as
+ * older than the device's.
+ */
+void riod_sync_discard_unsent(struct riod_sync_page *page)
+{
+	const u8 *base = riod_sync_base(page);
+	struct riod_patch p;
+	union riod_granule taken;
+	u32 off;
+
+	p.mask.w[0] = ~0ULL;
+	p.mask.w[1] = ~0ULL;
+	for (off = 0; off < RIOD_PAGE_SIZE; off += RIOD_GRANULE) {
+		memcpy(&p.val, base + off, RIOD_GRANULE);
+		riod_granule_merge(page->live + off, &p, NULL, &taken);
+	}
+}
+
+static void end_writable(struct riod_sync *y, struct riod_sync_page *page)
+{
+	y->nwritable--;
+	/* a generation has ended: begin_writable() looks at this */
+	page->since = U64_MAX;
+	/* a cut being taken keeps what it has of the page; see rebase() */
+	if (riod_sync_is_stub(y) && page->nmaps > 1)
+		riod_sync_discard_unsent(page);
+}
+
+static void free_page_of(struct riod_sync *y, struct riod_sync_page *page)
+{
+	struct riod_sync_sent *s, *tmp;
+
+	leave_cut(page);
+	list_for_each_entry_safe(s, tmp, &page->sent, by_page) {
+		y->sent_weight -= RIOD_SYNC_SENT_WEIGHT(s->nruns);
+		list_del(&s->by_page);
+		list_del(&s->by_cut);
+		kfree(s);
+	}
+	xa_erase(&y->index, page->id);
+	list_del(&page->scan);
+	y->npages--;
+	kfree(page->base);
+	kfree(page);
+}
+
+bool riod_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv)
+{
+	struct riod_sync_page *page;
+	bool last = false;
+
+	mutex_lock(&y->lock);
+	page = xa_load(&y->index, id);
+	if (WARN_ON_ONCE(!page))
+		goto out;
+	if (prot & RIOD_PROT_READ)
+		page->nread--;
+	if (prot & RIOD_PROT_WRITE && !--page->nwrite)
+		end_writable(y, page);
+	last = !--page->nmaps;
+	if (last) {
+		*priv = page->priv;
+		free_page_of(y, page);
+	}
+out:
+	mutex_unlock(&y->lock);
+	return last;
+}
+EXPORT_SYMBOL_GPL(riod_sync_unmap);
+
+void riod_sync_acked(struct riod_sync *y, u64 cut)
+{
+	mutex_lock(&y->lock);
+	if (cut > y->acked_cut && !WARN_ON_ONCE(cut > y->tx_cut))
+		y->acked_cut = cut;
+	mutex_unlock(&y->lock);
+}
+EXPORT_SYMBOL_GPL(riod_sync_acked);
+
+bool riod_sync_in_flight(struct riod_sync *y)
+{
+	bool ret;
+
+	if (!riod_sync_is_stub(y))
+		return false;
+	mutex_lock(&y->lock);
+	ret = y->tx_cut > y->acked_cut || y->sent_weight > RIOD_SYNC_SENT_MAX;
+	mutex_unlock(&y->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(riod_sync_in_flight);
+
+void riod_sync_pace(struct riod_sync *y, bool moved)
+{
+	lockdep_assert_held(&y->lock);
+	if (moved)
+		y->interval_us = y->params.idle_min_us;
+	else
+		y->interval_us = min_t(u64, 2ull * y->interval_us,
+				       y->params.idle_max_us);
+}
+
+u32 riod_sync_interval_us(struct riod_sync *y)
+{
+	u32 us;
+
+	mutex_lock(&y->lock);
+	if (riod_sync_is_stub(y) ? !y->nwritable : !y->npages)
+		us = U32_MAX;
+	else
+		us = y->interval_us;
+	mutex_unlock(&y->lock);
+	return us;
+}
+EXPORT_SYMBOL_GPL(riod_sync_interval_us);
+
+void riod_sync_get_stats(struct riod_sync *y, struct riod_sync_stats *st)
+{
+	mutex_lock(&y->lock);
+	*st = y->stats;
+	mutex_unlock(&y->lock);
+}
+EXPORT_SYMBOL_GPL(riod_sync_get_stats);

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The coherence engine: applying the peer's cuts.
+ *
+ * Why both ends converge (rules 6 and 7).  Each end keeps a base for every byte.
+ * Four things change it: a cut that an end takes and the same cut applied at the
+ * other end.  Both ends see these in one order: a cut of the frontend's that was
+ * taken before it applied a cut of the stub's with the same byte, and arrives
+ * after the stub took that, comes first at the frontend and is dropped at the
+ * stub; every other pair arrives in the order in which it was taken.  So when
+ * nothing is on its way the bases are equal, and when nobody writes the pages are
+ * equal to the bases.
+ */
+#include <linux/bitmap.h>
+#include <linux/export.h>
+#include <linux/lockdep.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "sync.h"
+#include "sync_cut.h"
+#include "transport.h"
+
+/**
+ * struct riod_sync_target - where one delta goes
+ * @y: engine
+ * @page: the page
+ * @sent: stub: bytes of the page that cuts of ours carry which the peer did not
+ *	know of; NULL where there are none
+ * @keep: the page's memory is not to be written, only the base follows
+ * @p: what was gathered for granule @off
+ * @off: offset of a granule in the page
+ * @taken: bytes that were stored
+ */
+struct riod_sync_target {
+	struct riod_sync *y;
+	struct riod_sync_page *page;
+	const unsigned long *sent;
+	bool keep;
+	struct riod_patch p;
+	u32 off;
+	u32 taken;
+};
+
+/* ------------------------------------------------------------ staging */
+
+int riod_sync_stage(struct riod_sync *y, struct riod_frame *f)
+{
+	const struct riod_wire_cut_data *body = (const struct riod_wire_cut_data *)f->body;
+	u64 weight = sizeof(*f) + f->len;
+
+	if (le64_to_cpu(body->cut) != y->rx_cut + 1 ||
+	    y->staged_bytes + weight > READ_ONCE(y->staged_max)) {
+		riod_frame_free(f);
+		return -EPROTO;
+	}
+	list_add_tail(&f->list, &y->staged);
+	y->staged_bytes += weight;
+	y->nstaged++;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(riod_sync_stage);
+
+static void drop_staged(struct riod_sync *y)
+{
+	struct riod_frame *f, *tmp;
+
+	list_for_each_entry_safe(f, tmp, &y->staged, list) {
+		list_del(&f->list);
+		riod_frame_free(f);
+	}
+	y->staged_bytes = 0;
+	y->nstaged = 0;
+}
+
+/* ------------------------------------------------------------ deltas */
+
+static u32 delta_size(const struct riod_wire_delta *d)
+{
+	return riod_sync_delta_size(le16_to_cpu(d->nruns), le16_to_cpu(d->nbytes));
+}
+
+/* the deltas of a validated frame, of which there is at least one; then NULL */
+static const struct riod_wire_delta *first_delta(const struct riod_frame *f)
+{
+	return (const void *)(f->body + sizeof(struct riod_wire_cut_data));
+}
+
+static const struct riod_wire_delta *next_delta(const struct riod_frame *f,
+						const struct riod_wire_delta *d)
+{
+	const u8 *next = (const u8 *)d + delta_size(d);
+
+	return next < f->body + f->len ? (const void *)next : NULL;
+}
+
+/* 16 bits of @sent, spread to bytes */
+static void spread_sent(const unsigned long *sent, u32 off, union riod_granule *mask)
+{
+	u32 i;
+
+	for (i = 0; i < RIOD_GRANULE; i++)
+		mask->b[i] = test_bit(off + i, sent) ? 0xff : 0;
+}
+
+/* after the memory, the base: it takes the peer's word for every byte of @p */
+static void patch_base(struct riod_sync_target *t)
+{
+	u64 *base = (u64 *)(t->page->base + t->off);
+	u32 i;
+
+	for (i = 0; i < 2; i++)
+		base[i] = (base[i] & ~t->p.mask.w[i]) |
+			  (t->p.val.w[i] & t->p.mask.w[i]);
+}
+
+/*
+ * Change the granule that was gathered.
+ *
+ * The stub stores a byte only where the shadow still equals the base: where it
+ * does not, the device wrote it since, and its byte goes out with the next cut,
+ * for the base becomes the guest's byte, which is what the frontend has.  A byte
+ * that a cut of ours carries of which the frontend did not know is dropped, base
+ * and all: the frontend's becomes the device's when that cut arrives there.
+ */
+static void apply_granule(struct riod_sync_target *t)
+{
+	struct riod_sync_page *page = t->page;
+	union riod_granule mask, taken = {};
+	const union riod_granule *guard = NULL;
+
+	if (t->sent) {
+		spread_sent(t->sent, t->off, &mask);
+		t->p.mask.w[0] &= ~mask.w[0];
+		t->p.mask.w[1] &= ~mask.w[1];
+	}
+	if (riod_sync_is_stub(t->y))
+		guard = (const union riod_granule *)(page->base + t->off);
+	if (!t->keep)
+		riod_granule_merge(page->live + t->off, &t->p, guard, &taken);
+	patch_base(t);
+	t->taken += riod_granule_weight(&taken);
+	t->p.mask.w[0] = 0;
+	t->p.mask.w[1] = 0;
+}
+
+/* runs ascend, so a granule is complete when a byte of another one comes */
+static void gather_run(struct riod_sync_target *t, u32 off, u32 len, const u8 *data)
+{
+	u32 in, n;
+
+	for (; len; off += n, data += n, len -= n) {
+		in = off % RIOD_GRANULE;
+		n = min(len, RIOD_GRANULE - in);
+		if (off - in != t->off) {
+			apply_granule(t);
+			t->off = off - in;
+		}
+		memcpy(t->p.val.b + in, data, n);
+		memset(t->p.mask.b + in, 0xff, n);
+	}
+}
+
+static void apply_runs(struct riod_sync_target *t, const struct riod_wire_delta *d)
+{
+	const struct riod_wire_run *run = (const struct riod_wire_run *)(d + 1);
+	u32 nruns = le16_to_cpu(d->nruns);
+	const u8 *data = (const u8 *)(run + nruns);
+	u32 i, len;
+
+	t->off = round_down(le16_to_cpu(run->offset), RIOD_GRANULE);
+	for (i = 0; i < nruns; i++, run++) {
+		len = le16_to_cpu(run->len);
+		gather_run(t, le16_to_cpu(run->offset), len, data);
+		data += len;
+	}
+	apply_granule(t);
+}
+
+static void mark_sent(const struct riod_sync_page *page, unsigned long *sent)
+{
+	const struct riod_sync_sent *s;
+	u32 i;
+
+	bitmap_zero(sent, RIOD_PAGE_SIZE);
+	list_for_each_entry(s, &page->sent, by_page) {
+		for (i = 0; i < s->nruns; i++)
+			bitmap_set(sent, le16_to_cpu(s->runs[i].offset),
+				   le16_to_cpu(s->runs[i].len));
+	}
+}
+
+/*
+ * Rules 4 and 14: the frontend stores only into pages that the device may write,
+ * and only bytes that it wrote through the present mappings.  Other bytes are
+ * what the shadow holds and the page does not: the base says so, and the next
+ * cut puts the shadow right.
+ */
+static bool keeps_out(const struct riod_sync *y, const struct riod_sync_page *page,
+		      u64 applied)
+{
+	if (riod_sync_is_stub(y))
+		return false;
+	return !page->nwrite || applied < page->since;
+}
+
+static void apply_to_page(struct riod_sync *y, struct riod_sync_page *page,
+			  const struct riod_wire_delta *d, u64 applied)
+{
+	DECLARE_BITMAP(sent, RIOD_PAGE_SIZE);
+	struct riod_sync_target t = {
+		.y = y,
+		.page = page,
+		.keep = keeps_out(y, page, applied),
+	};
+	u32 nbytes = le16_to_cpu(d->nbytes);
+
+	if (!list_empty(&page->sent)) {
+		mark_sent(page, sent);
+		t.sent = sent;
+	}
+	apply_runs(&t, d);
+	y->stats.applied += t.taken;
+	if (t.keep)
+		y->stats.late += nbytes;
+	else
+		y->stats.dropped += nbytes - t.taken;
+}
+
+/* ------------------------------------------------------------ bases */
+
+/*
+ * Bases that the cut will need are allocated before its first byte is applied,
+ * without the lock.  Each begins with its place on a list until it is used.
+ */
+static int reserve_bases(struct list_head *bases, u32 n)
+{
+	struct list_head *base;
+
+	while (n--) {
+		base = kmalloc(RIOD_PAGE_SIZE, RIOD_SYNC_GFP);
+		if (!base)
+			return -ENOMEM;
+		list_add(base, bases);
+	}
+	return 0;
+}
+
+static void free_bases(struct list_head *bases)
+{
+	struct list_head *base, *tmp;
+
+	list_for_each_safe(base, tmp, bases)
+		kfree(base);
+}
+
+static u32 count_missing(struct riod_sync *y, const struct riod_frame *f)
+{
+	const struct riod_wire_delta *d;
+	struct riod_sync_page *page;
+	u32 n = 0;
+
+	lockdep_assert_held(&y->lock);
+	for (d = first_delta(f); d; d = next_delta(f, d)) {
+		page = xa_load(&y->index, le64_to_cpu(d->page));
+		n += page && !page->base;
+	}
+	return n;
+}
+
+static int reserve_all(struct riod_sync *y, struct list_head *bases)
+{
+	struct riod_frame *f;
+	int err = 0;
+	u32 n;
+
+	list_for_each_entry(f, &y->staged, list) {
+		mutex_lock(&y->lock);
+		n = count_missing(y, f);
+		mutex_unlock(&y->lock);
+		err = reserve_bases(bases, n);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+static bool give_base(struct riod_sync_page *page, struct list_head *bases)
+{
+	struct list_head *base = bases->next;
+
+	if (page->base)
+		return true;
+	if (list_empty(bases))
+		return false;
+	list_del(base);
+	page->base = memset(base, 0, RIOD_PAGE_SIZE);
+	return true;
+}
+
+/* ------------------------------------------------------------ cuts */
+
+static void apply_delta(struct riod_sync *y, const struct riod_wire_delta *d,
+			u64 applied, struct list_head *bases)
+{
+	struct riod_sync_page *page = xa_load(&y->index, le64_to_cpu(d->page));
+
+	lockdep_assert_held(&y->lock);
+	if (!riod_sync_is_stub(y))
+		y->untold += RIOD_SYNC_SENT_WEIGHT(le16_to_cpu(d->nruns));
+	/* without a base: mapped a moment ago, the peer cannot have meant it */
+	if (page && give_base(page, bases))
+		apply_to_page(y, page, d, applied);
+	else
+		y->stats.late += le16_to_cpu(d->nbytes);
+}
+
+/* the peer had applied our cuts up to @applied: none of them can conflict now */
+static void forget_sent(struct riod_sync *y, u64 applied)
+{
+	struct riod_sync_sent *s, *tmp;
+
+	lockdep_assert_held(&y->lock);
+	y->told = applied;
+	list_for_each_entry_safe(s, tmp, &y->sent, by_cut) {
+		if (s->cut > applied)
+			break;
+		y->sent_weight -= RIOD_SYNC_SENT_WEIGHT(s->nruns);
+		list_del(&s->by_page);
+		list_del(&s->by_cut);
+		kfree(s);
+	}
+}
+
+static int check_commit(struct riod_sync *y, const struct riod_wire_cut_commit *c)
+{
+	u64 applied = le64_to_cpu(c->applied);
+
+	lockdep_assert_held(&y->gate);
+	if (le64_to_cpu(c->cut) != y->rx_cut + 1 ||
+	    le32_to_cpu(c->nframes) != y->nstaged ||
+	    applied < y->told || applied > y->tx_cut)
+		return -EPROTO;
+	return 0;
+}
+
+static void apply_staged(struct riod_sync *y, u64 applied, struct list_head *bases)
+{
+	const struct riod_wire_delta *d;
+	struct riod_frame *f;
+	u64 before;
+
+	mutex_lock(&y->lock);
+	before = y->stats.applied;
+	forget_sent(y, applied);
+	mutex_unlock(&y->lock);
+
+	list_for_each_entry(f, &y->staged, list) {
+		mutex_lock(&y->lock);
+		for (d = first_delta(f); d; d = next_delta(f, d))
+			apply_delta(y, d, applied, bases);
+		mutex_unlock(&y->lock);
+		cond_resched();
+	}
+
+	mutex_lock(&y->lock);
+	y->rx_cut++;
+	y->stats.cuts_applied++;
+	if (y->stats.applied != before)
+		riod_sync_pace(y, true);
+	mutex_unlock(&y->lock);
+}
+
+int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c)
+{
+	LIST_HEAD(bases);
+	int err;
+
+	mutex_lock(&y->gate);
+	err = check_commit(y, c);
+	if (!err)
+		err = reserve_all(y, &bases);
+	if (!err)
+		apply_staged(y, le64_to_cpu(c->applied), &bases);
+	mutex_unlock(&y->gate);
+	free_bases(&bases);
+	drop_staged(y);
+	return err;
+}
+EXPORT_SYMBOL_GPL(riod_sync_apply);

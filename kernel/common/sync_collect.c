@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The coherence engine: taking a cut.
+ *
+ * Why a cut is consistent (rule 9).  A pass reads every granule once.  When two
+ * passes in a row saw the same bytes everywhere, each granule held them from
+ * its first reading to its second, so at the moment T between the passes all of
+ * them stood in memory together: the cut is the memory at T, and shows no store
+ * without those before it.
+ *
+ * Granules that move all the time would keep two passes from ever agreeing.
+ * They leave the comparison, running, and are read at T itself, which serves as
+ * well: whatever else the cut shows held still around T.  Running granules are
+ * few and quickly read, so among themselves they are read until two readings
+ * agree; only a granule that moves at nearly every look, as a counter does, is
+ * taken as it comes.  A page that somebody rewrites all over, a neighbour of a
+ * small buffer, is noisy: it leaves the comparison whole and is read at T after
+ * the running granules, so that a flag among those is at least never newer than
+ * what it publishes.
+ */
+#define pr_fmt(fmt) "riod: " fmt
+
+#include <linux/bitmap.h>
+#include <linux/export.h>
+#include <linux/ktime.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "sync.h"
+#include "sync_cut.h"
+#include "transport.h"
+
+/* captures allocated at once while a pass waits for them */
+#define SPARE_CAPTURES		16
+/*
+ * A cut has this many passes, however slow, before its deadline counts: enough to
+ * find out what is running and what is noisy, on a host that is short of CPUs too.
+ */
+#define PASSES_MIN		32
+/* a granule that moved in so many passes leaves the comparison */
+#define MOVES_RUNNING		3
+/* one that was seen to move so often is not waited for */
+#define MOVES_RESTLESS		64
+/* a page is noisy that moved in so many passes, and in so many places */
+#define NOISY_PASSES		16
+#define NOISY_GRANULES		64
+/* readings of the running granules, to have two that agree ... */
+#define SETTLE_TRIES		64
+/* ... and, there being noisy pages, hold while those are read ... */
+#define SETTLE_NOISY_TRIES	4
+/* ... but no more once so many bytes were read: an unmap may wait */
+#define SETTLE_BYTES		(4u * 1024 * 1024)
+
+/* ------------------------------------------------------------ captures */
+
+static void free_captures(struct list_head *captures)
+{
+	struct riod_sync_capture *cap, *tmp;
+
+	list_for_each_entry_safe(cap, tmp, captures, list) {
+		kfree(cap->snap);
+		kfree(cap);
+	}
+	INIT_LIST_HEAD(captures);
+}
+
+/* a few at a time, with no lock held but the gate */
+static int refill_spare(struct riod_sync_cut *cut)
+{
+	struct riod_sync_capture *cap;
+	unsigned int i;
+
+	for (i = 0; i < SPARE_CAPTURES; i++) {
+		cap = kzalloc(sizeof(*cap), RIOD_SYNC_GFP);
+		if (!cap)
+			break;
+		cap->snap = kmalloc(RIOD_PAGE_SIZE, RIOD_SYNC_GFP);
+		if (!cap->snap) {
+			kfree(cap);
+			break;
+		}
+		INIT_LIST_HEAD(&cap->apart);
+		list_add(&cap->list, &cut->spare);
+	}
+	return list_empty(&cut->spare) ? -ENOMEM : 0;
+}
+
+/* begin to capture a page; NULL where the pass has to stop and refill */
+static struct riod_sync_capture *begin_capture(struct riod_sync_cut *cut,
+					       struct riod_sync_page *page)
+{
+	struct riod_sync_capture *cap;
+
+	cap = list_first_entry_or_null(&cut->spare, struct riod_sync_capture, list);
+	if (!cap)
+		return NULL;
+	list_move(&cap->list, cut->at);
+	cut->at = &cap->list;
+	memcpy(cap->snap, riod_sync_base(page), RIOD_PAGE_SIZE);
+	cap->page = page;
+	page->capture = cap;
+	return cap;
+}
+
+/* ------------------------------------------------------------ passes */
+
+static bool recapture(struct riod_sync_capture *cap, u32 g)
+{
+	union riod_granule *snap = (union riod_granule *)cap->snap + g;
+	union riod_granule now;
+
+	riod_granule_read(cap->page->live + g * RIOD_GRANULE, &now);
+	if (riod_granule_equal(&now, snap))
+		return false;
+	*snap = now;
+	return true;
+}
+
+/* the pass, or a reading in between, saw a granule move */
+static void count_move(struct riod_sync_cut *cut, struct riod_sync_capture *cap, u32 g)
+{
+	if (cap->moves[g] == MOVES_RESTLESS)
+		return;
+	cap->nmoved += !cap->moves[g];
+	if (++cap->moves[g] != MOVES_RUNNING)
+		return;
+	__set_bit(g, cap->running);
+	if (!cap->nrunning++)
+		list_add_tail(&cap->apart, &cut->running);
+}
+
+/* @off: of a line that does not look like what was captured before */
+static u32 capture_line(struct riod_sync_cut *cut, struct riod_sync_capture *cap, u32 off)
+{
+	u32 g, end = (off + RIOD_LINE) / RIOD_GRANULE;
+	u32 moved = 0;
+
+	for (g = off / RIOD_GRANULE; g < end; g++) {
+		/* keeps what it held when the pass began */
+		if (test_bit(g, cap->running) || !recapture(cap, g))
+			continue;
+		moved++;
+		/* the first pass finds what changed, not what moves */
+		if (cut->passes)
+			count_move(cut, cap, g);
+	}
+	return moved;
+}
+
+static void count_strike(struct riod_sync_cut *cut, struct riod_sync_capture *cap)
+{
+	if (!cut->passes || ++cap->strikes < NOISY_PASSES ||
+	    cap->nmoved < NOISY_GRANULES)
+		return;
+	cap->noisy = true;
+	list_del(&cap->apart);
+	list_add_tail(&cap->apart, &cut->noisy);
+}
+
+/* false where the pass has to stop before this page and refill */
+static bool scan_page(struct riod_sync_cut *cut, struct riod_sync_page *page)
+{
+	struct riod_sync_capture *cap = page->capture;
+	const u8 *known = cap ? cap->snap : riod_sync_base(page);
+	u32 off, moved = 0;
+
+	if (cap) {
+		cut->at = &cap->list;
+		if (cap->noisy)
+			return true;
+	}
+	for (off = 0; off < RIOD_PAGE_SIZE; off += RIOD_LINE) {
+		if (likely(!riod_line_differs(page->live + off, known + off)))
+			continue;
+		if (!cap) {
+			cap = begin_capture(cut, page);
+			if (!cap)
+				return false;
+			known = cap->snap;
+		}
+		moved += capture_line(cut, cap, off);
+	}
+	if (moved)
+		count_strike(cut, cap);
+	cut->moved += moved;
+	cut->y->stats.scanned += RIOD_PAGE_SIZE;
+	return true;
+}
+
+enum hold { HOLD_DONE, HOLD_MORE, HOLD_REFILL };
+
+/* a part of a pass: pages from number *@next on, which is moved on */
+static enum hold scan_some(struct riod_sync_cut *cut, unsigned long *next)
+{
+	struct riod_sync *y = cut->y;
+	struct riod_sync_page *page;
+	unsigned int n = 0;
+
+	lockdep_assert_held(&y->lock);
+	page = xa_find(&y->index, next, ULONG_MAX, XA_PRESENT);
+	if (!page)
+		return HOLD_DONE;
+	list_for_each_entry_from(page, &y->pages, scan) {
+		*next = page->id;
+		if (n++ == RIOD_SYNC_PAGES_PER_HOLD)
+			return HOLD_MORE;
+		/* rule 14: what the device may not write it did not write */
+		if (riod_sync_is_stub(y) && !page->nwrite)
+			continue;
+		if (!scan_page(cut, page))
+			return HOLD_REFILL;
+	}
+	return HOLD_DONE;
+}
+
+/* read every granule once; between pages the lock may be let go of */
+static int scan_all(struct riod_sync_cut *cut)
+{
+	unsigned long next = 0;
+	enum hold hold;
+	int err = 0;
+
+	cut->moved = 0;
+	cut->at = &cut->captures;
+	do {
+		mutex_lock(&cut->y->lock);
+		hold = scan_some(cut, &next);
+		mutex_unlock(&cut->y->lock);
+		if (hold == HOLD_REFILL)
+			err = refill_spare(cut);
+		cond_resched();
+	} while (hold != HOLD_DONE && !err);
+	/* this pass's reads are before the next one's, or what settle() reads */
+	smp_rmb();
+	cut->passes++;
+	return err;
+}
+
+/* read the running granules of a page; how many moved that should rest */
+static u32 read_running(struct riod_sync_cut *cut, struct riod_sync_capture *cap)
+{
+	u32 g, moved = 0;
+
+	for_each_set_bit(g, cap->running, RIOD_GRANULES) {
+		if (!recapture(cap, g))
+			continue;
+		moved += cap->moves[g] < MOVES_RESTLESS;
+		count_move(cut, cap, g);
+	}
+	return moved;
+}
+
+/* the same, but only look */
+static u32 watch_running(struct riod_sync_capture *cap)
+{
+	const union riod_granule *snap = (const union riod_granule *)cap->snap;
+	union riod_granule now;
+	u32 g, moved = 0;
+
+	for_each_set_bit(g, cap->running, RIOD_GRANULES) {
+		riod_granule_read(cap->page->live + g * RIOD_GRANULE, &now);
+		moved += !riod_granule_equal(&now, snap + g) &&
+			 cap->moves[g] < MOVES_RESTLESS;
+	}
+	return moved;
+}
+
+/* one reading of all running granules; @look: capture nothing */
+static u32 read_all_running(struct riod_sync_cut *cut, bool look)
+{
+	struct riod_sync_capture *cap;
+	u32 moved = 0;
+
+	list_for_each_entry(cap, &cut->running, apart) {
+		if (!cap->page)
+			continue;
+		moved += look ? watch_running(cap) : read_running(cut, cap);
+		cut->settled += cap->nrunning * RIOD_GRANULE;
+	}
+	/* before the next reading, and before the pass that follows */
+	smp_rmb();
+	return moved;
+}
+
+static void read_all_noisy(struct riod_sync_cut *cut)
+{
+	struct riod_sync_capture *cap;
+	u32 g;
+
+	list_for_each_entry(cap, &cut->noisy, apart) {
+		if (!cap->page)
+			continue;
+		for (g = 0; g < RIOD_GRANULES; g++)
+			recapture(cap, g);
+		cut->settled += RIOD_PAGE_SIZE;
+	}
+	/* before the running granules are looked at, and before the pass */
+	smp_rmb();
+}
+
+/*
+ * The moment T: between two passes, read what they do not compare.  Where the
+ * noisy pages take longer to read than the running granules ever rest, they are
+ * read after them all the same.
+ * Return: false where the running granules would not rest.
+ */
+static bool settle_locked(struct riod_sync_cut *cut)
+{
+	u32 try, noisy = 0;
+
+	lockdep_assert_held(&cut->y->lock);
+	for (try = 0; try < SETTLE_TRIES && cut->settled < SETTLE_BYTES; try++) {
+		if (read_all_running(cut, false))
+			continue;
+		if (list_empty(&cut->noisy))
+			return true;
+		read_all_noisy(cut);
+		if (!read_all_running(cut, true) || ++noisy == SETTLE_NOISY_TRIES)
+			return true;
+	}
+	return false;
+}
+
+static bool settle(struct riod_sync_cut *cut)
+{
+	bool ret;
+
+	if (list_empty(&cut->running) && list_empty(&cut->noisy))
+		return true;
+	mutex_lock(&cut->y->lock);
+	cut->settled = 0;
+	ret = settle_locked(cut);
+	cut->y->stats.scanned += cut->settled;
+	mutex_unlock(&cut->y->lock);
+	return ret;
+}
+
+static void count_passes(struct riod_sync_cut *cut, bool forced)
+{
+	struct riod_sync *y = cut->y;
+	struct riod_sync_capture *cap;
+
+	mutex_lock(&y->lock);
+	y->stats.passes += cut->passes;
+	/* one that found changes and one that agreed with it is how it should be */
+	if (riod_sync_is_stub(y) && cut->passes > 2)
+		y->stats.holdbacks++;
+	list_for_each_entry(cap, &cut->running, apart)
+		y->stats.free_running += cap->nrunning;
+	list_for_each_entry(cap, &cut->noisy, apart)
+		y->stats.free_running += RIOD_GRANULES;
+	y->stats.forced += forced;
+	mutex_unlock(&y->lock);
+	if (forced)
+		pr_warn_ratelimited("%s: memory did not hold still for %u us (%u passes); a cut was forced and may carry half of a change\n",
+				    riod_sync_is_stub(y) ? "stub" : "frontend",
+				    y->params.deadline_us, cut->passes);
+}
+
+/*
+ * Pass over the pages until two passes agree.  A first pass that finds nothing
+ * is enough: nothing is delivered then.
+ */
+static int find_quiet(struct riod_sync_cut *cut)
+{
+	u64 deadline = ktime_get_ns() + 1000ull * cut->y->params.deadline_us;
+	bool quiet, forced = false;
+	int err;
+
+	do {
+		quiet = settle(cut);
+		err = scan_all(cut);
+		if (err)
+			break;
+		quiet = quiet && !cut->moved;
+		forced = !quiet && cut->passes >= PASSES_MIN &&
+			 ktime_get_ns() >= deadline;
+	} while (!quiet && !forced);
+	count_passes(cut, forced);
+	return err;
+}
+
+/* ------------------------------------------------------------ the cut */
+
+/* rule 7: pages come to know what is on its way of them */
+static void keep_sent(struct riod_sync_cut *cut)
+{
+	struct riod_sync *y = cut->y;
+	struct riod_sync_sent *s, *tmp;
+	struct riod_sync_page *page;
+
+	list_for_each_entry_safe(s, tmp, &cut->sent, by_cut) {
+		page = xa_load(&y->index, s->page);
+		if (!page)
+			continue;
+		list_add_tail(&s->by_page, &page->sent);
+		list_move_tail(&s->by_cut, &y->sent);
+		y->sent_weight += RIOD_SYNC_SENT_WEIGHT(s->nruns);
+	}
+}
+
+/*
+ * From now on both ends agree on what the cut carries: it is the base.  A page
+ * that the device lost for writing since it was captured is in the cut all the
+ * same, and the frontend takes these bytes for its base, as late ones; so must
+ * the stub, memory and all.
+ */
+static void rebase(struct riod_sync_cut *cut)
+{
+	struct riod_sync_capture *cap;
+
+	list_for_each_entry(cap, &cut->captures, list) {
+		if (!cap->page)
+			continue;
+		cap->page->capture = NULL;
+		if (!cap->nruns)
+			continue;
+		/* the snapshot is the whole page; the old base is freed with @cap */
+		swap(cap->page->base, cap->snap);
+		if (riod_sync_is_stub(cut->y) && !cap->page->nwrite)
+			riod_sync_discard_unsent(cap->page);
+	}
+}
+
+/* nothing that can fail is left to do */
+static void take(struct riod_sync_cut *cut)
+{
+	struct riod_sync *y = cut->y;
+
+	mutex_lock(&y->lock);
+	rebase(cut);
+	keep_sent(cut);
+	y->tx_cut++;
+	y->owe_commit = false;
+	y->untold = 0;
+	y->stats.cuts_sent++;
+	y->stats.sent += cut->bytes;
+	if (!riod_sync_is_stub(y)) {
+		y->stats.seeded += cut->seeded;
+		y->stats.rebased += cut->bytes - cut->seeded;
+	}
+	mutex_unlock(&y->lock);
+}
+
+/* the cut is not taken: pages forget that it was begun */
+static void abandon(struct riod_sync_cut *cut)
+{
+	struct riod_sync_capture *cap;
+
+	mutex_lock(&cut->y->lock);
+	list_for_each_entry(cap, &cut->captures, list) {
+		if (cap->page)
+			cap->page->capture = NULL;
+	}
+	mutex_unlock(&cut->y->lock);
+}
+
+static bool wants_commit(struct riod_sync_cut *cut, bool commit_empty)
+{
+	struct riod_sync *y = cut->y;
+	bool ret;
+
+	mutex_lock(&y->lock);
+	ret = cut->nframes || commit_empty || y->owe_commit ||
+	      y->untold >= RIOD_SYNC_TELL;
+	riod_sync_pace(y, cut->bytes);
+	mutex_unlock(&y->lock);
+	return ret;
+}
+
+static void free_cut(struct riod_sync_cut *cut)
+{
+	struct riod_sync_sent *s, *stmp;
+	struct riod_frame *f, *ftmp;
+
+	free_captures(&cut->captures);
+	free_captures(&cut->spare);
+	list_for_each_entry_safe(s, stmp, &cut->sent, by_cut)
+		kfree(s);
+	list_for_each_entry_safe(f, ftmp, &cut->frames, list)
+		riod_frame_free(f);
+}
+
+/* 1: taken, 0: there is nothing to take */
+static int try_cut(struct riod_sync_cut *cut, bool commit_empty, u32 max_frame)
+{
+	int err;
+
+	lockdep_assert_held(&cut->y->gate);
+	err = find_quiet(cut);
+	if (!err)
+		err = riod_sync_encode(cut, max_frame);
+	if (!err)
+		err = riod_sync_remember(cut);
+	if (err)
+		return err;
+	if (!wants_commit(cut, commit_empty))
+		return 0;
+	err = riod_sync_add_commit(cut);
+	if (err)
+		return err;
+	take(cut);
+	return 1;
+}
+
+s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames,
+		      bool commit_empty, u32 max_frame)
+{
+	struct riod_sync_cut cut = { .y = y };
+	s64 ret;
+
+	INIT_LIST_HEAD(&cut.captures);
+	INIT_LIST_HEAD(&cut.running);
+	INIT_LIST_HEAD(&cut.noisy);
+	INIT_LIST_HEAD(&cut.spare);
+	INIT_LIST_HEAD(&cut.frames);
+	INIT_LIST_HEAD(&cut.sent);
+
+	mutex_lock(&y->gate);
+	ret = try_cut(&cut, commit_empty, max_frame);
+	if (ret == 1)
+		list_splice_tail_init(&cut.frames, frames);
+	else
+		abandon(&cut);
+	mutex_unlock(&y->gate);
+	free_cut(&cut);
+	return ret < 0 ? ret : (s64)cut.bytes;
+}
+EXPORT_SYMBOL_GPL(riod_sync_collect);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the coherence engine share.
+ */
+#ifndef _RIOD_SYNC_CUT_H
+#define _RIOD_SYNC_CUT_H
+
+#include <linux/align.h>
+#include <linux/bitmap.h>
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "sync.h"
+#include "sync_granule.h"
+
+/* pages looked at under one hold of the lock, before an unmap gets its turn */
+#define RIOD_SYNC_PAGES_PER_HOLD	256
+#define RIOD_SYNC_GFP		(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
+
+/**
+ * struct riod_sync_capture - what the cut being taken has seen of one page
+ * @list: on the cut's list of captures, which is in the order of pages
+ * @apart: on the cut's list of pages with running granules, or of noisy ones
+ * @page: the page; NULL once it was unmapped and so dropped out of the cut.
+ *	Under &riod_sync.lock.
+ * @snap: the page's bytes as the cut carries them
+ * @noisy: the page is out of the comparison
+ * @strikes: passes in which the page moved
+ * @nmoved: granules that were seen to move
+ * @nrunning: granules out of the comparison
+ * @nruns: runs of bytes in which @snap differs from the base
+ * @nbytes: bytes in them
+ * @running: which granules are out of the comparison
+ * @moves: how often each was seen to move
+ *
+ * Owned by riod_sync_collect(), which runs under &riod_sync.gate.
+ */
+struct riod_sync_capture {
+	struct list_head list;
+	struct list_head apart;
+	struct riod_sync_page *page;
+	u8 *snap;
+	bool noisy;
+	u32 strikes;
+	u32 nmoved;
+	u32 nrunning;
+	u32 nruns;
+	u32 nbytes;
+	DECLARE_BITMAP(running, RIOD_GRANULES);
+	u8 moves[RIOD_GRANULES];
+};
+
+/**
+ * struct riod_sync_sent - bytes of a page that one cut of the stub's carried
+ * @by_page: on &riod_sync_page.sent
+ * @by_cut: on &riod_sync.sent, in the order of @cut
+ * @page: number of the page
+ * @cut: the cut
+ * @nruns: number of @runs
+ * @runs: the bytes, as on the wire
+ *
+ * Kept until a commit of the peer's says that it had applied @cut, or the page
+ * is unmapped; under &riod_sync.lock.
+ */
+struct riod_sync_sent {
+	struct list_head by_page;
+	struct list_head by_cut;
+	u64 page;
+	u64 cut;
+	u32 nruns;
+	struct riod_wire_run runs[] __counted_by(nruns);
+};
+
+/**
+ * struct riod_sync_cut - a cut being taken
+ * @y: engine, whose gate is held
+ * @captures: pages that differ from their base, in the order of pages
+ * @running: those of them with granules out of the comparison
+ * @noisy: those of them that are out of it whole
+ * @spare: captures for the pass to use
+ * @at: where in @captures the pass is
+ * @frames: what was encoded
+ * @nframes: how many CUT_DATA frames
+ * @sent: stub: struct riod_sync_sent for what was encoded
+ * @passes: passes done
+ * @moved: granules that moved in the pass
+ * @settled: bytes read between two passes
+ * @bytes: bytes of pages in @frames
+ * @seeded: those of pages that had no base yet
+ */
+struct riod_sync_cut {
+	struct riod_sync *y;
+	struct list_head captures;
+	struct list_head running;
+	struct list_head noisy;
+	struct list_head spare;
+	struct list_head *at;
+	struct list_head frames;
+	u32 nframes;
+	struct list_head sent;
+	u32 passes;
+	u64 moved;
+	u64 settled;
+	u64 bytes;
+	u64 seeded;
+};
+
+/* Both ends count what the stub keeps of a delta in the same way. */
+#define RIOD_SYNC_SENT_WEIGHT(nruns)	(64 + 4 * (u64)(nruns))
+/* the frontend makes a commit, though empty, when it owes word of this much */
+#define RIOD_SYNC_TELL			(256u * 1024)
+/* the stub takes no further cut while it keeps more than this */
+#define RIOD_SYNC_SENT_MAX		(1024u * 1024)
+static_assert(RIOD_SYNC_TELL < RIOD_SYNC_SENT_MAX);
+
+/* The most that one page can be on the wire: every other byte changed. */
+#define RIOD_SYNC_DELTA_MAX						\
+	ALIGN(sizeof(struct riod_wire_delta) + RIOD_PAGE_SIZE / 2 +	\
+	      RIOD_PAGE_SIZE / 2 * sizeof(struct riod_wire_run), 8)
+
+extern const u8 riod_sync_zeroes[RIOD_PAGE_SIZE];
+
+static inline const u8 *riod_sync_base(const struct riod_sync_page *page)
+{
+	return page->base ?: riod_sync_zeroes;
+}
+
+static inline bool riod_sync_is_stub(const struct riod_sync *y)
+{
+	return y->role == RIOD_SYNC_STUB;
+}
+
+static inline u32 riod_sync_delta_size(u32 nruns, u32 nbytes)
+{
+	return ALIGN(sizeof(struct riod_wire_delta) +
+		     nruns * sizeof(struct riod_wire_run) + nbytes, 8);
+}
+
+/* sync.c; under riod_sync.lock */
+void riod_sync_discard_unsent(struct riod_sync_page *page);
+
+/* sync_encode.c; all under riod_sync.gate */
+int riod_sync_encode(struct riod_sync_cut *cut, u32 max_frame);
+int riod_sync_add_commit(struct riod_sync_cut *cut);
+int riod_sync_remember(struct riod_sync_cut *cut);
+
+/* bytes moved, or none did: set the pace of background cuts (rule 12) */
+void riod_sync_pace(struct riod_sync *y, bool moved);
+
+#endif /* _RIOD_SYNC_CUT_H */

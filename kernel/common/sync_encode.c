@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The coherence engine: a cut as frames.
+ */
+#include <linux/lockdep.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "sync.h"
+#include "sync_cut.h"
+#include "transport.h"
+
+/* first byte from @pos on that differs (or, not @differ, that is equal) */
+static u32 find_byte(const u8 *now, const u8 *base, u32 pos, bool differ)
+{
+	u64 x;
+
+	while (pos < RIOD_PAGE_SIZE) {
+		if (IS_ALIGNED(pos, 8)) {
+			x = *(const u64 *)(now + pos) ^ *(const u64 *)(base + pos);
+			if (differ ? !x : !riod_zero_bytes(x)) {
+				pos += 8;
+				continue;
+			}
+		}
+		x = now[pos] ^ base[pos];
+		if (differ == !!x)
+			break;
+		pos++;
+	}
+	return pos;
+}
+
+/* how large the page's delta is; 0 where it has none */
+static u32 measure(struct riod_sync_capture *cap)
+{
+	const u8 *base;
+	u32 pos, end;
+
+	cap->nruns = 0;
+	cap->nbytes = 0;
+	if (!cap->page)
+		return 0;
+	base = riod_sync_base(cap->page);
+	for (pos = 0; pos < RIOD_PAGE_SIZE; pos = end) {
+		pos = find_byte(cap->snap, base, pos, true);
+		end = find_byte(cap->snap, base, pos, false);
+		cap->nruns += pos < end;
+		cap->nbytes += end - pos;
+	}
+	return cap->nruns ? riod_sync_delta_size(cap->nruns, cap->nbytes) : 0;
+}
+
+/* write a measured delta, whose padding is zero already; returns its size */
+static u32 put_delta(u8 *p, const struct riod_sync_capture *cap)
+{
+	struct riod_wire_delta *d = (struct riod_wire_delta *)p;
+	struct riod_wire_run *run = (struct riod_wire_run *)(d + 1);
+	const u8 *base = riod_sync_base(cap->page);
+	u8 *data = (u8 *)(run + cap->nruns);
+	u32 pos = 0, end, i;
+
+	d->page = cpu_to_le64(cap->page->id);
+	d->nruns = cpu_to_le16(cap->nruns);
+	d->nbytes = cpu_to_le16(cap->nbytes);
+	for (i = 0; i < cap->nruns; i++, run++, pos = end) {
+		pos = find_byte(cap->snap, base, pos, true);
+		end = find_byte(cap->snap, base, pos, false);
+		run->offset = cpu_to_le16(pos);
+		run->len = cpu_to_le16(end - pos);
+		memcpy(data, cap->snap + pos, end - pos);
+		data += end - pos;
+	}
+	return riod_sync_delta_size(cap->nruns, cap->nbytes);
+}
+
+/* measure captures after @at that fit @room together; *@last is set to the last */
+static u32 plan_frame(struct riod_sync_cut *cut, struct list_head *at, u32 room,
+		      struct list_head **last)
+{
+	struct riod_sync_capture *cap;
+	u32 size, total = 0;
+	unsigned int n = 0;
+
+	lockdep_assert_held(&cut->y->lock);
+	for (; at->next != &cut->captures; at = at->next) {
+		cap = list_entry(at->next, struct riod_sync_capture, list);
+		size = measure(cap);
+		if (total + size > room || n++ == RIOD_SYNC_PAGES_PER_HOLD)
+			break;
+		total += size;
+	}
+	*last = at;
+	return total;
+}
+
+/* captures after @at up to @last; pages that dropped out meanwhile leave no trace */
+static u32 fill_frame(struct riod_sync_cut *cut, struct list_head *at,
+		      struct list_head *last, u8 *p)
+{
+	struct riod_sync_capture *cap;
+	u8 *start = p;
+
+	lockdep_assert_held(&cut->y->lock);
+	while (at != last) {
+		at = at->next;
+		cap = list_entry(at, struct riod_sync_capture, list);
+		if (!cap->page || !cap->nruns)
+			continue;
+		p += put_delta(p, cap);
+		cut->bytes += cap->nbytes;
+		if (!cap->page->base)
+			cut->seeded += cap->nbytes;
+	}
+	return p - start;
+}
+
+/*
+ * A delta always fits into an empty frame (RIOD_FRAME_MIN), so it is never
+ * split, and no granule can be torn between two deltas (rule 8).
+ */
+static_assert(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_cut_data) +
+	      RIOD_SYNC_DELTA_MAX <= RIOD_FRAME_MIN);
+
+static int add_frame(struct riod_sync_cut *cut, struct list_head *at,
+		     struct list_head *last, u32 size)
+{
+	struct riod_wire_cut_data *body;
+	struct riod_frame *f;
+
+	f = riod_frame_alloc(RIOD_FRAME_CUT_DATA, 0, sizeof(*body) + size, RIOD_SYNC_GFP);
+	if (!f)
+		return -ENOMEM;
+	body = (struct riod_wire_cut_data *)f->body;
+	body->cut = cpu_to_le64(cut->y->tx_cut + 1);
+	mutex_lock(&cut->y->lock);
+	size = fill_frame(cut, at, last, body->deltas);
+	mutex_unlock(&cut->y->lock);
+	if (!size) {
+		riod_frame_free(f);
+		return 0;
+	}
+	f->len = sizeof(*body) + size;
+	f->hdr.len = cpu_to_le32(sizeof(f->hdr) + f->len);
+	list_add_tail(&f->list, &cut->frames);
+	cut->nframes++;
+	return 0;
+}
+
+/**
+ * riod_sync_encode() - make the CUT_DATA frames
+ * @cut: passes are done
+ * @max_frame: largest frame the peer takes
+ *
+ * Bases do not change while the gate is held, so what is planned is what is
+ * filled in later, but for pages that are unmapped meanwhile.  Memory is
+ * allocated with no lock held but the gate.
+ * Return: 0, -ENOMEM.
+ */
+int riod_sync_encode(struct riod_sync_cut *cut, u32 max_frame)
+{
+	u32 room = max_frame - sizeof(struct riod_frame_hdr) -
+		   sizeof(struct riod_wire_cut_data);
+	struct list_head *at = &cut->captures, *last;
+	u32 size;
+	int err = 0;
+
+	if (WARN_ON_ONCE(max_frame < RIOD_FRAME_MIN))
+		return -EINVAL;
+	for (; !err && at->next != &cut->captures; at = last) {
+		mutex_lock(&cut->y->lock);
+		size = plan_frame(cut, at, room, &last);
+		mutex_unlock(&cut->y->lock);
+		if (size)
+			err = add_frame(cut, at, last, size);
+		cond_resched();
+	}
+	return err;
+}
+
+/* the frame that says that the cut is whole */
+int riod_sync_add_commit(struct riod_sync_cut *cut)
+{
+	struct riod_wire_cut_commit *c;
+	struct riod_frame *f;
+
+	f = riod_frame_alloc(RIOD_FRAME_CUT_COMMIT, 0, sizeof(*c), RIOD_SYNC_GFP);
+	if (!f)
+		return -ENOMEM;
+	c = (struct riod_wire_cut_commit *)f->body;
+	c->cut = cpu_to_le64(cut->y->tx_cut + 1);
+	c->applied = cpu_to_le64(cut->y->rx_cut);
+	c->nframes = cpu_to_le32(cut->nframes);
+	list_add_tail(&f->list, &cut->frames);
+	return 0;
+}
+
+/* ------------------------------------------------------------ rule 7 */
+
+static int remember_delta(struct riod_sync_cut *cut, const struct riod_wire_delta *d)
+{
+	u32 nruns = le16_to_cpu(d->nruns);
+	struct riod_sync_sent *s;
+
+	s = kmalloc(struct_size(s, runs, nruns), RIOD_SYNC_GFP);
+	if (!s)
+		return -ENOMEM;
+	s->page = le64_to_cpu(d->page);
+	s->cut = cut->y->tx_cut + 1;
+	s->nruns = nruns;
+	memcpy(s->runs, d + 1, nruns * sizeof(*s->runs));
+	list_add_tail(&s->by_cut, &cut->sent);
+	return 0;
+}
+
+/* the stub keeps which bytes the cut carries, to know conflicts (rule 7) */
+int riod_sync_remember(struct riod_sync_cut *cut)
+{
+	const struct riod_wire_cut_data *body;
+	const struct riod_wire_delta *d;
+	struct riod_frame *f;
+	u32 pos;
+	int err;
+
+	if (!riod_sync_is_stub(cut->y))
+		return 0;
+	list_for_each_entry(f, &cut->frames, list) {
+		body = (const struct riod_wire_cut_data *)f->body;
+		for (pos = 0; pos < f->len - sizeof(*body);
+		     pos += riod_sync_delta_size(le16_to_cpu(d->nruns),
+						 le16_to_cpu(d->nbytes))) {
+			d = (const struct riod_wire_delta *)(body->deltas + pos);
+			err = remember_delta(cut, d);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}

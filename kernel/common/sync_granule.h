@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Reading and changing memory that somebody else writes too.
+ *
+ * Guest CPUs and devices store into the pages while the engine looks at them
+ * and changes them.  A granule is what the engine reads and changes as one
+ * (rule 8): 16 bytes, aligned, where the CPU has a compare and exchange of that
+ * size, and 8 otherwise.
+ */
+#ifndef _RIOD_SYNC_GRANULE_H
+#define _RIOD_SYNC_GRANULE_H
+
+#include <linux/atomic.h>
+#include <linux/bitops.h>
+#include <linux/compiler.h>
+#include <linux/string.h>
+#include <linux/types.h>
+/* system_has_cmpxchg128() */
+#include <asm/cpufeature.h>
+
+#include "wire.h"
+
+#define RIOD_GRANULE		16u
+#define RIOD_GRANULES		(RIOD_PAGE_SIZE / RIOD_GRANULE)
+#define RIOD_LINE		64u
+
+union riod_granule {
+	u64 w[2];
+	u8 b[RIOD_GRANULE];
+#ifdef system_has_cmpxchg128
+	u128 whole;
+#endif
+} __aligned(RIOD_GRANULE);
+
+/**
+ * struct riod_patch - what shall be changed in one granule
+ * @val: new bytes
+ * @mask: 0xff for a byte to change, 0 for one to leave alone
+ */
+struct riod_patch {
+	union riod_granule val;
+	union riod_granule mask;
+};
+
+/* 0xff in every byte of the result where the byte of @x is 0, else 0 */
+static inline u64 riod_zero_bytes(u64 x)
+{
+	const u64 low7 = 0x7f7f7f7f7f7f7f7fULL;
+	u64 nonzero = ((x & low7) + low7) | x | low7;
+
+	return (~nonzero >> 7) * 0xff;
+}
+
+/*
+ * Do 64 bytes of memory differ from a copy?  Words are read once each, in no
+ * particular order; what differs is looked at again by riod_granule_read().
+ */
+static inline bool riod_line_differs(const u8 *live, const u8 *copy)
+{
+	const u64 *a = (const u64 *)live;
+	const u64 *b = (const u64 *)copy;
+
+	return ((READ_ONCE(a[0]) ^ b[0]) | (READ_ONCE(a[1]) ^ b[1]) |
+		(READ_ONCE(a[2]) ^ b[2]) | (READ_ONCE(a[3]) ^ b[3]) |
+		(READ_ONCE(a[4]) ^ b[4]) | (READ_ONCE(a[5]) ^ b[5]) |
+		(READ_ONCE(a[6]) ^ b[6]) | (READ_ONCE(a[7]) ^ b[7])) != 0;
+}
+
+/* after this many attempts somebody rewrites the granule without a pause */
+#define RIOD_GRANULE_TRIES	64
+
+/**
+ * riod_granule_read() - read a granule as it was at one moment
+ * @live: 16 bytes, aligned, that others write
+ * @g: the bytes
+ *
+ * The second word was read between two reads of the first that agree, so both
+ * stood in memory together when it was read.  The barriers keep the three reads
+ * in order on CPUs that would not.  A granule that never holds still is read by
+ * an exchange that changes nothing, or, where the CPU has none, word by word.
+ */
+static inline void riod_granule_read(const u8 *live, union riod_granule *g)
+{
+	const u64 *p = (const u64 *)live;
+	unsigned int i;
+	u64 again;
+
+	g->w[0] = READ_ONCE(p[0]);
+	for (i = 0; i < RIOD_GRANULE_TRIES; i++) {
+		/* first word before second */
+		smp_rmb();
+		g->w[1] = READ_ONCE(p[1]);
+		/* second word before first again */
+		smp_rmb();
+		again = READ_ONCE(p[0]);
+		if (likely(again == g->w[0]))
+			return;
+		g->w[0] = again;
+	}
+#ifdef system_has_cmpxchg128
+	if (system_has_cmpxchg128())
+		g->whole = cmpxchg128((u128 *)p, 0, 0);
+#endif
+}
+
+/*
+ * What one word becomes: the bytes of @mask that are taken, and of those, where
+ * @guard is given, only the ones that still hold what @guard says.
+ */
+static inline u64 riod_word_merge(u64 old, u64 val, u64 mask, const u64 *guard,
+				  u64 *taken)
+{
+	if (guard)
+		mask &= riod_zero_bytes(old ^ *guard);
+	*taken = mask;
+	return (old & ~mask) | (val & mask);
+}
+
+/* one word by one: for CPUs without a 16-byte exchange */
+static inline void riod_granule_merge8(u8 *live, const struct riod_patch *p,
+				       const union riod_granule *guard,
+				       union riod_granule *taken)
+{
+	u64 *word = (u64 *)live;
+	unsigned int i;
+	u64 old, new;
+
+	for (i = 0; i < 2; i++) {
+		old = READ_ONCE(word[i]);
+		do {
+			new = riod_word_merge(old, p->val.w[i], p->mask.w[i],
+					      guard ? &guard->w[i] : NULL,
+					      &taken->w[i]);
+		} while (new != old && !try_cmpxchg64(&word[i], &old, new));
+	}
+}
+
+#ifdef system_has_cmpxchg128
+static inline void riod_granule_merge16(u8 *live, const struct riod_patch *p,
+					const union riod_granule *guard,
+					union riod_granule *taken)
+{
+	const u64 *word = (const u64 *)live;
+	union riod_granule old, new;
+	unsigned int i;
+
+	/* may be torn: then the exchange fails and brings what is there */
+	old.w[0] = READ_ONCE(word[0]);
+	old.w[1] = READ_ONCE(word[1]);
+	do {
+		for (i = 0; i < 2; i++)
+			new.w[i] = riod_word_merge(old.w[i], p->val.w[i],
+						   p->mask.w[i],
+						   guard ? &guard->w[i] : NULL,
+						   &taken->w[i]);
+	} while (new.whole != old.whole &&
+		 !try_cmpxchg128((u128 *)live, &old.whole, new.whole));
+}
+#endif
+
+/**
+ * riod_granule_merge() - change bytes of a granule, all at one moment
+ * @live: 16 bytes, aligned, that others write
+ * @p: what to change
+ * @guard: change only bytes that still have this value; NULL: all of @p
+ * @taken: mask of the bytes that were changed, or had the value already
+ *
+ * Bytes outside @p are never written with anything but what they hold at that
+ * moment, so a store of somebody else's is never undone.  Each lap of the loop
+ * means that somebody else made progress on this very granule.  Implies a full
+ * barrier where anything was changed.
+ */
+static inline void riod_granule_merge(u8 *live, const struct riod_patch *p,
+				      const union riod_granule *guard,
+				      union riod_granule *taken)
+{
+#ifdef system_has_cmpxchg128
+	if (system_has_cmpxchg128()) {
+		riod_granule_merge16(live, p, guard, taken);
+		return;
+	}
+#endif
+	riod_granule_merge8(live, p, guard, taken);
+}
+
+static inline bool riod_granule_equal(const union riod_granule *a,
+				      const union riod_granule *b)
+{
+	return !((a->w[0] ^ b->w[0]) | (a->w[1] ^ b->w[1]));
+}
+
+/* bytes that a mask names */
+static inline u32 riod_granule_weight(const union riod_granule *mask)
+{
+	return (hweight64(mask->w[0]) + hweight64(mask->w[1])) / 8;
+}
+
+#endif /* _RIOD_SYNC_GRANULE_H */

@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Frames over TCP
+ *
+ * Kernel sockets, used by blocking calls from threads that belong to somebody
+ * else: the session's, the listener's, or a task that waits for a handshake.
+ * A sleeping call ends by kernel_sock_shutdown(), by its timeout, or, in a user
+ * task, by a signal.
+ *
+ * Each socket holds a reference on its network namespace, like a user's socket:
+ * timers of a closed connection outlive the socket, and a BYE that was lost on
+ * the way is still sent again after the close.
+ */
+#include <linux/delay.h>
+#include <linux/in6.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/net.h>
+#include <linux/sched/task.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/tcp.h>
+#include <net/ipv6.h>
+#include <net/sock.h>
+
+#include "transport.h"
+
+/* Small frames come many to a read; what is larger goes to its place directly. */
+#define RIOD_TCP_BUF	SZ_32K
+#define RIOD_TCP_VECS	64	/* pieces in one sendmsg, two per frame */
+#define RIOD_TCP_BACKLOG 16
+
+/**
+ * struct riod_tcp_conn - a connection
+ * @conn: what the layer above sees
+ * @sock: owned
+ * @recv_timeo: longest that one recv may take, jiffies, 0 for ever
+ * @buf: RIOD_TCP_BUF bytes that were read ahead; the caller of recv only
+ * @head: first byte in @buf that was not consumed
+ * @tail: one behind the last byte in @buf
+ */
+struct riod_tcp_conn {
+	struct riod_conn conn;
+	struct socket *sock;
+	unsigned long recv_timeo;
+	u8 *buf;
+	u32 head;
+	u32 tail;
+};
+
+/**
+ * struct riod_tcp_listener - a listening socket and its thread
+ * @sock: owned; unlisten shuts it down, which ends the thread's accept
+ * @task: calls @accept, one at a time; a reference is held
+ * @accept: the owner's
+ * @priv: the owner's
+ */
+struct riod_tcp_listener {
+	struct socket *sock;
+	struct task_struct *task;
+	void (*accept)(struct riod_conn *conn, void *priv);
+	void *priv;
+};
+
+static struct riod_tcp_conn *to_tcp(struct riod_conn *conn)
+{
+	return container_of(conn, struct riod_tcp_conn, conn);
+}
+
+/* what the ops promise, from what the socket layer says */
+static int riod_tcp_error(int err)
+{
+	switch (err) {
+	case -ERESTARTSYS:
+		return -EINTR;
+	case -EAGAIN:
+	case -EINPROGRESS:
+		return -ETIMEDOUT;
+	default:
+		return err;
+	}
+}
+
+static int riod_tcp_socket(struct net *net, int family, struct socket **sock)
+{
+	int err = sock_create_kern(net, family, SOCK_STREAM, IPPROTO_TCP, sock);
+
+	if (err)
+		return err;
+	/* the caller's reference on @net makes that it cannot be at its end */
+	sk_net_refcnt_upgrade((*sock)->sk);
+	tcp_sock_set_nodelay((*sock)->sk);
+	return 0;
+}
+
+/* takes @sock over where it succeeds */
+static struct riod_conn *riod_tcp_wrap(struct socket *sock)
+{
+	struct riod_tcp_conn *tc = kzalloc(sizeof(*tc), GFP_KERNEL);
+
+	if (!tc)
+		return ERR_PTR(-ENOMEM);
+	tc->buf = kvmalloc(RIOD_TCP_BUF, GFP_KERNEL);
+	if (!tc->buf) {
+		kfree(tc);
+		return ERR_PTR(-ENOMEM);
+	}
+	tc->conn.ops = &riod_tcp_ops;
+	tc->sock = sock;
+	return &tc->conn;
+}
+
+static int riod_tcp_addr_len(const struct sockaddr_storage *addr)
+{
+	switch (addr->ss_family) {
+	case AF_INET:
+		return sizeof(struct sockaddr_in);
+	case AF_INET6:
+		return sizeof(struct sockaddr_in6);
+	default:
+		return -EAFNOSUPPORT;
+	}
+}
+
+static int riod_tcp_dial(struct socket *sock, const struct sockaddr_storage *addr,
+			 int len, unsigned int timeout_ms)
+{
+	struct sockaddr_storage to = *addr;
+
+	sock->sk->sk_sndtimeo = msecs_to_jiffies(timeout_ms) ?: 1;
+	return riod_tcp_error(kernel_connect(sock, (void *)&to, len, 0));
+}
+
+static struct riod_conn *riod_tcp_connect(struct net *net,
+					  const struct sockaddr_storage *addr,
+					  unsigned int timeout_ms)
+{
+	struct riod_conn *conn;
+	struct socket *sock;
+	int len, err;
+
+	len = riod_tcp_addr_len(addr);
+	if (len < 0)
+		return ERR_PTR(len);
+	err = riod_tcp_socket(net, addr->ss_family, &sock);
+	if (err)
+		return ERR_PTR(err);
+	err = riod_tcp_dial(sock, addr, len, timeout_ms);
+	if (err)
+		goto release;
+	sock->sk->sk_sndtimeo = MAX_SCHEDULE_TIMEOUT;
+	conn = riod_tcp_wrap(sock);
+	if (!IS_ERR(conn))
+		return conn;
+	err = PTR_ERR(conn);
+release:
+	sock_release(sock);
+	return ERR_PTR(err);
+}
+
+static int riod_tcp_bind(struct socket *sock, const struct sockaddr_storage *addr)
+{
+	struct sockaddr_storage at = *addr;
+	int err;
+
+	sock_set_reuseaddr(sock->sk);
+	if (addr->ss_family == AF_INET6) {
+		/* one socket for both families, whatever the sysctl says */
+		lock_sock(sock->sk);
+		sock->sk->sk_ipv6only = false;
+		release_sock(sock->sk);
+	}
+	err = kernel_bind(sock, (void *)&at, riod_tcp_addr_len(addr));
+	return err ?: kernel_listen(sock, RIOD_TCP_BACKLOG);
+}
+
+static struct socket *riod_tcp_listen_on(struct net *net,
+					 const struct sockaddr_storage *addr)
+{
+	struct socket *sock;
+	int err;
+
+	err = riod_tcp_addr_len(addr);
+	if (err < 0)
+		return ERR_PTR(err);
+	err = riod_tcp_socket(net, addr->ss_family, &sock);
+	if (err)
+		return ERR_PTR(err);
+	err = riod_tcp_bind(sock, addr);
+	if (err) {
+		sock_release(sock);
+		return ERR_PTR(err);
+	}
+	return sock;
+}
+
+/* "::" on a host without IPv6 means the other wildcard */
+static bool riod_tcp_fallback(const struct sockaddr_storage *addr, int err,
+			      struct sockaddr_storage *v4)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
+	struct sockaddr_in *in = (struct sockaddr_in *)v4;
+
+	if (err != -EAFNOSUPPORT || addr->ss_family != AF_INET6 ||
+	    !ipv6_addr_any(&in6->sin6_addr))
+		return false;
+	memset(v4, 0, sizeof(*v4));
+	in->sin_family = AF_INET;
+	in->sin_port = in6->sin6_port;
+	in->sin_addr.s_addr = htonl(INADDR_ANY);
+	return true;
+}
+
+static void riod_tcp_accepted(struct riod_tcp_listener *l, struct socket *sock)
+{
+	struct riod_conn *conn;
+
+	tcp_sock_set_nodelay(sock->sk);
+	conn = riod_tcp_wrap(sock);
+	if (IS_ERR(conn))
+		sock_release(sock);
+	else
+		l->accept(conn, l->priv);
+}
+
+/* Ends with the socket's shutdown: accept() on it fails from then on. */
+static int riod_tcp_listener_thread(void *data)
+{
+	struct riod_tcp_listener *l = data;
+	struct socket *sock;
+	int err;
+
+	while (!kthread_should_stop()) {
+		err = kernel_accept(l->sock, &sock, 0);
+		if (!err)
+			riod_tcp_accepted(l, sock);
+		else if (!kthread_should_stop())
+			/* no memory, most likely: it has to come from somewhere */
+			schedule_timeout_idle(msecs_to_jiffies(10));
+	}
+	return 0;
+}
+
+static struct riod_listener *riod_tcp_listen(struct net *net,
+					     const struct sockaddr_storage *addr,
+					     void (*accept)(struct riod_conn *conn,
+							    void *priv),
+					     void *priv)
+{
+	struct riod_tcp_listener *l;
+	struct sockaddr_storage v4;
+	struct task_struct *task;
+	struct socket *sock;
+
+	sock = riod_tcp_listen_on(net, addr);
+	if (IS_ERR(sock) && riod_tcp_fallback(addr, PTR_ERR(sock), &v4))
+		sock = riod_tcp_listen_on(net, &v4);
+	if (IS_ERR(sock))
+		return ERR_CAST(sock);
+	l = kzalloc(sizeof(*l), GFP_KERNEL);
+	if (!l) {
+		sock_release(sock);
+		return ERR_PTR(-ENOMEM);
+	}
+	l->sock = sock;
+	l->accept = accept;
+	l->priv = priv;
+	task = kthread_create(riod_tcp_listener_thread, l, "riod_listen");
+	if (IS_ERR(task)) {
+		sock_release(sock);
+		kfree(l);
+		return ERR_CAST(task);
+	}
+	l->task = get_task_struct(task);
+	wake_up_process(task);
+	return (struct riod_listener *)l;
+}
+
+/*
+ * The shutdown makes that accept() fails at once and for good; kthread_stop()
+ * waits for the callback that may still be running.  In between the thread
+ * does not spin: it rests 10 ms after each error.
+ */
+static void riod_tcp_unlisten(struct riod_listener *listener)
+{
+	struct riod_tcp_listener *l = (struct riod_tcp_listener *)listener;
+
+	kernel_sock_shutdown(l->sock, SHUT_RDWR);
+	kthread_stop_put(l->task);
+	sock_release(l->sock);
+	kfree(l);
+}
+
+/* sends all of @vec; a signal may end a user task's wait in the middle */
+static int riod_tcp_send_vec(struct riod_tcp_conn *tc, struct kvec *vec,
+			     unsigned int n, size_t size, bool more)
+{
+	struct msghdr msg = {
+		.msg_flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0),
+	};
+	int ret;
+
+	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, vec, n, size);
+	while (msg_data_left(&msg)) {
+		ret = sock_sendmsg(tc->sock, &msg);
+		if (ret < 0)
+			return riod_tcp_error(ret);
+	}
+	return 0;
+}
+
+static int riod_tcp_send(struct riod_conn *conn, struct list_head *frames)
+{
+	struct kvec vec[RIOD_TCP_VECS];
+	struct riod_frame *f;
+	unsigned int n = 0;
+	size_t size = 0;
+	int err;
+
+	list_for_each_entry(f, frames, list) {
+		vec[n].iov_base = &f->hdr;
+		vec[n++].iov_len = sizeof(f->hdr);
+		if (f->len) {
+			vec[n].iov_base = f->body;
+			vec[n++].iov_len = f->len;
+		}
+		size += riod_frame_size(f);
+		if (n + 2 <= ARRAY_SIZE(vec) || list_is_last(&f->list, frames))
+			continue;
+		err = riod_tcp_send_vec(to_tcp(conn), vec, n, size, true);
+		if (err)
+			return err;
+		n = 0;
+		size = 0;
+	}
+	return riod_tcp_send_vec(to_tcp(conn), vec, n, size, false);
+}
+
+/* at least one byte, at most all of @vec; or an error */
+static int riod_tcp_read(struct riod_tcp_conn *tc, struct kvec *vec,
+			 unsigned int n, size_t size, unsigned long deadline)
+{
+	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
+	long left = MAX_SCHEDULE_TIMEOUT;
+	int ret;
+
+	if (tc->recv_timeo) {
+		left = (long)(deadline - jiffies);
+		if (left <= 0)
+			return -ETIMEDOUT;
+	}
+	WRITE_ONCE(tc->sock->sk->sk_rcvtimeo, left);
+	ret = kernel_recvmsg(tc->sock, &msg, vec, n, size, 0);
+	if (!ret)
+		return -ECONNRESET;
+	return riod_tcp_error(ret);
+}
+
+/* brings a whole header into the buffer */
+static int riod_tcp_recv_hdr(struct riod_tcp_conn *tc, struct riod_frame_hdr *hdr,
+			     unsigned long deadline)
+{
+	struct kvec vec;
+	int ret;
+
+	while (tc->tail - tc->head < sizeof(*hdr)) {
+		/* less than a header is left: moving it costs nothing */
+		memmove(tc->buf, tc->buf + tc->head, tc->tail - tc->head);
+		tc->tail -= tc->head;
+		tc->head = 0;
+		vec.iov_base = tc->buf + tc->tail;
+		vec.iov_len = RIOD_TCP_BUF - tc->tail;
+		ret = riod_tcp_read(tc, &vec, 1, vec.iov_len, deadline);
+		if (ret < 0)
+			return ret;
+		tc->tail += ret;
+	}
+	memcpy(hdr, tc->buf + tc->head, sizeof(*hdr));
+	tc->head += sizeof(*hdr);
+	return 0;
+}
+
+/* what is missing of the body goes to its place, what is behind it to the buffer */
+static int riod_tcp_recv_body(struct riod_tcp_conn *tc, u8 *body, u32 len,
+			      unsigned long deadline)
+{
+	u32 have = min(len, tc->tail - tc->head);
+	struct kvec vec[2];
+	int ret;
+
+	memcpy(body, tc->buf + tc->head, have);
+	tc->head += have;
+	while (have < len) {
+		/* the body took all the buffer had */
+		tc->head = 0;
+		tc->tail = 0;
+		vec[0].iov_base = body + have;
+		vec[0].iov_len = len - have;
+		vec[1].iov_base = tc->buf;
+		vec[1].iov_len = RIOD_TCP_BUF;
+		ret = riod_tcp_read(tc, vec, 2, len - have + RIOD_TCP_BUF, deadline);
+		if (ret < 0)
+			return ret;
+		if (ret > len - have)
+			tc->tail = ret - (len - have);
+		have += min_t(u32, ret, len - have);
+	}
+	return 0;
+}
+
+static struct riod_frame *riod_tcp_recv(struct riod_conn *conn, u32 max_frame)
+{
+	struct riod_tcp_conn *tc = to_tcp(conn);
+	unsigned long deadline = jiffies + tc->recv_timeo;
+	struct riod_frame_hdr hdr;
+	struct riod_frame *f;
+	int err;
+
+	err = riod_tcp_recv_hdr(tc, &hdr, deadline);
+	if (err)
+		return ERR_PTR(err);
+	f = riod_frame_recv_alloc(&hdr, max_frame);
+	if (IS_ERR(f))
+		return f;
+	err = riod_tcp_recv_body(tc, f->body, f->len, deadline);
+	if (err) {
+		riod_frame_free(f);
+		return ERR_PTR(err);
+	}
+	return f;
+}
+
+static void riod_tcp_timeouts(struct riod_conn *conn, unsigned int recv_timeout_ms,
+			      unsigned int send_timeout_ms)
+{
+	struct riod_tcp_conn *tc = to_tcp(conn);
+	struct sock *sk = tc->sock->sk;
+
+	tc->recv_timeo = msecs_to_jiffies(recv_timeout_ms);
+	lock_sock(sk);
+	sk->sk_sndtimeo = msecs_to_jiffies(send_timeout_ms) ?: MAX_SCHEDULE_TIMEOUT;
+	release_sock(sk);
+	/* data that nobody acknowledges shall not outlive us for minutes */
+	tcp_sock_set_user_timeout(sk, min_t(unsigned int, send_timeout_ms, INT_MAX));
+}
+
+static void riod_tcp_shutdown(struct riod_conn *conn)
+{
+	kernel_sock_shutdown(to_tcp(conn)->sock, SHUT_RDWR);
+}
+
+static void riod_tcp_close(struct riod_conn *conn)
+{
+	struct riod_tcp_conn *tc = to_tcp(conn);
+
+	sock_release(tc->sock);
+	kvfree(tc->buf);
+	kfree(tc);
+}
+
+static void riod_tcp_peer(struct riod_conn *conn, struct sockaddr_storage *addr)
+{
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)addr;
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	memset(addr, 0, sizeof(*addr));
+	if (kernel_getpeername(to_tcp(conn)->sock, (void *)addr) < 0) {
+		/* gone already: no address, which is in no allow list */
+		memset(addr, 0, sizeof(*addr));
+		return;
+	}
+	if (addr->ss_family != AF_INET6 || !ipv6_addr_v4mapped(&in6->sin6_addr))
+		return;
+	in.sin_port = in6->sin6_port;
+	in.sin_addr.s_addr = in6->sin6_addr.s6_addr32[3];
+	memset(addr, 0, sizeof(*addr));
+	memcpy(addr, &in, sizeof(in));
+}
+
+const struct riod_transport_ops riod_tcp_ops = {
+	.name		= "tcp",
+	.owner		= THIS_MODULE,
+	.connect	= riod_tcp_connect,
+	.listen		= riod_tcp_listen,
+	.unlisten	= riod_tcp_unlisten,
+	.send		= riod_tcp_send,
+	.recv		= riod_tcp_recv,
+	.timeouts	= riod_tcp_timeouts,
+	.shutdown	= riod_tcp_shutdown,
+	.close		= riod_tcp_close,
+	.peer		= riod_tcp_peer,
+};
+EXPORT_SYMBOL_GPL(riod_tcp_ops);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Both ends of a connection in one kernel, and threads, for the tests of what
+ * stands on a transport.  The same test bodies run on every transport.
+ */
+#ifndef _RIOD_TESTS_PAIR_H
+#define _RIOD_TESTS_PAIR_H
+
+#include <kunit/resource.h>
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/in.h>
+#include <linux/kthread.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <net/net_namespace.h>
+
+#include "transport.h"
+
+#define PAIR_PORT	27463
+#define PAIR_PORTS	64
+/* longest that a test waits for what must come; a failure, never a pace */
+#define PAIR_WAIT	(20 * HZ)
+
+/* the parameter of a case is one of these */
+static const char * const pair_transports[] = { "loop", "tcp" };
+
+static inline void pair_desc(const char * const *name, char *desc)
+{
+	strscpy(desc, *name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(pair_transport, pair_transports, pair_desc);
+
+/* polls for a state that has no event of its own */
+#define pair_eventually(cond) ({				\
+	unsigned long __until = jiffies + PAIR_WAIT;		\
+	bool __ok;						\
+								\
+	while (!(__ok = (cond)) && time_before(jiffies, __until))	\
+		schedule_timeout_idle(1);			\
+	__ok;							\
+})
+
+/* a test that waited in vain ends: the rest would wait in vain too */
+#define pair_expect_done(test, done)				\
+	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(done, PAIR_WAIT), 0)
+
+/* a suite's init: user space may not have brought up the loopback device */
+static inline int pair_suite_init(struct kunit_suite *suite)
+{
+	int err;
+
+	rtnl_lock();
+	err = dev_open(init_net.loopback_dev, NULL);
+	rtnl_unlock();
+	return err;
+}
+
+/**
+ * struct pair - two ends of a connection
+ * @ops: transport, with a reference
+ * @addr: where the listener is
+ * @listener: made @far
+ * @got: @far is there
+ * @near: connected; NULL it when somebody else closes it
+ * @far: accepted; likewise
+ */
+struct pair {
+	const struct riod_transport_ops *ops;
+	struct sockaddr_storage addr;
+	struct riod_listener *listener;
+	struct completion got;
+	struct riod_conn *near;
+	struct riod_conn *far;
+};
+
+static inline void pair_accept(struct riod_conn *conn, void *priv)
+{
+	struct pair *p = priv;
+
+	p->far = conn;
+	complete(&p->got);
+}
+
+static inline void pair_set_addr(struct pair *p, u16 port)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)&p->addr;
+
+	in->sin_family = AF_INET;
+	in->sin_port = htons(port);
+	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+}
+
+static inline void pair_exit(void *data)
+{
+	struct pair *p = data;
+
+	if (p->near)
+		p->ops->close(p->near);
+	if (p->far)
+		p->ops->close(p->far);
+	if (!IS_ERR_OR_NULL(p->listener))
+		p->ops->unlisten(p->listener);
+	riod_transport_put(p->ops);
+}
+
+/* a listener at the first free port */
+static inline struct pair *pair_listen(struct kunit *test)
+{
+	struct pair *p = kunit_kzalloc(test, sizeof(*p), GFP_KERNEL);
+	const char * const *name = test->param_value;
+	unsigned int n;
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	init_completion(&p->got);
+	p->ops = riod_transport_get(*name);
+	KUNIT_ASSERT_NOT_NULL(test, p->ops);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, pair_exit, p), 0);
+	for (n = 0; n < PAIR_PORTS; n++) {
+		pair_set_addr(p, PAIR_PORT + n);
+		p->listener = p->ops->listen(&init_net, &p->addr, pair_accept, p);
+		if (PTR_ERR_OR_ZERO(p->listener) != -EADDRINUSE)
+			break;
+	}
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, p->listener);
+	return p;
+}
+
+static inline struct pair *pair_connect(struct kunit *test)
+{
+	struct pair *p = pair_listen(test);
+	struct riod_conn *conn;
+
+	conn = p->ops->connect(&init_net, &p->addr, 10000);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(conn));
+	p->near = conn;
+	pair_expect_done(test, &p->got);
+	KUNIT_ASSERT_NOT_NULL(test, p->far);
+	/* a test that went wrong must fail, not hang */
+	p->ops->timeouts(p->near, 20000, 20000);
+	p->ops->timeouts(p->far, 20000, 20000);
+	return p;
+}
+
+/* a copy that outlives the test's stack, which goes first when the test fails */
+static inline void *pair_keep(struct kunit *test, const void *value, size_t size)
+{
+	void *copy = kunit_kmalloc(test, size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, copy);
+	return memcpy(copy, value, size);
+}
+
+#define keep(test, value) ((typeof(value) *)pair_keep(test, &(value), sizeof(value)))
+
+static inline int pair_send(struct riod_conn *conn, struct riod_frame *f)
+{
+	LIST_HEAD(frames);
+	int err;
+
+	list_add_tail(&f->list, &frames);
+	err = conn->ops->send(conn, &frames);
+	riod_frame_free(f);
+	return err;
+}
+
+/**
+ * struct runner - a thread of a test
+ * @fn: what it does
+ * @priv: for @fn
+ * @ret: what it returned
+ * @task: the thread; a reference is held
+ * @started: @fn is about to be called
+ * @done: @ret is there
+ */
+struct runner {
+	int (*fn)(void *priv);
+	void *priv;
+	int ret;
+	struct task_struct *task;
+	struct completion started;
+	struct completion done;
+};
+
+static inline int runner_thread(void *data)
+{
+	struct runner *r = data;
+
+	/* so that runner_kill() reaches it, as it would a task of user space */
+	allow_signal(SIGKILL);
+	complete(&r->started);
+	r->ret = r->fn(r->priv);
+	complete(&r->done);
+	return 0;
+}
+
+static inline void runner_kill(struct runner *r)
+{
+	send_sig(SIGKILL, r->task, 1);
+}
+
+static inline void runner_exit(void *data)
+{
+	struct runner *r = data;
+
+	/* for a test that failed: everything that it may wait in is killable */
+	runner_kill(r);
+	kthread_stop_put(r->task);
+}
+
+/* at the latest when the test ends the thread is waited for */
+static inline struct runner *runner_start(struct kunit *test, int (*fn)(void *priv),
+					  void *priv)
+{
+	struct runner *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
+	struct task_struct *task;
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	r->fn = fn;
+	r->priv = priv;
+	init_completion(&r->started);
+	init_completion(&r->done);
+	task = kthread_create(runner_thread, r, "riod_test");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	r->task = get_task_struct(task);
+	wake_up_process(task);
+	wait_for_completion(&r->started);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, runner_exit, r), 0);
+	return r;
+}
+
+static inline int runner_join(struct kunit *test, struct runner *r)
+{
+	pair_expect_done(test, &r->done);
+	return r->ret;
+}
+
+#endif /* _RIOD_TESTS_PAIR_H */

@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Profiles: which one is chosen, and NVMe's against a guest made here.
+ */
+#include <kunit/test.h>
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/unaligned.h>
+
+#include "profile.h"
+
+#define NVME_CLASS	0x010802
+
+/* guest memory: IOVA 0x10000 onwards, page by page; a page may be unmapped */
+#define MEM_BASE	0x10000
+#define MEM_PAGES	8
+#define ASQ		(MEM_BASE + 0 * 4096)
+#define ACQ		(MEM_BASE + 1 * 4096)
+#define DATA		(MEM_BASE + 2 * 4096)
+#define DATA2		(MEM_BASE + 4 * 4096)
+#define SHADOW		(MEM_BASE + 6 * 4096)
+#define QUEUE_ENTRIES	8
+
+struct kick {
+	u8 bar;
+	u8 width;
+	u64 offset;
+	u64 value;
+};
+
+struct guest {
+	struct kunit *test;
+	const struct riod_profile *p;
+	void *state;
+	u8 mem[MEM_PAGES * 4096];
+	bool unmapped[MEM_PAGES];
+	bool read_only[MEM_PAGES];
+	struct kick kicks[256];
+	unsigned int nkicks;
+	int kick_ret;
+	u16 tail;
+	u16 cq;
+	u8 phase;
+};
+
+static void *guest_mem(void *priv, u64 iova, size_t len, bool write)
+{
+	struct guest *g = priv;
+	u64 at = iova - MEM_BASE;
+
+	if (at >= sizeof(g->mem) || at % 4096 + len > 4096 ||
+	    g->unmapped[at / 4096] || (write && g->read_only[at / 4096]))
+		return NULL;
+	return g->mem + at;
+}
+
+static int guest_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value)
+{
+	struct guest *g = priv;
+
+	if (g->kick_ret)
+		return g->kick_ret;
+	KUNIT_ASSERT_LT(g->test, g->nkicks, ARRAY_SIZE(g->kicks));
+	g->kicks[g->nkicks++] = (struct kick){ bar, width, offset, value };
+	return 0;
+}
+
+static void write_reg(struct guest *g, u64 offset, u8 width, u64 value)
+{
+	KUNIT_EXPECT_FALSE(g->test, g->p->bar_write(g->state, 0, offset, width, value));
+}
+
+static void enable(struct guest *g)
+{
+	write_reg(g, 0x24, 4, (QUEUE_ENTRIES - 1) << 16 | (QUEUE_ENTRIES - 1));
+	/* one address in halves, as Linux does, the other whole */
+	write_reg(g, 0x28, 4, ASQ);
+	write_reg(g, 0x2c, 4, 0);
+	write_reg(g, 0x30, 8, ACQ);
+	write_reg(g, 0x14, 4, 0x00460001);
+	g->tail = 0;
+	g->cq = 0;
+	g->phase = 1;
+}
+
+static int guest_init(struct kunit *test)
+{
+	struct guest *g = kunit_kzalloc(test, sizeof(*g), GFP_KERNEL);
+	struct riod_profile_env env = {
+		.kick = guest_kick,
+		.mem = guest_mem,
+		.priv = g,
+	};
+
+	KUNIT_ASSERT_NOT_NULL(test, g);
+	g->test = test;
+	g->p = &riod_profile_nvme;
+	KUNIT_ASSERT_EQ(test, 0, g->p->init(&g->state, &env));
+	test->priv = g;
+	enable(g);
+	return 0;
+}
+
+static void guest_exit(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	if (g && g->state)
+		g->p->exit(g->state);
+}
+
+/* a command, its doorbell, and the cut that carries both */
+static void submit(struct guest *g, u8 opcode, u16 cid, u64 prp1, u64 prp2, u32 cdw10)
+{
+	u8 *sqe = g->mem + ASQ - MEM_BASE + g->tail * 64;
+
+	memset(sqe, 0, 64);
+	sqe[0] = opcode;
+	put_unaligned_le16(cid, sqe + 2);
+	put_unaligned_le64(prp1, sqe + 24);
+	put_unaligned_le64(prp2, sqe + 32);
+	put_unaligned_le32(cdw10, sqe + 40);
+	g->tail = (g->tail + 1) % QUEUE_ENTRIES;
+	write_reg(g, 0x1000, 4, g->tail);
+}
+
+/* the device's answer arrives in memory; no callback yet */
+static void answer(struct guest *g, u16 cid, u16 status)
+{
+	u8 *cqe = g->mem + ACQ - MEM_BASE + g->cq * 16;
+
+	put_unaligned_le32(cid | (u32)g->phase << 16 | (u32)status << 17, cqe + 12);
+	if (++g->cq == QUEUE_ENTRIES) {
+		g->cq = 0;
+		g->phase ^= 1;
+	}
+}
+
+static void identify(struct guest *g, u16 cid, u64 prp1, u64 prp2)
+{
+	submit(g, 0x06, cid, prp1, prp2, 1);
+	g->p->after_cut(g->state);
+}
+
+/* the byte of an identify buffer */
+static u8 *at(struct guest *g, u64 prp1, u64 prp2, u32 pos)
+{
+	u32 first = 4096 - prp1 % 4096;
+	u64 iova = pos < first ? prp1 + pos : prp2 + pos - first;
+
+	return g->mem + iova - MEM_BASE;
+}
+
+static void fill_identify(struct guest *g, u64 prp1, u64 prp2)
+{
+	u32 pos;
+
+	for (pos = 0; pos < 4096; pos++)
+		*at(g, prp1, prp2, pos) = 0xff;
+}
+
+static void expect_edited(struct guest *g, u64 prp1, u64 prp2, bool edited)
+{
+	u32 pos;
+	u8 want;
+
+	for (pos = 0; pos < 4096; pos++) {
+		want = 0xff;
+		if (edited && pos == 257)
+			want = 0xfe;
+		if (edited && pos >= 272 && pos < 280)
+			want = 0;
+		if (*at(g, prp1, prp2, pos) != want)
+			break;
+	}
+	KUNIT_EXPECT_EQ_MSG(g->test, pos, 4096, "byte %u is wrong", pos);
+}
+
+/* ------------------------------------------------------------ choice */
+
+struct find_case {
+	const char *desc;
+	const char *name;
+	u32 class;
+	const char *found;	/* NULL: none; "?": no such */
+};
+
+static const struct find_case find_cases[] = {
+	{ "nvme_by_class", "", NVME_CLASS, "nvme" },
+	{ "nvme_null_name", NULL, NVME_CLASS, "nvme" },
+	{ "other_class", "", 0x020000, NULL },
+	{ "nvme_other_interface", "", 0x010803, NULL },
+	{ "by_name", "nvme", 0x020000, "nvme" },
+	{ "none", "none", NVME_CLASS, NULL },
+	{ "unknown", "nvm", NVME_CLASS, "?" },
+};
+
+static void find_desc(const struct find_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(find, find_cases, find_desc);
+
+static void find(struct kunit *test)
+{
+	const struct find_case *c = test->param_value;
+	const struct riod_profile *p = riod_profile_find(c->name, 0x1b36, 0x10, c->class);
+
+	if (!c->found)
+		KUNIT_EXPECT_NULL(test, p);
+	else if (*c->found == '?')
+		KUNIT_EXPECT_EQ(test, PTR_ERR(p), -ENOENT);
+	else
+		KUNIT_EXPECT_STREQ(test, p->name, c->found);
+}
+
+/* ------------------------------------------------------------ registers */
+
+struct read_case {
+	const char *desc;
+	u8 bar;
+	u64 offset;
+	u8 width;
+	u64 seen;	/* of all ones */
+};
+
+static const struct read_case read_cases[] = {
+	{ "cap_8", 0, 0x00, 8, 0xfcffffffffffffffULL },
+	{ "cap_low_4", 0, 0x00, 4, 0xffffffff },
+	{ "cap_high_4", 0, 0x04, 4, 0xfcffffff },
+	{ "cap_high_2", 0, 0x06, 2, 0xfcff },
+	{ "cap_top_1", 0, 0x07, 1, 0xfc },
+	{ "vs", 0, 0x08, 4, 0xffffffff },
+	{ "csts", 0, 0x1c, 4, 0xffffffff },
+	{ "cmbloc", 0, 0x38, 4, 0 },
+	{ "cmbloc_cmbsz_8", 0, 0x38, 8, 0 },
+	{ "cmbsz_1", 0, 0x3f, 1, 0 },
+	{ "bpinfo", 0, 0x40, 4, 0xffffffff },
+	{ "cmbmsc", 0, 0x50, 8, 0 },
+	{ "cmbsts", 0, 0x58, 4, 0 },
+	{ "pmrcap", 0, 0xe00, 4, 0 },
+	{ "pmrmscu_8", 0, 0xe18, 8, 0xffffffff00000000ULL },
+	{ "doorbell", 0, 0x1038, 4, 0xffffffff },
+	{ "other_bar", 2, 0x38, 4, 0xffffffff },
+};
+
+static void read_desc(const struct read_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(read, read_cases, read_desc);
+
+static void read(struct kunit *test)
+{
+	const struct read_case *c = test->param_value;
+	struct guest *g = test->priv;
+	u64 all = c->width == 8 ? ~0ULL : (1ULL << c->width * 8) - 1;
+
+	KUNIT_EXPECT_EQ(test, c->seen,
+			g->p->bar_read(g->state, c->bar, c->offset, c->width, all));
+}
+
+/* a controller memory buffer must not be switched on either */
+static void hidden_writes(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	KUNIT_EXPECT_TRUE(test, g->p->bar_write(g->state, 0, 0x50, 8, 3));
+	KUNIT_EXPECT_TRUE(test, g->p->bar_write(g->state, 0, 0xe04, 4, 1));
+	KUNIT_EXPECT_FALSE(test, g->p->bar_write(g->state, 0, 0x0c, 4, 1));
+	KUNIT_EXPECT_FALSE(test, g->p->bar_write(g->state, 0, 0x1008, 4, 1));
+	KUNIT_EXPECT_FALSE(test, g->p->bar_write(g->state, 4, 0x50, 4, 1));
+}
+
+/* ------------------------------------------------------------ identify */
+
+struct identify_case {
+	const char *desc;
+	u64 prp1;
+	u64 prp2;
+	u16 status;
+	bool edited;
+};
+
+static const struct identify_case identify_cases[] = {
+	{ "one_page", DATA, 0, 0, true },
+	{ "bits_in_the_second_page", DATA + 4096 - 256, DATA2, 0, true },
+	{ "between_the_bits", DATA + 4096 - 276, DATA2, 0, true },
+	{ "failed", DATA, 0, 0x0002, false },
+};
+
+static void identify_desc(const struct identify_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(identify, identify_cases, identify_desc);
+
+static void identify_edited(struct kunit *test)
+{
+	const struct identify_case *c = test->param_value;
+	struct guest *g = test->priv;
+
+	identify(g, 7, c->prp1, c->prp2);
+	fill_identify(g, c->prp1, c->prp2);
+	/* the data came with one cut, the completion comes with the next */
+	g->p->after_apply(g->state);
+	expect_edited(g, c->prp1, c->prp2, false);
+	answer(g, 7, c->status);
+	g->p->after_apply(g->state);
+	expect_edited(g, c->prp1, c->prp2, c->edited);
+	/* it is the guest's again */
+	fill_identify(g, c->prp1, c->prp2);
+	g->p->after_apply(g->state);
+	expect_edited(g, c->prp1, c->prp2, false);
+}
+
+/* the completion is here before the pump ever looked at the command */
+static void identify_unseen(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	submit(g, 0x06, 3, DATA, 0, 1);
+	fill_identify(g, DATA, 0);
+	answer(g, 3, 0);
+	g->p->after_apply(g->state);
+	expect_edited(g, DATA, 0, true);
+}
+
+/* a namespace, another command, another completion */
+static void others_untouched(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	submit(g, 0x06, 1, DATA, 0, 0);
+	submit(g, 0x02, 2, DATA, 0, 1);
+	submit(g, 0x06, 3, DATA2, 0, 1);
+	fill_identify(g, DATA, 0);
+	fill_identify(g, DATA2, 0);
+	answer(g, 1, 0);
+	answer(g, 2, 0);
+	g->p->after_apply(g->state);
+	expect_edited(g, DATA, 0, false);
+	expect_edited(g, DATA2, 0, false);
+	answer(g, 3, 0);
+	g->p->after_apply(g->state);
+	expect_edited(g, DATA2, 0, true);
+}
+
+/* both queues wrap, the phase turns */
+static void wraps(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 5 * QUEUE_ENTRIES + 3; i++) {
+		identify(g, i, DATA, 0);
+		fill_identify(g, DATA, 0);
+		answer(g, i, 0);
+		g->p->after_apply(g->state);
+		expect_edited(g, DATA, 0, true);
+	}
+}
+
+/* disabled and enabled again: the queues begin anew */
+static void enabled_again(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	identify(g, 1, DATA, 0);
+	answer(g, 1, 0);
+	write_reg(g, 0x14, 4, 0x00460000);
+	memset(g->mem, 0, sizeof(g->mem));
+	enable(g);
+	identify(g, 2, DATA, 0);
+	fill_identify(g, DATA, 0);
+	answer(g, 2, 0);
+	g->p->after_apply(g->state);
+	expect_edited(g, DATA, 0, true);
+}
+
+/* rule 14: what the device may not write is not written for it */
+static void read_only_buffer(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	g->read_only[(DATA - MEM_BASE) / 4096] = true;
+	identify(g, 1, DATA, 0);
+	fill_identify(g, DATA, 0);
+	answer(g, 1, 0);
+	g->p->after_apply(g->state);
+	expect_edited(g, DATA, 0, false);
+}
+
+/* a guest that gives nonsense: nothing but NULL from env->mem() happens */
+static void hostile(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 40; i++) {
+		submit(g, 0x06, i, ~0ULL - i, ~0ULL, 1);
+		g->p->after_cut(g->state);
+		answer(g, i, 0);
+	}
+	g->p->after_apply(g->state);
+	write_reg(g, 0x1000, 4, 0xffff);
+	g->p->after_cut(g->state);
+	write_reg(g, 0x24, 4, 0);
+	g->p->after_cut(g->state);
+	g->p->after_apply(g->state);
+	write_reg(g, 0x28, 8, ~0ULL);
+	write_reg(g, 0x30, 8, ~0ULL);
+	write_reg(g, 0x24, 4, 0xffffffff);
+	write_reg(g, 0x1000, 4, 4095);
+	g->p->after_cut(g->state);
+	g->p->after_apply(g->state);
+	g->unmapped[0] = true;
+	g->unmapped[1] = true;
+	enable(g);
+	write_reg(g, 0x1000, 4, 5);
+	g->p->after_cut(g->state);
+	g->p->after_apply(g->state);
+	KUNIT_EXPECT_EQ(test, 0, g->nkicks);
+}
+
+/* ------------------------------------------------------------ doorbells in memory */
+
+static void set_shadow(struct guest *g, u32 at_offset, u32 value)
+{
+	put_unaligned_le32(value, g->mem + SHADOW - MEM_BASE + at_offset);
+}
+
+/* rule 11 */
+static void shadow_doorbells(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	set_shadow(g, 8, 5);
+	g->p->after_cut(g->state);
+	KUNIT_EXPECT_EQ(test, 0, g->nkicks);
+	submit(g, 0x7c, 9, SHADOW, SHADOW + 4096, 0);
+	answer(g, 9, 0);
+	g->p->after_apply(g->state);
+	/* the device is busy: the pump tries again after the next cut */
+	g->kick_ret = -ENOMEM;
+	g->p->after_cut(g->state);
+	g->kick_ret = 0;
+	g->p->after_cut(g->state);
+	KUNIT_ASSERT_EQ(test, 1, g->nkicks);
+	KUNIT_EXPECT_EQ(test, 0x1008, g->kicks[0].offset);
+	KUNIT_EXPECT_EQ(test, 5, g->kicks[0].value);
+	KUNIT_EXPECT_EQ(test, 4, g->kicks[0].width);
+	g->p->after_cut(g->state);
+	KUNIT_EXPECT_EQ(test, 1, g->nkicks);
+	set_shadow(g, 8, 6);
+	set_shadow(g, 12, 2);
+	g->p->after_cut(g->state);
+	KUNIT_EXPECT_EQ(test, 3, g->nkicks);
+	g->p->reset(g->state);
+	set_shadow(g, 8, 7);
+	g->p->after_cut(g->state);
+	KUNIT_EXPECT_EQ(test, 3, g->nkicks);
+}
+
+/* CAP.DSTRD says how far apart; a hostile guest changes all of them at once */
+static void shadow_stride_and_bound(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	unsigned int i;
+
+	g->p->bar_read(g->state, 0, 0x04, 4, 1);
+	submit(g, 0x7c, 9, SHADOW, SHADOW + 4096, 0);
+	answer(g, 9, 0);
+	g->p->after_apply(g->state);
+	set_shadow(g, 4, 1);
+	g->p->after_cut(g->state);
+	KUNIT_EXPECT_EQ(test, 0, g->nkicks);
+	set_shadow(g, 16, 1);
+	g->p->after_cut(g->state);
+	KUNIT_ASSERT_EQ(test, 1, g->nkicks);
+	KUNIT_EXPECT_EQ(test, 0x1010, g->kicks[0].offset);
+	g->p->bar_read(g->state, 0, 0x00, 8, 0);
+	for (i = 0; i < 4096; i += 4)
+		set_shadow(g, i, 1000 + i);
+	g->nkicks = 0;
+	g->p->after_cut(g->state);
+	KUNIT_EXPECT_EQ(test, 64, g->nkicks);
+	g->p->after_cut(g->state);
+	KUNIT_EXPECT_EQ(test, 128, g->nkicks);
+}
+
+static struct kunit_case profile_cases[] = {
+	KUNIT_CASE_PARAM(find, find_gen_params),
+	KUNIT_CASE_PARAM(read, read_gen_params),
+	KUNIT_CASE(hidden_writes),
+	KUNIT_CASE_PARAM(identify_edited, identify_gen_params),
+	KUNIT_CASE(identify_unseen),
+	KUNIT_CASE(others_untouched),
+	KUNIT_CASE(wraps),
+	KUNIT_CASE(enabled_again),
+	KUNIT_CASE(read_only_buffer),
+	KUNIT_CASE(hostile),
+	KUNIT_CASE(shadow_doorbells),
+	KUNIT_CASE(shadow_stride_and_bound),
+	{}
+};
+
+static struct kunit_suite profile_suite = {
+	.name = "riod_profile",
+	.init = guest_init,
+	.exit = guest_exit,
+	.test_cases = profile_cases,
+};
+
+kunit_test_suite(profile_suite);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("KUnit tests of the device profiles");

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The transports there are, and frames in memory
+ */
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "transport.h"
+
+struct riod_transport {
+	struct list_head list;
+	const struct riod_transport_ops *ops;
+};
+
+/* Protects riod_transports.  Taken under no other lock of riod, nothing inside. */
+static DEFINE_MUTEX(riod_transports_lock);
+static LIST_HEAD(riod_transports);
+
+static struct riod_transport *riod_transport_find(const char *name)
+{
+	struct riod_transport *t;
+
+	lockdep_assert_held(&riod_transports_lock);
+	list_for_each_entry(t, &riod_transports, list) {
+		if (!strcmp(t->ops->name, name))
+			return t;
+	}
+	return NULL;
+}
+
+/**
+ * riod_transport_register() - make a transport known by its name
+ * @ops: table; stays in place until riod_transport_unregister()
+ *
+ * Return: 0, -EEXIST, -ENOMEM.
+ */
+int riod_transport_register(const struct riod_transport_ops *ops)
+{
+	struct riod_transport *t = kmalloc(sizeof(*t), GFP_KERNEL);
+	int err = 0;
+
+	if (!t)
+		return -ENOMEM;
+	t->ops = ops;
+	mutex_lock(&riod_transports_lock);
+	if (riod_transport_find(ops->name))
+		err = -EEXIST;
+	else
+		list_add_tail(&t->list, &riod_transports);
+	mutex_unlock(&riod_transports_lock);
+	if (err)
+		kfree(t);
+	return err;
+}
+EXPORT_SYMBOL_GPL(riod_transport_register);
+
+/*
+ * Called when @ops->owner goes: it has no reference left, so nobody holds what
+ * riod_transport_get() returned, and behind the lock nobody gets it any more.
+ */
+void riod_transport_unregister(const struct riod_transport_ops *ops)
+{
+	struct riod_transport *t;
+
+	mutex_lock(&riod_transports_lock);
+	t = riod_transport_find(ops->name);
+	if (t && t->ops == ops)
+		list_del(&t->list);
+	else
+		t = NULL;
+	mutex_unlock(&riod_transports_lock);
+	kfree(t);
+}
+EXPORT_SYMBOL_GPL(riod_transport_unregister);
+
+const struct riod_transport_ops *riod_transport_get(const char *name)
+{
+	const struct riod_transport_ops *ops = NULL;
+	struct riod_transport *t;
+
+	mutex_lock(&riod_transports_lock);
+	t = riod_transport_find(name);
+	if (t && try_module_get(t->ops->owner))
+		ops = t->ops;
+	mutex_unlock(&riod_transports_lock);
+	return ops;
+}
+EXPORT_SYMBOL_GPL(riod_transport_get);
+
+void riod_transport_put(const struct riod_transport_ops *ops)
+{
+	if (ops)
+		module_put(ops->owner);
+}
+EXPORT_SYMBOL_GPL(riod_transport_put);
+
+struct riod_frame *riod_frame_alloc(u8 type, u8 func, u32 len, gfp_t gfp)
+{
+	struct riod_frame *f;
+
+	if (len > RIOD_FRAME_MAX - sizeof(f->hdr))
+		return NULL;
+	f = kvzalloc(struct_size(f, body, len), gfp);
+	if (!f)
+		return NULL;
+	INIT_LIST_HEAD(&f->list);
+	f->hdr.len = cpu_to_le32(sizeof(f->hdr) + len);
+	f->hdr.type = type;
+	f->hdr.func = func;
+	f->len = len;
+	return f;
+}
+EXPORT_SYMBOL_GPL(riod_frame_alloc);
+
+struct riod_frame *riod_frame_recv_alloc(const struct riod_frame_hdr *hdr,
+					 u32 max_frame)
+{
+	u32 len = le32_to_cpu(hdr->len);
+	struct riod_frame *f;
+
+	if (len < sizeof(*hdr) || len > min(max_frame, RIOD_FRAME_MAX))
+		return ERR_PTR(-EPROTO);
+	len -= sizeof(*hdr);
+	f = kvmalloc(struct_size(f, body, len), GFP_KERNEL);
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&f->list);
+	f->hdr = *hdr;
+	f->len = len;
+	return f;
+}
+EXPORT_SYMBOL_GPL(riod_frame_recv_alloc);
+
+void riod_frame_free(struct riod_frame *f)
+{
+	kvfree(f);
+}
+EXPORT_SYMBOL_GPL(riod_frame_free);
