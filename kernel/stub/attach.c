@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One connection, from accept() to the end
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include "stub.h"
+#include "stub_trace.h"
+
+static unsigned int keepalive_ms = 2000;
+module_param(keepalive_ms, uint, 0644);
+MODULE_PARM_DESC(keepalive_ms, "Both sides send something at least this often (default 2000)");
+
+static unsigned int lost_ms = 10000;
+module_param(lost_ms, uint, 0644);
+MODULE_PARM_DESC(lost_ms, "A peer silent for so long is lost, and the device fenced (default 10000)");
+
+/* ------------------------------------------------------------ link */
+
+/* pump: interrupts that fired */
+static int att_gather(void *priv, struct list_head *events)
+{
+	struct riod_stub_att *att = priv;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < att->exp->nfuncs && !ret; i++)
+		ret = riod_stub_irq_gather(att->exp->funcs[i], events);
+	return ret;
+}
+
+/* the device is stopped here and now; everything else is for the work item */
+static void att_lost(void *priv, enum riod_reason reason)
+{
+	struct riod_stub_att *att = priv;
+	char addr[64];
+
+	riod_stub_fence_begin(att, reason);
+	riod_stub_fence_finish(att);
+	riod_addr_str(&att->peer, addr, sizeof(addr));
+	pr_info("%s: detached from %s: %s\n", att->exp->name, addr,
+		riod_reason_str(reason));
+	if (!test_and_set_bit(RIOD_STUB_ATT_ENDING, &att->flags))
+		queue_work(riod_stub_wq, &att->work);
+}
+
+static const struct riod_link_ops att_link_ops = {
+	.frame	= riod_stub_frame,
+	.gather	= att_gather,
+	.lost	= att_lost,
+};
+
+/* the attachment did not come to be: have it torn down as any other */
+void riod_stub_att_end(struct riod_stub_att *att, enum riod_reason reason)
+{
+	riod_stub_fence_begin(att, reason);
+	riod_link_end(att->link, reason);
+	if (!test_and_set_bit(RIOD_STUB_ATT_ENDING, &att->flags))
+		queue_work(riod_stub_wq, &att->work);
+}
+
+/* ------------------------------------------------------------ attach */
+
+static void att_set_state(struct riod_stub_att *att, enum riod_stub_state state)
+{
+	struct riod_stub_export *exp = att->exp;
+	struct riod_stub_news news;
+
+	mutex_lock(&riod_stub_lock);
+	/* whoever finds @att may use its link: not once it is being stopped */
+	exp->att = state == RIOD_STUB_ATTACHED ? att : NULL;
+	riod_stub_set_state(exp, state);
+	riod_stub_news_take(&news, exp);
+	mutex_unlock(&riod_stub_lock);
+	riod_stub_news_send(&news);
+}
+
+static bool att_is_going(struct riod_stub_att *att)
+{
+	bool going;
+
+	mutex_lock(&riod_stub_lock);
+	going = att->exp->going;
+	mutex_unlock(&riod_stub_lock);
+	return going;
+}
+
+static void att_close_funcs(struct riod_stub_att *att)
+{
+	while (att->nopen)
+		riod_stub_func_close(att->exp->funcs[--att->nopen]);
+}
+
+static int att_open_funcs(struct riod_stub_att *att)
+{
+	struct riod_stub_func *fn;
+	int ret;
+
+	while (att->nopen < att->exp->nfuncs) {
+		fn = att->exp->funcs[att->nopen];
+		ret = riod_stub_func_open(fn);
+		if (ret) {
+			pci_warn(fn->pdev, "could not be made ready for a peer: %d\n", ret);
+			return ret;
+		}
+		att->nopen++;
+	}
+	return 0;
+}
+
+/* back to IDLE where no link has come to be; nothing was ever mapped */
+static void att_abandon(struct riod_stub_att *att)
+{
+	att_close_funcs(att);
+	att_set_state(att, RIOD_STUB_IDLE);
+	riod_stub_export_put(att->exp);
+	att->exp = NULL;
+}
+
+static int att_create_link(struct riod_stub_att *att,
+			   const struct riod_session_params *params)
+{
+	static const struct riod_sync_params defaults;
+	struct riod_conn *conn = att->conn;
+	unsigned int i;
+
+	/* nobody else looks at the connection after this; the link takes it */
+	riod_stub_handshake_done(att);
+	att->conn = NULL;
+	att->link = riod_link_create(conn, params, RIOD_SYNC_STUB, &defaults,
+				     att->exp->name, &att_link_ops, att);
+	if (IS_ERR_OR_NULL(att->link)) {
+		att->link = NULL;
+		return -ENOMEM;
+	}
+	riod_stub_dma_init(att);
+	for (i = 0; i < att->exp->nfuncs; i++)
+		att->exp->funcs[i]->link = att->link;
+	atomic_inc(&riod_stub_objects.attachments);
+	return 0;
+}
+
+/* DESCRIBE of each function, then READY */
+static int att_describe(struct riod_stub_att *att)
+{
+	struct riod_frame *f;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < att->exp->nfuncs; i++) {
+		ret = riod_stub_func_describe(att->exp->funcs[i]);
+		if (ret)
+			return ret;
+	}
+	f = riod_frame_alloc(RIOD_FRAME_READY, 0, 0, GFP_KERNEL_ACCOUNT);
+	if (!f)
+		return -ENOMEM;
+	return riod_link_post(att->link, f);
+}
+
+/*
+ * The link runs.  An export that was taken back meanwhile had no link to end
+ * yet, so it is looked at once the attachment can be found.
+ */
+static void att_begin(struct riod_stub_att *att)
+{
+	char addr[64];
+
+	if (riod_link_start(att->link)) {
+		riod_stub_att_end(att, RIOD_REASON_NO_MEMORY);
+		return;
+	}
+	att_set_state(att, RIOD_STUB_ATTACHED);
+	riod_addr_str(&att->peer, addr, sizeof(addr));
+	pr_info("%s: attached by %s\n", att->exp->name, addr);
+	if (att_is_going(att))
+		riod_stub_att_end(att, RIOD_REASON_UNBIND);
+	else if (att_describe(att) == -ENOMEM)
+		riod_stub_att_end(att, RIOD_REASON_NO_MEMORY);
+}
+
+static void refuse_claim(struct riod_stub_att *att, enum riod_reason reason)
+{
+	char text[RIOD_TEXT_LEN];
+
+	if (reason == RIOD_REASON_NO_EXPORT && att->hello.export[0]) {
+		snprintf(text, sizeof(text), "there is no export '%s'", att->hello.export);
+		riod_negotiate_refuse(att->conn, reason, text);
+		return;
+	}
+	riod_negotiate_refuse(att->conn, reason, NULL);
+}
+
+/**
+ * riod_stub_attach() - ATTACH: make an attachment of a connection
+ * @att: connection, HELLO received, the peer may see some export
+ *
+ * Return: true where there is a link: then the second run of the work item is
+ * queued, or will be when the link is lost.
+ */
+bool riod_stub_attach(struct riod_stub_att *att)
+{
+	struct riod_session_params params;
+	enum riod_reason reason;
+
+	att->exp = riod_stub_export_claim(att, att->hello.export, &reason);
+	if (!att->exp) {
+		refuse_claim(att, reason);
+		return false;
+	}
+	if (att_open_funcs(att)) {
+		riod_negotiate_refuse(att->conn, RIOD_REASON_DEVICE,
+				      "the device could not be reset, see the server host's log");
+		goto abandon;
+	}
+	if (riod_negotiate_welcome(att->conn, &att->hello, att->exp->nfuncs,
+				   READ_ONCE(keepalive_ms), READ_ONCE(lost_ms), &params))
+		goto abandon;
+	if (att_create_link(att, &params))
+		goto abandon;
+	att_begin(att);
+	return true;
+
+abandon:
+	att_abandon(att);
+	return false;
+}
+
+/* ------------------------------------------------------------ teardown */
+
+/* fence.c has the order, and the proof that goes with it */
+static void att_teardown(struct riod_stub_att *att)
+{
+	struct riod_stub_export *exp = att->exp;
+
+	att_set_state(att, RIOD_STUB_FENCING);
+	/* att_lost() has fenced when this returns, whatever ended the session */
+	riod_link_stop(att->link);
+	att_close_funcs(att);
+	trace_riod_stub_freed(exp->name, riod_stub_dma_destroy(&att->dma));
+	riod_link_free(att->link);
+	atomic_dec(&riod_stub_objects.attachments);
+	att_set_state(att, RIOD_STUB_IDLE);
+	riod_stub_export_put(exp);
+}
+
+static void att_work(struct work_struct *work)
+{
+	struct riod_stub_att *att = container_of(work, struct riod_stub_att, work);
+
+	if (att->link) {
+		att_teardown(att);
+	} else {
+		if (riod_stub_handshake(att))
+			return;
+		riod_stub_handshake_done(att);
+	}
+	riod_stub_att_free(att);
+}
+
+/* ------------------------------------------------------------ life */
+
+struct riod_stub_att *riod_stub_att_create(struct riod_conn *conn)
+{
+	struct riod_stub_att *att = kzalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
+
+	if (!att)
+		return NULL;
+	INIT_WORK(&att->work, att_work);
+	att->conn = conn;
+	conn->ops->peer(conn, &att->peer);
+	atomic_inc(&riod_stub_objects.connections);
+	return att;
+}
+
+void riod_stub_att_free(struct riod_stub_att *att)
+{
+	if (att->conn) {
+		att->conn->ops->shutdown(att->conn);
+		att->conn->ops->close(att->conn);
+	}
+	kfree(att);
+	atomic_dec(&riod_stub_objects.connections);
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operations on a function that a peer asks for
+ *
+ * What a guest does by writing the command register, the power management
+ * capability or a reset bit comes as one of these: the peer never writes the
+ * registers themselves.
+ */
+#include <linux/pci.h>
+
+#include "stub.h"
+
+/*
+ * Bus mastering goes on under the gate, as any register write would: from then
+ * on the device may write.
+ */
+static enum riod_status ctl_command(struct riod_stub_func *fn, u16 command)
+{
+	struct riod_sync *sync = riod_link_sync(fn->link);
+	bool master = command & PCI_COMMAND_MASTER;
+	int ret;
+
+	mutex_lock(&sync->gate);
+	WRITE_ONCE(fn->command, command);
+	/* in D3hot it stays off, and comes on with D0 */
+	ret = riod_stub_func_set_master(fn, master && fn->power != 3);
+	mutex_unlock(&sync->gate);
+	riod_stub_intx_disable(fn, command & PCI_COMMAND_INTX_DISABLE);
+	return ret ? RIOD_STATUS_FAILED : RIOD_STATUS_OK;
+}
+
+/*
+ * As a function finds itself after a reset: nothing decoded, no bus mastering,
+ * no interrupts, D0.  What fired before belongs to the old epoch and is gone.
+ */
+static enum riod_status ctl_reset(struct riod_stub_func *fn, u32 epoch)
+{
+	int ret = -EPERM;
+
+	mutex_lock(&fn->lock);
+	WRITE_ONCE(fn->command, 0);
+	riod_stub_func_set_master(fn, false);
+	riod_stub_irq_off(fn);
+	if (!READ_ONCE(fn->fenced)) {
+		riod_stub_func_set_power(fn, 0);
+		ret = riod_stub_func_reset(fn);
+	}
+	riod_stub_irq_new_epoch(fn, epoch);
+	riod_stub_refence_func(fn);
+	mutex_unlock(&fn->lock);
+	return ret ? RIOD_STATUS_FAILED : RIOD_STATUS_OK;
+}
+
+static enum riod_status ctl_power(struct riod_stub_func *fn, u8 state)
+{
+	int ret = -EPERM;
+
+	mutex_lock(&fn->lock);
+	if (!READ_ONCE(fn->fenced))
+		ret = riod_stub_func_set_power(fn, state);
+	riod_stub_refence_func(fn);
+	mutex_unlock(&fn->lock);
+	return ret ? RIOD_STATUS_FAILED : RIOD_STATUS_OK;
+}
+
+/**
+ * riod_stub_ctl() - CTL frame
+ * @fn: function
+ * @c: validated: operation, argument, tag
+ *
+ * Receive thread.  The reply goes out behind a cut that begins when the
+ * operation is done, so that a driver that frees memory when it sees the reply
+ * has everything the device wrote (rule 3).
+ */
+int riod_stub_ctl(struct riod_stub_func *fn, const struct riod_wire_ctl *c)
+{
+	u32 arg = le32_to_cpu(c->arg);
+	enum riod_status status;
+
+	switch (le16_to_cpu(c->op)) {
+	case RIOD_CTL_COMMAND:
+		status = ctl_command(fn, arg);
+		break;
+	case RIOD_CTL_RESET:
+		status = ctl_reset(fn, arg);
+		break;
+	case RIOD_CTL_POWER:
+		status = ctl_power(fn, arg);
+		break;
+	case RIOD_CTL_INTX_UNMASK:
+		riod_stub_intx_mask(fn, false);
+		return 0;
+	case RIOD_CTL_INTX_MASK:
+		riod_stub_intx_mask(fn, true);
+		return 0;
+	default:
+		return -EPROTO;
+	}
+	return riod_stub_reply(fn, c->tag, status, status ? ~0ull : 0);
+}

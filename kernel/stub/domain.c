@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The IOVA space of an export
+ *
+ * DMA ownership of every function, one paging domain for all their IOMMU
+ * groups, and what the peer must know of it.  Whatever would let a device
+ * reach memory past that domain is refused here, with the remedy.
+ */
+#include <linux/iommu.h>
+#include <linux/msi.h>
+#include <linux/pci.h>
+#include <linux/sizes.h>
+
+#include "stub.h"
+
+static bool domain_has_device(const struct riod_stub_export *exp, struct device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < exp->nfuncs; i++) {
+		if (&exp->funcs[i]->pdev->dev == dev)
+			return true;
+	}
+	return false;
+}
+
+/* ------------------------------------------------------------ what is refused */
+
+struct group_check {
+	const struct riod_stub_export *exp;
+	struct netlink_ext_ack *extack;
+	struct iommu_group *group;
+};
+
+/* under the group's mutex: it stays a member, at least until we return */
+static int group_check_member(struct device *dev, void *data)
+{
+	struct group_check *check = data;
+
+	if (domain_has_device(check->exp, dev))
+		return 0;
+	/* a bridge makes no DMA of its own; its driver lets the group be owned */
+	if (dev_is_pci(dev) && pci_is_bridge(to_pci_dev(dev)))
+		return 0;
+	NL_SET_ERR_MSG_FMT(check->extack,
+			   "%s is in the same IOMMU group (%d): bind and export it too",
+			   dev_name(dev), iommu_group_id(check->group));
+	return -EBUSY;
+}
+
+static int domain_check_ats(const struct riod_stub_func *fn, struct netlink_ext_ack *extack)
+{
+	struct pci_dev *pdev = fn->pdev;
+
+	if (pdev->ats_enabled) {
+		NL_SET_ERR_MSG_FMT(extack, "%s has ATS on, past the IOMMU: boot with pci=noats",
+				   pci_name(pdev));
+		return -EOPNOTSUPP;
+	}
+	if (pdev->pasid_enabled) {
+		NL_SET_ERR_MSG_FMT(extack, "%s has PASID on: boot with intel_iommu=sm_off",
+				   pci_name(pdev));
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static int domain_check_func(const struct riod_stub_func *fn, struct netlink_ext_ack *extack)
+{
+	struct device *dev = &fn->pdev->dev;
+
+	if (!msi_device_has_isolated_msi(dev)) {
+		NL_SET_ERR_MSG_FMT(extack, "%s: no interrupt remapping; enable it in the firmware",
+				   pci_name(fn->pdev));
+		return -EOPNOTSUPP;
+	}
+	if (!device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY)) {
+		NL_SET_ERR_MSG_FMT(extack, "%s: its IOMMU's DMA is not coherent with the caches",
+				   pci_name(fn->pdev));
+		return -EOPNOTSUPP;
+	}
+	return domain_check_ats(fn, extack);
+}
+
+/* ------------------------------------------------------------ groups */
+
+static int domain_add_group(struct riod_stub_export *exp, struct riod_stub_func *fn,
+			    struct netlink_ext_ack *extack)
+{
+	struct riod_stub_domain *d = &exp->domain;
+	struct group_check check = { .exp = exp, .extack = extack };
+	unsigned int i;
+	int ret;
+
+	check.group = iommu_group_get(&fn->pdev->dev);
+	if (!check.group) {
+		NL_SET_ERR_MSG_FMT(extack,
+				   "%s has no IOMMU: boot with intel_iommu=on (firmware: VT-d)",
+				   pci_name(fn->pdev));
+		return -EOPNOTSUPP;
+	}
+	for (i = 0; i < d->ngroups; i++) {
+		if (d->groups[i] == check.group) {
+			iommu_group_put(check.group);
+			return 0;
+		}
+	}
+	ret = iommu_group_for_each_dev(check.group, &check, group_check_member);
+	if (ret) {
+		iommu_group_put(check.group);
+		return ret;
+	}
+	d->groups[d->ngroups++] = check.group;
+	return 0;
+}
+
+/* what joins a group after the check finds it owned and gets no driver */
+static int domain_claim(struct riod_stub_export *exp, struct netlink_ext_ack *extack)
+{
+	struct riod_stub_domain *d = &exp->domain;
+	struct pci_dev *pdev;
+	int ret;
+
+	while (d->nclaimed < exp->nfuncs) {
+		pdev = exp->funcs[d->nclaimed]->pdev;
+		ret = iommu_device_claim_dma_owner(&pdev->dev, exp);
+		if (ret) {
+			if (ret == -EINVAL)
+				NL_SET_ERR_MSG_FMT(extack,
+						   "%s: firmware wants a 1:1 DMA mapping for it (RMRR)",
+						   pci_name(pdev));
+			else
+				NL_SET_ERR_MSG_FMT(extack,
+						   "%s: another driver uses its IOMMU group for DMA",
+						   pci_name(pdev));
+			return ret;
+		}
+		d->nclaimed++;
+	}
+	return 0;
+}
+
+static int domain_attach(struct riod_stub_export *exp, struct netlink_ext_ack *extack)
+{
+	struct riod_stub_domain *d = &exp->domain;
+	struct pci_dev *pdev = exp->funcs[0]->pdev;
+	struct iommu_domain *domain;
+	int ret;
+
+	domain = iommu_paging_domain_alloc(&pdev->dev);
+	if (IS_ERR(domain)) {
+		NL_SET_ERR_MSG_FMT(extack,
+				   "%s: its IOMMU gives no domain: boot with intel_iommu=on",
+				   pci_name(pdev));
+		return PTR_ERR(domain);
+	}
+	d->domain = domain;
+	while (d->nattached < d->ngroups) {
+		ret = iommu_attach_group(domain, d->groups[d->nattached]);
+		if (ret) {
+			NL_SET_ERR_MSG(extack,
+				       "the functions are behind IOMMUs that share no domain: export them one by one");
+			return ret;
+		}
+		d->nattached++;
+	}
+	return 0;
+}
+
+/* before anything is mapped: the domain is made coherent, or not at all */
+static int domain_enforce(struct riod_stub_export *exp, struct netlink_ext_ack *extack)
+{
+	struct iommu_domain *domain = exp->domain.domain;
+	unsigned int i;
+	int ret;
+
+	if (!(domain->pgsize_bitmap & SZ_4K)) {
+		NL_SET_ERR_MSG(extack, "the IOMMU cannot map pages of 4 KiB");
+		return -EOPNOTSUPP;
+	}
+	if (!domain->ops->enforce_cache_coherency ||
+	    !domain->ops->enforce_cache_coherency(domain)) {
+		NL_SET_ERR_MSG(extack,
+			       "the IOMMU cannot enforce coherent DMA (no snoop control), so the device could go round the caches");
+		return -EOPNOTSUPP;
+	}
+	/* some IOMMU drivers turn ATS on as they attach */
+	for (i = 0; i < exp->nfuncs; i++) {
+		ret = domain_check_ats(exp->funcs[i], extack);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------ geometry */
+
+/* insert [start, last] into the ascending list, joining what it touches */
+static int resv_add(struct riod_stub_domain *d, u64 start, u64 last)
+{
+	unsigned int i = 0, j;
+
+	start = max(start, d->aperture.start);
+	last = min(last, d->aperture.last);
+	if (start > last)
+		return 0;
+	while (i < d->nresv && d->resv[i].last < start && d->resv[i].last + 1 < start)
+		i++;
+	for (j = i; j < d->nresv && d->resv[j].start <= last; j++) {
+		start = min(start, d->resv[j].start);
+		last = max(last, d->resv[j].last);
+	}
+	if (d->nresv - (j - i) >= RIOD_RESV_MAX)
+		return -E2BIG;
+	memmove(&d->resv[i + 1], &d->resv[j], (d->nresv - j) * sizeof(d->resv[0]));
+	d->nresv = d->nresv - (j - i) + 1;
+	d->resv[i].start = start;
+	d->resv[i].last = last;
+	return 0;
+}
+
+static int resv_add_list(struct riod_stub_domain *d, struct list_head *regions,
+			 struct netlink_ext_ack *extack)
+{
+	struct iommu_resv_region *r;
+
+	list_for_each_entry(r, regions, list) {
+		/* firmware gives these up once a driver owns the device, as VFIO has it */
+		if (r->type == IOMMU_RESV_DIRECT_RELAXABLE)
+			continue;
+		if (r->type == IOMMU_RESV_SW_MSI) {
+			NL_SET_ERR_MSG(extack,
+				       "the IOMMU translates interrupt messages, which riod does not support");
+			return -EOPNOTSUPP;
+		}
+		if (r->length && resv_add(d, r->start, r->start + r->length - 1)) {
+			NL_SET_ERR_MSG(extack, "the IOMMU has too many reserved regions");
+			return -E2BIG;
+		}
+	}
+	return 0;
+}
+
+static int domain_geometry(struct riod_stub_domain *d, struct netlink_ext_ack *extack)
+{
+	struct iommu_resv_region *r, *next;
+	LIST_HEAD(regions);
+	unsigned int i;
+	int ret = 0;
+
+	d->aperture.start = d->domain->geometry.aperture_start;
+	d->aperture.last = d->domain->geometry.aperture_end;
+	for (i = 0; i < d->ngroups && !ret; i++)
+		ret = iommu_get_group_resv_regions(d->groups[i], &regions);
+	if (!ret)
+		ret = resv_add_list(d, &regions, extack);
+	list_for_each_entry_safe(r, next, &regions, list)
+		kfree(r);
+	return ret;
+}
+
+/* ------------------------------------------------------------ life */
+
+/**
+ * riod_stub_domain_open() - own the DMA of an export's functions
+ * @exp: export with all its functions; nobody else sees it yet
+ * @extack: says why not
+ *
+ * Return: 0, or a negative errno and nothing is left behind.
+ */
+int riod_stub_domain_open(struct riod_stub_export *exp,
+			  struct netlink_ext_ack *extack)
+{
+	unsigned int i;
+	int ret = 0;
+
+	lockdep_assert_held(&riod_stub_admin);
+	for (i = 0; i < exp->nfuncs && !ret; i++)
+		ret = domain_add_group(exp, exp->funcs[i], extack);
+	for (i = 0; i < exp->nfuncs && !ret; i++)
+		ret = domain_check_func(exp->funcs[i], extack);
+	if (!ret)
+		ret = domain_claim(exp, extack);
+	if (!ret)
+		ret = domain_attach(exp, extack);
+	if (!ret)
+		ret = domain_enforce(exp, extack);
+	if (!ret)
+		ret = domain_geometry(&exp->domain, extack);
+	if (ret)
+		riod_stub_domain_close(exp);
+	return ret;
+}
+
+/* nothing is mapped; the functions are still bound to us and bus mastering is off */
+void riod_stub_domain_close(struct riod_stub_export *exp)
+{
+	struct riod_stub_domain *d = &exp->domain;
+
+	lockdep_assert_held(&riod_stub_admin);
+	while (d->nattached)
+		iommu_detach_group(d->domain, d->groups[--d->nattached]);
+	if (d->domain)
+		iommu_domain_free(d->domain);
+	d->domain = NULL;
+	while (d->nclaimed)
+		iommu_device_release_dma_owner(&exp->funcs[--d->nclaimed]->pdev->dev);
+	while (d->ngroups)
+		iommu_group_put(d->groups[--d->ngroups]);
+}

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Functions on offer, and what becomes of an offer
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include <net/net_namespace.h>
+
+#include "stub.h"
+
+/* a peer that comes back at once finds the device being fenced: it waits so long */
+#define EXPORT_FENCE_WAIT	(5 * HZ)
+
+/* list of exports, their state and attachment, handshakes; inside riod_stub_admin */
+DEFINE_MUTEX(riod_stub_lock);
+LIST_HEAD(riod_stub_exports);
+
+/* under riod_stub_admin */
+static unsigned long export_next_id = 1;
+
+/* ------------------------------------------------------------ state */
+
+/*
+ * Legal transitions, and who makes them:
+ *
+ *   IDLE      -> ATTACHING  a peer asked for it (riod_stub_export_claim())
+ *   ATTACHING -> IDLE       a function could not be opened; all are closed again
+ *   ATTACHING -> ATTACHED   the link runs
+ *   ATTACHING -> FENCING    it could not be started
+ *   ATTACHED  -> FENCING    the session is over
+ *   FENCING   -> IDLE       device at rest, nothing mapped, nobody uses it
+ */
+static const u8 export_legal[] = {
+	[RIOD_STUB_IDLE]	= BIT(RIOD_STUB_ATTACHING),
+	[RIOD_STUB_ATTACHING]	= BIT(RIOD_STUB_IDLE) | BIT(RIOD_STUB_ATTACHED) |
+				  BIT(RIOD_STUB_FENCING),
+	[RIOD_STUB_ATTACHED]	= BIT(RIOD_STUB_FENCING),
+	[RIOD_STUB_FENCING]	= BIT(RIOD_STUB_IDLE),
+};
+
+/* the only writer of riod_stub_export.state */
+void riod_stub_set_state(struct riod_stub_export *exp, enum riod_stub_state to)
+{
+	lockdep_assert_held(&riod_stub_lock);
+	WARN_ONCE(!(export_legal[exp->state] & BIT(to)), "%s: state %d to %d\n",
+		  exp->name, exp->state, to);
+	WRITE_ONCE(exp->state, to);
+	wake_up_all(&exp->wait);
+}
+
+/* for waiting; whoever acts on it looks again under riod_stub_lock */
+static bool export_in_state(struct riod_stub_export *exp, enum riod_stub_state state)
+{
+	return READ_ONCE(exp->state) == state;
+}
+
+/* ------------------------------------------------------------ claim */
+
+/* the export that a peer means, among those it may see */
+static struct riod_stub_export *export_match(const struct riod_stub_att *att,
+					     const char *name,
+					     enum riod_reason *reason)
+{
+	struct riod_stub_export *exp, *found = NULL;
+
+	lockdep_assert_held(&riod_stub_lock);
+	*reason = RIOD_REASON_NO_EXPORT;
+	list_for_each_entry(exp, &riod_stub_exports, list) {
+		if (exp->net != att->net || exp->port != att->port ||
+		    !riod_stub_allowed(exp, &att->peer))
+			continue;
+		if (name[0] && strcmp(exp->name, name))
+			continue;
+		if (found) {
+			*reason = RIOD_REASON_AMBIGUOUS;
+			return NULL;
+		}
+		found = exp;
+	}
+	return found;
+}
+
+/* wait for the device to come to rest after its last peer; bounded */
+static void export_wait_fenced(struct riod_stub_export *exp)
+{
+	wait_event_timeout(exp->wait, !export_in_state(exp, RIOD_STUB_FENCING),
+			   EXPORT_FENCE_WAIT);
+}
+
+/**
+ * riod_stub_export_claim() - take an export for an attachment
+ * @att: connection
+ * @name: what the peer asks for; empty: the only one
+ * @reason: why not
+ *
+ * Return: the export in ATTACHING with a reference, or NULL.
+ */
+struct riod_stub_export *riod_stub_export_claim(struct riod_stub_att *att,
+						const char *name,
+						enum riod_reason *reason)
+{
+	struct riod_stub_export *exp;
+	bool waited = false;
+
+again:
+	mutex_lock(&riod_stub_lock);
+	exp = export_match(att, name, reason);
+	if (exp)
+		kref_get(&exp->ref);
+	if (exp && exp->state == RIOD_STUB_IDLE) {
+		riod_stub_set_state(exp, RIOD_STUB_ATTACHING);
+		exp->peer = att->peer;
+		memset(&exp->stats, 0, sizeof(exp->stats));
+		mutex_unlock(&riod_stub_lock);
+		return exp;
+	}
+	mutex_unlock(&riod_stub_lock);
+	if (!exp)
+		return NULL;
+
+	*reason = RIOD_REASON_BUSY;
+	if (!waited && export_in_state(exp, RIOD_STUB_FENCING)) {
+		export_wait_fenced(exp);
+		riod_stub_export_put(exp);
+		waited = true;
+		goto again;
+	}
+	riod_stub_export_put(exp);
+	return NULL;
+}
+
+/* ------------------------------------------------------------ life */
+
+static void export_free(struct kref *ref)
+{
+	struct riod_stub_export *exp = container_of(ref, struct riod_stub_export, ref);
+
+	put_net(exp->net);
+	kfree(exp);
+	atomic_dec(&riod_stub_objects.exports);
+}
+
+void riod_stub_export_put(struct riod_stub_export *exp)
+{
+	kref_put(&exp->ref, export_free);
+}
+
+static struct riod_stub_export *export_alloc(struct net *net)
+{
+	struct riod_stub_export *exp = kzalloc(sizeof(*exp), GFP_KERNEL_ACCOUNT);
+
+	if (!exp)
+		return NULL;
+	kref_init(&exp->ref);
+	INIT_LIST_HEAD(&exp->list);
+	init_waitqueue_head(&exp->wait);
+	exp->net = get_net(net);
+	exp->state = RIOD_STUB_IDLE;
+	atomic_inc(&riod_stub_objects.exports);
+	return exp;
+}
+
+static void export_free_funcs(struct riod_stub_export *exp)
+{
+	while (exp->nfuncs)
+		riod_stub_func_destroy(exp->funcs[--exp->nfuncs]);
+}
+
+static bool export_has(const struct riod_stub_export *exp, const struct pci_dev *pdev)
+{
+	unsigned int i;
+
+	for (i = 0; i < exp->nfuncs; i++) {
+		if (exp->funcs[i]->pdev == pdev)
+			return true;
+	}
+	return false;
+}
+
+/* one function that the request names; its address is "@addr" in what is said */
+static int export_add_dev(struct riod_stub_export *exp, struct pci_dev *pdev,
+			  struct netlink_ext_ack *extack)
+{
+	struct riod_stub_dev *sdev = riod_stub_dev_find(pdev);
+	struct riod_stub_func *fn;
+
+	if (!sdev || READ_ONCE(sdev->leaving)) {
+		NL_SET_ERR_MSG_FMT(extack, "%s is not bound to riod_stub: riodctl bind %s",
+				   pci_name(pdev), pci_name(pdev));
+		return -ENODEV;
+	}
+	if (sdev->fn || export_has(exp, pdev)) {
+		NL_SET_ERR_MSG_FMT(extack, "%s is exported already", pci_name(pdev));
+		return -EBUSY;
+	}
+	if (!pdev->reset_methods[0] && !exp->no_reset) {
+		NL_SET_ERR_MSG_FMT(extack, "%s cannot be reset; --no-reset exports it all the same",
+				   pci_name(pdev));
+		return -EOPNOTSUPP;
+	}
+	if (pci_num_vf(pdev)) {
+		NL_SET_ERR_MSG_FMT(extack, "%s has VFs: write 0 to its sriov_numvfs first",
+				   pci_name(pdev));
+		return -EBUSY;
+	}
+	fn = riod_stub_func_create(exp, sdev, exp->nfuncs, extack);
+	if (IS_ERR(fn))
+		return PTR_ERR(fn);
+	exp->funcs[exp->nfuncs++] = fn;
+	return 0;
+}
+
+static int export_add_devs(struct riod_stub_export *exp,
+			   const struct riod_export_request *req,
+			   struct netlink_ext_ack *extack)
+{
+	struct pci_dev *pdev;
+	unsigned int i;
+	int ret;
+
+	if (!req->ndevices || req->ndevices > RIOD_FUNCS_MAX) {
+		NL_SET_ERR_MSG(extack, "an export has one to eight functions");
+		return -EINVAL;
+	}
+	for (i = 0; i < req->ndevices; i++) {
+		pdev = pci_get_domain_bus_and_slot(req->devices[i].domain,
+						   req->devices[i].bus,
+						   req->devices[i].devfn);
+		if (!pdev) {
+			NL_SET_ERR_MSG_FMT(extack,
+					   "there is no device %04x:%02x:%02x.%d, see lspci -D",
+					   req->devices[i].domain, req->devices[i].bus,
+					   PCI_SLOT(req->devices[i].devfn),
+					   PCI_FUNC(req->devices[i].devfn));
+			return -ENODEV;
+		}
+		ret = export_add_dev(exp, pdev, extack);
+		/* a bound device is not freed while riod_stub_admin is held */
+		pci_dev_put(pdev);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static struct riod_stub_export *export_find(const char *name)
+{
+	struct riod_stub_export *exp;
+
+	lockdep_assert_held(&riod_stub_admin);
+	/* the list changes under both locks, so that either will do */
+	list_for_each_entry(exp, &riod_stub_exports, list) {
+		if (!strcmp(exp->name, name))
+			return exp;
+	}
+	return NULL;
+}
+
+/* names travel in frames, messages and shell commands */
+static bool name_is_plain(const char *name)
+{
+	for (; *name; name++) {
+		if (*name < '!' || *name > '~')
+			return false;
+	}
+	return true;
+}
+
+static int export_set_name(struct riod_stub_export *exp, struct riod_export_request *req,
+			   struct netlink_ext_ack *extack)
+{
+	req->name[sizeof(req->name) - 1] = '\0';
+	if (!req->name[0])
+		strscpy(req->name, pci_name(exp->funcs[0]->pdev));
+	if (!name_is_plain(req->name)) {
+		NL_SET_ERR_MSG(extack, "a name has printable ASCII characters and no spaces");
+		return -EINVAL;
+	}
+	if (export_find(req->name)) {
+		NL_SET_ERR_MSG(extack, "there is an export of that name: choose another");
+		return -EEXIST;
+	}
+	strscpy(exp->name, req->name);
+	return 0;
+}
+
+/* from here on peers find it, and remove() does */
+static void export_publish(struct riod_stub_export *exp)
+{
+	struct riod_stub_news news;
+	unsigned int i;
+
+	lockdep_assert_held(&riod_stub_admin);
+	exp->id = export_next_id++;
+	mutex_lock(&riod_stub_lock);
+	list_add_tail(&exp->list, &riod_stub_exports);
+	for (i = 0; i < exp->nfuncs; i++)
+		exp->funcs[i]->sdev->fn = exp->funcs[i];
+	riod_stub_news_take(&news, exp);
+	mutex_unlock(&riod_stub_lock);
+	riod_stub_news_send(&news);
+}
+
+static int export_create(struct net *net, struct riod_export_request *req,
+			 struct netlink_ext_ack *extack)
+{
+	struct riod_stub_export *exp = export_alloc(net);
+	int ret;
+
+	if (!exp)
+		return -ENOMEM;
+	exp->port = req->port ?: RIOD_PORT;
+	exp->no_reset = req->no_reset;
+
+	ret = riod_stub_allow_copy(exp, req, extack);
+	if (!ret)
+		ret = export_add_devs(exp, req, extack);
+	if (!ret)
+		ret = export_set_name(exp, req, extack);
+	if (ret)
+		goto err_funcs;
+
+	ret = riod_stub_domain_open(exp, extack);
+	if (ret)
+		goto err_funcs;
+
+	exp->listener = riod_stub_listener_get(net, exp->port, extack);
+	if (IS_ERR(exp->listener)) {
+		ret = PTR_ERR(exp->listener);
+		goto err_domain;
+	}
+	export_publish(exp);
+	return 0;
+
+err_domain:
+	riod_stub_domain_close(exp);
+err_funcs:
+	export_free_funcs(exp);
+	riod_stub_export_put(exp);
+	return ret;
+}
+
+int riod_stub_export_new(struct net *net, struct riod_export_request *req,
+			 struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	mutex_lock(&riod_stub_admin);
+	ret = export_create(net, req, extack);
+	mutex_unlock(&riod_stub_admin);
+	return ret;
+}
+
+/* the session ends; its device is stopped before anything else happens */
+static void export_end_session(struct riod_stub_export *exp, enum riod_reason reason)
+{
+	lockdep_assert_held(&riod_stub_lock);
+	if (!exp->att)
+		return;
+	riod_stub_fence_begin(exp->att, reason);
+	riod_link_end(exp->att->link, reason);
+}
+
+/**
+ * riod_stub_export_remove() - take an export back, by force
+ * @exp: on the list
+ *
+ * Waits for the attachment to be torn down: for this host's work only (a reset
+ * at the most), never for the peer.  The functions stay bound.
+ */
+void riod_stub_export_remove(struct riod_stub_export *exp)
+{
+	struct riod_stub_news news;
+	unsigned int i;
+
+	lockdep_assert_held(&riod_stub_admin);
+	mutex_lock(&riod_stub_lock);
+	/* no handshake finds it any more, and one that has it sees @going */
+	list_del_init(&exp->list);
+	exp->going = true;
+	export_end_session(exp, RIOD_REASON_UNBIND);
+	mutex_unlock(&riod_stub_lock);
+
+	wait_event(exp->wait, export_in_state(exp, RIOD_STUB_IDLE));
+
+	riod_stub_listener_put(exp->listener);
+	riod_stub_domain_close(exp);
+	mutex_lock(&riod_stub_lock);
+	for (i = 0; i < exp->nfuncs; i++)
+		exp->funcs[i]->sdev->fn = NULL;
+	riod_stub_news_take(&news, exp);
+	news.state = -1;
+	mutex_unlock(&riod_stub_lock);
+	export_free_funcs(exp);
+	riod_stub_news_send(&news);
+	riod_stub_export_put(exp);
+}
+
+int riod_stub_export_del(const char *name, bool force,
+			 struct netlink_ext_ack *extack)
+{
+	struct riod_stub_export *exp;
+	int ret = 0;
+
+	mutex_lock(&riod_stub_admin);
+	exp = export_find(name);
+	if (!exp) {
+		NL_SET_ERR_MSG(extack, "there is no export of that name, see riodctl list");
+		ret = -ENOENT;
+	} else if (!force && !export_in_state(exp, RIOD_STUB_IDLE)) {
+		NL_SET_ERR_MSG(extack, "a peer uses the export: detach it there, or --force");
+		ret = -EBUSY;
+	} else {
+		riod_stub_export_remove(exp);
+	}
+	mutex_unlock(&riod_stub_admin);
+	return ret;
+}
+
+/* ------------------------------------------------------------ errors */
+
+static void export_post_gone(struct riod_stub_func *fn)
+{
+	struct riod_wire_bye *b;
+	struct riod_frame *f;
+
+	f = riod_frame_alloc(RIOD_FRAME_GONE, fn->index, sizeof(*b), GFP_KERNEL);
+	if (!f)
+		return;
+	b = (struct riod_wire_bye *)f->body;
+	b->reason = cpu_to_le32(RIOD_REASON_DEVICE);
+	riod_link_post_reply(fn->exp->att->link, f);
+}
+
+/**
+ * riod_stub_export_error() - the bus reported an error that lost data
+ * @sdev: function; its device lock is held
+ *
+ * Stops the export's device and ends its session.  Does not wait.
+ */
+void riod_stub_export_error(struct riod_stub_dev *sdev)
+{
+	mutex_lock(&riod_stub_lock);
+	if (sdev->fn && sdev->fn->exp->att) {
+		export_post_gone(sdev->fn);
+		export_end_session(sdev->fn->exp, RIOD_REASON_DEVICE);
+	}
+	mutex_unlock(&riod_stub_lock);
+}

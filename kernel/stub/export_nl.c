@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What netlink says of exports
+ */
+#include <linux/pci.h>
+#include <net/genetlink.h>
+#include <net/netlink.h>
+
+#include "stub.h"
+
+static enum riod_state export_nl_state(const struct riod_stub_export *exp)
+{
+	switch (exp->state) {
+	case RIOD_STUB_ATTACHED:
+		return RIOD_STATE_CONNECTED;
+	case RIOD_STUB_FENCING:
+		return RIOD_STATE_LOST;
+	default:
+		return RIOD_STATE_IDLE;
+	}
+}
+
+/* 64-bit attributes have no padding in this family: 4 byte alignment does */
+static int export_put_u64(struct sk_buff *skb, int attr, u64 value)
+{
+	return nla_put(skb, attr, sizeof(value), &value);
+}
+
+/* ------------------------------------------------------------ events */
+
+void riod_stub_news_take(struct riod_stub_news *news,
+			 const struct riod_stub_export *exp)
+{
+	lockdep_assert_held(&riod_stub_lock);
+	memset(news, 0, sizeof(*news));
+	strscpy(news->name, exp->name);
+	news->state = export_nl_state(exp);
+	if (news->state != RIOD_STATE_IDLE)
+		riod_addr_str(&exp->peer, news->peer, sizeof(news->peer));
+	news->fence_ns = READ_ONCE(exp->fence_ns);
+}
+
+static int news_fill(struct sk_buff *skb, void *priv)
+{
+	const struct riod_stub_news *news = priv;
+
+	if (nla_put_string(skb, RIOD_A_EXPORT_NAME, news->name))
+		return -EMSGSIZE;
+	/* an export that is gone has no state */
+	if (news->state >= 0 && nla_put_u32(skb, RIOD_A_EXPORT_STATE, news->state))
+		return -EMSGSIZE;
+	if (news->peer[0] && nla_put_string(skb, RIOD_A_EXPORT_PEER, news->peer))
+		return -EMSGSIZE;
+	if (news->fence_ns && export_put_u64(skb, RIOD_A_EXPORT_FENCE_NS, news->fence_ns))
+		return -EMSGSIZE;
+	return 0;
+}
+
+void riod_stub_news_send(struct riod_stub_news *news)
+{
+	riod_nl_event(RIOD_CMD_EXPORT_NTF, news_fill, news);
+}
+
+/* ------------------------------------------------------------ dump */
+
+static int put_allow(struct sk_buff *skb, const struct riod_allow *a)
+{
+	size_t len = a->family == AF_INET ? sizeof(a->v4) : sizeof(a->v6);
+	struct nlattr *nest = nla_nest_start(skb, RIOD_A_EXPORT_ALLOW);
+
+	if (!nest ||
+	    nla_put_u16(skb, RIOD_A_ALLOW_FAMILY, a->family) ||
+	    nla_put(skb, RIOD_A_ALLOW_ADDRESS, len, &a->v6) ||
+	    nla_put_u8(skb, RIOD_A_ALLOW_PREFIX_LEN, a->prefix_len))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_offer(struct sk_buff *skb, const struct riod_stub_export *exp)
+{
+	unsigned int i;
+
+	if (nla_put_string(skb, RIOD_A_EXPORT_NAME, exp->name) ||
+	    nla_put_u16(skb, RIOD_A_EXPORT_PORT, exp->port))
+		return -EMSGSIZE;
+	for (i = 0; i < exp->nfuncs; i++) {
+		if (nla_put_string(skb, RIOD_A_EXPORT_DEVICE,
+				   pci_name(exp->funcs[i]->pdev)))
+			return -EMSGSIZE;
+	}
+	for (i = 0; i < exp->nallow; i++) {
+		if (put_allow(skb, &exp->allow[i]))
+			return -EMSGSIZE;
+	}
+	return 0;
+}
+
+static int put_identity(struct sk_buff *skb, const struct riod_stub_export *exp)
+{
+	const struct pci_dev *pdev = exp->funcs[0]->pdev;
+	bool resettable = true;
+	unsigned int i;
+
+	for (i = 0; i < exp->nfuncs; i++)
+		resettable &= exp->funcs[i]->resettable;
+	if (nla_put_u16(skb, RIOD_A_EXPORT_VENDOR, pdev->vendor) ||
+	    nla_put_u16(skb, RIOD_A_EXPORT_DEVICE_ID, pdev->device) ||
+	    nla_put_u32(skb, RIOD_A_EXPORT_CLASS, pdev->class) ||
+	    (resettable && nla_put_flag(skb, RIOD_A_EXPORT_RESET)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static enum riod_bus_master export_bus_master(const struct riod_stub_export *exp)
+{
+	unsigned int i;
+
+	if (exp->state == RIOD_STUB_FENCING)
+		return RIOD_BUS_MASTER_HELD_LOST;
+	for (i = 0; i < exp->nfuncs; i++) {
+		if (READ_ONCE(exp->funcs[i]->command) & PCI_COMMAND_MASTER)
+			return RIOD_BUS_MASTER_ON;
+	}
+	return RIOD_BUS_MASTER_OFF;
+}
+
+static int put_use(struct sk_buff *skb, struct riod_stub_export *exp)
+{
+	struct riod_stub_news news;
+
+	riod_stub_news_take(&news, exp);
+	if (nla_put_u32(skb, RIOD_A_EXPORT_STATE, news.state) ||
+	    nla_put_u32(skb, RIOD_A_EXPORT_BUS_MASTER, export_bus_master(exp)))
+		return -EMSGSIZE;
+	if (news.peer[0] && nla_put_string(skb, RIOD_A_EXPORT_PEER, news.peer))
+		return -EMSGSIZE;
+	if (news.fence_ns && export_put_u64(skb, RIOD_A_EXPORT_FENCE_NS, news.fence_ns))
+		return -EMSGSIZE;
+	/* the link lives while @att is set, and that is under our lock */
+	return riod_nl_put_stats(skb, RIOD_A_EXPORT_STATS,
+				 exp->att ? exp->att->link : NULL, &exp->stats);
+}
+
+static int put_export(struct sk_buff *skb, struct netlink_callback *cb,
+		      struct riod_stub_export *exp)
+{
+	void *header = riod_nl_put_header(skb, cb, RIOD_CMD_EXPORT_GET);
+
+	if (!header)
+		return -EMSGSIZE;
+	if (put_offer(skb, exp) || put_identity(skb, exp) || put_use(skb, exp)) {
+		genlmsg_cancel(skb, header);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, header);
+	return 0;
+}
+
+/* goes on at the id in cb->args[0]: exports may come and go between two calls */
+int riod_stub_export_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct riod_stub_export *exp;
+	int ret = 0;
+
+	mutex_lock(&riod_stub_lock);
+	list_for_each_entry(exp, &riod_stub_exports, list) {
+		if (exp->id < cb->args[0])
+			continue;
+		ret = put_export(skb, cb, exp);
+		if (ret)
+			break;
+		cb->args[0] = exp->id + 1;
+	}
+	mutex_unlock(&riod_stub_lock);
+	/* nothing fitted: an error, or the dump would go on for ever */
+	return skb->len ? skb->len : ret;
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a peer sends in a session, and whose it is
+ *
+ * Frames come in order from the session's receive thread, each validated by
+ * itself: what is left to check is what takes knowledge of this export.
+ */
+#include "stub.h"
+
+static int frame_map(struct riod_stub_att *att, const struct riod_frame *f)
+{
+	const struct riod_wire_map *m = (const void *)f->body;
+	const void *end = f->body + f->len;
+	int ret = 0;
+
+	while (!ret && (const void *)m < end)
+		ret = riod_stub_dma_map(&att->dma, m++);
+	return ret;
+}
+
+static int frame_unmap(struct riod_stub_att *att, const struct riod_frame *f)
+{
+	const struct riod_wire_unmap *u = (const void *)f->body;
+	const void *end = f->body + f->len;
+	int ret = 0;
+
+	while (!ret && (const void *)u < end)
+		ret = riod_stub_dma_unmap(&att->dma, u++);
+	return ret;
+}
+
+static int frame_irq_setup(struct riod_stub_func *fn, const struct riod_frame *f)
+{
+	const struct riod_wire_irq_setup *s = (const void *)f->body;
+	enum riod_status status;
+
+	mutex_lock(&fn->lock);
+	status = riod_stub_irq_setup(fn, s);
+	riod_stub_refence_func(fn);
+	mutex_unlock(&fn->lock);
+	return riod_stub_reply(fn, s->tag, status, status ? ~0ull : 0);
+}
+
+/* riod_link_ops.frame */
+int riod_stub_frame(void *priv, struct riod_frame *f)
+{
+	struct riod_stub_att *att = priv;
+	struct riod_stub_func *fn;
+
+	if (f->hdr.func >= att->exp->nfuncs)
+		return -EPROTO;
+	fn = att->exp->funcs[f->hdr.func];
+
+	switch (f->hdr.type) {
+	case RIOD_FRAME_REG:
+		return riod_stub_reg(fn, (const void *)f->body);
+	case RIOD_FRAME_CTL:
+		return riod_stub_ctl(fn, (const void *)f->body);
+	case RIOD_FRAME_IRQ_SETUP:
+		return frame_irq_setup(fn, f);
+	case RIOD_FRAME_MAP:
+		return frame_map(att, f);
+	case RIOD_FRAME_UNMAP:
+		return frame_unmap(att, f);
+	default:
+		return -EPROTO;
+	}
+}
+
+/**
+ * riod_stub_reply() - answer a request
+ * @fn: function it was about
+ * @tag: its tag
+ * @status: how it went
+ * @value: what was read; all-ones where @status is not OK
+ *
+ * Return: 0; -ENOMEM; -EPROTO where the peer has more requests under way than it
+ * may have.  That the session is over is not an error: the receive thread finds
+ * out by itself.
+ */
+int riod_stub_reply(struct riod_stub_func *fn, __le32 tag,
+		    enum riod_status status, u64 value)
+{
+	struct riod_wire_reply *r;
+	struct riod_frame *f;
+	int ret;
+
+	f = riod_frame_alloc(RIOD_FRAME_REPLY, fn->index, sizeof(*r), GFP_KERNEL_ACCOUNT);
+	if (!f)
+		return -ENOMEM;
+	r = (struct riod_wire_reply *)f->body;
+	r->tag = tag;
+	r->status = cpu_to_le32(status);
+	r->value = cpu_to_le64(value);
+	ret = riod_link_post_reply(fn->link, f);
+	return ret == -ENOTCONN ? 0 : ret;
+}

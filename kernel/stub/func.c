@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One function of an export
+ *
+ * Created with the export: BARs requested and mapped, expansion ROM copied, the
+ * filter's model of config space built.  Opened for each attachment: powered,
+ * enabled, reset; closed after it: reset, disabled, at rest.
+ */
+#include <linux/io.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/pm_runtime.h>
+#include <linux/slab.h>
+#include <linux/unaligned.h>
+
+#include "stub.h"
+#include "stub_trace.h"
+
+/* PCI 3.0 6.3: a 32-bit BAR; larger ones are not seen in the field */
+#define ROM_SIZE_MAX	SZ_16M
+
+/* PCI 3.0 6.8.1: up to the data register of a 64-bit MSI capability */
+#define MSI_HIDDEN_LEN	14
+
+/* No-Snoop and AtomicOp would go round the rules that keep both memories in step */
+static void func_harden(struct pci_dev *pdev)
+{
+	if (!pci_is_pcie(pdev))
+		return;
+	pcie_capability_clear_word(pdev, PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_NOSNOOP_EN);
+	pcie_capability_clear_word(pdev, PCI_EXP_DEVCTL2,
+				   PCI_EXP_DEVCTL2_ATOMIC_REQ | PCI_EXP_DEVCTL2_IDO_REQ_EN |
+				   PCI_EXP_DEVCTL2_IDO_CMP_EN);
+}
+
+/* ------------------------------------------------------------ geometry */
+
+static void func_init_bar(struct riod_stub_func *fn, int n)
+{
+	struct riod_stub_bar *bar = &fn->bars[n];
+	unsigned long flags = pci_resource_flags(fn->pdev, n);
+
+	/* one that firmware gave no address is one that nobody can use */
+	if (!pci_resource_len(fn->pdev, n) || !pci_resource_start(fn->pdev, n) ||
+	    flags & IORESOURCE_UNSET)
+		return;
+
+	bar->size = pci_resource_len(fn->pdev, n);
+	if (flags & IORESOURCE_IO)
+		bar->flags = RIOD_BAR_F_IO;
+	else
+		bar->flags = (flags & IORESOURCE_MEM_64 ? RIOD_BAR_F_64 : 0) |
+			     (flags & IORESOURCE_PREFETCH ? RIOD_BAR_F_PREFETCH : 0);
+	fn->regions |= 1 << n;
+}
+
+static int func_map_bars(struct riod_stub_func *fn, struct netlink_ext_ack *extack)
+{
+	int n, ret;
+
+	for (n = 0; n < PCI_STD_NUM_BARS; n++)
+		func_init_bar(fn, n);
+
+	ret = pci_request_selected_regions(fn->pdev, fn->regions, "riod_stub");
+	if (ret) {
+		fn->regions = 0;
+		NL_SET_ERR_MSG_FMT(extack, "%s: somebody else uses its BARs, see /proc/iomem",
+				   pci_name(fn->pdev));
+		return ret;
+	}
+	for (n = 0; n < PCI_STD_NUM_BARS; n++) {
+		if (!fn->bars[n].size)
+			continue;
+		fn->bars[n].map = pci_iomap(fn->pdev, n, 0);
+		if (!fn->bars[n].map) {
+			NL_SET_ERR_MSG_FMT(extack, "%s: no address space to map BAR %d",
+					   pci_name(fn->pdev), n);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static void func_unmap_bars(struct riod_stub_func *fn)
+{
+	int n;
+
+	for (n = 0; n < PCI_STD_NUM_BARS; n++) {
+		if (fn->bars[n].map)
+			pci_iounmap(fn->pdev, fn->bars[n].map);
+	}
+	if (fn->regions)
+		pci_release_selected_regions(fn->pdev, fn->regions);
+}
+
+/*
+ * The ROM is copied once: with it decoded, the BARs may not be (PCI 3.0 6.2.5.2),
+ * so a peer must never be able to turn that on.  Without memory for the copy the
+ * function simply has no ROM.
+ */
+static void func_copy_rom(struct riod_stub_func *fn)
+{
+	u64 window = pci_resource_len(fn->pdev, PCI_ROM_RESOURCE);
+	void __iomem *rom;
+	size_t size;
+
+	if (window < SZ_2K || window > ROM_SIZE_MAX)
+		return;
+	rom = pci_map_rom(fn->pdev, &size);
+	if (!rom)
+		return;
+	size = min_t(u64, size, window);
+	fn->rom = size ? kvmalloc(size, GFP_KERNEL_ACCOUNT) : NULL;
+	if (fn->rom) {
+		memcpy_fromio(fn->rom, rom, size);
+		fn->rom_size = size;
+		fn->bars[RIOD_REGION_ROM].size = window;
+	}
+	pci_unmap_rom(fn->pdev, rom);
+}
+
+/* ------------------------------------------------------------ config space */
+
+static u32 func_bar_bits(const struct riod_stub_bar *bar)
+{
+	if (!bar->size)
+		return 0;
+	if (bar->flags & RIOD_BAR_F_IO)
+		return PCI_BASE_ADDRESS_SPACE_IO;
+	return (bar->flags & RIOD_BAR_F_64 ? PCI_BASE_ADDRESS_MEM_TYPE_64 : 0) |
+	       (bar->flags & RIOD_BAR_F_PREFETCH ? PCI_BASE_ADDRESS_MEM_PREFETCH : 0);
+}
+
+/* where this host's interrupts go is nobody else's business */
+static void func_hide_msi(struct pci_dev *pdev, u8 *raw)
+{
+	u8 *cap = raw + pdev->msi_cap;
+	u16 flags;
+
+	/* one that does not fit is one that riod_cfg_init() will not take */
+	if (pdev->msi_cap && pdev->msi_cap <= PCI_CFG_SPACE_SIZE - MSI_HIDDEN_LEN) {
+		flags = get_unaligned_le16(cap + PCI_MSI_FLAGS);
+		put_unaligned_le16(flags & ~(PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE),
+				   cap + PCI_MSI_FLAGS);
+		memset(cap + PCI_MSI_ADDRESS_LO, 0,
+		       flags & PCI_MSI_FLAGS_64BIT ? 10 : 6);
+	}
+	cap = raw + pdev->msix_cap;
+	if (pdev->msix_cap && pdev->msix_cap <= PCI_CFG_SPACE_SIZE - PCI_CAP_MSIX_SIZEOF) {
+		flags = get_unaligned_le16(cap + PCI_MSIX_FLAGS);
+		put_unaligned_le16(flags & PCI_MSIX_FLAGS_QSIZE, cap + PCI_MSIX_FLAGS);
+	}
+}
+
+/**
+ * func_read_config() - config space as a guest may first see it
+ * @fn: function, powered
+ * @raw: fn->pdev->cfg_size bytes
+ *
+ * No address, no interrupt message and no setting of this host is in it.  What a
+ * virtual function leaves to its physical one (SR-IOV 3.4.1) is filled in.
+ */
+static void func_read_config(struct riod_stub_func *fn, u8 *raw)
+{
+	struct pci_dev *pdev = fn->pdev;
+	u32 value;
+	int i;
+
+	for (i = 0; i < pdev->cfg_size; i += 4) {
+		pci_read_config_dword(pdev, i, &value);
+		put_unaligned_le32(value, raw + i);
+	}
+
+	put_unaligned_le16(pdev->vendor, raw + PCI_VENDOR_ID);
+	put_unaligned_le16(pdev->device, raw + PCI_DEVICE_ID);
+	put_unaligned_le16(0, raw + PCI_COMMAND);
+	for (i = 0; i < PCI_STD_NUM_BARS; i++)
+		put_unaligned_le32(func_bar_bits(&fn->bars[i]),
+				   raw + PCI_BASE_ADDRESS_0 + 4 * i);
+	put_unaligned_le32(0, raw + PCI_ROM_ADDRESS);
+	raw[PCI_INTERRUPT_LINE] = 0;
+	if (!fn->nintx)
+		raw[PCI_INTERRUPT_PIN] = 0;
+	func_hide_msi(pdev, raw);
+}
+
+static void func_init_irqs(struct riod_stub_func *fn)
+{
+	struct pci_dev *pdev = fn->pdev;
+	int n;
+
+	fn->nintx = pdev->pin && pdev->irq && pdev->irq != IRQ_NOTCONNECTED;
+	n = pci_msi_vec_count(pdev);
+	fn->nmsi = clamp(n, 0, 32);
+	n = pci_msix_vec_count(pdev);
+	fn->nmsix = clamp(n, 0, RIOD_VECTORS_MAX);
+}
+
+static int func_init_cfg(struct riod_stub_func *fn, struct netlink_ext_ack *extack)
+{
+	struct riod_cfg_bar bars[RIOD_BARS];
+	u8 *raw;
+	int i, ret;
+
+	for (i = 0; i < RIOD_BARS; i++) {
+		bars[i].size = fn->bars[i].size;
+		bars[i].flags = fn->bars[i].flags;
+	}
+
+	raw = kmalloc(fn->pdev->cfg_size, GFP_KERNEL_ACCOUNT);
+	fn->cfg = kvzalloc(sizeof(*fn->cfg), GFP_KERNEL_ACCOUNT);
+	if (!raw || !fn->cfg) {
+		kfree(raw);
+		return -ENOMEM;
+	}
+	func_read_config(fn, raw);
+	ret = riod_cfg_init(fn->cfg, raw, fn->pdev->cfg_size, bars);
+	kfree(raw);
+	if (ret)
+		NL_SET_ERR_MSG_FMT(extack, "%s: its config space is not one of a PCI function",
+				   pci_name(fn->pdev));
+	return ret;
+}
+
+/* ------------------------------------------------------------ life */
+
+static int func_power_up(struct riod_stub_func *fn)
+{
+	int ret;
+
+	ret = pm_runtime_resume_and_get(&fn->pdev->dev);
+	if (ret)
+		return ret;
+	pci_clear_master(fn->pdev);
+	ret = pci_enable_device(fn->pdev);
+	if (ret) {
+		pm_runtime_put(&fn->pdev->dev);
+		return ret;
+	}
+	/* nobody listens yet, and the line may be shared */
+	pci_intx(fn->pdev, 0);
+	func_harden(fn->pdev);
+	return 0;
+}
+
+static void func_power_down(struct riod_stub_func *fn)
+{
+	pci_disable_device(fn->pdev);
+	pm_runtime_put(&fn->pdev->dev);
+}
+
+static int func_probe(struct riod_stub_func *fn, struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	ret = func_power_up(fn);
+	if (ret) {
+		NL_SET_ERR_MSG_FMT(extack, "%s: cannot be enabled, see the kernel log",
+				   pci_name(fn->pdev));
+		return ret;
+	}
+	ret = func_map_bars(fn, extack);
+	if (!ret) {
+		func_copy_rom(fn);
+		func_init_irqs(fn);
+		ret = func_init_cfg(fn, extack);
+	}
+	func_power_down(fn);
+	return ret;
+}
+
+/**
+ * riod_stub_func_create() - prepare a bound function for export
+ * @exp: export; its @no_reset is valid
+ * @sdev: bound function; the caller holds riod_stub_admin
+ * @index: number in the export
+ * @extack: says why not
+ */
+struct riod_stub_func *riod_stub_func_create(struct riod_stub_export *exp,
+					     struct riod_stub_dev *sdev, u8 index,
+					     struct netlink_ext_ack *extack)
+{
+	struct riod_stub_func *fn;
+	int ret;
+
+	lockdep_assert_held(&riod_stub_admin);
+	fn = kvzalloc(sizeof(*fn), GFP_KERNEL_ACCOUNT);
+	if (!fn)
+		return ERR_PTR(-ENOMEM);
+	fn->exp = exp;
+	fn->sdev = sdev;
+	fn->pdev = sdev->pdev;
+	fn->index = index;
+	fn->resettable = fn->pdev->reset_methods[0];
+	fn->fenced = true;
+	mutex_init(&fn->lock);
+	spin_lock_init(&fn->cmd_lock);
+	riod_stub_irq_init(fn);
+
+	ret = func_probe(fn, extack);
+	if (ret) {
+		riod_stub_func_destroy(fn);
+		return ERR_PTR(ret);
+	}
+	return fn;
+}
+
+void riod_stub_func_destroy(struct riod_stub_func *fn)
+{
+	func_unmap_bars(fn);
+	kvfree(fn->rom);
+	kvfree(fn->cfg);
+	kfree(fn->d3_state);
+	mutex_destroy(&fn->lock);
+	kvfree(fn);
+}
+
+/**
+ * riod_stub_func_open() - make a function ready for an attachment
+ * @fn: function of an export in ATTACHING
+ *
+ * Powered, reset, BARs decoded, bus master off, interrupts off.  Memory and I/O
+ * decoding stays on physically until riod_stub_func_close(), because the kernel
+ * writes the MSI-X table when it has to; what the peer turned on decides about
+ * the peer's accesses, see bar.c.
+ * Return: 0; what failed otherwise, and then it is closed.
+ */
+int riod_stub_func_open(struct riod_stub_func *fn)
+{
+	unsigned long flags;
+	int ret;
+
+	ret = func_power_up(fn);
+	if (ret)
+		return ret;
+
+	mutex_lock(&fn->lock);
+	ret = riod_stub_func_reset(fn);
+	if (ret == -ENOTTY && fn->exp->no_reset)
+		ret = 0;
+	if (!ret) {
+		WRITE_ONCE(fn->command, 0);
+		fn->power = 0;
+		riod_stub_irq_init(fn);
+		spin_lock_irqsave(&fn->cmd_lock, flags);
+		fn->fenced = false;
+		spin_unlock_irqrestore(&fn->cmd_lock, flags);
+	}
+	mutex_unlock(&fn->lock);
+	if (ret)
+		func_power_down(fn);
+	return ret;
+}
+
+/**
+ * riod_stub_func_close() - put a function to rest after an attachment
+ * @fn: function that is open; the link's threads have ended, interrupts are off
+ *
+ * A failing reset is logged and no more: with bus mastering off and nothing
+ * mapped the function can do no harm, and the next open resets again.
+ */
+void riod_stub_func_close(struct riod_stub_func *fn)
+{
+	int ret;
+
+	riod_stub_fence_func(fn);
+	mutex_lock(&fn->lock);
+	WARN_ON_ONCE(fn->irq.on);
+	riod_stub_func_set_power(fn, 0);
+	ret = riod_stub_func_reset(fn);
+	if (ret && !(ret == -ENOTTY && fn->exp->no_reset))
+		pci_warn(fn->pdev, "could not be reset after use: %d\n", ret);
+	WRITE_ONCE(fn->command, 0);
+	fn->link = NULL;
+
+	/* whatever the peer changed by writes to bytes that nobody claims */
+	if (!pci_load_saved_state(fn->pdev, fn->sdev->saved))
+		pci_restore_state(fn->pdev);
+	pci_intx(fn->pdev, 0);
+	mutex_unlock(&fn->lock);
+	func_power_down(fn);
+}
+
+/* ------------------------------------------------------------ attached */
+
+static void func_fill_describe(struct riod_stub_func *fn, struct riod_wire_describe *d)
+{
+	const struct riod_stub_domain *dom = &fn->exp->domain;
+	struct riod_wire_range *resv = (void *)(d->data + fn->pdev->cfg_size);
+	unsigned int i;
+
+	d->flags = cpu_to_le32(fn->resettable ? RIOD_FUNC_F_RESET : 0);
+	d->devfn = cpu_to_le16(fn->pdev->devfn);
+	d->cfg_size = cpu_to_le16(fn->pdev->cfg_size);
+	d->nresv = cpu_to_le16(dom->nresv);
+	d->nintx = cpu_to_le16(fn->nintx);
+	d->nmsi = cpu_to_le16(fn->nmsi);
+	d->nmsix = cpu_to_le16(fn->nmsix);
+	d->aperture.start = cpu_to_le64(dom->aperture.start);
+	d->aperture.last = cpu_to_le64(dom->aperture.last);
+	for (i = 0; i < RIOD_BARS; i++) {
+		d->bars[i].size = cpu_to_le64(fn->bars[i].size);
+		d->bars[i].flags = cpu_to_le32(fn->bars[i].flags);
+	}
+	func_read_config(fn, d->data);
+	for (i = 0; i < dom->nresv; i++) {
+		resv[i].start = cpu_to_le64(dom->resv[i].start);
+		resv[i].last = cpu_to_le64(dom->resv[i].last);
+	}
+}
+
+/* post the DESCRIBE frame of an open function */
+int riod_stub_func_describe(struct riod_stub_func *fn)
+{
+	struct riod_wire_describe *d;
+	struct riod_frame *f;
+
+	f = riod_frame_alloc(RIOD_FRAME_DESCRIBE, fn->index,
+			     sizeof(*d) + fn->pdev->cfg_size +
+			     fn->exp->domain.nresv * sizeof(struct riod_wire_range),
+			     GFP_KERNEL_ACCOUNT);
+	if (!f)
+		return -ENOMEM;
+	d = (struct riod_wire_describe *)f->body;
+	func_fill_describe(fn, d);
+	return riod_link_post(fn->link, f);
+}
+
+/**
+ * riod_stub_func_set_master() - the only place that turns bus mastering on
+ * @fn: function of an attachment
+ * @on: on or off
+ *
+ * When this returned with @on false, every write that the device made before is
+ * in memory: the answer to a config read pushes posted writes ahead of itself
+ * (PCIe 2.4.1).
+ * Return: 0, or -EPERM: it was fenced and stays off.
+ */
+int riod_stub_func_set_master(struct riod_stub_func *fn, bool on)
+{
+	unsigned long flags;
+	int ret = 0;
+	u16 cmd;
+
+	spin_lock_irqsave(&fn->cmd_lock, flags);
+	if (on && fn->fenced) {
+		ret = -EPERM;
+	} else if (on) {
+		pci_set_master(fn->pdev);
+	} else {
+		pci_clear_master(fn->pdev);
+		pci_read_config_word(fn->pdev, PCI_COMMAND, &cmd);
+	}
+	spin_unlock_irqrestore(&fn->cmd_lock, flags);
+	if (!ret)
+		trace_riod_stub_master(pci_name(fn->pdev), on);
+	return ret;
+}
+
+static bool func_forgets_in_d3(struct pci_dev *pdev)
+{
+	u16 pmcsr;
+
+	if (!pdev->pm_cap)
+		return false;
+	pci_read_config_word(pdev, pdev->pm_cap + PCI_PM_CTRL, &pmcsr);
+	return !(pmcsr & PCI_PM_CTRL_NO_SOFT_RESET);
+}
+
+/* bus mastering is off in what is saved: see riod_stub_func_reset() for why */
+static void func_save_for_d3(struct riod_stub_func *fn)
+{
+	kfree(fn->d3_state);
+	fn->d3_state = NULL;
+	if (!func_forgets_in_d3(fn->pdev))
+		return;
+	pci_save_state(fn->pdev);
+	fn->d3_state = pci_store_saved_state(fn->pdev);
+}
+
+static void func_restore_from_d3(struct riod_stub_func *fn)
+{
+	if (!fn->d3_state)
+		return;
+	if (!pci_load_and_free_saved_state(fn->pdev, &fn->d3_state))
+		pci_restore_state(fn->pdev);
+	func_harden(fn->pdev);
+}
+
+/**
+ * riod_stub_func_set_power() - change the power state
+ * @fn: function; the caller holds @fn->lock
+ * @state: 0 for D0 to 3 for D3hot
+ *
+ * In D3hot a device makes no DMA and decodes no BAR (PCIe 5.3.1.4.1), so bus
+ * mastering goes off on the way in, and comes back on the way out if the peer
+ * still has it on.
+ * Return: 0 or a negative errno.
+ */
+int riod_stub_func_set_power(struct riod_stub_func *fn, u8 state)
+{
+	int ret;
+
+	lockdep_assert_held(&fn->lock);
+	if (state == fn->power)
+		return 0;
+	if (state == 3) {
+		riod_stub_func_set_master(fn, false);
+		func_save_for_d3(fn);
+	}
+	ret = pci_set_power_state(fn->pdev, (pci_power_t __force)state);
+	if (ret)
+		return ret;
+	if (!state)
+		func_restore_from_d3(fn);
+	fn->power = state;
+	if (state != 3 && fn->command & PCI_COMMAND_MASTER)
+		riod_stub_func_set_master(fn, true);
+	return 0;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A connection until it is an attachment, or is not
+ *
+ * Who asks is looked at before anything about exports is told.
+ */
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include "stub.h"
+
+static bool export_visible(const struct riod_stub_export *exp,
+			   const struct riod_stub_att *att)
+{
+	return exp->net == att->net && exp->port == att->port &&
+	       riod_stub_allowed(exp, &att->peer);
+}
+
+static bool handshake_allowed(const struct riod_stub_att *att)
+{
+	struct riod_stub_export *exp;
+	bool ret = false;
+
+	mutex_lock(&riod_stub_lock);
+	list_for_each_entry(exp, &riod_stub_exports, list)
+		ret |= export_visible(exp, att);
+	mutex_unlock(&riod_stub_lock);
+	return ret;
+}
+
+static void handshake_refuse_peer(struct riod_stub_att *att)
+{
+	char text[RIOD_TEXT_LEN];
+
+	pr_notice_ratelimited("%pISc is not in the allow list of any export\n", &att->peer);
+	snprintf(text, sizeof(text), "not open to %pISc: riodctl bind ... --allow there",
+		 &att->peer);
+	riod_negotiate_refuse(att->conn, RIOD_REASON_NOT_ALLOWED, text);
+}
+
+static void list_fill(struct riod_wire_export *e, const struct riod_stub_export *exp)
+{
+	const struct pci_dev *pdev = exp->funcs[0]->pdev;
+
+	strscpy_pad(e->name, exp->name);
+	e->vendor = cpu_to_le16(pdev->vendor);
+	e->device = cpu_to_le16(pdev->device);
+	e->subvendor = cpu_to_le16(pdev->subsystem_vendor);
+	e->subdevice = cpu_to_le16(pdev->subsystem_device);
+	e->class = cpu_to_le32(pdev->class & 0xffffff);
+	e->nfuncs = exp->nfuncs;
+	e->flags = exp->state == RIOD_STUB_IDLE ? 0 : RIOD_EXPORT_F_BUSY;
+}
+
+/* LIST: the exports that this peer may see */
+static void handshake_list(struct riod_stub_att *att)
+{
+	struct riod_wire_export *list;
+	struct riod_stub_export *exp;
+	u32 count = 0, total = 0;
+
+	list = kvcalloc(RIOD_EXPORTS_MAX, sizeof(*list), GFP_KERNEL_ACCOUNT);
+	if (!list) {
+		riod_negotiate_refuse(att->conn, RIOD_REASON_NO_MEMORY, NULL);
+		return;
+	}
+	mutex_lock(&riod_stub_lock);
+	list_for_each_entry(exp, &riod_stub_exports, list) {
+		if (!export_visible(exp, att))
+			continue;
+		if (total++ < RIOD_EXPORTS_MAX)
+			list_fill(&list[count++], exp);
+	}
+	mutex_unlock(&riod_stub_lock);
+	riod_negotiate_exports(att->conn, list, count, total);
+	kvfree(list);
+}
+
+/**
+ * riod_stub_handshake() - first run of a connection's work item
+ * @att: connection
+ *
+ * Return: true where it has become an attachment, which its second run will
+ * tear down; false: it is to be freed.
+ */
+bool riod_stub_handshake(struct riod_stub_att *att)
+{
+	/* what is wrong with the HELLO itself was answered there */
+	if (riod_negotiate_hello(att->conn, &att->hello))
+		return false;
+	if (!handshake_allowed(att)) {
+		handshake_refuse_peer(att);
+		return false;
+	}
+	switch (att->hello.intent) {
+	case RIOD_INTENT_LIST:
+		handshake_list(att);
+		return false;
+	case RIOD_INTENT_ATTACH:
+		return riod_stub_attach(att);
+	default:
+		riod_negotiate_refuse(att->conn, RIOD_REASON_PROTOCOL, NULL);
+		return false;
+	}
+}

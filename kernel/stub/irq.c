@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Interrupts of one function
+ *
+ * A handler sets a bit and wakes the pump, which collects the bits before it
+ * begins a scan (rule 2: an interrupt joins only a cut begun after it fired).
+ *
+ * MSI-X is switched on with every vector of the table, so that a vector the
+ * guest adds later is one more request_irq() and disturbs no other.
+ */
+#include <linux/bitmap.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include "stub.h"
+
+/* forget what fired; no handler is installed */
+static void irq_forget(struct riod_stub_irq *irq)
+{
+	bitmap_zero(irq->pending, RIOD_VECTORS_MAX);
+}
+
+void riod_stub_irq_init(struct riod_stub_func *fn)
+{
+	struct riod_stub_irq *irq = &fn->irq;
+
+	irq_forget(irq);
+	irq->index = RIOD_IRQ_INTX;
+	irq->epoch = 0;
+	irq->on = false;
+	irq->masked = false;
+	irq->disabled = false;
+	irq->hw_masked = true;
+	snprintf(irq->name, sizeof(irq->name), "riod_stub(%s)", pci_name(fn->pdev));
+}
+
+static void irq_fired(struct riod_stub_func *fn, unsigned int nr)
+{
+	set_bit(nr, fn->irq.pending);
+	atomic64_inc(&fn->exp->stats.irqs);
+	riod_link_kick(fn->link);
+}
+
+/* ------------------------------------------------------------ INTx */
+
+static void intx_apply(struct riod_stub_func *fn)
+{
+	struct riod_stub_irq *irq = &fn->irq;
+	bool mask = irq->masked || irq->disabled;
+
+	lockdep_assert_held(&fn->cmd_lock);
+	if (!irq->on || irq->index != RIOD_IRQ_INTX || mask == irq->hw_masked)
+		return;
+	irq->hw_masked = mask;
+	if (pci_intx_mask_supported(fn->pdev))
+		pci_intx(fn->pdev, !mask);
+	else if (mask)
+		disable_irq_nosync(fn->pdev->irq);
+	else
+		enable_irq(fn->pdev->irq);
+}
+
+/* level-triggered: it stays masked until the guest is done with it */
+static irqreturn_t intx_handler(int nr, void *arg)
+{
+	struct riod_stub_func *fn = arg;
+	struct riod_stub_irq *irq = &fn->irq;
+	bool fired = false;
+
+	spin_lock(&fn->cmd_lock);
+	if (!irq->hw_masked && pci_intx_mask_supported(fn->pdev)) {
+		/* shared: only if it is ours */
+		fired = pci_check_and_mask_intx(fn->pdev);
+	} else if (!irq->hw_masked) {
+		disable_irq_nosync(nr);
+		fired = true;
+	}
+	if (fired) {
+		irq->masked = true;
+		irq->hw_masked = true;
+	}
+	spin_unlock(&fn->cmd_lock);
+
+	if (!fired)
+		return IRQ_NONE;
+	irq_fired(fn, 0);
+	return IRQ_HANDLED;
+}
+
+/* the line is requested masked, so that intx_apply() alone decides when it opens */
+static int intx_on(struct riod_stub_func *fn)
+{
+	struct riod_stub_irq *irq = &fn->irq;
+	bool exclusive = !pci_intx_mask_supported(fn->pdev);
+	unsigned int line = fn->pdev->irq;
+	int ret;
+
+	irq->masked = false;
+	irq->hw_masked = true;
+	/* masking is up to the interrupt controller then, and has to take effect at once */
+	if (exclusive)
+		irq_set_status_flags(line, IRQ_DISABLE_UNLAZY);
+	ret = request_irq(line, intx_handler, exclusive ? IRQF_NO_AUTOEN : IRQF_SHARED,
+			  irq->name, fn);
+	if (ret && exclusive)
+		irq_clear_status_flags(line, IRQ_DISABLE_UNLAZY);
+	return ret;
+}
+
+static void intx_off(struct riod_stub_func *fn)
+{
+	free_irq(fn->pdev->irq, fn);
+	if (!pci_intx_mask_supported(fn->pdev))
+		irq_clear_status_flags(fn->pdev->irq, IRQ_DISABLE_UNLAZY);
+}
+
+/* the peer masks the line, or is ready for the next one */
+void riod_stub_intx_mask(struct riod_stub_func *fn, bool masked)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&fn->cmd_lock, flags);
+	fn->irq.masked = masked;
+	intx_apply(fn);
+	spin_unlock_irqrestore(&fn->cmd_lock, flags);
+}
+
+/* PCI_COMMAND_INTX_DISABLE, as the peer has it */
+void riod_stub_intx_disable(struct riod_stub_func *fn, bool disabled)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&fn->cmd_lock, flags);
+	fn->irq.disabled = disabled;
+	intx_apply(fn);
+	spin_unlock_irqrestore(&fn->cmd_lock, flags);
+}
+
+/* ------------------------------------------------------------ MSI, MSI-X */
+
+static irqreturn_t msi_handler(int nr, void *arg)
+{
+	struct riod_stub_vec *vec = arg;
+
+	irq_fired(vec->fn, vec->nr);
+	return IRQ_HANDLED;
+}
+
+static int msi_alloc(struct riod_stub_func *fn, u8 index, unsigned int count)
+{
+	unsigned int type = index == RIOD_IRQ_MSIX ? PCI_IRQ_MSIX : PCI_IRQ_MSI;
+	struct riod_stub_irq *irq = &fn->irq;
+	unsigned int i;
+	int ret;
+
+	irq->vecs = kvcalloc(count, sizeof(*irq->vecs), GFP_KERNEL_ACCOUNT);
+	if (!irq->vecs)
+		return -ENOMEM;
+	for (i = 0; i < count; i++) {
+		irq->vecs[i].fn = fn;
+		irq->vecs[i].nr = i;
+	}
+	ret = pci_alloc_irq_vectors(fn->pdev, count, count, type);
+	if (ret < 0) {
+		kvfree(irq->vecs);
+		irq->vecs = NULL;
+		return ret;
+	}
+	irq->nvecs = count;
+	return 0;
+}
+
+static void msi_off(struct riod_stub_func *fn)
+{
+	struct riod_stub_irq *irq = &fn->irq;
+	unsigned int i;
+
+	for (i = 0; i < irq->nvecs; i++) {
+		if (irq->vecs[i].requested)
+			free_irq(pci_irq_vector(fn->pdev, i), &irq->vecs[i]);
+	}
+	pci_free_irq_vectors(fn->pdev);
+	kvfree(irq->vecs);
+	irq->vecs = NULL;
+	irq->nvecs = 0;
+}
+
+static bool setup_wants(const struct riod_wire_irq_setup *s, unsigned int i)
+{
+	return i < le16_to_cpu(s->count) && s->bitmap[i / 8] >> (i % 8) & 1;
+}
+
+/* only what changes is touched: a vector that stays may fire meanwhile */
+static int msi_request(struct riod_stub_func *fn, const struct riod_wire_irq_setup *s)
+{
+	struct riod_stub_irq *irq = &fn->irq;
+	struct riod_stub_vec *vec;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < irq->nvecs; i++) {
+		vec = &irq->vecs[i];
+		if (vec->requested == setup_wants(s, i))
+			continue;
+		if (vec->requested) {
+			free_irq(pci_irq_vector(fn->pdev, i), vec);
+			clear_bit(i, irq->pending);
+			vec->requested = false;
+			continue;
+		}
+		ret = request_irq(pci_irq_vector(fn->pdev, i), msi_handler, 0,
+				  irq->name, vec);
+		if (ret)
+			return ret;
+		vec->requested = true;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------ all kinds */
+
+static void irq_set_on(struct riod_stub_func *fn, u8 index, bool on)
+{
+	unsigned long flags;
+
+	lockdep_assert_held(&fn->lock);
+	spin_lock_irqsave(&fn->cmd_lock, flags);
+	fn->irq.index = index;
+	/* the line is closed before its handler goes: others may share it */
+	if (!on)
+		fn->irq.masked = true;
+	else
+		fn->irq.on = true;
+	intx_apply(fn);
+	fn->irq.on = on;
+	spin_unlock_irqrestore(&fn->cmd_lock, flags);
+}
+
+/* no interrupt is on: the line is closed, whatever freeing the others did to it */
+static void irq_close_line(struct riod_stub_func *fn)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&fn->cmd_lock, flags);
+	pci_intx(fn->pdev, 0);
+	fn->irq.hw_masked = true;
+	irq_forget(&fn->irq);
+	spin_unlock_irqrestore(&fn->cmd_lock, flags);
+}
+
+/**
+ * riod_stub_irq_off() - no interrupts of any kind
+ * @fn: function; the caller holds @fn->lock
+ *
+ * No handler runs when this returns, and what fired but was not sent is
+ * forgotten.
+ */
+void riod_stub_irq_off(struct riod_stub_func *fn)
+{
+	struct riod_stub_irq *irq = &fn->irq;
+
+	lockdep_assert_held(&fn->lock);
+	if (!irq->on)
+		return;
+	irq_set_on(fn, irq->index, false);
+	if (irq->index == RIOD_IRQ_INTX)
+		intx_off(fn);
+	else
+		msi_off(fn);
+	irq_close_line(fn);
+}
+
+static int irq_begin(struct riod_stub_func *fn, u8 index, unsigned int count)
+{
+	int ret;
+
+	/* it may be set up already, and then only the vectors differ */
+	if (fn->irq.on && fn->irq.index == index &&
+	    (index == RIOD_IRQ_INTX || fn->irq.nvecs == count))
+		return 0;
+	riod_stub_irq_off(fn);
+	if (READ_ONCE(fn->fenced))
+		return -EPERM;
+	ret = index == RIOD_IRQ_INTX ? intx_on(fn) : msi_alloc(fn, index, count);
+	if (!ret)
+		irq_set_on(fn, index, true);
+	return ret;
+}
+
+static unsigned int irq_most(const struct riod_stub_func *fn, u8 index)
+{
+	switch (index) {
+	case RIOD_IRQ_INTX:
+		return fn->nintx;
+	case RIOD_IRQ_MSI:
+		return fn->nmsi;
+	default:
+		return fn->nmsix;
+	}
+}
+
+/**
+ * riod_stub_irq_setup() - IRQ_SETUP: replace what is set up
+ * @fn: function; the caller holds @fn->lock
+ * @s: validated
+ *
+ * Where it fails, all interrupts are off.
+ */
+enum riod_status riod_stub_irq_setup(struct riod_stub_func *fn,
+				     const struct riod_wire_irq_setup *s)
+{
+	unsigned int count = le16_to_cpu(s->count);
+	int ret;
+
+	lockdep_assert_held(&fn->lock);
+	if (!count) {
+		riod_stub_irq_off(fn);
+		return RIOD_STATUS_OK;
+	}
+	if (count > irq_most(fn, s->index)) {
+		riod_stub_irq_off(fn);
+		return RIOD_STATUS_INVALID;
+	}
+	if (s->index == RIOD_IRQ_MSIX)
+		count = fn->nmsix;
+	ret = irq_begin(fn, s->index, count);
+	if (!ret && s->index != RIOD_IRQ_INTX)
+		ret = msi_request(fn, s);
+	if (ret) {
+		pci_warn(fn->pdev, "interrupts could not be set up: %d\n", ret);
+		riod_stub_irq_off(fn);
+		return RIOD_STATUS_FAILED;
+	}
+	return RIOD_STATUS_OK;
+}
+
+/* after a reset; interrupts are off */
+void riod_stub_irq_new_epoch(struct riod_stub_func *fn, u32 epoch)
+{
+	unsigned long flags;
+
+	lockdep_assert_held(&fn->lock);
+	spin_lock_irqsave(&fn->cmd_lock, flags);
+	fn->irq.epoch = epoch;
+	fn->irq.disabled = false;
+	fn->irq.masked = false;
+	spin_unlock_irqrestore(&fn->cmd_lock, flags);
+}
+
+/* take the bits; the epoch and index that they belong to, in the same instant */
+static unsigned int irq_take(struct riod_stub_func *fn, unsigned long *taken,
+			     u32 *epoch, u8 *index)
+{
+	struct riod_stub_irq *irq = &fn->irq;
+	unsigned long flags;
+	unsigned int i;
+
+	spin_lock_irqsave(&fn->cmd_lock, flags);
+	for (i = 0; i < BITS_TO_LONGS(RIOD_VECTORS_MAX); i++)
+		taken[i] = irq->pending[i] ? xchg(&irq->pending[i], 0) : 0;
+	*epoch = irq->epoch;
+	*index = irq->index;
+	spin_unlock_irqrestore(&fn->cmd_lock, flags);
+	return bitmap_weight(taken, RIOD_VECTORS_MAX);
+}
+
+static void irq_give_back(struct riod_stub_func *fn, const unsigned long *taken,
+			  u32 epoch, u8 index)
+{
+	struct riod_stub_irq *irq = &fn->irq;
+	unsigned long flags;
+	unsigned int nr;
+
+	spin_lock_irqsave(&fn->cmd_lock, flags);
+	if (irq->on && irq->epoch == epoch && irq->index == index) {
+		for_each_set_bit(nr, taken, RIOD_VECTORS_MAX)
+			set_bit(nr, irq->pending);
+	}
+	spin_unlock_irqrestore(&fn->cmd_lock, flags);
+}
+
+/**
+ * riod_stub_irq_gather() - pump: make an IRQ frame of what fired
+ * @fn: function
+ * @events: the frame is added here; none where nothing fired
+ *
+ * Return: 0, or -ENOMEM: the bits are kept.
+ */
+int riod_stub_irq_gather(struct riod_stub_func *fn, struct list_head *events)
+{
+	DECLARE_BITMAP(taken, RIOD_VECTORS_MAX);
+	struct riod_wire_irq *q;
+	struct riod_frame *f;
+	unsigned int nr, n = 0;
+	u32 epoch;
+	u8 index;
+
+	nr = irq_take(fn, taken, &epoch, &index);
+	if (!nr)
+		return 0;
+	f = riod_frame_alloc(RIOD_FRAME_IRQ, fn->index, struct_size(q, vectors, nr),
+			     GFP_KERNEL_ACCOUNT);
+	if (!f) {
+		irq_give_back(fn, taken, epoch, index);
+		return -ENOMEM;
+	}
+	q = (struct riod_wire_irq *)f->body;
+	q->epoch = cpu_to_le32(epoch);
+	q->index = index;
+	q->count = cpu_to_le16(nr);
+	for_each_set_bit(nr, taken, RIOD_VECTORS_MAX)
+		q->vectors[n++] = cpu_to_le16(nr);
+	list_add_tail(&f->list, events);
+	return 0;
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who listens, and who is let as far as a handshake
+ *
+ * A port is open in a namespace exactly as long as something is exported there.
+ * A new connection becomes a handshake, of which there are few at once: few in
+ * all, and fewer from one host.
+ */
+#include <linux/in6.h>
+#include <linux/slab.h>
+#include <net/ipv6.h>
+
+#include "stub.h"
+
+#define HANDSHAKES_MAX		32
+#define HANDSHAKES_PER_HOST	8
+/* a refusal fits any socket's buffer; should it not, it is not waited for */
+#define REFUSE_TIMEOUT_MS	100
+
+/**
+ * struct riod_stub_listener - one open port
+ * @list: on listeners
+ * @users: exports that need it
+ * @nhandshakes: connections that came in by it; written under riod_stub_lock
+ * @net: namespace; its exports have a reference
+ * @port: TCP port
+ * @ops: transport, referenced
+ * @handle: the transport's listener
+ */
+struct riod_stub_listener {
+	struct list_head list;
+	unsigned int users;
+	unsigned int nhandshakes;
+	struct net *net;
+	u16 port;
+	const struct riod_transport_ops *ops;
+	struct riod_listener *handle;
+};
+
+/* under riod_stub_admin */
+static LIST_HEAD(listeners);
+
+/* connections that are in their handshake, and how many; under riod_stub_lock */
+static LIST_HEAD(handshakes);
+static unsigned int nhandshakes;
+
+/* woken when the last one of a listener leaves the list */
+static DECLARE_WAIT_QUEUE_HEAD(handshakes_wait);
+
+/* ------------------------------------------------------------ handshakes */
+
+static bool admit_one(struct riod_stub_att *att, struct riod_stub_listener *lst)
+{
+	struct riod_stub_att *other;
+	unsigned int same = 0;
+
+	lockdep_assert_held(&riod_stub_lock);
+	if (nhandshakes >= HANDSHAKES_MAX)
+		return false;
+	list_for_each_entry(other, &handshakes, list)
+		same += riod_stub_same_host(&other->peer, &att->peer);
+	if (same >= HANDSHAKES_PER_HOST)
+		return false;
+	list_add_tail(&att->list, &handshakes);
+	att->lst = lst;
+	WRITE_ONCE(lst->nhandshakes, lst->nhandshakes + 1);
+	nhandshakes++;
+	return true;
+}
+
+static void refuse_and_close(struct riod_conn *conn)
+{
+	conn->ops->timeouts(conn, REFUSE_TIMEOUT_MS, REFUSE_TIMEOUT_MS);
+	riod_negotiate_refuse(conn, RIOD_REASON_LIMIT, NULL);
+	conn->ops->shutdown(conn);
+	conn->ops->close(conn);
+}
+
+/* the listener's thread hands over a new connection */
+static void listener_accept(struct riod_conn *conn, void *priv)
+{
+	struct riod_stub_listener *lst = priv;
+	struct riod_stub_att *att;
+	bool admitted;
+
+	att = riod_stub_att_create(conn);
+	if (!att) {
+		refuse_and_close(conn);
+		return;
+	}
+	att->net = lst->net;
+	att->port = lst->port;
+
+	mutex_lock(&riod_stub_lock);
+	admitted = admit_one(att, lst);
+	mutex_unlock(&riod_stub_lock);
+	if (!admitted) {
+		att->conn = NULL;
+		riod_stub_att_free(att);
+		refuse_and_close(conn);
+		return;
+	}
+	queue_work(riod_stub_wq, &att->work);
+}
+
+/**
+ * riod_stub_handshake_done() - the connection is a handshake no more
+ * @att: connection; nothing happens where it was called before
+ *
+ * From here on nobody but the caller uses att->conn, and att->net may be gone.
+ */
+void riod_stub_handshake_done(struct riod_stub_att *att)
+{
+	struct riod_stub_listener *lst;
+
+	mutex_lock(&riod_stub_lock);
+	lst = att->lst;
+	if (lst) {
+		att->lst = NULL;
+		list_del(&att->list);
+		nhandshakes--;
+		/* with the last one it may be freed: not touched after this */
+		WRITE_ONCE(lst->nhandshakes, lst->nhandshakes - 1);
+		wake_up_all(&handshakes_wait);
+	}
+	mutex_unlock(&riod_stub_lock);
+}
+
+/* cut off those that came in by a listener, and wait until they noticed */
+static void handshakes_cut(const struct riod_stub_listener *lst)
+{
+	struct riod_stub_att *att;
+
+	mutex_lock(&riod_stub_lock);
+	list_for_each_entry(att, &handshakes, list) {
+		if (att->lst == lst)
+			att->conn->ops->shutdown(att->conn);
+	}
+	mutex_unlock(&riod_stub_lock);
+	wait_event(handshakes_wait, !READ_ONCE(lst->nhandshakes));
+}
+
+/* ------------------------------------------------------------ listeners */
+
+/* every address of the host: IPv6 with IPv4 mapped in, or IPv4 alone */
+static struct riod_listener *listener_open(struct riod_stub_listener *lst)
+{
+	struct sockaddr_storage addr = { };
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&addr;
+	struct sockaddr_in *in = (struct sockaddr_in *)&addr;
+	struct riod_listener *handle;
+
+	in6->sin6_family = AF_INET6;
+	in6->sin6_addr = in6addr_any;
+	in6->sin6_port = htons(lst->port);
+	handle = lst->ops->listen(lst->net, &addr, listener_accept, lst);
+	if (!IS_ERR(handle) ||
+	    (PTR_ERR(handle) != -EAFNOSUPPORT && PTR_ERR(handle) != -EADDRNOTAVAIL))
+		return handle;
+
+	memset(&addr, 0, sizeof(addr));
+	in->sin_family = AF_INET;
+	in->sin_addr.s_addr = htonl(INADDR_ANY);
+	in->sin_port = htons(lst->port);
+	return lst->ops->listen(lst->net, &addr, listener_accept, lst);
+}
+
+static struct riod_stub_listener *listener_create(struct net *net, u16 port,
+						  struct netlink_ext_ack *extack)
+{
+	struct riod_stub_listener *lst;
+	int ret;
+
+	lst = kzalloc(sizeof(*lst), GFP_KERNEL_ACCOUNT);
+	if (!lst)
+		return ERR_PTR(-ENOMEM);
+	lst->net = net;
+	lst->port = port;
+	lst->ops = riod_transport_get("tcp");
+	if (!lst->ops) {
+		NL_SET_ERR_MSG(extack, "there is no TCP transport: load riod_core again");
+		ret = -EPROTONOSUPPORT;
+		goto err_free;
+	}
+	lst->handle = listener_open(lst);
+	if (IS_ERR(lst->handle)) {
+		ret = PTR_ERR(lst->handle);
+		NL_SET_ERR_MSG_FMT(extack,
+				   "cannot listen on TCP port %u (error %d); --port takes another",
+				   port, -ret);
+		goto err_ops;
+	}
+	return lst;
+
+err_ops:
+	riod_transport_put(lst->ops);
+err_free:
+	kfree(lst);
+	return ERR_PTR(ret);
+}
+
+/* the listener of a port, opened where it is not; to be put */
+struct riod_stub_listener *riod_stub_listener_get(struct net *net, u16 port,
+						  struct netlink_ext_ack *extack)
+{
+	struct riod_stub_listener *lst;
+
+	lockdep_assert_held(&riod_stub_admin);
+	list_for_each_entry(lst, &listeners, list) {
+		if (net_eq(lst->net, net) && lst->port == port) {
+			lst->users++;
+			return lst;
+		}
+	}
+	lst = listener_create(net, port, extack);
+	if (IS_ERR(lst))
+		return lst;
+	lst->users = 1;
+	list_add_tail(&lst->list, &listeners);
+	return lst;
+}
+
+/*
+ * The last user closes the port and sends away those who are in the middle of a
+ * handshake there.  They need riod_stub_lock to finish, which is not held.
+ */
+void riod_stub_listener_put(struct riod_stub_listener *lst)
+{
+	lockdep_assert_held(&riod_stub_admin);
+	if (--lst->users)
+		return;
+	list_del(&lst->list);
+	lst->ops->unlisten(lst->handle);
+	handshakes_cut(lst);
+	riod_transport_put(lst->ops);
+	kfree(lst);
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The PCI driver that exported functions are bound to
+ *
+ * It matches nothing by itself: driver_override binds it.  A bound function is
+ * kept quiet (bus master off, D3 where runtime PM has it so) until it is
+ * exported and attached.
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/pm_runtime.h>
+#include <linux/slab.h>
+
+#include "stub.h"
+
+/* exports come and go one at a time; bound functions, listeners; inside the device lock */
+DEFINE_MUTEX(riod_stub_admin);
+
+/* bound functions; under riod_stub_admin */
+static LIST_HEAD(riod_stub_devs);
+
+/**
+ * riod_stub_dev_find() - the bound function for a PCI device
+ * @pdev: device
+ *
+ * It stays bound for as long as the caller holds riod_stub_admin: remove() has
+ * to take it.
+ * Return: the function, or NULL where another driver has it, or none.
+ */
+struct riod_stub_dev *riod_stub_dev_find(struct pci_dev *pdev)
+{
+	struct riod_stub_dev *sdev;
+
+	lockdep_assert_held(&riod_stub_admin);
+	list_for_each_entry(sdev, &riod_stub_devs, list) {
+		if (sdev->pdev == pdev)
+			return sdev;
+	}
+	return NULL;
+}
+
+static int riod_stub_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct riod_stub_dev *sdev;
+
+	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL) {
+		pci_err(pdev, "bridges cannot be exported\n");
+		return -EINVAL;
+	}
+
+	sdev = kzalloc(sizeof(*sdev), GFP_KERNEL);
+	if (!sdev)
+		return -ENOMEM;
+	sdev->pdev = pdev;
+
+	/* what is restored later must not bring bus mastering back */
+	pci_clear_master(pdev);
+	pci_save_state(pdev);
+	sdev->saved = pci_store_saved_state(pdev);
+	if (!sdev->saved) {
+		kfree(sdev);
+		return -ENOMEM;
+	}
+	pci_set_drvdata(pdev, sdev);
+	pci_intx(pdev, 0);
+
+	/* the power state is unknown until it is set, see vfio-pci */
+	pci_set_power_state(pdev, PCI_D0);
+	pm_runtime_allow(&pdev->dev);
+	pm_runtime_put(&pdev->dev);
+
+	mutex_lock(&riod_stub_admin);
+	list_add_tail(&sdev->list, &riod_stub_devs);
+	mutex_unlock(&riod_stub_admin);
+	atomic_inc(&riod_stub_objects.devices);
+	return 0;
+}
+
+static void riod_stub_remove(struct pci_dev *pdev)
+{
+	struct riod_stub_dev *sdev = pci_get_drvdata(pdev);
+
+	/*
+	 * The driver core holds the device lock.  Whoever resets this function
+	 * from now on does so under our lock, see riod_stub_func_reset():
+	 * waiting for it here would else be a deadlock.
+	 */
+	smp_store_release(&sdev->leaving, true);
+
+	mutex_lock(&riod_stub_admin);
+	if (sdev->fn)
+		riod_stub_export_remove(sdev->fn->exp);
+	list_del(&sdev->list);
+	mutex_unlock(&riod_stub_admin);
+
+	pm_runtime_get_noresume(&pdev->dev);
+	pm_runtime_forbid(&pdev->dev);
+
+	/* the next driver finds what the last one left */
+	pci_clear_master(pdev);
+	pci_load_and_free_saved_state(pdev, &sdev->saved);
+	pci_restore_state(pdev);
+	pci_set_drvdata(pdev, NULL);
+	kfree(sdev);
+	atomic_dec(&riod_stub_objects.devices);
+}
+
+/*
+ * The attachment ends with any uncorrectable error: whoever reads the device's
+ * registers after it cannot tell what they mean.  The device itself may
+ * recover and be attached again.
+ */
+static pci_ers_result_t riod_stub_error_detected(struct pci_dev *pdev,
+						 pci_channel_state_t state)
+{
+	/* the device lock is held: remove() does not run */
+	riod_stub_export_error(pci_get_drvdata(pdev));
+	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
+						      PCI_ERS_RESULT_NEED_RESET;
+}
+
+static pci_ers_result_t riod_stub_slot_reset(struct pci_dev *pdev)
+{
+	struct riod_stub_dev *sdev = pci_get_drvdata(pdev);
+
+	if (pci_load_saved_state(pdev, sdev->saved))
+		return PCI_ERS_RESULT_DISCONNECT;
+	pci_restore_state(pdev);
+	return PCI_ERS_RESULT_RECOVERED;
+}
+
+static const struct pci_error_handlers riod_stub_err_handlers = {
+	.error_detected	= riod_stub_error_detected,
+	.slot_reset	= riod_stub_slot_reset,
+};
+
+static struct pci_driver riod_stub_driver = {
+	.name			= "riod_stub",
+	.id_table		= NULL,
+	.probe			= riod_stub_probe,
+	.remove			= riod_stub_remove,
+	.err_handler		= &riod_stub_err_handlers,
+	.driver_managed_dma	= true,
+};
+
+int riod_stub_driver_register(void)
+{
+	return pci_register_driver(&riod_stub_driver);
+}
+
+void riod_stub_driver_unregister(void)
+{
+	pci_unregister_driver(&riod_stub_driver);
+}

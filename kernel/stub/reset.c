@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Resetting one function, whoever holds its device lock
+ */
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/pci.h>
+
+#include "stub.h"
+#include "stub_trace.h"
+
+/* longest wait for the device lock: sysfs, error recovery and PM hold it briefly */
+#define RESET_LOCK_MS	10000
+#define RESET_RETRY_MS	5
+
+/*
+ * As pci_reset_function(), but never waits for a lock: the bridge's, because a
+ * bus reset must not cross with its own users, then the function's, unless our
+ * own remove() holds it for us.
+ */
+static int reset_try(struct riod_stub_func *fn)
+{
+	struct pci_dev *pdev = fn->pdev;
+	struct pci_dev *bridge = pci_upstream_bridge(pdev);
+	/* pairs with riod_stub_remove(): it had the device lock before it said so */
+	bool held = smp_load_acquire(&fn->sdev->leaving);
+	int ret = -EAGAIN;
+
+	if (bridge && !pci_dev_trylock(bridge))
+		return -EAGAIN;
+	if (held ? !pci_cfg_access_trylock(pdev) : !pci_dev_trylock(pdev))
+		goto out_bridge;
+
+	ret = pci_reset_function_locked(pdev);
+
+	if (held)
+		pci_cfg_access_unlock(pdev);
+	else
+		pci_dev_unlock(pdev);
+out_bridge:
+	if (bridge)
+		pci_dev_unlock(bridge);
+	return ret;
+}
+
+static void reset_mark(struct riod_stub_func *fn, bool resetting)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&fn->cmd_lock, flags);
+	if (resetting)
+		pci_clear_master(fn->pdev);
+	fn->resetting = resetting;
+	spin_unlock_irqrestore(&fn->cmd_lock, flags);
+}
+
+/**
+ * riod_stub_func_reset() - reset a function by the best method it has
+ * @fn: function, powered; the caller holds @fn->lock; interrupts are off
+ *
+ * Config space survives, with bus mastering off: it is turned off before the
+ * state is saved, so restoring cannot bring it back behind a fence.  While this
+ * runs, a fence leaves the command register alone (@resetting): writing it in
+ * the middle of a reset has no defined effect (PCIe 6.6.2), and bus mastering is
+ * off anyway.
+ *
+ * A remove() that begins meanwhile takes the device lock and waits for the
+ * export to go, that is for us.  It says so in @leaving first, so the retry
+ * then goes ahead under its lock.
+ *
+ * Return: 0; -ENOTTY where there is no method; -EAGAIN where the lock could not
+ * be had; what the method failed with.
+ */
+int riod_stub_func_reset(struct riod_stub_func *fn)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(RESET_LOCK_MS);
+	int ret;
+
+	lockdep_assert_held(&fn->lock);
+	reset_mark(fn, true);
+	while ((ret = reset_try(fn)) == -EAGAIN && time_before(jiffies, end))
+		msleep(RESET_RETRY_MS);
+	reset_mark(fn, false);
+	trace_riod_stub_reset(pci_name(fn->pdev), ret);
+	return ret;
+}

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The device's only owner on the server host
+ *
+ * Objects, and how long they live:
+ *
+ *   riod_stub_dev     a PCI function bound to the driver: probe() to remove()
+ *   riod_stub_func    the same function while it is exported: export to its end
+ *   riod_stub_export  reference-counted; its list, its attachment and each
+ *                     handshake that asks for it hold one
+ *   riod_stub_att     one connection: from accept() to the end of its work item
+ *   riod_stub_dma     mappings of one attachment, part of it
+ *   riod_stub_listener  counted by the exports of its (namespace, port)
+ *
+ * Locks, outermost first.  Documentation/locking-stub.rst has the whole story.
+ *
+ *   device lock       of a function; the driver core holds it in remove()
+ *   riod_stub_admin   mutex: exports come and go one at a time; list of bound
+ *                     functions, riod_stub_dev.fn, listeners.  May be held
+ *                     while waiting for an attachment to be torn down.
+ *   riod_stub_lock    mutex: list of exports, their state and attachment, and
+ *                     the handshakes.  Never held while waiting for anyone.
+ *   gate              of the engine: around each write to the device
+ *   riod_stub_func.lock  mutex: slow operations on one function (reset, power,
+ *                     interrupt set-up) against the fence
+ *   riod_stub_func.cmd_lock  spinlock, irq-safe: every read-modify-write of the
+ *                     command register, and what decides about bus mastering
+ */
+#ifndef _RIOD_STUB_H
+#define _RIOD_STUB_H
+
+#undef pr_fmt
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/interval_tree.h>
+#include <linux/iommu.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "cfgspace.h"
+#include "core.h"
+#include "link.h"
+
+struct riod_stub_att;
+struct riod_stub_export;
+struct riod_stub_func;
+struct riod_stub_listener;
+
+/* ------------------------------------------------------------ main.c */
+
+/**
+ * struct riod_stub_objects - how many of each there are, in debugfs
+ * @devices: functions bound to the driver
+ * @exports: exports
+ * @connections: connections that have not shaken hands
+ * @attachments: server sides of attachments
+ * @shadow_pages: shadow pages
+ * @mappings: mappings of them
+ * @leaked_pages: shadow pages that an IOMMU would not let go of
+ *
+ * All are zero again when nothing is exported: tests look at them.
+ */
+struct riod_stub_objects {
+	atomic_t devices;
+	atomic_t exports;
+	atomic_t connections;
+	atomic_t attachments;
+	atomic_t shadow_pages;
+	atomic_t mappings;
+	atomic_t leaked_pages;
+};
+
+extern struct riod_stub_objects riod_stub_objects;
+extern struct workqueue_struct *riod_stub_wq;
+
+/* ------------------------------------------------------------ pci_drv.c */
+
+/**
+ * struct riod_stub_dev - a function bound to the driver
+ * @list: on riod_stub_devs, under riod_stub_admin
+ * @pdev: the function
+ * @saved: config space as the last driver left it, bus mastering off
+ * @fn: while it is exported; changed under riod_stub_admin and riod_stub_lock
+ * @leaving: remove() is under way: it holds the device lock, and keeps it until
+ *	the function's export is gone.  Set once, never cleared.
+ */
+struct riod_stub_dev {
+	struct list_head list;
+	struct pci_dev *pdev;
+	struct pci_saved_state *saved;
+	struct riod_stub_func *fn;
+	bool leaving;
+};
+
+extern struct mutex riod_stub_admin;
+
+int riod_stub_driver_register(void);
+void riod_stub_driver_unregister(void);
+struct riod_stub_dev *riod_stub_dev_find(struct pci_dev *pdev);
+
+/* ------------------------------------------------------------ irq.c */
+
+/**
+ * struct riod_stub_vec - what an MSI or MSI-X handler is given
+ * @fn: function
+ * @nr: vector
+ * @requested: its handler is installed
+ */
+struct riod_stub_vec {
+	struct riod_stub_func *fn;
+	u16 nr;
+	bool requested;
+};
+
+/**
+ * struct riod_stub_irq - interrupts of one function
+ * @pending: vectors that fired and were not sent; bits are set by handlers
+ * @vecs: MSI, MSI-X: @nvecs of them; under riod_stub_func.lock
+ * @nvecs: vectors that the kernel allocated; under riod_stub_func.lock
+ * @index: RIOD_IRQ_* of what is set up; written under both locks
+ * @on: something is; written under both locks
+ * @epoch: reset epoch; under cmd_lock
+ * @masked: INTx: fired or was masked by the peer; under cmd_lock
+ * @disabled: INTx: the peer's command register says so; under cmd_lock
+ * @hw_masked: INTx: what the hardware was told last; under cmd_lock
+ * @name: for /proc/interrupts
+ */
+struct riod_stub_irq {
+	DECLARE_BITMAP(pending, RIOD_VECTORS_MAX);
+	struct riod_stub_vec *vecs;
+	unsigned int nvecs;
+	u8 index;
+	bool on;
+	u32 epoch;
+	bool masked;
+	bool disabled;
+	bool hw_masked;
+	char name[32];
+};
+
+void riod_stub_irq_init(struct riod_stub_func *fn);
+enum riod_status riod_stub_irq_setup(struct riod_stub_func *fn,
+				     const struct riod_wire_irq_setup *s);
+void riod_stub_irq_off(struct riod_stub_func *fn);
+void riod_stub_irq_new_epoch(struct riod_stub_func *fn, u32 epoch);
+void riod_stub_intx_mask(struct riod_stub_func *fn, bool masked);
+void riod_stub_intx_disable(struct riod_stub_func *fn, bool disabled);
+int riod_stub_irq_gather(struct riod_stub_func *fn, struct list_head *events);
+
+/* ------------------------------------------------------------ func.c */
+
+/**
+ * struct riod_stub_bar - one BAR, or the expansion ROM
+ * @map: BAR: mapped for access
+ * @size: bytes, 0 where there is none
+ * @flags: RIOD_BAR_F_*
+ */
+struct riod_stub_bar {
+	void __iomem *map;
+	u64 size;
+	u32 flags;
+};
+
+/**
+ * struct riod_stub_func - one function of an export
+ * @exp: its export, which outlives it
+ * @sdev: bound function
+ * @pdev: the same
+ * @index: number in the export
+ * @cfg: model, for the filter; constant
+ * @bars: geometry and mappings; constant
+ * @regions: mask of BARs that were requested; constant
+ * @rom: copy of the expansion ROM, @rom_size bytes; constant
+ * @rom_size: bytes of @rom
+ * @nintx: 1 where there is an interrupt pin
+ * @nmsi: MSI vectors
+ * @nmsix: MSI-X vectors
+ * @resettable: it has a reset method
+ * @link: of the attachment; set before riod_link_start(), cleared when neither
+ *	handler nor thread is left
+ * @lock: slow operations, see above
+ * @cmd_lock: see above
+ * @fenced: bus mastering stays off; under cmd_lock, and never cleared while an
+ *	attachment lives
+ * @resetting: the function is being reset: leave its command register alone;
+ *	under cmd_lock
+ * @command: PCI_COMMAND_* that the peer has on; written by the receive thread
+ * @power: 0 for D0 to 3 for D3hot; written under @lock by the receive thread
+ * @irq: interrupts
+ * @d3_state: config space of before D3hot, where the device forgets it there;
+ *	under @lock
+ */
+struct riod_stub_func {
+	struct riod_stub_export *exp;
+	struct riod_stub_dev *sdev;
+	struct pci_dev *pdev;
+	u8 index;
+	struct riod_cfg *cfg;
+	struct riod_stub_bar bars[RIOD_BARS];
+	int regions;
+	u8 *rom;
+	size_t rom_size;
+	u16 nintx;
+	u16 nmsi;
+	u16 nmsix;
+	bool resettable;
+	struct riod_link *link;
+	struct mutex lock;	/* slow operations */
+	spinlock_t cmd_lock;	/* command register */
+	bool fenced;
+	bool resetting;
+	u16 command;
+	u8 power;
+	struct riod_stub_irq irq;
+	struct pci_saved_state *d3_state;
+};
+
+struct riod_stub_func *riod_stub_func_create(struct riod_stub_export *exp,
+					     struct riod_stub_dev *sdev, u8 index,
+					     struct netlink_ext_ack *extack);
+void riod_stub_func_destroy(struct riod_stub_func *fn);
+int riod_stub_func_open(struct riod_stub_func *fn);
+void riod_stub_func_close(struct riod_stub_func *fn);
+int riod_stub_func_describe(struct riod_stub_func *fn);
+int riod_stub_func_set_master(struct riod_stub_func *fn, bool on);
+int riod_stub_func_set_power(struct riod_stub_func *fn, u8 state);
+
+/* ------------------------------------------------------------ reset.c */
+
+int riod_stub_func_reset(struct riod_stub_func *fn);
+
+/* ------------------------------------------------------------ fence.c */
+
+void riod_stub_fence_begin(struct riod_stub_att *att, enum riod_reason reason);
+void riod_stub_fence_finish(struct riod_stub_att *att);
+void riod_stub_fence_func(struct riod_stub_func *fn);
+void riod_stub_refence_func(struct riod_stub_func *fn);
+
+/* ------------------------------------------------------------ domain.c */
+
+/**
+ * struct riod_stub_domain - IOVA space of one export
+ * @domain: nothing but pages of riod_stub_dma is ever mapped in it
+ * @groups: IOMMU groups of the functions, each once
+ * @ngroups: how many
+ * @nattached: how many of them are attached to @domain
+ * @nclaimed: functions that claimed DMA ownership
+ * @aperture: what @domain can translate
+ * @resv: reserved, inside @aperture, ascending, apart
+ * @nresv: how many
+ */
+struct riod_stub_domain {
+	struct iommu_domain *domain;
+	struct iommu_group *groups[RIOD_FUNCS_MAX];
+	unsigned int ngroups;
+	unsigned int nattached;
+	unsigned int nclaimed;
+	struct { u64 start, last; } aperture, resv[RIOD_RESV_MAX];
+	unsigned int nresv;
+};
+
+int riod_stub_domain_open(struct riod_stub_export *exp,
+			  struct netlink_ext_ack *extack);
+void riod_stub_domain_close(struct riod_stub_export *exp);
+
+/* ------------------------------------------------------------ dma.c */
+
+/**
+ * struct riod_stub_dma - mappings of one attachment
+ *
+ * Used by the receive thread, and after it ended by the teardown: no lock.
+ *
+ * @d: IOVA space
+ * @sync: engine
+ * @stats: of the export
+ * @pages: page number to struct page
+ * @ranges: struct riod_stub_range by IOVA
+ * @npages: shadow pages
+ * @nmapped: pages mapped, the same page at two IOVAs counted twice
+ * @max_pages: most that @npages may reach
+ * @over: not 0 when the device was fenced: a long MAP ends early
+ */
+struct riod_stub_dma {
+	const struct riod_stub_domain *d;
+	struct riod_sync *sync;
+	struct riod_func_stats *stats;
+	struct xarray pages;
+	struct rb_root_cached ranges;
+	u64 npages;
+	u64 nmapped;
+	u64 max_pages;
+	const atomic64_t *over;
+};
+
+void riod_stub_dma_init(struct riod_stub_att *att);
+int riod_stub_dma_map(struct riod_stub_dma *dma, const struct riod_wire_map *m);
+int riod_stub_dma_unmap(struct riod_stub_dma *dma, const struct riod_wire_unmap *u);
+u64 riod_stub_dma_destroy(struct riod_stub_dma *dma);
+
+/* ------------------------------------------------------------ export.c */
+
+/** enum riod_stub_state - what an export is doing, see riod_stub_set_state() */
+enum riod_stub_state {
+	RIOD_STUB_IDLE,
+	RIOD_STUB_ATTACHING,
+	RIOD_STUB_ATTACHED,
+	RIOD_STUB_FENCING,
+};
+
+/**
+ * struct riod_stub_export - functions on offer
+ * @ref: references
+ * @list: on riod_stub_exports, under riod_stub_lock; in order of @id
+ * @id: never used twice; dumps go by it
+ * @name: what peers ask for; constant, as all up to @listener
+ * @net: namespace it is offered in, referenced
+ * @port: TCP port
+ * @allow: peers that may attach
+ * @nallow: how many; none: loopback peers only
+ * @no_reset: functions without a reset method are accepted
+ * @nfuncs: functions
+ * @funcs: the functions
+ * @domain: IOVA space
+ * @listener: counted
+ * @state: written under riod_stub_lock
+ * @going: no attachment begins any more; under riod_stub_lock
+ * @att: attachment, while @state is ATTACHED; under riod_stub_lock
+ * @peer: last peer that attached; under riod_stub_lock
+ * @fence_ns: what the last fence took; a single word, written at its end
+ * @wait: woken when @state changes
+ * @stats: counters of the attachment, or of the last one
+ */
+struct riod_stub_export {
+	struct kref ref;
+	struct list_head list;
+	unsigned long id;
+	char name[RIOD_NAME_LEN];
+	struct net *net;
+	u16 port;
+	struct riod_allow allow[RIOD_ALLOW_MAX];
+	unsigned int nallow;
+	bool no_reset;
+	u8 nfuncs;
+	struct riod_stub_func *funcs[RIOD_FUNCS_MAX];
+	struct riod_stub_domain domain;
+	struct riod_stub_listener *listener;
+	enum riod_stub_state state;
+	bool going;
+	struct riod_stub_att *att;
+	struct sockaddr_storage peer;
+	u64 fence_ns;
+	wait_queue_head_t wait;
+	struct riod_func_stats stats;
+};
+
+extern struct mutex riod_stub_lock;
+extern struct list_head riod_stub_exports;
+
+void riod_stub_export_put(struct riod_stub_export *exp);
+void riod_stub_set_state(struct riod_stub_export *exp, enum riod_stub_state to);
+struct riod_stub_export *riod_stub_export_claim(struct riod_stub_att *att,
+						const char *name,
+						enum riod_reason *reason);
+int riod_stub_export_new(struct net *net, struct riod_export_request *req,
+			 struct netlink_ext_ack *extack);
+int riod_stub_export_del(const char *name, bool force,
+			 struct netlink_ext_ack *extack);
+void riod_stub_export_remove(struct riod_stub_export *exp);
+void riod_stub_export_error(struct riod_stub_dev *sdev);
+
+/* ------------------------------------------------------------ export_nl.c */
+
+/**
+ * struct riod_stub_news - what an event says, taken under riod_stub_lock
+ * @name: export
+ * @state: &enum riod_state, or -1: the export is gone
+ * @peer: text, may be empty
+ * @fence_ns: 0 where the export was never fenced
+ */
+struct riod_stub_news {
+	char name[RIOD_NAME_LEN];
+	int state;
+	char peer[64];
+	u64 fence_ns;
+};
+
+void riod_stub_news_take(struct riod_stub_news *news,
+			 const struct riod_stub_export *exp);
+void riod_stub_news_send(struct riod_stub_news *news);
+int riod_stub_export_dump(struct sk_buff *skb, struct netlink_callback *cb);
+
+/* ------------------------------------------------------------ allow.c */
+
+int riod_stub_allow_copy(struct riod_stub_export *exp,
+			 const struct riod_export_request *req,
+			 struct netlink_ext_ack *extack);
+bool riod_stub_allowed(const struct riod_stub_export *exp,
+		       const struct sockaddr_storage *peer);
+bool riod_stub_same_host(const struct sockaddr_storage *a,
+			 const struct sockaddr_storage *b);
+
+/* ------------------------------------------------------------ listener.c */
+
+struct riod_stub_listener *riod_stub_listener_get(struct net *net, u16 port,
+						  struct netlink_ext_ack *extack);
+void riod_stub_listener_put(struct riod_stub_listener *lst);
+void riod_stub_handshake_done(struct riod_stub_att *att);
+
+/* ------------------------------------------------------------ handshake.c */
+
+bool riod_stub_handshake(struct riod_stub_att *att);
+
+/* ------------------------------------------------------------ attach.c */
+
+/* riod_stub_att.flags */
+#define RIOD_STUB_ATT_ENDING	0	/* its teardown was queued */
+
+/**
+ * struct riod_stub_att - one connection
+ *
+ * Its work item runs once for the handshake and, where that made an
+ * attachment, a second time to tear it down.  A work item never runs beside
+ * itself, so the first run may use the object up to its last line whatever
+ * happens to the session meanwhile.
+ *
+ * @work: see above
+ * @list: while it is a handshake, under riod_stub_lock
+ * @lst: while it is a handshake: the listener it came in by; then NULL
+ * @conn: while it is a handshake; then the link has it
+ * @net: namespace it came in by; only compared, and only while @lst is set
+ * @port: port it came in by
+ * @peer: who
+ * @flags: RIOD_STUB_ATT_*
+ * @hello: what the peer asked for
+ * @exp: claimed export, referenced
+ * @nopen: functions that are open
+ * @link: session and engine
+ * @dma: mappings
+ * @lost_ns: when it was declared lost, 0 before
+ */
+struct riod_stub_att {
+	struct work_struct work;
+	struct list_head list;
+	struct riod_stub_listener *lst;
+	struct riod_conn *conn;
+	struct net *net;
+	u16 port;
+	struct sockaddr_storage peer;
+	unsigned long flags;
+	struct riod_wire_hello hello;
+	struct riod_stub_export *exp;
+	unsigned int nopen;
+	struct riod_link *link;
+	struct riod_stub_dma dma;
+	atomic64_t lost_ns;
+};
+
+struct riod_stub_att *riod_stub_att_create(struct riod_conn *conn);
+void riod_stub_att_free(struct riod_stub_att *att);
+bool riod_stub_attach(struct riod_stub_att *att);
+void riod_stub_att_end(struct riod_stub_att *att, enum riod_reason reason);
+
+/* ------------------------------------------------------------ frame.c */
+
+int riod_stub_frame(void *priv, struct riod_frame *f);
+int riod_stub_reply(struct riod_stub_func *fn, __le32 tag,
+		    enum riod_status status, u64 value);
+
+/* ------------------------------------------------------------ bar.c, ctl.c */
+
+int riod_stub_reg(struct riod_stub_func *fn, const struct riod_wire_reg *r);
+int riod_stub_ctl(struct riod_stub_func *fn, const struct riod_wire_ctl *c);
+
+#endif /* _RIOD_STUB_H */
