@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The config space that the guest sees
+ *
+ * A model (cfgspace.c) answers what cannot change and keeps what is virtual;
+ * what is the device's own crosses the network.  What a write asks for (command
+ * bits, power state, reset) is an operation of its own, and a round trip: PCI
+ * does not post config writes, and drivers free memory when they return.
+ */
+#include <linux/pci.h>
+#include <linux/uaccess.h>
+#include <linux/unaligned.h>
+#include <linux/wait_bit.h>
+
+#include "frontend.h"
+
+#define COMMAND_BITS	(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | \
+			 PCI_COMMAND_INTX_DISABLE)
+/* no command register has these bits alone: the stub is to be told in any case */
+#define COMMAND_UNKNOWN	0xffff
+
+static struct riod_frame *ctl_frame(struct riod_fe_func *fn, u16 op, u32 arg)
+{
+	struct riod_wire_ctl *c;
+	struct riod_frame *f;
+
+	f = riod_frame_alloc(RIOD_FRAME_CTL, fn->num, sizeof(*c), GFP_KERNEL);
+	if (!f)
+		return NULL;
+	c = (void *)f->body;
+	c->op = cpu_to_le16(op);
+	c->arg = cpu_to_le32(arg);
+	return f;
+}
+
+int riod_fe_ctl(struct riod_fe_func *fn, u16 op, u32 arg)
+{
+	struct riod_frame *f = ctl_frame(fn, op, arg);
+
+	if (!f)
+		return -ENOMEM;
+	return riod_link_request(fn->att->link, f, NULL);
+}
+
+/* it can be lost only with the session: then there is nothing to unmask */
+void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op)
+{
+	struct riod_frame *f = ctl_frame(fn, op, 0);
+
+	if (f)
+		riod_link_post(fn->att->link, f);
+}
+
+/* ------------------------------------------------------------ command */
+
+/*
+ * Make the device's command register what the guest asks for, as far as it may:
+ * what is mapped is entered before bus mastering goes on, and let go of after it
+ * went off.  @asked: the guest has just written it.
+ */
+static int push_command(struct riod_fe_func *fn, bool asked)
+{
+	u16 cmd = riod_cfg_command(&fn->cfg) & COMMAND_BITS;
+	bool master = cmd & PCI_COMMAND_MASTER;
+	u16 was = fn->sent_command;
+	int ret = 0;
+
+	lockdep_assert_held(&fn->cfg_lock);
+	if (master && !riod_fe_dma_enable(fn->att, fn->num, asked))
+		cmd &= ~PCI_COMMAND_MASTER;
+	if (cmd != was) {
+		ret = riod_fe_ctl(fn, RIOD_CTL_COMMAND, cmd);
+		fn->sent_command = ret ? COMMAND_UNKNOWN : cmd;
+	}
+	if (!master)
+		riod_fe_dma_disable(fn->att, fn->num);
+	if (was & PCI_COMMAND_INTX_DISABLE && !(cmd & PCI_COMMAND_INTX_DISABLE))
+		riod_fe_irq_intx_enabled(fn);
+	return ret;
+}
+
+/* bus mastering was held off, or may have to be: look again */
+void riod_fe_config_revisit(struct riod_fe_func *fn)
+{
+	mutex_lock(&fn->cfg_lock);
+	if (fn->opened)
+		push_command(fn, false);
+	mutex_unlock(&fn->cfg_lock);
+}
+
+/* ------------------------------------------------------------ reset */
+
+static void profile_reset(struct riod_fe_func *fn)
+{
+	struct riod_fe_dma *dma = &fn->att->dma;
+
+	mutex_lock(&dma->lock);
+	if (fn->profile && fn->profile->reset)
+		fn->profile->reset(fn->profile_state);
+	mutex_unlock(&dma->lock);
+}
+
+/*
+ * Reset the function at the device, and forget here what a reset forgets.  From
+ * the first line on, interrupts that fired before are stale.
+ */
+static int func_reset(struct riod_fe_func *fn)
+{
+	int ret = 0;
+
+	lockdep_assert_held(&fn->cfg_lock);
+	if (fn->flags & RIOD_FUNC_F_RESET) {
+		WRITE_ONCE(fn->epoch, fn->epoch + 1);
+		ret = riod_fe_ctl(fn, RIOD_CTL_RESET, fn->epoch);
+	}
+	riod_cfg_reset(&fn->cfg);
+	fn->sent_command = COMMAND_UNKNOWN;
+	riod_fe_dma_disable(fn->att, fn->num);
+	profile_reset(fn);
+	return ret;
+}
+
+/* with the command bits @cmd afterwards, and interrupts as they were set up */
+static int func_reset_to(struct riod_fe_func *fn, u16 cmd)
+{
+	int ret, err;
+
+	ret = func_reset(fn);
+	riod_cfg_write(&fn->cfg, PCI_COMMAND, 2, cmd);
+	err = push_command(fn, true);
+	if (!ret)
+		ret = err;
+	err = riod_fe_irq_resend(fn);
+	return ret ? ret : err;
+}
+
+/**
+ * riod_fe_config_reset() - VFIO_DEVICE_RESET
+ * @fn: function
+ *
+ * As vfio-pci does, the command register is what it was before, and interrupts
+ * stay set up.
+ * Return: 0; -EINVAL where it cannot be reset; -ENODEV once the session is over;
+ * -EINTR; -EIO.
+ */
+int riod_fe_config_reset(struct riod_fe_func *fn)
+{
+	int ret;
+
+	if (!(fn->flags & RIOD_FUNC_F_RESET))
+		return -EINVAL;
+	ret = mutex_lock_killable(&fn->cfg_lock);
+	if (ret)
+		return ret;
+	ret = func_reset_to(fn, riod_cfg_command(&fn->cfg));
+	mutex_unlock(&fn->cfg_lock);
+	if (ret == -ENOTCONN)
+		return -ENODEV;
+	return ret && ret != -EINTR ? -EIO : ret;
+}
+
+/* ------------------------------------------------------------ open, close */
+
+/*
+ * The last file is closed, perhaps because its process was killed.  Here all ends
+ * at once: no interrupt is delivered and no guest page is touched any more.  The
+ * device is put to rest by a work item, which signals cannot cut short and whose
+ * waits end with the session.
+ */
+void riod_fe_config_close(struct riod_fe_func *fn)
+{
+	riod_fe_irq_clear(fn);
+	mutex_lock(&fn->cfg_lock);
+	fn->opened = false;
+	riod_fe_dma_disable(fn->att, fn->num);
+	mutex_unlock(&fn->cfg_lock);
+	WRITE_ONCE(fn->closing, true);
+	queue_work(riod_fe_wq, &fn->close_work);
+}
+
+/**
+ * riod_fe_config_open() - a user opens the function
+ * @fn: function
+ *
+ * The device is reset; memory and I/O decoding are on, as vfio-pci has them.
+ * Return: 0, -ENODEV once the session is over, -EINTR, -EIO.
+ */
+int riod_fe_config_open(struct riod_fe_func *fn)
+{
+	int ret;
+
+	/* the last user's device is put to rest first */
+	ret = wait_var_event_killable(&fn->closing, !smp_load_acquire(&fn->closing));
+	if (ret)
+		return ret;
+	ret = mutex_lock_killable(&fn->cfg_lock);
+	if (ret)
+		return ret;
+	ret = func_reset_to(fn, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+	fn->opened = !ret;
+	mutex_unlock(&fn->cfg_lock);
+	if (!ret)
+		return 0;
+	/* whatever was done of it is undone like a use */
+	riod_fe_config_close(fn);
+	if (ret == -ENOTCONN)
+		return -ENODEV;
+	return ret == -EINTR ? ret : -EIO;
+}
+
+void riod_fe_config_close_work(struct work_struct *work)
+{
+	struct riod_fe_func *fn = container_of(work, struct riod_fe_func, close_work);
+
+	mutex_lock(&fn->cfg_lock);
+	riod_fe_ctl(fn, RIOD_CTL_COMMAND, 0);
+	riod_fe_irq_quiet(fn);
+	func_reset(fn);
+	mutex_unlock(&fn->cfg_lock);
+	/* pairs with the next open: it finds the device as it was left here */
+	smp_store_release(&fn->closing, false);
+	wake_up_var(&fn->closing);
+}
+
+/* ------------------------------------------------------------ read, write */
+
+static int config_read(struct riod_fe_func *fn, u16 offset, u8 width, u32 *value)
+{
+	u64 live;
+	int ret;
+
+	*value = U32_MAX;
+	if (riod_link_is_lost(fn->att->link))
+		return 0;
+	ret = mutex_lock_killable(&fn->cfg_lock);
+	if (ret)
+		return ret;
+	ret = riod_cfg_read(&fn->cfg, offset, width, value);
+	mutex_unlock(&fn->cfg_lock);
+	if (!ret)
+		return 0;
+
+	atomic64_inc(&fn->att->stats.cfg_reads);
+	ret = riod_fe_reg_request(fn, RIOD_REGION_CONFIG, offset, width, false, &live);
+	*value = riod_cfg_merge(&fn->cfg, offset, width, *value, live);
+	return ret;
+}
+
+static int config_effects(struct riod_fe_func *fn, u32 effects)
+{
+	int ret = 0;
+
+	lockdep_assert_held(&fn->cfg_lock);
+	if (effects & RIOD_CFG_EFF_POWER)
+		ret = riod_fe_ctl(fn, RIOD_CTL_POWER, riod_cfg_power(&fn->cfg));
+	if (effects & RIOD_CFG_EFF_COMMAND)
+		ret = push_command(fn, true);
+	/* PCIe 6.6.2: a function level reset clears the command register */
+	if (effects & RIOD_CFG_EFF_FLR)
+		ret = func_reset_to(fn, 0);
+	return ret;
+}
+
+static int config_write(struct riod_fe_func *fn, u16 offset, u8 width, u32 value)
+{
+	u64 live = value;
+	u32 effects;
+	int ret;
+
+	if (riod_link_is_lost(fn->att->link))
+		return 0;
+	ret = mutex_lock_killable(&fn->cfg_lock);
+	if (ret)
+		return ret;
+	effects = riod_cfg_write(&fn->cfg, offset, width, value);
+	if (effects & RIOD_CFG_EFF_LIVE) {
+		atomic64_inc(&fn->att->stats.cfg_writes);
+		ret = riod_fe_reg_request(fn, RIOD_REGION_CONFIG, offset, width, true,
+					  &live);
+	}
+	if (!ret)
+		ret = config_effects(fn, effects);
+	mutex_unlock(&fn->cfg_lock);
+	/* hardware has no way to say that a config write failed */
+	return ret == -EINTR ? ret : 0;
+}
+
+static int config_copy(struct riod_fe_func *fn, char __user *buf, u16 offset, u8 width,
+		       bool write)
+{
+	__le32 data = 0;
+	u32 value;
+	int ret;
+
+	if (write) {
+		if (copy_from_user(&data, buf, width))
+			return -EFAULT;
+		return config_write(fn, offset, width, le32_to_cpu(data));
+	}
+	ret = config_read(fn, offset, width, &value);
+	if (ret)
+		return ret;
+	data = cpu_to_le32(value);
+	return copy_to_user(buf, &data, width) ? -EFAULT : 0;
+}
+
+/* pieces as large as they may be, as vfio-pci cuts them: 4, 2 or 1 bytes, aligned */
+ssize_t riod_fe_config_rw(struct riod_fe_func *fn, char __user *buf, size_t count,
+			  u64 pos, bool write)
+{
+	ssize_t done = 0;
+	int ret;
+
+	if (pos >= fn->cfg.size)
+		return -EINVAL;
+	count = min_t(size_t, count, fn->cfg.size - pos);
+	riod_fe_dma_touched(&fn->att->dma);
+	while (count) {
+		u8 width = riod_fe_width(pos, count, 4);
+
+		ret = config_copy(fn, buf + done, pos, width, write);
+		if (ret)
+			return done ? done : ret;
+		pos += width;
+		done += width;
+		count -= width;
+	}
+	return done;
+}

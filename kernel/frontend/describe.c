@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the stub says the functions are like
+ *
+ * Exact lengths and reserved fields were checked by riod_wire_validate(); here
+ * it is checked that what is said makes sense, before anything is built on it.
+ */
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include <linux/unaligned.h>
+
+#include "frontend.h"
+
+static struct riod_fe_func *func_new(struct riod_fe_att *att, u8 num)
+{
+	struct riod_fe_func *fn = kvzalloc(sizeof(*fn), GFP_KERNEL);
+
+	if (!fn)
+		return NULL;
+	fn->att = att;
+	fn->num = num;
+	mutex_init(&fn->cfg_lock);
+	spin_lock_init(&fn->msix_lock);
+	riod_fe_irq_init(&fn->irq);
+	INIT_WORK(&fn->close_work, riod_fe_config_close_work);
+	return fn;
+}
+
+/* addresses that every function's IOMMU can translate, whole pages of them */
+static int att_narrow(struct riod_fe_att *att, const struct riod_wire_describe *d)
+{
+	u64 start = le64_to_cpu(d->aperture.start);
+	u64 last = le64_to_cpu(d->aperture.last);
+
+	if (start > last || last < PAGE_SIZE - 1 || start > U64_MAX - PAGE_SIZE)
+		return -EPROTO;
+	start = PAGE_ALIGN(start);
+	/* the page that ends with @last, or the one before that */
+	last = ((last + 1) & PAGE_MASK) - 1;
+	att->aperture.start = max(att->aperture.start, start);
+	att->aperture.last = min(att->aperture.last, last);
+	return att->aperture.start < att->aperture.last ? 0 : -EPROTO;
+}
+
+static int att_add_resv(struct riod_fe_att *att, const struct riod_wire_range *r)
+{
+	u64 start = le64_to_cpu(r->start) & PAGE_MASK;
+	u64 last = le64_to_cpu(r->last) | ~PAGE_MASK;
+	unsigned int i;
+
+	/* all of it: nothing could be mapped; and its length fits no size_t */
+	if (start > last || (!start && last == U64_MAX))
+		return -EPROTO;
+	for (i = 0; i < att->nresv; i++) {
+		if (att->resv[i].start == start && att->resv[i].last == last)
+			return 0;
+	}
+	if (att->nresv == ARRAY_SIZE(att->resv))
+		return -EPROTO;
+	att->resv[att->nresv].start = start;
+	att->resv[att->nresv++].last = last;
+	return 0;
+}
+
+static int func_cfg(struct riod_fe_func *fn, const struct riod_wire_describe *d)
+{
+	struct riod_cfg_bar bars[RIOD_BARS];
+	unsigned int i;
+
+	for (i = 0; i < RIOD_BARS; i++) {
+		bars[i].size = le64_to_cpu(d->bars[i].size);
+		bars[i].flags = le32_to_cpu(d->bars[i].flags);
+	}
+	if (riod_cfg_init(&fn->cfg, d->data, le16_to_cpu(d->cfg_size), bars))
+		return -EPROTO;
+	return 0;
+}
+
+/**
+ * riod_fe_describe() - a DESCRIBE frame arrived
+ * @att: attachment, still attaching
+ * @f: validated frame
+ *
+ * Return: 0, -EPROTO, -ENOMEM.
+ */
+int riod_fe_describe(struct riod_fe_att *att, const struct riod_frame *f)
+{
+	const struct riod_wire_describe *d = (const void *)f->body;
+	const struct riod_wire_range *resv;
+	unsigned int i, n = f->hdr.func;
+	struct riod_fe_func *fn;
+	int ret;
+
+	if (n >= att->nfuncs || att->funcs[n])
+		return -EPROTO;
+	fn = func_new(att, n);
+	if (!fn)
+		return -ENOMEM;
+	att->funcs[n] = fn;
+	fn->flags = le32_to_cpu(d->flags);
+	fn->nintx = le16_to_cpu(d->nintx);
+	fn->nmsi = le16_to_cpu(d->nmsi);
+	fn->nmsix = le16_to_cpu(d->nmsix);
+
+	ret = func_cfg(fn, d);
+	if (!ret)
+		ret = att_narrow(att, d);
+	resv = (const void *)(d->data + le16_to_cpu(d->cfg_size));
+	for (i = 0; i < le16_to_cpu(d->nresv) && !ret; i++)
+		ret = att_add_resv(att, &resv[i]);
+	return ret;
+}
+
+static void *func_mem(void *priv, u64 iova, size_t len, bool write)
+{
+	struct riod_fe_func *fn = priv;
+
+	return riod_fe_dma_mem(fn->att, iova, len, write);
+}
+
+static int func_profile(struct riod_fe_func *fn, const char *name,
+			struct netlink_ext_ack *extack)
+{
+	const struct riod_profile *p;
+	int ret;
+
+	p = riod_profile_find(name, fn->vendor, fn->device, fn->class);
+	if (IS_ERR(p)) {
+		NL_SET_ERR_MSG(extack,
+			       "no profile has that name; leave it out, or say \"none\"");
+		return PTR_ERR(p);
+	}
+	if (!p)
+		return 0;
+	fn->env.kick = riod_fe_region_kick;
+	fn->env.mem = func_mem;
+	fn->env.priv = fn;
+	if (p->init) {
+		ret = p->init(&fn->profile_state, &fn->env);
+		if (ret) {
+			NL_SET_ERR_MSG(extack,
+				       "the device profile cannot be set up: out of memory");
+			return ret;
+		}
+	}
+	/* the pump runs already, and calls its hooks from now on */
+	mutex_lock(&fn->att->dma.lock);
+	fn->profile = p;
+	if (p->edit_config)
+		p->edit_config(fn->profile_state, &fn->cfg);
+	mutex_unlock(&fn->att->dma.lock);
+	return 0;
+}
+
+static int func_done(struct riod_fe_func *fn, const char *profile,
+		     struct netlink_ext_ack *extack)
+{
+	const u8 *bytes = fn->cfg.bytes;
+	int ret;
+
+	fn->vendor = get_unaligned_le16(bytes + PCI_VENDOR_ID);
+	fn->device = get_unaligned_le16(bytes + PCI_DEVICE_ID);
+	fn->class = get_unaligned_le32(bytes + PCI_CLASS_REVISION) >> 8;
+	ret = func_profile(fn, profile, extack);
+	if (ret)
+		return ret;
+	if (fn->cfg.msix_cap) {
+		fn->msix_table = kvzalloc(fn->cfg.msix_table_size, GFP_KERNEL);
+		if (!fn->msix_table) {
+			NL_SET_ERR_MSG(extack, "out of memory");
+			return -ENOMEM;
+		}
+	}
+	riod_fe_vpci_host_view(fn, fn->att->nfuncs > 1);
+	return 0;
+}
+
+/**
+ * riod_fe_describe_done() - READY arrived: make functions of what was described
+ * @att: attachment
+ * @profile: name that the user gave, or empty
+ * @extack: says why not
+ */
+int riod_fe_describe_done(struct riod_fe_att *att, const char *profile,
+			  struct netlink_ext_ack *extack)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < att->nfuncs; i++) {
+		ret = func_done(att->funcs[i], profile, extack);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* no callback of the link runs any more */
+void riod_fe_describe_exit(struct riod_fe_att *att)
+{
+	unsigned int i;
+
+	for (i = 0; i < att->nfuncs; i++) {
+		struct riod_fe_func *fn = att->funcs[i];
+
+		if (!fn || !fn->profile)
+			continue;
+		if (fn->profile->exit)
+			fn->profile->exit(fn->profile_state);
+		fn->profile = NULL;
+	}
+}
+
+void riod_fe_describe_free(struct riod_fe_att *att)
+{
+	unsigned int i;
+
+	for (i = 0; i < att->nfuncs; i++) {
+		if (!att->funcs[i])
+			continue;
+		kvfree(att->funcs[i]->msix_table);
+		kvfree(att->funcs[i]);
+	}
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Telling the stub of maps and unmaps
+ *
+ * Records wait in the order in which they happened, inside the objects that they
+ * are about, so that an unmap allocates nothing.  The pump turns them into
+ * frames ahead of every cut; so the stub knows a page before it hears of its
+ * bytes, and before a register write that names it.
+ */
+#include <linux/mm.h>
+
+#include "frontend.h"
+
+/* pages that are entered, or named by one wire record, at once */
+#define SEND_CHUNK		256u
+
+void riod_fe_record_queue(struct riod_fe_dma *dma, struct riod_fe_record *r,
+			  struct riod_fe_batch *b, enum riod_fe_record_kind kind,
+			  u32 index, u32 npages)
+{
+	lockdep_assert_held(&dma->lock);
+	r->batch = b;
+	r->kind = kind;
+	r->index = index;
+	r->npages = npages;
+	list_add_tail(&r->node, &dma->pending);
+	dma->npending++;
+	b->nrecords++;
+}
+
+/* the caller looks whether the batch is still needed */
+void riod_fe_record_drop(struct riod_fe_dma *dma, struct riod_fe_record *r)
+{
+	lockdep_assert_held(&dma->lock);
+	list_del(&r->node);
+	r->kind = RIOD_FE_RECORD_NONE;
+	dma->npending--;
+	r->batch->nrecords--;
+}
+
+static void record_done(struct riod_fe_dma *dma, struct riod_fe_record *r)
+{
+	struct riod_fe_batch *b = r->batch;
+
+	riod_fe_record_drop(dma, r);
+	riod_fe_batch_put(b);
+}
+
+/* nobody is there to be told */
+void riod_fe_record_drop_all(struct riod_fe_dma *dma)
+{
+	struct riod_fe_record *r, *next;
+
+	lockdep_assert_held(&dma->lock);
+	list_for_each_entry_safe(r, next, &dma->pending, node)
+		record_done(dma, r);
+}
+
+/* ------------------------------------------------------------ records to wire */
+
+/*
+ * Pages from @index on, up to @end, that one wire record names: consecutive
+ * numbers, none beyond a multiple of SEND_CHUNK; or pages that are not RAM, of
+ * which (0) nothing is told.  So where a run ends does not depend on when it is
+ * asked for, and an unmap comes in pieces of the very records that the map was
+ * sent as.
+ */
+static u32 batch_run(const struct riod_fe_batch *b, u32 index, u32 end)
+{
+	u64 step = b->slots[index].id ? 1 : 0;
+	u32 i = index + 1;
+
+	end = min(end, round_down(index, SEND_CHUNK) + SEND_CHUNK);
+	while (i < end && b->slots[i].id == b->slots[i - 1].id + step)
+		i++;
+	return i - index;
+}
+
+/* what one go writes: records of one kind, as many as fit */
+struct send_buf {
+	enum riod_fe_record_kind kind;
+	void *at;
+	u32 room;
+	u32 n;
+};
+
+static void put_record(struct send_buf *buf, const struct riod_fe_batch *b, u32 index,
+		       u32 npages)
+{
+	u64 iova = b->iova + ((u64)index << PAGE_SHIFT);
+
+	if (buf->kind == RIOD_FE_RECORD_MAP) {
+		struct riod_wire_map *m = buf->at;
+
+		m->iova = cpu_to_le64(iova);
+		m->page = cpu_to_le64(b->slots[index].id);
+		m->npages = cpu_to_le32(npages);
+		m->prot = cpu_to_le32(b->prot);
+		buf->at = m + 1;
+	} else {
+		struct riod_wire_unmap *u = buf->at;
+
+		u->iova = cpu_to_le64(iova);
+		u->npages = cpu_to_le32(npages);
+		buf->at = u + 1;
+	}
+	buf->n++;
+}
+
+/* records of pages @index up to @end; how far it came */
+static u32 put_runs(struct send_buf *buf, const struct riod_fe_batch *b, u32 index,
+		    u32 end)
+{
+	while (index < end && buf->n < buf->room) {
+		u32 run = batch_run(b, index, end);
+
+		if (b->slots[index].id)
+			put_record(buf, b, index, run);
+		index += run;
+	}
+	return index;
+}
+
+/*
+ * Enter pages of the map and write records of them, a chunk at most: so long an
+ * unmap may have to wait.  A chunk for which there may be no room is left for
+ * the next frame, because pages are entered only when they are told in the same
+ * breath.
+ * Return: 1, 0 where the frame is full, -ENOMEM.
+ */
+static int take_map(struct riod_fe_att *att, struct riod_fe_record *r,
+		    struct send_buf *buf)
+{
+	struct riod_fe_batch *b = r->batch;
+	u32 end = min(b->hi, round_down(b->next, SEND_CHUNK) + SEND_CHUNK);
+	u32 i = b->next;
+	int ret = 0;
+
+	if (end - i > buf->room - buf->n)
+		return 0;
+	while (i < end && !ret) {
+		ret = riod_fe_page_enter(att, b, i);
+		i += !ret;
+	}
+	put_runs(buf, b, b->next, i);
+	b->next = i;
+	if (b->next >= b->hi)
+		record_done(&att->dma, r);
+	return ret ? ret : 1;
+}
+
+static int take_unmap(struct riod_fe_att *att, struct riod_fe_record *r,
+		      struct send_buf *buf)
+{
+	u32 end = r->index + r->npages;
+
+	r->index = put_runs(buf, r->batch, r->index, end);
+	r->npages = end - r->index;
+	if (!r->npages)
+		record_done(&att->dma, r);
+	return 1;
+}
+
+/* 1: there may be more of this kind, and room; 0: not; -ENOMEM */
+static int take_some(struct riod_fe_att *att, struct send_buf *buf)
+{
+	struct riod_fe_dma *dma = &att->dma;
+	struct riod_fe_record *r;
+	int ret = 0;
+
+	mutex_lock(&dma->lock);
+	r = list_first_entry_or_null(&dma->pending, struct riod_fe_record, node);
+	if (r && r->kind == buf->kind) {
+		if (r->kind == RIOD_FE_RECORD_MAP)
+			ret = take_map(att, r, buf);
+		else
+			ret = take_unmap(att, r, buf);
+	}
+	mutex_unlock(&dma->lock);
+	return ret;
+}
+
+static_assert(sizeof(struct riod_frame_hdr) +
+	      SEND_CHUNK * sizeof(struct riod_wire_map) <= RIOD_FRAME_MIN);
+
+static struct riod_frame *frame_new(struct riod_fe_att *att,
+				    enum riod_fe_record_kind kind, u32 want)
+{
+	bool map = kind == RIOD_FE_RECORD_MAP;
+	size_t size = map ? sizeof(struct riod_wire_map) : sizeof(struct riod_wire_unmap);
+	u32 max = (att->max_frame - sizeof(struct riod_frame_hdr)) / size;
+
+	return riod_frame_alloc(map ? RIOD_FRAME_MAP : RIOD_FRAME_UNMAP, 0,
+				min(want, max) * size, GFP_KERNEL);
+}
+
+/* fill @f; records in it, or -ENOMEM where there is none for want of memory */
+static int frame_fill(struct riod_fe_att *att, struct riod_frame *f,
+		      enum riod_fe_record_kind kind)
+{
+	struct send_buf buf = { .kind = kind, .at = f->body };
+	int ret = 1;
+
+	buf.room = f->len / (kind == RIOD_FE_RECORD_MAP ? sizeof(struct riod_wire_map) :
+							  sizeof(struct riod_wire_unmap));
+	while (ret > 0 && buf.n < buf.room)
+		ret = take_some(att, &buf);
+	f->len = buf.at - (void *)f->body;
+	f->hdr.len = cpu_to_le32(riod_frame_size(f));
+	return buf.n ? buf.n : min(ret, 0);
+}
+
+/* the next frame; NULL where nothing is left to tell */
+static struct riod_frame *dma_frame(struct riod_fe_att *att)
+{
+	struct riod_fe_dma *dma = &att->dma;
+	enum riod_fe_record_kind kind;
+	struct riod_fe_record *first;
+	struct riod_frame *f;
+	u32 want;
+	int ret;
+
+	do {
+		mutex_lock(&dma->lock);
+		first = list_first_entry_or_null(&dma->pending, struct riod_fe_record, node);
+		kind = first ? first->kind : RIOD_FE_RECORD_NONE;
+		want = max_t(u32, dma->npending, SEND_CHUNK);
+		mutex_unlock(&dma->lock);
+		if (kind == RIOD_FE_RECORD_NONE)
+			return NULL;
+		f = frame_new(att, kind, want);
+		if (!f)
+			return ERR_PTR(-ENOMEM);
+		/* only the pump takes records, but an unmap may have dropped some */
+		ret = frame_fill(att, f, kind);
+		if (ret > 0)
+			return f;
+		riod_frame_free(f);
+	} while (!ret);
+	return ERR_PTR(ret);
+}
+
+/**
+ * riod_fe_dma_send() - send what the stub has to know before the next cut
+ * @att: attachment; from the pump only
+ *
+ * What is being sent when this is called is on its way when it returns; the
+ * DMA lock is never held while the window is waited for.
+ * Return: 0 or -errno as riod_link_send(); -ENOMEM: call again.
+ */
+int riod_fe_dma_send(struct riod_fe_att *att)
+{
+	struct riod_frame *f;
+	int ret;
+
+	while ((f = dma_frame(att))) {
+		if (IS_ERR(f))
+			return PTR_ERR(f);
+		ret = riod_link_send(att->link, f);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}

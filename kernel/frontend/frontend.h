@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Virtual functions on the VMM host
+ *
+ * Objects, and how long they live:
+ *
+ *   riod_fe_att     one attachment: a session, the functions it brought and the
+ *                   IOVA space that they share.  Reference-counted: teardown
+ *                   holds one from the start, each function's VFIO device and
+ *                   each IOMMU domain one more.
+ *   riod_fe_func    one function of the export, part of its attachment.  On the
+ *                   bus from riod_fe_bridge_add() to riod_fe_bridge_remove().
+ *   riod_fe_vdev    the VFIO device, from probe() to the last file closed
+ *   riod_fe_domain  an IOMMU domain that VFIO made; may outlive the functions
+ *   riod_fe_range   one map of a domain
+ *   riod_fe_batch   the pages of a range while the device may reach them, and
+ *                   until the stub was told that it no longer may
+ *
+ * Locks, outermost first.  Documentation/locking-frontend.rst has the rest.
+ *
+ *   pci_lock_rescan_remove()  functions come to the bus and leave it
+ *   riod_fe_func.cfg_lock  mutex: the config space the guest sees, and what was
+ *                     told to the stub of it.  Held while waiting for the peer.
+ *   riod_fe_func.irq.gate  mutex: interrupt set-up.  Held while waiting for the
+ *                     peer.
+ *   riod_fe_dma.lock  mutex: ranges, pages and what is to be told of them.  Never
+ *                     held while waiting for the peer or for window space.
+ *   (engine)          gate and lock of riod_sync
+ *   riod_fe_att.state_lock  spinlock: state, reason, users.  Innermost.
+ *   riod_fe_irq.lock  spinlock: who is signalled.  Innermost.
+ *   bridge lock       raw spinlock: which function answers at which address,
+ *                     and what it answers the host.  Innermost.
+ */
+#ifndef _RIOD_FRONTEND_H
+#define _RIOD_FRONTEND_H
+
+#include <linux/completion.h>
+#include <linux/interval_tree.h>
+#include <linux/iommu.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/spinlock.h>
+#include <linux/vfio.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "cfgspace.h"
+#include "core.h"
+#include "link.h"
+#include "profile.h"
+
+struct eventfd_ctx;
+struct riod_fe_att;
+struct riod_fe_domain;
+struct riod_fe_func;
+
+#define RIOD_FE_DRIVER		"riod_frontend"
+#define RIOD_FE_LIMIT_DEFAULT	(64ull << 20)
+
+/* ------------------------------------------------------------ irq.c */
+
+/**
+ * struct riod_fe_irq - interrupts of one function, as VFIO's user set them up
+ * @gate: set-up is one at a time and is told to the stub under it; outermost
+ * @lock: @index, @max, @triggers and what they point to, @masked, @err, @req:
+ *	the receive thread signals under it, so it is never held while waiting
+ * @index: RIOD_IRQ_*, or RIOD_FE_IRQ_NONE
+ * @count: vectors the function is switched on with; @gate
+ * @max: entries of @triggers
+ * @triggers: eventfd of each vector, or NULL
+ * @masked: INTx: one was delivered, or the user masked it, and it was not
+ *	unmasked since
+ * @unmask: INTx: eventfd that unmasks (resample), or NULL; VFIO's own lock
+ * @err: eventfd of the error interrupt
+ * @req: eventfd that asks the user to release the device
+ */
+struct riod_fe_irq {
+	struct mutex gate;	/* set-up, one at a time */
+	spinlock_t lock;	/* who is signalled */
+	u8 index;
+	u16 count;
+	u16 max;
+	struct eventfd_ctx **triggers;
+	bool masked;
+	struct virqfd *unmask;
+	struct eventfd_ctx *err;
+	struct eventfd_ctx *req;
+};
+
+#define RIOD_FE_IRQ_NONE	0xff
+
+void riod_fe_irq_init(struct riod_fe_irq *irq);
+unsigned int riod_fe_irq_count(struct riod_fe_func *fn, u32 index);
+int riod_fe_irq_set(struct riod_fe_func *fn, const struct vfio_irq_set *hdr,
+		    void *data);
+/* everything off, here; the stub is told by whoever calls */
+void riod_fe_irq_clear(struct riod_fe_func *fn);
+void riod_fe_irq_quiet(struct riod_fe_func *fn);
+/* tell the stub again what is set up: it forgets in a reset */
+int riod_fe_irq_resend(struct riod_fe_func *fn);
+/* the guest took back PCI_COMMAND_INTX_DISABLE */
+void riod_fe_irq_intx_enabled(struct riod_fe_func *fn);
+/* an IRQ frame arrived; receive thread */
+void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w);
+void riod_fe_irq_request(struct riod_fe_func *fn);
+void riod_fe_irq_lost(struct riod_fe_func *fn);
+
+/* ------------------------------------------------------------ range.c, dma.c */
+
+/**
+ * enum riod_fe_record_kind - what the stub is to be told
+ * @RIOD_FE_RECORD_NONE: nothing
+ * @RIOD_FE_RECORD_MAP: pages became reachable
+ * @RIOD_FE_RECORD_UNMAP: pages no longer are
+ */
+enum riod_fe_record_kind {
+	RIOD_FE_RECORD_NONE,
+	RIOD_FE_RECORD_MAP,
+	RIOD_FE_RECORD_UNMAP,
+};
+
+/**
+ * struct riod_fe_record - something to tell the stub, in order
+ * @node: on &riod_fe_dma.pending
+ * @batch: whose pages
+ * @kind: &enum riod_fe_record_kind
+ * @index: unmap: first page not told yet
+ * @npages: unmap: pages from there
+ */
+struct riod_fe_record {
+	struct list_head node;
+	struct riod_fe_batch *batch;
+	enum riod_fe_record_kind kind;
+	u32 index;
+	u32 npages;
+};
+
+/**
+ * struct riod_fe_slot - one page of a batch
+ * @unmap: record of an unmap that begins at this page; part of the batch, so
+ *	that an unmap allocates nothing
+ * @id: number of the page on the wire; 0 where it is not RAM, or not entered yet
+ */
+struct riod_fe_slot {
+	struct riod_fe_record unmap;
+	u64 id;
+};
+
+/**
+ * struct riod_fe_batch - pages that one map made reachable
+ * @map: record of the map
+ * @iova: address of the first slot's page
+ * @pfn: page frame of the first slot
+ * @prot: RIOD_PROT_*
+ * @lo: first page that is still mapped; only the ends are ever cut off
+ * @hi: page behind the last one that is still mapped
+ * @next: first page that is not in the engine yet, and that the stub was not
+ *	told of
+ * @nrecords: records on &riod_fe_dma.pending
+ * @nslots: pages
+ * @slots: one for each page
+ *
+ * Freed when nothing is mapped and nothing is left to tell.
+ */
+struct riod_fe_batch {
+	struct riod_fe_record map;
+	u64 iova;
+	unsigned long pfn;
+	u32 prot;
+	u32 lo;
+	u32 hi;
+	u32 next;
+	u32 nrecords;
+	u32 nslots;
+	struct riod_fe_slot slots[] __counted_by(nslots);
+};
+
+/**
+ * struct riod_fe_range - one map of a domain, or what is left of it
+ * @it: first and last address
+ * @paddr: physical address behind the first
+ * @prot: RIOD_PROT_*
+ * @ram: its pages are memory; others are accepted and never touched (rule 15)
+ * @multi: was made with more than one page, so a spare was put aside
+ * @batch: its pages, while the device may reach them; else NULL
+ * @spare: on &riod_fe_domain.spares
+ */
+struct riod_fe_range {
+	struct interval_tree_node it;
+	phys_addr_t paddr;
+	u32 prot;
+	bool ram;
+	bool multi;
+	struct riod_fe_batch *batch;
+	struct list_head spare;
+};
+
+/**
+ * struct riod_fe_domain - what VFIO maps into
+ * @domain: for the IOMMU core
+ * @att: attachment that it is for; a reference
+ * @ranges: struct riod_fe_range, by address; under riod_fe_dma.lock, as the rest
+ * @nranges: how many
+ * @nmulti: how many of them were made with more than one page
+ * @spares: ranges put aside so that an unmap from the middle allocates nothing
+ * @nspares: how many
+ * @bytes_ro: memory mapped that the device may only read
+ * @bytes_rw: memory mapped that the device may write
+ */
+struct riod_fe_domain {
+	struct iommu_domain domain;
+	struct riod_fe_att *att;
+	struct rb_root_cached ranges;
+	unsigned long nranges;
+	unsigned long nmulti;
+	struct list_head spares;
+	unsigned long nspares;
+	u64 bytes_ro;
+	u64 bytes_rw;
+};
+
+/**
+ * struct riod_fe_dma - DMA of one attachment
+ * @lock: all that follows, and every range of every domain of the attachment.
+ *	A mutex: VFIO (type1 and iommufd) maps and unmaps from ioctls, under
+ *	mutexes of its own, so that sleeping is legal; taken before the engine's
+ *	locks.  Whoever holds it never waits for the peer (rule 4).
+ * @domain: domain the functions are attached to, or NULL
+ * @want: functions whose bus master bit the guest has set, one bit each
+ * @state: &enum riod_bus_master; ON: ranges of @domain are pages of the engine
+ * @limit: writable bytes above which bus mastering is not enabled at first
+ * @lost: the session is over
+ * @warned: the user was told that it is held
+ * @unproven: ON, but not because the guest has just asked, or the last map went
+ *	away; and the guest has touched no register since: so it is not known
+ *	that a driver runs, and the limit still counts
+ * @changed: jiffies of the last map or unmap
+ * @tries: how often it was too early to look again
+ * @pages: page frame number to page number (rule 13)
+ * @next_id: next page number; none is ever used twice
+ * @pending: struct riod_fe_record, in the order in which they go out
+ * @npending: how many
+ */
+struct riod_fe_dma {
+	struct mutex lock;	/* see above */
+	struct riod_fe_domain *domain;
+	unsigned long want;
+	enum riod_bus_master state;
+	u64 limit;
+	bool lost;
+	bool warned;
+	bool unproven;
+	unsigned long changed;
+	unsigned int tries;
+	struct xarray pages;
+	u64 next_id;
+	struct list_head pending;
+	unsigned int npending;
+};
+
+int riod_fe_range_init(void);
+void riod_fe_range_exit(void);
+int riod_fe_range_map(struct riod_fe_domain *d, u64 iova, phys_addr_t paddr,
+		      u32 npages, u32 prot, gfp_t gfp);
+u64 riod_fe_range_unmap(struct riod_fe_domain *d, u64 iova, u64 last);
+phys_addr_t riod_fe_range_lookup(struct riod_fe_domain *d, u64 iova);
+void riod_fe_range_free_all(struct riod_fe_domain *d);
+struct riod_fe_range *riod_fe_range_first(struct riod_fe_domain *d);
+struct riod_fe_range *riod_fe_range_next(struct riod_fe_range *r);
+struct riod_fe_range *riod_fe_range_find(struct riod_fe_domain *d, u64 iova);
+
+void riod_fe_dma_init(struct riod_fe_dma *dma, u64 limit);
+void riod_fe_dma_destroy(struct riod_fe_att *att);
+/* the guest set or cleared bus mastering; true: the device may have it on */
+bool riod_fe_dma_enable(struct riod_fe_att *att, unsigned int func, bool asked);
+void riod_fe_dma_disable(struct riod_fe_att *att, unsigned int func);
+void riod_fe_dma_attach(struct riod_fe_att *att, struct riod_fe_domain *d);
+void riod_fe_dma_lost(struct riod_fe_att *att);
+bool riod_fe_dma_revisit(struct riod_fe_att *att);
+void riod_fe_dma_revisit_soon(struct riod_fe_att *att);
+bool riod_fe_dma_is_ram(unsigned long pfn, u32 prot);
+/* the guest made a register access: a driver runs */
+static inline void riod_fe_dma_touched(struct riod_fe_dma *dma)
+{
+	if (unlikely(READ_ONCE(dma->unproven)))
+		WRITE_ONCE(dma->unproven, false);
+}
+
+/* range.c tells dma.c; all under riod_fe_dma.lock */
+int riod_fe_dma_mapped(struct riod_fe_domain *d, struct riod_fe_range *r, gfp_t gfp);
+void riod_fe_dma_cut(struct riod_fe_domain *d, struct riod_fe_range *r,
+		     u64 first, u64 last);
+void riod_fe_dma_unmapped(struct riod_fe_domain *d);
+void *riod_fe_dma_mem(struct riod_fe_att *att, u64 iova, size_t len, bool write);
+int riod_fe_page_enter(struct riod_fe_att *att, struct riod_fe_batch *b, u32 i);
+void riod_fe_batch_put(struct riod_fe_batch *b);
+
+/* dma_send.c */
+void riod_fe_record_queue(struct riod_fe_dma *dma, struct riod_fe_record *r,
+			  struct riod_fe_batch *b, enum riod_fe_record_kind kind,
+			  u32 index, u32 npages);
+void riod_fe_record_drop(struct riod_fe_dma *dma, struct riod_fe_record *r);
+void riod_fe_record_drop_all(struct riod_fe_dma *dma);
+int riod_fe_dma_send(struct riod_fe_att *att);
+
+/* ------------------------------------------------------------ vpci.c */
+
+#define RIOD_FE_HEADER	64
+
+/**
+ * struct riod_fe_func - one function of the export
+ * @att: its attachment
+ * @num: function number, on the wire and in the PCI address
+ * @described: DESCRIBE came
+ * @flags: RIOD_FUNC_F_*
+ * @nintx: has an interrupt pin
+ * @nmsi: MSI vectors
+ * @nmsix: MSI-X vectors
+ * @vendor: PCI ids
+ * @device: likewise
+ * @class: class code
+ * @host: header that the host's PCI core sees; bridge lock
+ * @host_wmask: bits of it that the host may change
+ * @cfg_lock: @cfg, @sent_command, @opened, and the order in which the stub is
+ *	told of changes
+ * @cfg: config space that the guest sees
+ * @sent_command: command bits that the stub was last told
+ * @opened: VFIO's user has it open and the device was reset for it
+ * @epoch: reset epoch; interrupts of earlier ones are stale.  Written under
+ *	@cfg_lock, read by the receive thread.
+ * @close_work: puts the device to rest behind the last close
+ * @closing: @close_work has not finished
+ * @msix_table: the MSI-X table as the guest wrote it; nothing but this copy
+ * @msix_lock: @msix_table
+ * @irq: interrupts
+ * @profile: device knowledge, or NULL
+ * @profile_state: its state; as @profile under riod_fe_dma.lock
+ * @env: what the profile may ask of us
+ * @probe_err: why our driver did not bind
+ */
+struct riod_fe_func {
+	struct riod_fe_att *att;
+	u8 num;
+	bool described;
+	u32 flags;
+	u16 nintx;
+	u16 nmsi;
+	u16 nmsix;
+	u16 vendor;
+	u16 device;
+	u32 class;
+	u8 host[RIOD_FE_HEADER];
+	u8 host_wmask[RIOD_FE_HEADER];
+	struct mutex cfg_lock;	/* config space and its order, see above */
+	struct riod_cfg cfg;
+	u16 sent_command;
+	bool opened;
+	u32 epoch;
+	struct work_struct close_work;
+	bool closing;
+	u8 *msix_table;
+	spinlock_t msix_lock;	/* the copy of the MSI-X table */
+	struct riod_fe_irq irq;
+	const struct riod_profile *profile;
+	void *profile_state;
+	struct riod_profile_env env;
+	int probe_err;
+};
+
+/**
+ * struct riod_fe_vdev - the VFIO device of a function
+ * @vdev: for VFIO
+ * @func: the function; kept by a reference on its attachment
+ */
+struct riod_fe_vdev {
+	struct vfio_device vdev;
+	struct riod_fe_func *func;
+};
+
+extern struct pci_driver riod_fe_pci_driver;
+
+void riod_fe_vpci_host_view(struct riod_fe_func *fn, bool multi);
+u32 riod_fe_vpci_read(const struct riod_fe_func *fn, int where, int size);
+void riod_fe_vpci_write(struct riod_fe_func *fn, int where, int size, u32 val);
+
+/* ------------------------------------------------------------ host_bridge.c */
+
+int riod_fe_bridge_init(void);
+void riod_fe_bridge_exit(void);
+struct device *riod_fe_bridge_parent(void);
+/* choose an address: one device number for the attachment, or -ENOSPC */
+int riod_fe_bridge_reserve(struct riod_fe_att *att);
+void riod_fe_bridge_release(struct riod_fe_att *att);
+int riod_fe_bridge_add(struct riod_fe_att *att);
+void riod_fe_bridge_remove(struct riod_fe_att *att);
+/* the function behind a pci_dev on our bus, or NULL */
+struct riod_fe_func *riod_fe_bridge_func(struct pci_dev *pdev);
+/* "7463:00:00.0" */
+#define RIOD_FE_NAME_LEN	16
+void riod_fe_bridge_name(const struct riod_fe_func *fn, char *buf);
+
+/* ------------------------------------------------------------ iommu.c */
+
+int riod_fe_iommu_init(struct device *parent);
+void riod_fe_iommu_exit(void);
+
+/* ------------------------------------------------------------ attachment.c */
+
+/**
+ * enum riod_fe_state - what an attachment is doing
+ * @RIOD_FE_ATTACHING: the thread that attaches owns it
+ * @RIOD_FE_UP: functions are on the bus
+ * @RIOD_FE_LOST: the session is over, the functions are still there because
+ *	one is open
+ * @RIOD_FE_REMOVING: whoever changed to this tears it down
+ */
+enum riod_fe_state {
+	RIOD_FE_ATTACHING,
+	RIOD_FE_UP,
+	RIOD_FE_LOST,
+	RIOD_FE_REMOVING,
+};
+
+/**
+ * struct riod_fe_att - one attachment
+ * @ref: see the head of this file
+ * @list: on the list of attachments
+ * @id: number, never used twice while the module is loaded
+ * @state_lock: @state, @over, @reason, @nopen
+ * @state: &enum riod_fe_state
+ * @over: the session is over
+ * @reason: why
+ * @nopen: functions that VFIO's user has open
+ * @host: address of the server host as text
+ * @port: its port
+ * @export: name of the export
+ * @transport: pinned
+ * @link: session and engine; from attach to teardown, NULL before
+ * @max_frame: largest frame the stub takes
+ * @ready: READY came, or the session ended before
+ * @dma: IOVA space
+ * @aperture: addresses that every function's remote IOMMU can translate
+ * @resv: ranges that must not be mapped
+ * @nresv: how many
+ * @group: IOMMU group of the functions, once one was probed; a reference;
+ *	under the IOMMU core's probe lock, then constant
+ * @slot: PCI device number, or -1
+ * @on_bus: functions were put on the bus
+ * @nfuncs: functions
+ * @funcs: the functions
+ * @stats: counters
+ * @revisit_work: looks again whether bus mastering must still be held
+ * @event_work: tells netlink listeners that bus mastering changed
+ * @remove_work: tears down behind the last close
+ */
+struct riod_fe_att {
+	struct kref ref;
+	struct list_head list;
+	u32 id;
+	spinlock_t state_lock;	/* state, reason, nopen */
+	enum riod_fe_state state;
+	bool over;
+	enum riod_reason reason;
+	unsigned int nopen;
+	char host[RIOD_NAME_LEN];
+	u16 port;
+	char export[RIOD_NAME_LEN];
+	const struct riod_transport_ops *transport;
+	struct riod_link *link;
+	u32 max_frame;
+	struct completion ready;
+	struct riod_fe_dma dma;
+	struct { u64 start, last; } aperture;
+	struct { u64 start, last; } resv[RIOD_FUNCS_MAX * RIOD_RESV_MAX];
+	unsigned int nresv;
+	struct iommu_group *group;
+	int slot;
+	bool on_bus;
+	unsigned int nfuncs;
+	struct riod_fe_func *funcs[RIOD_FUNCS_MAX];
+	struct riod_func_stats stats;
+	struct delayed_work revisit_work;
+	struct work_struct event_work;
+	struct work_struct remove_work;
+};
+
+int riod_fe_att_init(void);
+void riod_fe_att_exit(void);
+void riod_fe_att_get(struct riod_fe_att *att);
+void riod_fe_att_put(struct riod_fe_att *att);
+int riod_fe_att_new(struct net *net, const struct riod_attach_request *req,
+		    struct riod_fe_att **att, struct netlink_ext_ack *extack);
+int riod_fe_att_detach(u32 id, bool force, struct netlink_ext_ack *extack);
+/* call @fn for each attachment, from the @skip'th on, until it returns nonzero */
+int riod_fe_att_for_each(unsigned int skip,
+			 int (*fn)(struct riod_fe_att *att, void *arg), void *arg);
+/* a VFIO user opens or closes a function */
+int riod_fe_att_open(struct riod_fe_att *att);
+void riod_fe_att_close(struct riod_fe_att *att);
+extern struct workqueue_struct *riod_fe_wq;
+
+/* ------------------------------------------------------------ describe.c */
+
+int riod_fe_describe(struct riod_fe_att *att, const struct riod_frame *f);
+int riod_fe_describe_done(struct riod_fe_att *att, const char *profile,
+			  struct netlink_ext_ack *extack);
+void riod_fe_describe_exit(struct riod_fe_att *att);
+void riod_fe_describe_free(struct riod_fe_att *att);
+
+/* ------------------------------------------------------------ netlink.c */
+
+extern const struct riod_nl_frontend_ops riod_fe_nl_ops;
+void riod_fe_nl_event(struct riod_fe_att *att);
+
+/* ------------------------------------------------------------ config.c */
+
+ssize_t riod_fe_config_rw(struct riod_fe_func *fn, char __user *buf, size_t count,
+			  u64 pos, bool write);
+int riod_fe_config_open(struct riod_fe_func *fn);
+void riod_fe_config_close(struct riod_fe_func *fn);
+void riod_fe_config_close_work(struct work_struct *work);
+int riod_fe_config_reset(struct riod_fe_func *fn);
+void riod_fe_config_revisit(struct riod_fe_func *fn);
+/* one CTL operation that is answered; 0 or -errno as riod_link_request() */
+int riod_fe_ctl(struct riod_fe_func *fn, u16 op, u32 arg);
+void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op);
+
+/* ------------------------------------------------------------ region.c */
+
+ssize_t riod_fe_region_rw(struct riod_fe_func *fn, unsigned int region,
+			  char __user *buf, size_t count, u64 pos, bool write);
+/* a register access that is answered */
+int riod_fe_reg_request(struct riod_fe_func *fn, u8 region, u64 offset, u8 width,
+			bool write, u64 *value);
+int riod_fe_region_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value);
+/* what to do next of an access that is not aligned: 1, 2, 4 or 8 bytes */
+static inline u8 riod_fe_width(u64 pos, size_t count, u8 max)
+{
+	u8 width = max;
+
+	while (width > 1 && (count < width || pos & (width - 1)))
+		width >>= 1;
+	return width;
+}
+
+/* ------------------------------------------------------------ vfio.c */
+
+extern const struct vfio_device_ops riod_fe_vfio_ops;
+
+#endif /* _RIOD_FRONTEND_H */

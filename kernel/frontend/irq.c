@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Interrupts of a function, as VFIO's user sets them up
+ *
+ * An interrupt is an IRQ frame; it signals the eventfd that the user gave for its
+ * vector.  What is set up is told to the stub as a whole, at each change, as the
+ * count of vectors and the set of those that have an eventfd.
+ *
+ * INTx is level-triggered: the stub masks it when it fires and sends it once.
+ * INTX_UNMASK, which follows all earlier register writes in the stream, lets it
+ * fire again if it is still asserted.
+ */
+#include <linux/eventfd.h>
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/vfio.h>
+
+#include "frontend.h"
+
+static bool error_irq;
+module_param(error_irq, bool, 0644);
+MODULE_PARM_DESC(error_irq, "Signal VFIO's error interrupt when a session is lost; QEMU stops the VM then");
+
+void riod_fe_irq_init(struct riod_fe_irq *irq)
+{
+	mutex_init(&irq->gate);
+	spin_lock_init(&irq->lock);
+	irq->index = RIOD_FE_IRQ_NONE;
+}
+
+/* vectors of a VFIO index, as the guest may see them */
+unsigned int riod_fe_irq_count(struct riod_fe_func *fn, u32 index)
+{
+	switch (index) {
+	case VFIO_PCI_INTX_IRQ_INDEX:
+		return fn->nintx ? 1 : 0;
+	case VFIO_PCI_MSI_IRQ_INDEX:
+		return fn->cfg.msi_cap ? fn->nmsi : 0;
+	case VFIO_PCI_MSIX_IRQ_INDEX:
+		return fn->cfg.msix_cap ? fn->nmsix : 0;
+	case VFIO_PCI_ERR_IRQ_INDEX:
+		return fn->cfg.exp_cap ? 1 : 0;
+	case VFIO_PCI_REQ_IRQ_INDEX:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* ------------------------------------------------------------ telling the stub */
+
+static int irq_send(struct riod_fe_func *fn, u8 index, u16 count)
+{
+	struct riod_fe_irq *irq = &fn->irq;
+	struct riod_wire_irq_setup *s;
+	struct riod_frame *f;
+	unsigned int i;
+
+	lockdep_assert_held(&irq->gate);
+	f = riod_frame_alloc(RIOD_FRAME_IRQ_SETUP, fn->num,
+			     struct_size(s, bitmap, DIV_ROUND_UP(count, 8)), GFP_KERNEL);
+	if (!f)
+		return -ENOMEM;
+	s = (void *)f->body;
+	s->index = index;
+	s->count = cpu_to_le16(count);
+	/* triggers change under the gate only, so reading them needs no more */
+	for (i = 0; i < count; i++) {
+		if (irq->triggers[i])
+			s->bitmap[i / 8] |= BIT(i % 8);
+	}
+	return riod_link_request(fn->att->link, f, NULL);
+}
+
+int riod_fe_irq_resend(struct riod_fe_func *fn)
+{
+	struct riod_fe_irq *irq = &fn->irq;
+	int ret = 0;
+
+	mutex_lock(&irq->gate);
+	if (irq->index != RIOD_FE_IRQ_NONE) {
+		spin_lock(&irq->lock);
+		irq->masked = false;
+		spin_unlock(&irq->lock);
+		ret = irq_send(fn, irq->index, irq->count);
+	}
+	mutex_unlock(&irq->gate);
+	return ret;
+}
+
+/* ------------------------------------------------------------ triggers */
+
+static void trigger_set(struct riod_fe_irq *irq, struct eventfd_ctx **slot,
+			struct eventfd_ctx *ctx)
+{
+	struct eventfd_ctx *old;
+
+	spin_lock(&irq->lock);
+	old = *slot;
+	*slot = ctx;
+	spin_unlock(&irq->lock);
+	if (old)
+		eventfd_ctx_put(old);
+}
+
+static void trigger_signal(struct riod_fe_irq *irq, struct eventfd_ctx **slot)
+{
+	spin_lock(&irq->lock);
+	if (*slot)
+		eventfd_signal(*slot);
+	spin_unlock(&irq->lock);
+}
+
+/* -1 takes an eventfd away */
+static int trigger_set_fd(struct riod_fe_irq *irq, struct eventfd_ctx **slot, int fd)
+{
+	struct eventfd_ctx *ctx = NULL;
+
+	if (fd < -1)
+		return -EINVAL;
+	if (fd >= 0) {
+		ctx = eventfd_ctx_fdget(fd);
+		if (IS_ERR(ctx))
+			return PTR_ERR(ctx);
+	}
+	trigger_set(irq, slot, ctx);
+	return 0;
+}
+
+/* ------------------------------------------------------------ on and off */
+
+/* interrupts of every kind off on this side */
+static void irq_disable(struct riod_fe_irq *irq)
+{
+	struct eventfd_ctx **triggers;
+	unsigned int i, max;
+
+	lockdep_assert_held(&irq->gate);
+	vfio_virqfd_disable(&irq->unmask);
+	spin_lock(&irq->lock);
+	triggers = irq->triggers;
+	max = irq->max;
+	irq->triggers = NULL;
+	irq->max = 0;
+	irq->index = RIOD_FE_IRQ_NONE;
+	irq->count = 0;
+	irq->masked = false;
+	spin_unlock(&irq->lock);
+	if (!triggers)
+		return;
+	for (i = 0; i < max; i++) {
+		if (triggers[i])
+			eventfd_ctx_put(triggers[i]);
+	}
+	kvfree(triggers);
+}
+
+static int irq_enable(struct riod_fe_func *fn, u8 index, u16 count)
+{
+	struct riod_fe_irq *irq = &fn->irq;
+	unsigned int max = riod_fe_irq_count(fn, index);
+	struct eventfd_ctx **triggers;
+
+	lockdep_assert_held(&irq->gate);
+	triggers = kvcalloc(max, sizeof(*triggers), GFP_KERNEL_ACCOUNT);
+	if (!triggers)
+		return -ENOMEM;
+	spin_lock(&irq->lock);
+	irq->triggers = triggers;
+	irq->max = max;
+	irq->index = index;
+	irq->count = count;
+	irq->masked = false;
+	spin_unlock(&irq->lock);
+	return 0;
+}
+
+static int irq_off(struct riod_fe_func *fn)
+{
+	u8 index = fn->irq.index;
+
+	irq_disable(&fn->irq);
+	/* nothing is delivered any more, whatever the peer makes of this */
+	irq_send(fn, index, 0);
+	return 0;
+}
+
+/* the device sends none any more; for the work item behind the last close */
+void riod_fe_irq_quiet(struct riod_fe_func *fn)
+{
+	mutex_lock(&fn->irq.gate);
+	irq_send(fn, RIOD_IRQ_INTX, 0);
+	mutex_unlock(&fn->irq.gate);
+}
+
+void riod_fe_irq_clear(struct riod_fe_func *fn)
+{
+	struct riod_fe_irq *irq = &fn->irq;
+
+	mutex_lock(&irq->gate);
+	irq_disable(irq);
+	trigger_set(irq, &irq->err, NULL);
+	trigger_set(irq, &irq->req, NULL);
+	mutex_unlock(&irq->gate);
+}
+
+static void irq_clear_block(struct riod_fe_irq *irq, unsigned int start,
+			    unsigned int count)
+{
+	while (count--)
+		trigger_set(irq, &irq->triggers[start++], NULL);
+}
+
+/* eventfds from @fds on; whether the set of vectors that have one changed, or -errno */
+static int irq_take_fds(struct riod_fe_irq *irq, unsigned int start,
+			unsigned int count, const s32 *fds)
+{
+	bool changed = false;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < count; i++) {
+		struct eventfd_ctx **slot = &irq->triggers[start + i];
+
+		changed |= !*slot != (fds[i] < 0);
+		ret = trigger_set_fd(irq, slot, fds[i]);
+		if (ret)
+			return ret;
+	}
+	return changed;
+}
+
+/*
+ * Give vectors @start to @start + @count - 1 eventfds, or take them away, and
+ * tell the stub where that makes a difference to it.  An interrupt may come
+ * before the reply does, so it can be delivered from the start.  Where anything
+ * fails none of them has one, and a function that had no interrupts before has
+ * none now.
+ */
+static int irq_set_block(struct riod_fe_func *fn, u8 index, unsigned int start,
+			 unsigned int count, const s32 *fds)
+{
+	struct riod_fe_irq *irq = &fn->irq;
+	bool fresh = irq->index == RIOD_FE_IRQ_NONE;
+	unsigned int end = start + count;
+	int ret = 0;
+
+	lockdep_assert_held(&irq->gate);
+	if (fresh)
+		ret = irq_enable(fn, index, end);
+	if (ret)
+		return ret;
+	ret = irq_take_fds(irq, start, count, fds);
+	if (ret > 0 || (!ret && (fresh || end > irq->count)))
+		ret = irq_send(fn, index, max_t(unsigned int, irq->count, end));
+	/* a device that is gone takes every setting */
+	if (!ret || ret == -ENOTCONN) {
+		irq->count = max_t(unsigned int, irq->count, end);
+		return 0;
+	}
+	irq_clear_block(irq, start, count);
+	if (fresh)
+		irq_disable(irq);
+	return ret;
+}
+
+/* DATA_NONE and DATA_BOOL: as if the vectors had fired (loopback tests) */
+static int irq_fire(struct riod_fe_irq *irq, const struct vfio_irq_set *hdr,
+		    const u8 *bools)
+{
+	unsigned int i;
+
+	for (i = 0; i < hdr->count && hdr->start + i < irq->count; i++) {
+		if (!(hdr->flags & VFIO_IRQ_SET_DATA_BOOL) || bools[i])
+			trigger_signal(irq, &irq->triggers[hdr->start + i]);
+	}
+	return 0;
+}
+
+/* VFIO_IRQ_SET_ACTION_TRIGGER of INTx, MSI and MSI-X */
+static int irq_set_trigger(struct riod_fe_func *fn, const struct vfio_irq_set *hdr,
+			   void *data)
+{
+	struct riod_fe_irq *irq = &fn->irq;
+	bool mine = irq->index == hdr->index;
+
+	if (mine && !hdr->count && hdr->flags & VFIO_IRQ_SET_DATA_NONE)
+		return irq_off(fn);
+	if (!mine && irq->index != RIOD_FE_IRQ_NONE)
+		return -EINVAL;
+	if (hdr->flags & VFIO_IRQ_SET_DATA_EVENTFD) {
+		/* MSI is switched on with a number of vectors that then stays */
+		if (mine && hdr->index == VFIO_PCI_MSI_IRQ_INDEX &&
+		    hdr->start + hdr->count > irq->count)
+			return -EINVAL;
+		if (!hdr->count)
+			return -EINVAL;
+		return irq_set_block(fn, hdr->index, hdr->start, hdr->count, data);
+	}
+	if (!mine)
+		return -EINVAL;
+	return irq_fire(irq, hdr, data);
+}
+
+/* ------------------------------------------------------------ INTx */
+
+static void intx_unmask(struct riod_fe_func *fn)
+{
+	struct riod_fe_irq *irq = &fn->irq;
+	bool was;
+
+	spin_lock(&irq->lock);
+	was = irq->masked && irq->index == VFIO_PCI_INTX_IRQ_INDEX;
+	irq->masked = false;
+	spin_unlock(&irq->lock);
+	if (was)
+		riod_fe_ctl_post(fn, RIOD_CTL_INTX_UNMASK);
+}
+
+static void intx_mask(struct riod_fe_func *fn)
+{
+	struct riod_fe_irq *irq = &fn->irq;
+	bool was;
+
+	spin_lock(&irq->lock);
+	was = irq->masked;
+	irq->masked = true;
+	spin_unlock(&irq->lock);
+	if (!was)
+		riod_fe_ctl_post(fn, RIOD_CTL_INTX_MASK);
+}
+
+/* under the eventfd's wait queue lock: leave it to the work item, which may sleep */
+static int intx_unmask_wake(void *opaque, void *data)
+{
+	return 1;
+}
+
+static void intx_unmask_work(void *opaque, void *data)
+{
+	intx_unmask(opaque);
+}
+
+static int intx_set_unmask(struct riod_fe_func *fn, const struct vfio_irq_set *hdr,
+			   void *data)
+{
+	struct riod_fe_irq *irq = &fn->irq;
+
+	if (irq->index != VFIO_PCI_INTX_IRQ_INDEX || hdr->start || hdr->count != 1)
+		return -EINVAL;
+	if (hdr->flags & VFIO_IRQ_SET_DATA_EVENTFD) {
+		s32 fd = *(s32 *)data;
+
+		if (fd >= 0)
+			return vfio_virqfd_enable(fn, intx_unmask_wake, intx_unmask_work,
+						  NULL, &irq->unmask, fd);
+		vfio_virqfd_disable(&irq->unmask);
+		return 0;
+	}
+	if (hdr->flags & VFIO_IRQ_SET_DATA_NONE || *(u8 *)data)
+		intx_unmask(fn);
+	return 0;
+}
+
+static int intx_set_mask(struct riod_fe_func *fn, const struct vfio_irq_set *hdr,
+			 void *data)
+{
+	if (fn->irq.index != VFIO_PCI_INTX_IRQ_INDEX || hdr->start || hdr->count != 1)
+		return -EINVAL;
+	/* as vfio-pci */
+	if (hdr->flags & VFIO_IRQ_SET_DATA_EVENTFD)
+		return -ENOTTY;
+	if (hdr->flags & VFIO_IRQ_SET_DATA_NONE || *(u8 *)data)
+		intx_mask(fn);
+	return 0;
+}
+
+/*
+ * vfio-pci unmasks when the guest takes back "INTx disable"; a guest that masked
+ * that way never signals the unmask eventfd.
+ */
+void riod_fe_irq_intx_enabled(struct riod_fe_func *fn)
+{
+	intx_unmask(fn);
+}
+
+/* ------------------------------------------------------------ ERR, REQ */
+
+static int irq_set_single(struct riod_fe_irq *irq, struct eventfd_ctx **slot,
+			  const struct vfio_irq_set *hdr, void *data)
+{
+	if (hdr->start || hdr->count > 1)
+		return -EINVAL;
+	if (hdr->flags & VFIO_IRQ_SET_DATA_NONE) {
+		if (!*slot)
+			return -EINVAL;
+		if (hdr->count)
+			trigger_signal(irq, slot);
+		else
+			trigger_set(irq, slot, NULL);
+		return 0;
+	}
+	if (!hdr->count)
+		return -EINVAL;
+	if (hdr->flags & VFIO_IRQ_SET_DATA_EVENTFD)
+		return trigger_set_fd(irq, slot, *(s32 *)data);
+	if (*(u8 *)data)
+		trigger_signal(irq, slot);
+	return 0;
+}
+
+/* ------------------------------------------------------------ VFIO_DEVICE_SET_IRQS */
+
+static int irq_set(struct riod_fe_func *fn, const struct vfio_irq_set *hdr, void *data)
+{
+	u32 action = hdr->flags & VFIO_IRQ_SET_ACTION_TYPE_MASK;
+	struct riod_fe_irq *irq = &fn->irq;
+
+	if (hdr->index == VFIO_PCI_INTX_IRQ_INDEX) {
+		if (action == VFIO_IRQ_SET_ACTION_MASK)
+			return intx_set_mask(fn, hdr, data);
+		if (action == VFIO_IRQ_SET_ACTION_UNMASK)
+			return intx_set_unmask(fn, hdr, data);
+	}
+	if (action != VFIO_IRQ_SET_ACTION_TRIGGER)
+		return -ENOTTY;
+	switch (hdr->index) {
+	case VFIO_PCI_INTX_IRQ_INDEX:
+	case VFIO_PCI_MSI_IRQ_INDEX:
+	case VFIO_PCI_MSIX_IRQ_INDEX:
+		return irq_set_trigger(fn, hdr, data);
+	case VFIO_PCI_ERR_IRQ_INDEX:
+		return irq_set_single(irq, &irq->err, hdr, data);
+	case VFIO_PCI_REQ_IRQ_INDEX:
+		return irq_set_single(irq, &irq->req, hdr, data);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/**
+ * riod_fe_irq_set() - VFIO_DEVICE_SET_IRQS
+ * @fn: function
+ * @hdr: checked by vfio_set_irqs_validate_and_prepare()
+ * @data: what follows it, of the length that was computed there
+ *
+ * Waits for the peer where what the device shall send changes; killable.
+ */
+int riod_fe_irq_set(struct riod_fe_func *fn, const struct vfio_irq_set *hdr, void *data)
+{
+	int ret;
+
+	ret = mutex_lock_killable(&fn->irq.gate);
+	if (ret)
+		return ret;
+	ret = irq_set(fn, hdr, data);
+	mutex_unlock(&fn->irq.gate);
+	return ret;
+}
+
+/* ------------------------------------------------------------ delivery */
+
+/*
+ * Receive thread.  Everything the device wrote before is in guest memory already:
+ * the cut that carried it came first (rule 2).  Interrupts from before a reset
+ * are stale.
+ */
+void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w)
+{
+	struct riod_fe_irq *irq = &fn->irq;
+	unsigned int i, n = 0;
+
+	if (le32_to_cpu(w->epoch) != READ_ONCE(fn->epoch))
+		return;
+	spin_lock(&irq->lock);
+	for (i = 0; i < le16_to_cpu(w->count); i++) {
+		u16 vector = le16_to_cpu(w->vectors[i]);
+
+		if (w->index != irq->index || vector >= irq->max ||
+		    !irq->triggers[vector])
+			continue;
+		if (w->index == RIOD_IRQ_INTX) {
+			if (irq->masked)
+				continue;
+			irq->masked = true;
+		}
+		eventfd_signal(irq->triggers[vector]);
+		n++;
+	}
+	spin_unlock(&irq->lock);
+	atomic64_add(n, &fn->att->stats.irqs);
+}
+
+/* ask the user, again, to let go of the device */
+void riod_fe_irq_request(struct riod_fe_func *fn)
+{
+	trigger_signal(&fn->irq, &fn->irq.req);
+}
+
+void riod_fe_irq_lost(struct riod_fe_func *fn)
+{
+	riod_fe_irq_request(fn);
+	if (error_irq)
+		trigger_signal(&fn->irq, &fn->irq.err);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Attachments as riodctl sees them
+ */
+#include "frontend.h"
+
+/* what is read at once of an attachment's state */
+struct att_view {
+	enum riod_fe_state state;
+	enum riod_reason reason;
+	bool over;
+	bool open;
+};
+
+static void att_view(struct riod_fe_att *att, struct att_view *v)
+{
+	spin_lock(&att->state_lock);
+	v->state = att->state;
+	v->over = att->over;
+	v->reason = att->reason;
+	v->open = att->nopen;
+	spin_unlock(&att->state_lock);
+}
+
+static int put_devices(struct riod_fe_att *att, struct sk_buff *skb)
+{
+	char name[RIOD_FE_NAME_LEN];
+	unsigned int i;
+
+	/* without a device number there is no function (any more) */
+	for (i = 0; i < att->nfuncs && att->slot >= 0; i++) {
+		riod_fe_bridge_name(att->funcs[i], name);
+		if (nla_put_string(skb, RIOD_A_ATTACHMENT_DEVICE, name))
+			return -EMSGSIZE;
+	}
+	return 0;
+}
+
+static int put_who(struct riod_fe_att *att, struct sk_buff *skb)
+{
+	if (nla_put_u32(skb, RIOD_A_ATTACHMENT_ID, att->id) ||
+	    nla_put_string(skb, RIOD_A_ATTACHMENT_HOST, att->host) ||
+	    nla_put_u16(skb, RIOD_A_ATTACHMENT_PORT, att->port) ||
+	    nla_put_string(skb, RIOD_A_ATTACHMENT_EXPORT, att->export))
+		return -EMSGSIZE;
+	return put_devices(att, skb);
+}
+
+static int put_state(struct riod_fe_att *att, struct sk_buff *skb,
+		     const struct att_view *v)
+{
+	bool lost = v->over || v->state == RIOD_FE_REMOVING;
+
+	if (nla_put_u32(skb, RIOD_A_ATTACHMENT_STATE,
+			lost ? RIOD_STATE_LOST : RIOD_STATE_CONNECTED) ||
+	    nla_put_u32(skb, RIOD_A_ATTACHMENT_BUS_MASTER, READ_ONCE(att->dma.state)))
+		return -EMSGSIZE;
+	if (v->over &&
+	    nla_put_string(skb, RIOD_A_ATTACHMENT_REASON, riod_reason_str(v->reason)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_dma(struct riod_fe_att *att, struct sk_buff *skb)
+{
+	struct riod_fe_dma *dma = &att->dma;
+	u64 ro = 0, rw = 0;
+
+	mutex_lock(&dma->lock);
+	if (dma->domain) {
+		ro = dma->domain->bytes_ro;
+		rw = dma->domain->bytes_rw;
+	}
+	mutex_unlock(&dma->lock);
+	if (nla_put_u64_64bit(skb, RIOD_A_ATTACHMENT_MAPPED_RO, ro, 0) ||
+	    nla_put_u64_64bit(skb, RIOD_A_ATTACHMENT_MAPPED_RW, rw, 0) ||
+	    nla_put_u64_64bit(skb, RIOD_A_ATTACHMENT_LIMIT, dma->limit, 0))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_identity(struct riod_fe_att *att, struct sk_buff *skb)
+{
+	struct riod_fe_func *fn = att->funcs[0];
+
+	if (nla_put_u16(skb, RIOD_A_ATTACHMENT_VENDOR, fn->vendor) ||
+	    nla_put_u16(skb, RIOD_A_ATTACHMENT_DEVICE_ID, fn->device) ||
+	    nla_put_u32(skb, RIOD_A_ATTACHMENT_CLASS, fn->class) ||
+	    nla_put_string(skb, RIOD_A_ATTACHMENT_PROFILE,
+			   fn->profile ? fn->profile->name : ""))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* ------------------------------------------------------------ commands */
+
+static int nl_attach(struct net *net, const struct riod_attach_request *req,
+		     struct sk_buff *reply, struct netlink_ext_ack *extack)
+{
+	struct riod_fe_att *att;
+	int ret;
+
+	ret = riod_fe_att_new(net, req, &att, extack);
+	if (ret)
+		return ret;
+	if (nla_put_u32(reply, RIOD_A_ATTACHMENT_ID, att->id) ||
+	    nla_put_string(reply, RIOD_A_ATTACHMENT_EXPORT, att->export) ||
+	    put_devices(att, reply))
+		ret = -EMSGSIZE;
+	riod_fe_att_put(att);
+	return ret;
+}
+
+struct dump {
+	struct sk_buff *skb;
+	struct netlink_callback *cb;
+};
+
+static int dump_one(struct riod_fe_att *att, void *arg)
+{
+	struct dump *dump = arg;
+	struct sk_buff *skb = dump->skb;
+	struct att_view v;
+	void *hdr;
+
+	hdr = riod_nl_put_header(skb, dump->cb, RIOD_CMD_ATTACHMENT_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	att_view(att, &v);
+	if (put_who(att, skb) || put_state(att, skb, &v) || put_dma(att, skb) ||
+	    put_identity(att, skb) ||
+	    (v.open && nla_put_flag(skb, RIOD_A_ATTACHMENT_IN_USE)) ||
+	    riod_nl_put_stats(skb, RIOD_A_ATTACHMENT_STATS, att->link, &att->stats)) {
+		genlmsg_cancel(skb, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, hdr);
+	dump->cb->args[0]++;
+	return 0;
+}
+
+static int nl_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct dump dump = { .skb = skb, .cb = cb };
+	int ret;
+
+	ret = riod_fe_att_for_each(cb->args[0], dump_one, &dump);
+	/* full: what is in there goes out, and we are called again */
+	return ret && !skb->len ? ret : skb->len;
+}
+
+const struct riod_nl_frontend_ops riod_fe_nl_ops = {
+	.owner = THIS_MODULE,
+	.attach = nl_attach,
+	.detach = riod_fe_att_detach,
+	.attachment_dump = nl_dump,
+};
+
+/* ------------------------------------------------------------ events */
+
+static int event_fill(struct sk_buff *skb, void *priv)
+{
+	struct riod_fe_att *att = priv;
+	struct att_view v;
+
+	att_view(att, &v);
+	return put_who(att, skb) ?: put_state(att, skb, &v);
+}
+
+/* tell whoever listens that something changed; the caller keeps the attachment */
+void riod_fe_nl_event(struct riod_fe_att *att)
+{
+	riod_nl_event(RIOD_CMD_ATTACHMENT_NTF, event_fill, att);
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * BARs and the expansion ROM
+ *
+ * A write to memory is posted: a frame on the pump's queue, and the guest goes
+ * on.  Everything else waits for the device: reads, and I/O port writes, which
+ * PCI does not post.  The MSI-X table is the model's, and never the device's.
+ */
+#include <linux/pci.h>
+#include <linux/uaccess.h>
+#include <linux/unaligned.h>
+
+#include "frontend.h"
+
+static struct riod_frame *reg_frame(struct riod_fe_func *fn, u8 region, u64 offset,
+				    u8 width, u8 op, u64 value)
+{
+	struct riod_wire_reg *r;
+	struct riod_frame *f;
+
+	f = riod_frame_alloc(RIOD_FRAME_REG, fn->num, sizeof(*r), GFP_KERNEL);
+	if (!f)
+		return NULL;
+	r = (void *)f->body;
+	r->region = region;
+	r->width = width;
+	r->op = op;
+	r->offset = cpu_to_le64(offset);
+	r->value = cpu_to_le64(value);
+	return f;
+}
+
+/**
+ * riod_fe_reg_request() - a register access that is answered
+ * @fn: function
+ * @region: BAR, ROM or config
+ * @offset: bytes into it
+ * @width: 1, 2, 4 or 8
+ * @write: it is a write
+ * @value: what is written or was read; all-ones where nothing answers
+ *
+ * Return: 0 or -EINTR: as in hardware, an access that nobody takes is no error.
+ */
+int riod_fe_reg_request(struct riod_fe_func *fn, u8 region, u64 offset, u8 width,
+			bool write, u64 *value)
+{
+	struct riod_frame *f;
+	int ret = -ENOMEM;
+
+	f = reg_frame(fn, region, offset, width, write ? RIOD_REG_WRITE : RIOD_REG_READ,
+		      write ? *value : 0);
+	*value = U64_MAX;
+	if (f)
+		ret = riod_link_request(fn->att->link, f, value);
+	if (!ret)
+		return 0;
+	*value = U64_MAX;
+	if (ret == -EACCES)
+		atomic64_inc(&fn->att->stats.denied);
+	return ret == -EINTR ? ret : 0;
+}
+
+/* a profile rings a doorbell; from a callback of the link's, so posting never waits */
+int riod_fe_region_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value)
+{
+	struct riod_fe_func *fn = priv;
+	struct riod_frame *f;
+
+	f = reg_frame(fn, bar, offset, width, RIOD_REG_WRITE, value);
+	if (!f)
+		return -ENOMEM;
+	atomic64_inc(&fn->att->stats.kicks);
+	return riod_link_post(fn->att->link, f);
+}
+
+/* ------------------------------------------------------------ MSI-X table */
+
+/*
+ * VFIO's users program vectors by ioctl and emulate the table for the guest; who
+ * looks here finds what was written.  No interrupt is ever pending here.
+ */
+static void msix_access(struct riod_fe_func *fn, unsigned int bar, u64 offset, u8 width,
+			bool write, u64 *value)
+{
+	const struct riod_cfg *c = &fn->cfg;
+	u64 at = offset - c->msix_table_offset;
+	u8 buf[8] = {};
+
+	if (bar != c->msix_table_bar || offset < c->msix_table_offset ||
+	    at + width > c->msix_table_size) {
+		if (!write)
+			*value = 0;
+		return;
+	}
+	put_unaligned_le64(*value, buf);
+	spin_lock(&fn->msix_lock);
+	if (write)
+		memcpy(fn->msix_table + at, buf, width);
+	else
+		memcpy(buf, fn->msix_table + at, width);
+	spin_unlock(&fn->msix_lock);
+	if (!write)
+		*value = get_unaligned_le64(buf);
+}
+
+/* ------------------------------------------------------------ access */
+
+static bool region_is_io(const struct riod_fe_func *fn, unsigned int region)
+{
+	return fn->cfg.bars[region].flags & RIOD_BAR_F_IO;
+}
+
+/* PCI 6.2.2: a function does not answer where decoding is off */
+static bool region_decoded(const struct riod_fe_func *fn, unsigned int region)
+{
+	u16 bit = region_is_io(fn, region) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+
+	return riod_cfg_command(&fn->cfg) & bit;
+}
+
+/* the profile sees a write before it is posted, and may take it */
+static bool profile_takes(struct riod_fe_func *fn, unsigned int region, u64 offset,
+			  u8 width, u64 value)
+{
+	const struct riod_profile *p = fn->profile;
+	bool taken;
+
+	if (!p || !p->bar_write)
+		return false;
+	mutex_lock(&fn->att->dma.lock);
+	taken = p->bar_write(fn->profile_state, region, offset, width, value);
+	mutex_unlock(&fn->att->dma.lock);
+	return taken;
+}
+
+static int region_write(struct riod_fe_func *fn, unsigned int region, u64 offset,
+			u8 width, u64 value)
+{
+	struct riod_frame *f;
+	int ret;
+
+	if (riod_cfg_is_msix(&fn->cfg, region, offset, width)) {
+		msix_access(fn, region, offset, width, true, &value);
+		return 0;
+	}
+	if (!region_decoded(fn, region) || profile_takes(fn, region, offset, width, value))
+		return 0;
+	atomic64_inc(&fn->att->stats.reg_writes);
+	if (region_is_io(fn, region))
+		return riod_fe_reg_request(fn, region, offset, width, true, &value);
+	f = reg_frame(fn, region, offset, width, RIOD_REG_WRITE, value);
+	if (!f)
+		return -ENOMEM;
+	ret = riod_link_post(fn->att->link, f);
+	return ret == -EINTR ? ret : 0;
+}
+
+static int region_read(struct riod_fe_func *fn, unsigned int region, u64 offset,
+		       u8 width, u64 *value)
+{
+	const struct riod_profile *p = fn->profile;
+	int ret;
+
+	*value = U64_MAX;
+	if (riod_link_is_lost(fn->att->link))
+		return 0;
+	if (riod_cfg_is_msix(&fn->cfg, region, offset, width)) {
+		msix_access(fn, region, offset, width, false, value);
+		return 0;
+	}
+	if (!region_decoded(fn, region))
+		return 0;
+	atomic64_inc(&fn->att->stats.reg_reads);
+	ret = riod_fe_reg_request(fn, region, offset, width, false, value);
+	if (ret || !p || !p->bar_read || riod_link_is_lost(fn->att->link))
+		return ret;
+	mutex_lock(&fn->att->dma.lock);
+	*value = p->bar_read(fn->profile_state, region, offset, width, *value);
+	mutex_unlock(&fn->att->dma.lock);
+	return 0;
+}
+
+static int region_copy(struct riod_fe_func *fn, unsigned int region, char __user *buf,
+		       u64 offset, u8 width, bool write)
+{
+	__le64 data = 0;
+	u64 value;
+	int ret;
+
+	if (write) {
+		if (copy_from_user(&data, buf, width))
+			return -EFAULT;
+		return region_write(fn, region, offset, width, le64_to_cpu(data));
+	}
+	ret = region_read(fn, region, offset, width, &value);
+	if (ret)
+		return ret;
+	data = cpu_to_le64(value);
+	return copy_to_user(buf, &data, width) ? -EFAULT : 0;
+}
+
+/* some devices take no 8 byte reads of their ROM; ports have none */
+static u8 region_max_width(const struct riod_fe_func *fn, unsigned int region)
+{
+	return region == RIOD_REGION_ROM || region_is_io(fn, region) ? 4 : 8;
+}
+
+/**
+ * riod_fe_region_rw() - read or write a BAR or the ROM
+ * @fn: function
+ * @region: 0 to 5, or RIOD_REGION_ROM
+ * @buf: user's memory
+ * @count: bytes
+ * @pos: bytes into the region
+ * @write: direction
+ *
+ * Cut into naturally aligned accesses as large as they may be, as vfio-pci does.
+ * Return: bytes done, or -EINVAL, -EFAULT, -EINTR, -ENOMEM where none was.
+ */
+ssize_t riod_fe_region_rw(struct riod_fe_func *fn, unsigned int region,
+			  char __user *buf, size_t count, u64 pos, bool write)
+{
+	u64 size = fn->cfg.bars[region].size;
+	u8 max = region_max_width(fn, region);
+	ssize_t done = 0;
+	int ret;
+
+	if (pos >= size || (write && region == RIOD_REGION_ROM))
+		return -EINVAL;
+	count = min_t(u64, count, size - pos);
+	riod_fe_dma_touched(&fn->att->dma);
+	while (count) {
+		u8 width = riod_fe_width(pos, count, max);
+
+		ret = region_copy(fn, region, buf + done, pos, width, write);
+		if (ret)
+			return done ? done : ret;
+		pos += width;
+		done += width;
+		count -= width;
+	}
+	return done;
+}

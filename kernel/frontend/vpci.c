@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The function as the host sees it, and our driver for it
+ *
+ * The host's PCI core, lspci and libvirt see ids and BARs that can be sized, no
+ * capability, no interrupt pin, no ROM.  Nothing that the host reads or writes
+ * here crosses the network.
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/unaligned.h>
+#include <linux/vfio.h>
+
+#include "frontend.h"
+
+#define HOST_COMMAND	(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)
+
+/* bytes of the device's header that are shown; all others are zero */
+static const struct {
+	u8 pos;
+	u8 len;
+} host_shown[] = {
+	{ PCI_VENDOR_ID, 4 },
+	{ PCI_CLASS_REVISION, 4 },
+	{ PCI_SUBSYSTEM_VENDOR_ID, 4 },
+};
+
+static void host_bar(struct riod_fe_func *fn, unsigned int n)
+{
+	const struct riod_cfg_bar *bar = &fn->cfg.bars[n];
+	u8 pos = PCI_BASE_ADDRESS_0 + 4 * n;
+	u64 mask = ~(bar->size - 1);
+	u32 type = 0;
+
+	if (!bar->size)
+		return;
+	if (bar->flags & RIOD_BAR_F_IO) {
+		put_unaligned_le32(PCI_BASE_ADDRESS_SPACE_IO, fn->host + pos);
+		put_unaligned_le32((u32)mask & PCI_BASE_ADDRESS_IO_MASK,
+				   fn->host_wmask + pos);
+		return;
+	}
+	if (bar->flags & RIOD_BAR_F_PREFETCH)
+		type |= PCI_BASE_ADDRESS_MEM_PREFETCH;
+	/* riod_cfg_init() has made sure that the next BAR is there and unused */
+	if (bar->flags & RIOD_BAR_F_64) {
+		type |= PCI_BASE_ADDRESS_MEM_TYPE_64;
+		put_unaligned_le32(mask >> 32, fn->host_wmask + pos + 4);
+	}
+	put_unaligned_le32(type, fn->host + pos);
+	put_unaligned_le32((u32)mask & PCI_BASE_ADDRESS_MEM_MASK, fn->host_wmask + pos);
+}
+
+/* from fn->cfg, before the function is on the bus */
+void riod_fe_vpci_host_view(struct riod_fe_func *fn, bool multi)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(host_shown); i++)
+		memcpy(fn->host + host_shown[i].pos, fn->cfg.bytes + host_shown[i].pos,
+		       host_shown[i].len);
+	if (multi)
+		fn->host[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_MFD;
+	put_unaligned_le16(HOST_COMMAND, fn->host_wmask + PCI_COMMAND);
+	for (i = 0; i < PCI_STD_NUM_BARS; i++)
+		host_bar(fn, i);
+}
+
+/* both under the bridge's lock; @size is 1, 2 or 4, @where aligned to it */
+u32 riod_fe_vpci_read(const struct riod_fe_func *fn, int where, int size)
+{
+	u32 val = 0;
+	int i;
+
+	if (where < 0 || where + size > RIOD_FE_HEADER)
+		return 0;
+	for (i = 0; i < size; i++)
+		val |= (u32)fn->host[where + i] << (8 * i);
+	return val;
+}
+
+void riod_fe_vpci_write(struct riod_fe_func *fn, int where, int size, u32 val)
+{
+	int i;
+
+	if (where < 0 || where + size > RIOD_FE_HEADER)
+		return;
+	for (i = where; i < where + size; i++, val >>= 8)
+		fn->host[i] = (fn->host[i] & ~fn->host_wmask[i]) |
+			      (val & fn->host_wmask[i]);
+}
+
+/* ------------------------------------------------------------ driver */
+
+static int vpci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct riod_fe_func *fn = riod_fe_bridge_func(pdev);
+	struct riod_fe_vdev *v;
+	int ret;
+
+	/* somebody wrote our name into the driver_override of another device */
+	if (!fn)
+		return -ENODEV;
+	v = vfio_alloc_device(riod_fe_vdev, vdev, &pdev->dev, &riod_fe_vfio_ops);
+	if (IS_ERR(v)) {
+		fn->probe_err = PTR_ERR(v);
+		return fn->probe_err;
+	}
+	ret = vfio_register_group_dev(&v->vdev);
+	fn->probe_err = ret;
+	if (ret) {
+		vfio_put_device(&v->vdev);
+		return ret;
+	}
+	pci_set_drvdata(pdev, v);
+	return 0;
+}
+
+/* waits until every VFIO file of the function is closed */
+static void vpci_remove(struct pci_dev *pdev)
+{
+	struct riod_fe_vdev *v = pci_get_drvdata(pdev);
+
+	vfio_unregister_group_dev(&v->vdev);
+	vfio_put_device(&v->vdev);
+}
+
+static const struct pci_device_id vpci_ids[] = {
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_ANY_ID, PCI_ANY_ID) },
+	{}
+};
+MODULE_DEVICE_TABLE(pci, vpci_ids);
+
+struct pci_driver riod_fe_pci_driver = {
+	.name = RIOD_FE_DRIVER,
+	.id_table = vpci_ids,
+	.probe = vpci_probe,
+	.remove = vpci_remove,
+	.driver_managed_dma = true,
+	.driver.probe_type = PROBE_FORCE_SYNCHRONOUS,
+};
