@@ -12,15 +12,12 @@ namespace {
 
 std::string usual_remedy(int err)
 {
-	switch (exit_of_errno(err)) {
-	case Exit::permission:
+	if (err == EPERM)
 		return "run riodctl as root; it needs CAP_NET_ADMIN in the initial user namespace";
-	case Exit::unreachable:
+	if (exit_of_errno(err) == Exit::unreachable)
 		return "check that the address and the port are right, that the server host has an "
 		       "export ('riodctl list' there) and that no firewall is in the way";
-	default:
-		return {};
-	}
+	return {};
 }
 
 // Kernel texts may end in a full stop or a line feed; sentences are built from them.
@@ -72,13 +69,20 @@ Error explain(std::string_view action, const KernelError &error, std::string rem
 {
 	const std::string_view text = trimmed(error.what());
 	const std::string why =
-	        text.empty() ? std::generic_category().message(error.err()) : std::string(text);
+		text.empty() ? std::generic_category().message(error.err()) : std::string(text);
 
 	// A text of the kernel names its own remedy; ours would be a guess beside it.
-	if (remedy.empty() && (text.empty() || exit_of_errno(error.err()) == Exit::permission))
+	if (remedy.empty() && (text.empty() || error.err() == EPERM))
 		remedy = usual_remedy(error.err());
 	return {exit_of_errno(error.err()), fmt::format("cannot {}: {}", action, why),
-	        std::move(remedy)};
+		std::move(remedy)};
+}
+
+Error explain_peer(std::string_view action, std::string_view peer, const KernelError &error)
+{
+	if (std::string_view(error.what()).find(peer) != std::string_view::npos)
+		return explain(action, error);
+	return explain(fmt::format("{} at {}", action, peer), error);
 }
 
 Error usage_error(const std::string &message, std::string remedy)

@@ -24,7 +24,7 @@ enum class Exit {
 class Error : public std::runtime_error {
 public:
 	Error(Exit exit, const std::string &message, std::string remedy = {})
-	        : std::runtime_error(message), exit_(exit), remedy_(std::move(remedy))
+		: std::runtime_error(message), exit_(exit), remedy_(std::move(remedy))
 	{
 	}
 
@@ -39,7 +39,10 @@ private:
 // The kernel refused a command: its errno, and its extended-ack text if any.
 class KernelError : public std::runtime_error {
 public:
-	KernelError(int err, const std::string &text) : std::runtime_error(text), err_(err) {}
+	explicit KernelError(int err, const std::string &text = {})
+		: std::runtime_error(text), err_(err)
+	{
+	}
 
 	int err() const { return err_; }
 
@@ -52,6 +55,10 @@ Exit exit_of_errno(int err);
 // "cannot attach nvme0: the export is busy", with the remedy that @remedy gives
 // or, where it is empty, the usual one for that errno.
 Error explain(std::string_view action, const KernelError &error, std::string remedy = {});
+
+// As explain(), for what was asked of @peer ("192.0.2.1:7463"): named once, by the
+// kernel or by us.
+Error explain_peer(std::string_view action, std::string_view peer, const KernelError &error);
 
 Error usage_error(const std::string &message, std::string remedy = {});
 

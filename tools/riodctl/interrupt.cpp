@@ -8,8 +8,12 @@ namespace riodctl {
 namespace {
 
 volatile std::sig_atomic_t flag = 0;
+int depth = 0;
 
-void on_signal(int /*signal*/) { flag = 1; }
+void on_signal(int /*signal*/)
+{
+	flag = 1;
+}
 
 } // namespace
 
@@ -24,14 +28,19 @@ InterruptGuard::InterruptGuard()
 	sigaddset(&block, SIGINT);
 	sigaddset(&block, SIGTERM);
 
-	flag = 0;
+	if (depth++ == 0)
+		flag = 0;
 	sigprocmask(SIG_BLOCK, &block, &old_mask_);
+	wait_mask_ = old_mask_;
+	sigdelset(&wait_mask_, SIGINT);
+	sigdelset(&wait_mask_, SIGTERM);
 	sigaction(SIGINT, &action, &old_int_);
 	sigaction(SIGTERM, &action, &old_term_);
 }
 
 InterruptGuard::~InterruptGuard()
 {
+	depth--;
 	// Unblock first: what is pending belongs to the flag, not to the old handler.
 	sigprocmask(SIG_SETMASK, &old_mask_, nullptr);
 	sigaction(SIGINT, &old_int_, nullptr);

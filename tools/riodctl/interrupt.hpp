@@ -6,7 +6,8 @@
 
 namespace riodctl {
 
-// While one lives, SIGINT and SIGTERM only set a flag and end poll() with EINTR.
+// While one lives, SIGINT and SIGTERM only set a flag and end ppoll() with EINTR.
+// May be nested; the outermost one clears the flag when it begins.
 class InterruptGuard {
 public:
 	InterruptGuard();
@@ -16,12 +17,13 @@ public:
 
 	// The handler's signals are blocked outside ppoll() with this mask, so
 	// that a signal between the test of the flag and the wait is not lost.
-	const sigset_t &wait_mask() const { return old_mask_; }
+	const sigset_t &wait_mask() const { return wait_mask_; }
 
 private:
 	struct sigaction old_int_{};
 	struct sigaction old_term_{};
 	sigset_t old_mask_{};
+	sigset_t wait_mask_{};
 };
 
 bool interrupted();

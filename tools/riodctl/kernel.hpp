@@ -35,7 +35,7 @@ public:
 	// Subscribes, calls @ready once, then @event for each event until it
 	// returns false or the process is interrupted.
 	virtual void monitor(const std::function<void()> &ready,
-	                     const std::function<bool(const Event &)> &event) = 0;
+			     const std::function<bool(const Event &)> &event) = 0;
 };
 
 } // namespace riodctl

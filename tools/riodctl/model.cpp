@@ -8,37 +8,42 @@ namespace riodctl {
 const std::vector<StatField> &stat_fields()
 {
 	static const std::vector<StatField> fields = {
-	        {RIOD_A_STATS_TX_FRAMES, "link", "tx_frames", "frames sent"},
-	        {RIOD_A_STATS_TX_BYTES, "link", "tx_bytes", "bytes sent"},
-	        {RIOD_A_STATS_RX_FRAMES, "link", "rx_frames", "frames received"},
-	        {RIOD_A_STATS_RX_BYTES, "link", "rx_bytes", "bytes received"},
-	        {RIOD_A_STATS_TX_ACKS, "link", "tx_acks", "acknowledgement frames sent"},
-	        {RIOD_A_STATS_WINDOW_WAITS, "link", "window_waits", "waits for window space"},
-	        {RIOD_A_STATS_ROUNDS, "memory", "rounds", "rounds of comparing"},
-	        {RIOD_A_STATS_EVENTS, "memory", "events", "events that asked for a round"},
-	        {RIOD_A_STATS_CUTS_SENT, "memory", "cuts_sent", "cuts sent"},
-	        {RIOD_A_STATS_CUTS_APPLIED, "memory", "cuts_applied", "cuts applied"},
-	        {RIOD_A_STATS_PASSES, "memory", "passes", "passes over the pages"},
-	        {RIOD_A_STATS_SCANNED, "memory", "scanned", "bytes compared"},
-	        {RIOD_A_STATS_SEEDED, "memory", "seeded", "bytes seeded"},
-	        {RIOD_A_STATS_REBASED, "memory", "rebased", "bytes rebased"},
-	        {RIOD_A_STATS_SENT, "memory", "sent", "bytes of changes sent"},
-	        {RIOD_A_STATS_APPLIED, "memory", "applied", "bytes of changes applied"},
-	        {RIOD_A_STATS_DROPPED, "memory", "dropped", "bytes of changes dropped"},
-	        {RIOD_A_STATS_LATE, "memory", "late", "bytes that came after an unmap"},
-	        {RIOD_A_STATS_HOLDBACKS, "memory", "holdbacks", "bytes held back"},
-	        {RIOD_A_STATS_FREE_RUNNING, "memory", "free_running", "bytes that never rest"},
-	        {RIOD_A_STATS_FORCED, "memory", "forced", "cuts forced: possible corruption"},
-	        {RIOD_A_STATS_BACKGROUND, "memory", "background", "bytes by background rounds"},
-	        {RIOD_A_STATS_REG_READS, "device", "reg_reads", "register reads that crossed"},
-	        {RIOD_A_STATS_REG_WRITES, "device", "reg_writes", "register writes"},
-	        {RIOD_A_STATS_CFG_READS, "device", "cfg_reads", "config reads that crossed"},
-	        {RIOD_A_STATS_CFG_WRITES, "device", "cfg_writes", "config writes"},
-	        {RIOD_A_STATS_IRQS, "device", "irqs", "interrupts"},
-	        {RIOD_A_STATS_DENIED, "device", "denied", "accesses the filter dropped"},
-	        {RIOD_A_STATS_MAPS, "device", "maps", "pages mapped"},
-	        {RIOD_A_STATS_UNMAPS, "device", "unmaps", "pages unmapped"},
-	        {RIOD_A_STATS_KICKS, "device", "kicks", "doorbells rung by the profile"},
+		{RIOD_A_STATS_TX_FRAMES, "link", "tx_frames", "frames sent"},
+		{RIOD_A_STATS_TX_BYTES, "link", "tx_bytes", "bytes sent"},
+		{RIOD_A_STATS_RX_FRAMES, "link", "rx_frames", "frames received"},
+		{RIOD_A_STATS_RX_BYTES, "link", "rx_bytes", "bytes received"},
+		{RIOD_A_STATS_TX_ACKS, "link", "tx_acks", "frames sent that only acknowledge"},
+		{RIOD_A_STATS_RX_ACKS, "link", "rx_acks", "frames received that only acknowledge"},
+		{RIOD_A_STATS_WINDOW_WAITS, "link", "window_waits",
+		 "frames that waited for window space"},
+		{RIOD_A_STATS_TX_RETAINED, "link", "tx_retained",
+		 "bytes sent and not acknowledged, now"},
+		{RIOD_A_STATS_ROUNDS, "memory", "rounds", "times round the pump"},
+		{RIOD_A_STATS_EVENTS, "memory", "events", "frames sent as events"},
+		{RIOD_A_STATS_THROTTLED, "memory", "throttled", "events that had to wait"},
+		{RIOD_A_STATS_CUTS_SENT, "memory", "cuts_sent", "cuts sent"},
+		{RIOD_A_STATS_CUTS_APPLIED, "memory", "cuts_applied", "cuts applied"},
+		{RIOD_A_STATS_PASSES, "memory", "passes", "passes over the pages"},
+		{RIOD_A_STATS_SCANNED, "memory", "scanned", "bytes compared"},
+		{RIOD_A_STATS_SEEDED, "memory", "seeded", "bytes seeded"},
+		{RIOD_A_STATS_REBASED, "memory", "rebased", "bytes rebased"},
+		{RIOD_A_STATS_SENT, "memory", "sent", "bytes of changes sent"},
+		{RIOD_A_STATS_APPLIED, "memory", "applied", "bytes of changes applied"},
+		{RIOD_A_STATS_DROPPED, "memory", "dropped", "bytes of changes dropped"},
+		{RIOD_A_STATS_LATE, "memory", "late", "bytes that came after an unmap"},
+		{RIOD_A_STATS_HOLDBACKS, "memory", "holdbacks", "bytes held back"},
+		{RIOD_A_STATS_FREE_RUNNING, "memory", "free_running", "bytes that never rest"},
+		{RIOD_A_STATS_FORCED, "memory", "forced", "cuts forced: possible corruption"},
+		{RIOD_A_STATS_BACKGROUND, "memory", "background", "bytes by background rounds"},
+		{RIOD_A_STATS_REG_READS, "device", "reg_reads", "register reads that crossed"},
+		{RIOD_A_STATS_REG_WRITES, "device", "reg_writes", "register writes"},
+		{RIOD_A_STATS_CFG_READS, "device", "cfg_reads", "config reads that crossed"},
+		{RIOD_A_STATS_CFG_WRITES, "device", "cfg_writes", "config writes"},
+		{RIOD_A_STATS_IRQS, "device", "irqs", "interrupts"},
+		{RIOD_A_STATS_DENIED, "device", "denied", "accesses the filter dropped"},
+		{RIOD_A_STATS_MAPS, "device", "maps", "pages mapped"},
+		{RIOD_A_STATS_UNMAPS, "device", "unmaps", "pages unmapped"},
+		{RIOD_A_STATS_KICKS, "device", "kicks", "doorbells rung by the profile"},
 	};
 	return fields;
 }
@@ -55,6 +60,11 @@ std::string state_name(std::uint32_t state)
 	default:
 		return fmt::format("state-{}", state);
 	}
+}
+
+std::string state_name(const std::optional<std::uint32_t> &state)
+{
+	return state ? state_name(*state) : "gone";
 }
 
 std::string bus_master_name(std::uint32_t bus_master)

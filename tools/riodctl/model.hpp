@@ -40,7 +40,7 @@ struct Export {
 	std::vector<std::string> devices;
 	std::vector<Cidr> allow;
 	std::uint16_t port = default_port;
-	std::uint32_t state = RIOD_STATE_IDLE;
+	std::optional<std::uint32_t> state; // none: an event says that it is gone
 	std::string peer;
 	Identity identity;
 	bool resettable = false;
@@ -69,7 +69,7 @@ struct Attachment {
 
 struct Offer {
 	std::string name;
-	Identity identity;
+	Identity identity{};
 	std::uint16_t subvendor = 0;
 	std::uint16_t subdevice = 0;
 	unsigned int functions = 1;
@@ -124,6 +124,7 @@ struct StatField {
 const std::vector<StatField> &stat_fields();
 
 std::string state_name(std::uint32_t state);
+std::string state_name(const std::optional<std::uint32_t> &state);
 std::string bus_master_name(std::uint32_t bus_master);
 
 } // namespace riodctl

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// attach: get the function that another host exports.
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "net.hpp"
+#include "objects.hpp"
+#include "qemu.hpp"
+#include "remote.hpp"
+#include "units.hpp"
+
+namespace riodctl {
+
+using nlohmann::json;
+
+namespace {
+
+AttachRequest parse(const Endpoint &endpoint, const AttachOptions &options)
+{
+	AttachRequest request;
+
+	request.port = endpoint.port;
+	request.export_name = canonical_address(options.export_name);
+	if (!options.limit.empty())
+		request.limit = parse_size(options.limit);
+	if (!options.profile.empty())
+		request.profile = options.profile;
+	if (request.export_name.size() > 63)
+		throw usage_error("the name of an export has at most 63 bytes");
+	if (options.profile.size() > 31)
+		throw usage_error("the name of a profile has at most 31 bytes");
+	return request;
+}
+
+// Where the peer answers but refuses, what it offers may tell why.
+std::optional<Remote> offers_of(const Context &context, const AttachRequest &request)
+{
+	try {
+		return context.kernel.discover(request.host, request.port);
+	} catch (const KernelError &) {
+		return std::nullopt;
+	}
+}
+
+// Asking once more would only take as long again.
+bool silent(const KernelError &error)
+{
+	return error.err() == ETIMEDOUT || error.err() == EHOSTUNREACH ||
+	       error.err() == ENETUNREACH || error.err() == EPERM || error.err() == ENOMEM;
+}
+
+// "192.0.2.1:7463 refused: ..." is the peer's word; a closed port refuses "the connection".
+bool answered(const KernelError &error)
+{
+	return std::string_view(error.what()).find(" refused: ") != std::string_view::npos;
+}
+
+// The kernel says the same errno for whatever a peer refuses; what it offers tells more.
+Error refused(const Context &context, const AttachRequest &request, const KernelError &error)
+{
+	const std::string peer = endpoint_str(request.host, request.port);
+	const std::string what = request.export_name.empty()
+					 ? "attach"
+					 : fmt::format("attach '{}'", request.export_name);
+	const Error said = explain_peer(what, peer, error);
+	const Error plain(answered(error) ? Exit::failed : said.exit(), said.what(), said.remedy());
+	const auto remote = silent(error) ? std::nullopt : offers_of(context, request);
+
+	if (!remote || remote->offers.empty())
+		return plain;
+	const auto &offers = remote->offers;
+	const auto found = std::find_if(offers.begin(), offers.end(), [&](const Offer &offer) {
+		return offer.name == request.export_name ||
+		       (request.export_name.empty() && offers.size() == 1);
+	});
+	if (found != offers.end())
+		return {found->busy ? Exit::busy : plain.exit(), plain.what(),
+			found->busy ? "detach it on the host that has it, or have the server host "
+				      "take it back: riodctl unbind --force"
+				    : plain.remedy()};
+	context.out.line(offers_table(*remote));
+	const std::string remedy = fmt::format("riodctl attach {} {}", peer, offers.front().name);
+	if (request.export_name.empty())
+		return {Exit::usage,
+			fmt::format("{} has {} exports, and none was named", peer, remote->total),
+			remedy};
+	return {Exit::not_found, fmt::format("{} has no export '{}'", peer, request.export_name),
+		remedy};
+}
+
+// The first address that answers decides, whatever the answer is.
+AttachResult try_addresses(const Context &context, AttachRequest &request,
+			   const std::vector<std::string> &addresses)
+{
+	for (std::size_t i = 0; i < addresses.size(); i++) {
+		request.host = addresses[i];
+		try {
+			return context.kernel.attach(request);
+		} catch (const KernelError &error) {
+			if (error.err() == EINTR)
+				throw Error(Exit::interrupted,
+					    *error.what() ? error.what()
+							  : "interrupted; nothing is attached");
+			const bool next = i + 1 < addresses.size() &&
+					  exit_of_errno(error.err()) == Exit::unreachable;
+			if (!next)
+				throw refused(context, request, error);
+			context.out.note(explain_peer("attach",
+						      endpoint_str(request.host, request.port),
+						      error)
+						 .what());
+		}
+	}
+	throw Error(Exit::not_found, "the name has no address");
+}
+
+void tell(const Context &context, const AttachRequest &request, const AttachResult &result)
+{
+	const auto args = qemu_args(context.sysfs, result.devices, false);
+	json list = json::array();
+
+	context.out.line(fmt::format("attached '{}' of {} as attachment {}:", result.export_name,
+				     endpoint_str(request.host, request.port), result.id));
+	for (const auto &device : result.devices) {
+		const auto address = PciAddress::parse(device);
+		context.out.line(
+			"  " + (address ? PciDevice(context.sysfs, *address).describe() : device));
+	}
+	context.out.line("QEMU arguments (the guest must use its vIOMMU; more: riodctl qemu-args "
+			 "--help):");
+	for (const auto &[option, value] : args) {
+		context.out.line(fmt::format("  {} {}", option, value));
+		list.push_back(option);
+		list.push_back(value);
+	}
+	context.out.document({{"id", result.id},
+			      {"export", result.export_name},
+			      {"functions", result.devices},
+			      {"host", request.host},
+			      {"port", request.port},
+			      {"qemu_args", list}});
+}
+
+} // namespace
+
+void attach(const Context &context, const AttachOptions &options)
+{
+	const Endpoint endpoint = Endpoint::parse(options.host);
+	AttachRequest request = parse(endpoint, options);
+	const auto addresses = context.probes.resolve(endpoint.host);
+
+	context.modules.require("riod_frontend");
+	const AttachResult result = try_addresses(context, request, addresses);
+	tell(context, request, result);
+}
+
+} // namespace riodctl

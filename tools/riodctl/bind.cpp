@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// bind: take functions from this host's drivers and, with --export, offer them to peers.
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "bind_checks.hpp"
+#include "binder.hpp"
+#include "interrupt.hpp"
+#include "net.hpp"
+#include "objects.hpp"
+
+namespace riodctl {
+
+using nlohmann::json;
+
+namespace {
+
+// The command, parsed: nothing was looked up yet.
+struct Plan {
+	std::vector<PciAddress> functions;
+	ExportRequest request;
+};
+
+std::vector<PciAddress> parse_addresses(const std::vector<std::string> &texts)
+{
+	std::vector<PciAddress> functions;
+
+	for (const auto &text : texts) {
+		const auto address = PciAddress::parse(text);
+		if (!address)
+			throw usage_error(fmt::format("'{}' is no PCI address", text),
+					  "write it as 'lspci -D' does: 0000:03:00.0");
+		if (std::find(functions.begin(), functions.end(), *address) == functions.end())
+			functions.push_back(*address);
+	}
+	return functions;
+}
+
+std::vector<Cidr> parse_allow(const Context &context, const std::vector<std::string> &texts)
+{
+	std::vector<Cidr> allow;
+
+	for (const auto &text : texts) {
+		bool masked = false;
+		const Cidr cidr = parse_cidr(text, &masked);
+		if (masked)
+			context.out.note(fmt::format("{} is taken as {}", text, cidr_str(cidr)));
+		if (std::find(allow.begin(), allow.end(), cidr) == allow.end())
+			allow.push_back(cidr);
+	}
+	return allow;
+}
+
+Plan parse(const Context &context, const BindOptions &options)
+{
+	Plan plan;
+
+	plan.functions = parse_addresses(options.addresses);
+	plan.request.name = options.name;
+	plan.request.allow = parse_allow(context, options.allow);
+	plan.request.no_reset = options.no_reset;
+	plan.request.port = options.port;
+	for (const auto &address : plan.functions)
+		plan.request.devices.push_back(address.str());
+	if (options.name.size() > 63)
+		throw usage_error("the name of an export has at most 63 bytes");
+	return plan;
+}
+
+// One refusal as it is; several as a list, the first one's remedy beside each.
+[[noreturn]] void throw_refusals(const std::vector<Refusal> &refusals)
+{
+	const bool busy = std::any_of(refusals.begin(), refusals.end(),
+				      [](const Refusal &r) { return r.exit == Exit::busy; });
+	std::string message = refusals.front().message();
+	std::string remedy = refusals.front().remedy;
+
+	for (std::size_t i = 1; i < refusals.size(); i++) {
+		message += "; " + refusals[i].message();
+		if (remedy.find(refusals[i].remedy) == std::string::npos)
+			remedy += "; " + refusals[i].remedy;
+	}
+	if (busy)
+		remedy += "; or take it all the same with --force, and lose what uses it";
+	throw Error(busy ? Exit::busy : refusals.front().exit, message, remedy);
+}
+
+void check(const Context &context, const Plan &plan, const BindOptions &options)
+{
+	check_possible(context.sysfs, plan.functions);
+	const auto refusals =
+		find_refusals(context.sysfs, context.probes, plan.functions, options.no_reset);
+	if (!refusals.empty() && !options.force)
+		throw_refusals(refusals);
+	for (const auto &refusal : refusals)
+		context.out.note("forced: " + refusal.message());
+}
+
+std::vector<Cidr> sorted(std::vector<Cidr> allow)
+{
+	std::sort(allow.begin(), allow.end());
+	return allow;
+}
+
+std::vector<std::string> sorted(std::vector<std::string> names)
+{
+	std::sort(names.begin(), names.end());
+	return names;
+}
+
+// What an existing export has otherwise than @wanted; empty where it is the same.
+std::string difference(const Export &have, const ExportRequest &wanted)
+{
+	std::vector<std::string> differs;
+
+	if (sorted(have.devices) != sorted(wanted.devices))
+		differs.emplace_back("functions");
+	if (!wanted.name.empty() && have.name != wanted.name)
+		differs.emplace_back("name");
+	if (sorted(have.allow) != sorted(wanted.allow))
+		differs.emplace_back("allow list");
+	if (have.port != wanted.port)
+		differs.emplace_back("port");
+	return fmt::format("{}", fmt::join(differs, ", "));
+}
+
+// The export that has one of the functions already, if it is as wanted.
+std::optional<Export> existing_export(const Context &context, const ExportRequest &wanted)
+{
+	for (const auto &have : all_objects(context).exports) {
+		const bool shares = std::any_of(
+			wanted.devices.begin(), wanted.devices.end(),
+			[&](const std::string &device) { return holds(have.devices, device); });
+		if (!shares)
+			continue;
+		const std::string differs = difference(have, wanted);
+		if (differs.empty())
+			return have;
+		throw Error(Exit::busy,
+			    fmt::format("{} is exported already as '{}', with another {}",
+					fmt::join(wanted.devices, ", "), have.name, differs),
+			    fmt::format("riodctl unbind {}, then bind again", have.name));
+	}
+	return std::nullopt;
+}
+
+Error export_refused(const ExportRequest &request, const KernelError &error)
+{
+	std::string remedy;
+
+	if (error.err() == EOPNOTSUPP && std::string(error.what()).empty())
+		remedy = "riod_stub is not loaded: modprobe riod_stub";
+	return explain(fmt::format("export {}", fmt::join(request.devices, ", ")), error, remedy);
+}
+
+// Returns the export's name.
+std::string make_export(const Context &context, const ExportRequest &request)
+{
+	if (const auto have = existing_export(context, request)) {
+		context.out.note(fmt::format("it is exported already, as '{}'", have->name));
+		return have->name;
+	}
+	try {
+		return context.kernel.export_new(request);
+	} catch (const KernelError &error) {
+		throw export_refused(request, error);
+	}
+}
+
+// Which of them have to be taken from somebody; the rest riod_stub has already.
+std::vector<PciAddress> to_take(const Context &context, const std::vector<PciAddress> &functions)
+{
+	std::vector<PciAddress> found;
+
+	for (const auto &address : functions) {
+		if (PciDevice(context.sysfs, address).driver() == stub_driver)
+			context.out.note(
+				fmt::format("{} is bound to riod_stub already", address.str()));
+		else
+			found.push_back(address);
+	}
+	return found;
+}
+
+json describe_functions(const Context &context, const Plan &plan)
+{
+	json functions = json::array();
+
+	for (const auto &address : plan.functions) {
+		const PciDevice device(context.sysfs, address);
+		json one = to_json(device.identity());
+		const auto driver = device.driver();
+		one["address"] = device.name();
+		one["driver_before"] = driver ? json(*driver) : json();
+		functions.push_back(one);
+		if (driver != stub_driver)
+			context.out.line(fmt::format("{}: {} -> {}", device.describe(),
+						     driver.value_or("no driver"), stub_driver));
+	}
+	return functions;
+}
+
+void tell_export(const Context &context, const ExportRequest &request, const std::string &name)
+{
+	std::vector<std::string> allow;
+
+	for (const auto &cidr : request.allow)
+		allow.push_back(cidr_str(cidr));
+	context.out.line(fmt::format("exported as '{}' on TCP port {}", name, request.port));
+	if (allow.empty())
+		context.out.note("only peers on this host (loopback) may attach; let others in "
+				 "with --allow CIDR, for example --allow 192.0.2.0/24");
+	else
+		context.out.line(fmt::format("peers that may attach: {}", fmt::join(allow, ", ")));
+}
+
+std::string carry_out(const Context &context, const Plan &plan, bool exported)
+{
+	const InterruptGuard guard;
+	Rebind rebind(context.sysfs);
+	std::string name;
+
+	try {
+		rebind.take(to_take(context, plan.functions));
+		if (exported)
+			name = make_export(context, plan.request);
+	} catch (const Error &) {
+		for (const auto &said : rebind.roll_back())
+			context.out.note(said);
+		throw;
+	}
+	rebind.commit();
+	return name;
+}
+
+} // namespace
+
+void bind(const Context &context, const BindOptions &options)
+{
+	const Plan plan = parse(context, options);
+	json document = {{"export", json()}, {"dry_run", options.dry_run}};
+
+	check(context, plan, options);
+	if (!options.dry_run)
+		context.modules.require(stub_driver);
+	document["functions"] = describe_functions(context, plan);
+	if (!options.dry_run) {
+		const std::string name = carry_out(context, plan, options.exported);
+		if (options.exported) {
+			tell_export(context, plan.request, name);
+			document["export"] = name;
+		}
+	} else {
+		context.out.note("nothing was changed (--dry-run)");
+	}
+	context.out.document(document);
+}
+
+} // namespace riodctl

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "binder.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "error.hpp"
+#include "interrupt.hpp"
+
+namespace riodctl {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path driver_dir(const std::string &driver)
+{
+	return fs::path("sys/bus/pci/drivers") / driver;
+}
+
+// A line feed alone clears it.
+void set_override(Sysfs &sysfs, const PciDevice &device, const std::string &driver)
+{
+	sysfs.write(device.dir() / "driver_override", driver + "\n");
+}
+
+void bind_to(Sysfs &sysfs, const PciDevice &device, const std::string &driver)
+{
+	sysfs.write(driver_dir(driver) / "bind", device.name());
+}
+
+void unbind_from(Sysfs &sysfs, const PciDevice &device, const std::string &driver)
+{
+	sysfs.write(driver_dir(driver) / "unbind", device.name());
+}
+
+Error write_error(const PciDevice &device, const char *what, const std::system_error &error)
+{
+	const int err = error.code().value();
+	std::string remedy = "see 'dmesg' for what the driver said";
+
+	if (exit_of_errno(err) == Exit::permission)
+		remedy = "run riodctl as root";
+	return {exit_of_errno(err) == Exit::not_found ? Exit::failed : exit_of_errno(err),
+		fmt::format("cannot {} {}: {}", what, device.name(), error.code().message()),
+		remedy};
+}
+
+} // namespace
+
+Rebind::~Rebind()
+{
+	roll_back();
+}
+
+void Rebind::release(const PciDevice &device)
+{
+	const auto driver = device.driver();
+
+	taken_.push_back({device.address(), driver.value_or(""), device.driver_override()});
+	try {
+		// The override first: nothing else can grab the function in between.
+		set_override(sysfs_, device, stub_driver);
+		if (driver)
+			unbind_from(sysfs_, device, *driver);
+	} catch (const std::system_error &error) {
+		throw write_error(device, "take", error);
+	}
+}
+
+// All are released before the first is bound: a group has one owner at a time.
+void Rebind::take(const std::vector<PciAddress> &functions)
+{
+	for (const auto &address : functions) {
+		if (interrupted())
+			throw Error(Exit::interrupted, "interrupted");
+		release(PciDevice(sysfs_, address));
+	}
+	for (const auto &address : functions) {
+		const PciDevice device(sysfs_, address);
+		try {
+			// Unlike drivers_probe this tells why the driver refused.
+			bind_to(sysfs_, device, stub_driver);
+		} catch (const std::system_error &error) {
+			throw write_error(device, "bind riod_stub to", error);
+		}
+		if (device.driver() != stub_driver)
+			throw Error(Exit::failed,
+				    fmt::format("riod_stub did not take {}", device.name()),
+				    "see 'dmesg' for what the driver said");
+	}
+}
+
+std::string Rebind::give_back(const Taken &taken)
+{
+	const PciDevice device(sysfs_, taken.address);
+
+	try {
+		if (device.driver() == stub_driver)
+			unbind_from(sysfs_, device, stub_driver);
+		set_override(sysfs_, device, taken.override);
+		if (!taken.driver.empty() && !device.driver())
+			bind_to(sysfs_, device, taken.driver);
+	} catch (const std::system_error &error) {
+		return fmt::format("{} could not be given back to {}: {}", device.name(),
+				   taken.driver.empty() ? "no driver" : taken.driver, error.what());
+	}
+	if (taken.driver.empty())
+		return fmt::format("{} is without a driver, as before", device.name());
+	return fmt::format("{} is back with {}", device.name(), taken.driver);
+}
+
+std::vector<std::string> Rebind::roll_back()
+{
+	std::vector<std::string> said;
+
+	for (; !taken_.empty(); taken_.pop_back())
+		said.push_back(give_back(taken_.back()));
+	return said;
+}
+
+std::string give_back_to_host(Sysfs &sysfs, const Modules &modules, const PciAddress &address,
+			      const std::string &driver)
+{
+	const PciDevice device(sysfs, address);
+
+	try {
+		set_override(sysfs, device, driver);
+		unbind_from(sysfs, device, stub_driver);
+		if (driver.empty())
+			modules.load_for(device.modalias());
+		else if (!sysfs.exists(driver_dir(driver)))
+			modules.load_for(driver);
+		if (!device.driver())
+			sysfs.write("sys/bus/pci/drivers_probe", device.name());
+	} catch (const std::system_error &error) {
+		throw write_error(device, "give back", error);
+	}
+	return device.driver().value_or("");
+}
+
+} // namespace riodctl

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli.hpp"
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <stdexcept>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace riodctl {
+
+namespace {
+
+using Action = std::function<void(const Context &)>;
+
+struct Cli {
+	CLI::App app{"Plug a PCI device of one host into a KVM guest on another, over TCP."};
+	bool json = false;
+	Action action; // of the verb that was given
+
+	// A verb with its one-line help, its examples, and what all verbs have.
+	CLI::App *verb(const char *name, const char *help, const char *examples);
+};
+
+CLI::App *Cli::verb(const char *name, const char *help, const char *examples)
+{
+	CLI::App *sub = app.add_subcommand(name, help);
+
+	sub->add_flag("--json", json, "Print JSON (see riodctl(8))");
+	sub->footer(fmt::format("Examples:\n{}", examples));
+	return sub;
+}
+
+void add_bind(Cli &cli)
+{
+	auto options = std::make_shared<BindOptions>();
+	CLI::App *sub = cli.verb(
+		"bind", "Take PCI functions from this host's drivers; offer them with --export",
+		"  riodctl bind 0000:03:00.0 --export --allow 192.0.2.0/24\n"
+		"  riodctl bind 03:00.0 03:00.1 --export --name nic   # a whole IOMMU group\n"
+		"  riodctl bind 0000:03:00.0 --dry-run                # only check");
+
+	sub->add_option("ADDR", options->addresses, "PCI addresses")->required();
+	auto *exported = sub->add_flag("--export", options->exported, "Offer them to peers");
+	sub->add_option("--name", options->name, "Name of the export (default: the first address)")
+		->needs(exported);
+	sub->add_option("--allow", options->allow,
+			"Peers that may attach, as ADDRESS[/LENGTH]; may be repeated.\n"
+			"Without it only peers on this host may")
+		->needs(exported)
+		->allow_extra_args(false);
+	sub->add_option("--port", options->port, "TCP port (default 7463)")
+		->needs(exported)
+		->check(CLI::Range(1, 65535));
+	sub->add_flag("--no-reset", options->no_reset, "Accept functions that cannot be reset");
+	sub->add_flag("--force", options->force, "Take them although they are in use");
+	sub->add_flag("--dry-run", options->dry_run, "Check, and change nothing");
+	sub->callback([&cli, options] {
+		cli.action = [options](const Context &context) { bind(context, *options); };
+	});
+}
+
+void add_unbind(Cli &cli)
+{
+	auto options = std::make_shared<UnbindOptions>();
+	CLI::App *sub =
+		cli.verb("unbind", "Give functions back to this host's own drivers",
+			 "  riodctl unbind 0000:03:00.0\n"
+			 "  riodctl unbind nic                    # an export, by name\n"
+			 "  riodctl unbind 03:00.0 --driver vfio-pci\n"
+			 "  riodctl unbind nic --force            # although a guest uses it");
+
+	sub->add_option("ADDR|NAME", options->targets, "PCI addresses or names of exports")
+		->required();
+	sub->add_option("--driver", options->driver,
+			"Driver that gets them (default: the one that matches)");
+	sub->add_flag("--force", options->force, "Although a peer is attached");
+	sub->callback([&cli, options] {
+		cli.action = [options](const Context &context) { unbind(context, *options); };
+	});
+}
+
+void add_attach(Cli &cli)
+{
+	auto options = std::make_shared<AttachOptions>();
+	CLI::App *sub = cli.verb("attach", "Get a PCI device that another host exports",
+				 "  riodctl attach server1\n"
+				 "  riodctl attach 192.0.2.1:7463 nvme0\n"
+				 "  riodctl attach [2001:db8::1]:7463 0000:03:00.0 --profile none");
+
+	sub->add_option("HOST[:PORT]", options->host, "Server host; the port is 7463 by default")
+		->required();
+	sub->add_option("EXPORT", options->export_name,
+			"Export, as 'riodctl list HOST' shows it; may be left out if there is one");
+	sub->add_option("--limit", options->limit,
+			"Writable guest memory above which the device is not given DMA at first\n"
+			"(default 64M; rule 18)");
+	sub->add_option("--profile", options->profile,
+			"Device profile instead of the one for its ids; 'none' for none");
+	sub->callback([&cli, options] {
+		cli.action = [options](const Context &context) { attach(context, *options); };
+	});
+}
+
+void add_detach(Cli &cli)
+{
+	auto options = std::make_shared<DetachOptions>();
+	CLI::App *sub = cli.verb("detach", "Give back what was attached",
+				 "  riodctl detach 1\n"
+				 "  riodctl detach 0001:00:00.0\n"
+				 "  riodctl detach nvme0 --force   # although a guest has it open");
+
+	sub->add_option("ID|ADDR|EXPORT", options->target,
+			"Attachment: its number, a function of it, or the export's name")
+		->required();
+	sub->add_flag("--force", options->force, "Although a guest has it open");
+	sub->callback([&cli, options] {
+		cli.action = [options](const Context &context) { detach(context, *options); };
+	});
+}
+
+void add_list(Cli &cli)
+{
+	auto options = std::make_shared<ListOptions>();
+	CLI::App *sub = cli.verb("list", "Show exports and attachments, or another host's exports",
+				 "  riodctl list\n"
+				 "  riodctl list server1              # what it offers this host\n"
+				 "  riodctl list --devices            # what could be bound here");
+
+	auto *host = sub->add_option("HOST[:PORT]", options->host, "Server host to ask");
+	sub->add_flag("--devices", options->devices, "This host's PCI functions, for 'bind'")
+		->excludes(host);
+	sub->add_flag("--names", options->names)->group("")->excludes(host);
+	sub->callback([&cli, options] {
+		cli.action = [options](const Context &context) { list(context, *options); };
+	});
+}
+
+void add_status(Cli &cli)
+{
+	auto target = std::make_shared<std::string>();
+	CLI::App *sub = cli.verb("status", "Show exports and attachments in detail",
+				 "  riodctl status\n"
+				 "  riodctl status 1\n"
+				 "  riodctl status 0000:03:00.0 --json");
+
+	sub->add_option("ID|NAME", *target,
+			"Attachment or export; a PCI address names what has the function");
+	sub->callback([&cli, target] {
+		cli.action = [target](const Context &context) { status(context, *target); };
+	});
+}
+
+void add_stats(Cli &cli)
+{
+	auto options = std::make_shared<StatsOptions>();
+	CLI::App *sub = cli.verb("stats", "Show counters",
+				 "  riodctl stats 1\n"
+				 "  riodctl stats 1 --watch 2        # what moved, every 2 s\n"
+				 "  riodctl stats --json");
+
+	sub->add_option("ID|NAME", options->target,
+			"Attachment or export; a PCI address names what has the function");
+	sub->add_option("--watch", options->watch, "Show what moved, every so many seconds")
+		->check(CLI::Range(0.1, 86400.0));
+	sub->callback([&cli, options] {
+		cli.action = [options](const Context &context) { stats(context, *options); };
+	});
+}
+
+void add_monitor(Cli &cli)
+{
+	auto options = std::make_shared<MonitorOptions>();
+	CLI::App *sub = cli.verb("monitor", "Show events as they come, until Ctrl-C",
+				 "  riodctl monitor\n"
+				 "  riodctl monitor --json --count 1");
+
+	sub->add_option("--count", options->count, "End after so many events");
+	sub->callback([&cli, options] {
+		cli.action = [options](const Context &context) { monitor(context, *options); };
+	});
+}
+
+void add_qemu_args(Cli &cli)
+{
+	auto options = std::make_shared<QemuOptions>();
+	CLI::App *sub = cli.verb("qemu-args", "Print what QEMU or libvirt needs for an attachment",
+				 "  riodctl qemu-args 1\n"
+				 "  qemu-system-x86_64 $(riodctl qemu-args 1) -m 4G ...\n"
+				 "  riodctl qemu-args 1 --virtio-iommu\n"
+				 "  riodctl qemu-args 1 --libvirt");
+
+	sub->add_option("ID|ADDR", options->target, "Attachment, or a function of it")->required();
+	sub->add_flag(
+		"--virtio-iommu", options->virtio_iommu,
+		"virtio-iommu instead of intel-iommu (needs no kernel argument in the guest)");
+	sub->add_flag("--libvirt", options->libvirt, "XML for libvirt");
+	sub->callback([&cli, options] {
+		cli.action = [options](const Context &context) { qemu(context, *options); };
+	});
+}
+
+constexpr std::array verbs = {add_bind,   add_unbind, add_attach,  add_detach,   add_list,
+			      add_status, add_stats,  add_monitor, add_qemu_args};
+
+constexpr const char *exit_statuses =
+	"Exit status: 0 done, 1 refused or failed, 2 usage, 3 not found, 4 no permission,\n"
+	"5 busy, 6 peer unreachable, 130 interrupted.  See riodctl(8).";
+
+// Usage errors, too, are an object where JSON is wanted.
+int parse_failed(Cli &cli, const CLI::ParseError &error, Output &out, std::ostream &text)
+{
+	if (error.get_exit_code() == 0) {
+		cli.app.exit(error, text, text);
+		return 0;
+	}
+	std::string where = "riodctl --help";
+	for (const auto *sub : cli.app.get_subcommands())
+		where = fmt::format("riodctl {} --help", sub->get_name());
+	out.use_json(cli.json);
+	out.error({Exit::usage, error.what(), where});
+	return static_cast<int>(Exit::usage);
+}
+
+int act(const Action &action, const Context &context)
+{
+	try {
+		action(context);
+		return 0;
+	} catch (const Error &error) {
+		context.out.error(error);
+		return static_cast<int>(error.exit());
+	} catch (const KernelError &error) {
+		const Error explained = explain("do that", error);
+		context.out.error(explained);
+		return static_cast<int>(explained.exit());
+	} catch (const std::length_error &error) {
+		context.out.error(usage_error(error.what(), "give fewer or shorter values"));
+		return static_cast<int>(Exit::usage);
+	} catch (const std::exception &error) {
+		context.out.error({Exit::failed, error.what()});
+		return static_cast<int>(Exit::failed);
+	}
+}
+
+} // namespace
+
+int run(int argc, const char *const *argv, Sysfs &sysfs, Kernel &kernel, const Modules &modules,
+	const Probes &probes, std::ostream &out, std::ostream &err)
+{
+	Output output(out, err);
+	Cli cli;
+
+	cli.app.name("riodctl");
+	cli.app.set_version_flag("--version", "riodctl " RIODCTL_VERSION);
+	cli.app.add_flag("--json", cli.json, "Print JSON (see riodctl(8))");
+	cli.app.require_subcommand(1);
+	cli.app.footer(exit_statuses);
+	for (const auto &add : verbs)
+		add(cli);
+	try {
+		cli.app.parse(argc, argv);
+	} catch (const CLI::ParseError &error) {
+		return parse_failed(cli, error, output, out);
+	}
+	output.use_json(cli.json);
+	return act(cli.action, {sysfs, kernel, modules, probes, output});
+}
+
+} // namespace riodctl

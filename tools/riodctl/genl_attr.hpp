@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Attributes of the family to values and back; part of genl.cpp's job, apart so
+// that tests can feed it messages without a kernel.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include "model.hpp"
+
+namespace riodctl {
+
+// A run of attributes, as a message or a nest holds them.
+class Attrs {
+public:
+	explicit Attrs(std::span<const std::byte> bytes) : bytes_(bytes) {}
+	static Attrs of(const nlattr *nest);
+
+	template <typename Fn>
+	void each(Fn &&fn) const
+	{
+		int left = static_cast<int>(bytes_.size());
+		for (auto *a = reinterpret_cast<const nlattr *>(bytes_.data()); nla_ok(a, left);
+		     a = nla_next(a, &left))
+			fn(a);
+	}
+
+private:
+	std::span<const std::byte> bytes_;
+};
+
+// By payload length, 1, 2, 4 or 8 bytes: "uint" of the spec is 4 or 8.  0 otherwise.
+std::uint64_t attr_integer(const nlattr *attr);
+// Terminated or not, as the sender had it.
+std::string attr_string(const nlattr *attr);
+
+Export decode_export(const Attrs &attrs);
+Attachment decode_attachment(const Attrs &attrs);
+AttachResult decode_attach_result(const Attrs &attrs);
+Remote decode_remote(const Attrs &attrs);
+
+// Throw std::length_error where the message has no room.
+void encode(nl_msg *msg, const ExportRequest &request);
+void encode(nl_msg *msg, const AttachRequest &request);
+void encode_export_del(nl_msg *msg, const std::string &name, bool force);
+void encode_detach(nl_msg *msg, std::uint32_t id, bool force);
+void encode_discover(nl_msg *msg, const std::string &host, std::uint16_t port);
+
+} // namespace riodctl

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// list: exports and attachments of this host, what it could export, or what another
+// host offers.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "bind_checks.hpp"
+#include "net.hpp"
+#include "objects.hpp"
+#include "remote.hpp"
+
+namespace riodctl {
+
+using nlohmann::json;
+
+namespace {
+
+std::string joined(const std::vector<std::string> &words)
+{
+	return fmt::format("{}", fmt::join(words, ","));
+}
+
+std::string device_text(const Identity &identity)
+{
+	return fmt::format("{} {}", class_name(identity.class_code), ids(identity));
+}
+
+Remote discover(const Context &context, const Endpoint &endpoint)
+{
+	const auto addresses = context.probes.resolve(endpoint.host);
+
+	for (std::size_t i = 0; i < addresses.size(); i++) {
+		try {
+			return context.kernel.discover(addresses[i], endpoint.port);
+		} catch (const KernelError &error) {
+			const Error explained =
+				explain_peer("list the exports",
+					     endpoint_str(addresses[i], endpoint.port), error);
+			if (i + 1 == addresses.size() || explained.exit() != Exit::unreachable)
+				throw Error(explained);
+			context.out.note(explained.what());
+		}
+	}
+	throw Error(Exit::not_found, fmt::format("'{}' has no address", endpoint.host));
+}
+
+void list_remote(const Context &context, const std::string &host)
+{
+	const Endpoint endpoint = Endpoint::parse(host);
+
+	context.modules.require("riod_core");
+	const Remote remote = discover(context, endpoint);
+	json offers = json::array();
+	for (const auto &offer : remote.offers)
+		offers.push_back(to_json(offer));
+	if (remote.offers.empty())
+		context.out.line(fmt::format("{} offers this host nothing",
+					     endpoint_str(remote.host, remote.port)));
+	else
+		context.out.line(offers_table(remote));
+	if (remote.total > remote.offers.size())
+		context.out.note(
+			fmt::format("{} more are not shown", remote.total - remote.offers.size()));
+	context.out.document({{"host", remote.host},
+			      {"port", remote.port},
+			      {"offers", offers},
+			      {"total", remote.total}});
+}
+
+void list_exports(const Context &context, const std::vector<Export> &exports)
+{
+	std::vector<std::vector<std::string>> rows = {
+		{"EXPORT", "FUNCTIONS", "DEVICE", "PORT", "STATE", "PEER"}};
+
+	for (const auto &e : exports)
+		rows.push_back({e.name, joined(e.devices), device_text(e.identity),
+				std::to_string(e.port), state_name(e.state), e.peer});
+	if (!exports.empty())
+		context.out.line(table(rows));
+}
+
+void list_attachments(const Context &context, const std::vector<Attachment> &attachments)
+{
+	std::vector<std::vector<std::string>> rows = {
+		{"ID", "FUNCTIONS", "DEVICE", "STATE", "IN USE", "EXPORT", "HOST"}};
+
+	for (const auto &a : attachments)
+		rows.push_back({std::to_string(a.id), joined(a.devices), device_text(a.identity),
+				state_name(a.state), a.in_use ? "yes" : "no", a.export_name,
+				endpoint_str(a.host, a.port)});
+	if (!attachments.empty())
+		context.out.line(table(rows));
+}
+
+void list_local(const Context &context)
+{
+	const Objects all = all_objects(context);
+	json exports = json::array();
+	json attachments = json::array();
+
+	list_exports(context, all.exports);
+	if (!all.exports.empty() && !all.attachments.empty())
+		context.out.line("");
+	list_attachments(context, all.attachments);
+	if (all.exports.empty() && all.attachments.empty())
+		context.out.line("nothing is exported or attached");
+	for (const auto &e : all.exports)
+		exports.push_back(to_json(e));
+	for (const auto &a : all.attachments)
+		attachments.push_back(to_json(a));
+	context.out.document({{"exports", exports}, {"attachments", attachments}});
+}
+
+// Can @device be bound?  The first reason against it, or nothing.
+std::string obstacle(const Context &context, const PciDevice &device)
+{
+	if (device.driver() == "riod_stub")
+		return "bound";
+	if (device.driver() == "riod_frontend")
+		return "attached from another host";
+	const auto refusals =
+		find_refusals(context.sysfs, context.probes, {device.address()}, false);
+	return refusals.empty() ? "" : refusals.front().why;
+}
+
+void list_devices(const Context &context)
+{
+	std::vector<std::vector<std::string>> rows = {
+		{"FUNCTION", "DEVICE", "DRIVER", "GROUP", "RESET", "BINDABLE"}};
+	json devices = json::array();
+
+	for (const auto &address : pci_functions(context.sysfs)) {
+		const PciDevice device(context.sysfs, address);
+		if (device.is_bridge() || device.identity().class_code >> 16 == 0x06)
+			continue;
+		const std::string why = obstacle(context, device);
+		const auto driver = device.driver();
+		const auto group = device.iommu_group();
+		rows.push_back({device.name(), device_text(device.identity()), driver.value_or("-"),
+				group.value_or("-"), device.can_reset() ? "yes" : "no",
+				why.empty() ? "yes" : "no: " + why});
+		json one = to_json(device.identity());
+		one["address"] = device.name();
+		one["driver"] = driver ? json(*driver) : json();
+		one["iommu_group"] = group ? json(*group) : json();
+		one["reset"] = device.can_reset();
+		one["obstacle"] = why.empty() ? json() : json(why);
+		devices.push_back(one);
+	}
+	context.out.line(table(rows));
+	context.out.document({{"devices", devices}});
+}
+
+// For shell completion: what other verbs take, one to a line.
+void list_names(const Context &context)
+{
+	const Objects all = all_objects(context);
+
+	for (const auto &e : all.exports)
+		context.out.line("export " + e.name);
+	for (const auto &a : all.attachments)
+		context.out.line(fmt::format("attachment {}", a.id));
+}
+
+} // namespace
+
+std::string offers_table(const Remote &remote)
+{
+	std::vector<std::vector<std::string>> rows = {{"EXPORT", "DEVICE", "FUNCTIONS", "STATE"}};
+
+	for (const auto &offer : remote.offers)
+		rows.push_back({offer.name, device_text(offer.identity),
+				std::to_string(offer.functions), offer.busy ? "busy" : "free"});
+	return table(rows);
+}
+
+void list(const Context &context, const ListOptions &options)
+{
+	if (options.names)
+		list_names(context);
+	else if (options.devices)
+		list_devices(context);
+	else if (!options.host.empty())
+		list_remote(context, options.host);
+	else
+		list_local(context);
+}
+
+} // namespace riodctl

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// monitor: events as they come, a line or a JSON object each.
+#include <chrono>
+#include <ctime>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "interrupt.hpp"
+#include "net.hpp"
+#include "units.hpp"
+#include "verbs.hpp"
+
+namespace riodctl {
+
+using nlohmann::json;
+
+namespace {
+
+std::string export_text(const Export &e)
+{
+	std::string text = fmt::format("export {} {}", e.name, state_name(e.state));
+
+	if (!e.peer.empty())
+		text += " peer " + e.peer;
+	if (e.fence_ns)
+		text += " fenced in " + duration_str(*e.fence_ns);
+	return text;
+}
+
+std::string attachment_text(const Attachment &a)
+{
+	std::string text = fmt::format("attachment {} {}", a.id, state_name(a.state));
+
+	if (!a.export_name.empty())
+		text += " " + a.export_name;
+	text += " of " + endpoint_str(a.host, a.port);
+	if (!a.devices.empty())
+		text += fmt::format(" as {}", fmt::join(a.devices, ","));
+	text += " bus-master " + bus_master_name(a.bus_master);
+	if (!a.reason.empty())
+		text += fmt::format(" ({})", a.reason);
+	return text;
+}
+
+// Only what the event carries; see the spec.
+json export_json(const Export &e)
+{
+	return {{"event", "export"},
+		{"name", e.name},
+		{"state", state_name(e.state)},
+		{"peer", e.peer.empty() ? json() : json(e.peer)},
+		{"fence_ns", e.fence_ns ? json(*e.fence_ns) : json()}};
+}
+
+json attachment_json(const Attachment &a)
+{
+	return {{"event", "attachment"},
+		{"id", a.id},
+		{"host", a.host},
+		{"port", a.port},
+		{"export", a.export_name},
+		{"functions", a.devices},
+		{"state", state_name(a.state)},
+		{"reason", a.reason.empty() ? json() : json(a.reason)},
+		{"bus_master", bus_master_name(a.bus_master)}};
+}
+
+void print(const Context &context, const Event &event)
+{
+	const auto now = std::chrono::system_clock::now();
+	const auto ms =
+		std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch())
+			.count();
+	const std::time_t seconds = ms / 1000;
+	const std::string text = event.lost         ? "events were lost: too many at once"
+				 : event.exported   ? export_text(*event.exported)
+				 : event.attachment ? attachment_text(*event.attachment)
+						    : "";
+	json object = event.lost         ? json{{"event", "lost"}}
+		      : event.exported   ? export_json(*event.exported)
+		      : event.attachment ? attachment_json(*event.attachment)
+					 : json::object();
+
+	object["time"] = fmt::format("{:%FT%T}.{:03}Z", fmt::gmtime(seconds), ms % 1000);
+	context.out.record(fmt::format("{:%T}.{:03} {}", fmt::localtime(seconds), ms % 1000, text),
+			   object);
+}
+
+} // namespace
+
+void monitor(const Context &context, const MonitorOptions &options)
+{
+	const InterruptGuard guard;
+	unsigned int seen = 0;
+
+	context.modules.require("riod_core");
+	try {
+		context.kernel.monitor(
+			[&] {
+				if (!context.out.wants_json())
+					context.out.note("waiting for events; Ctrl-C ends this");
+			},
+			[&](const Event &event) {
+				print(context, event);
+				return options.count == 0 || ++seen < options.count;
+			});
+	} catch (const KernelError &error) {
+		throw explain("watch for events", error);
+	}
+	if (options.count == 0 || seen < options.count)
+		throw Error(Exit::interrupted, {});
+}
+
+} // namespace riodctl

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Hosts, ports and address ranges.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model.hpp"
+
+namespace riodctl {
+
+// HOST, HOST:PORT, [V6]:PORT or a bare IPv6 address.  Throws a usage Error.
+struct Endpoint {
+	std::string host;
+	std::uint16_t port = default_port;
+
+	static Endpoint parse(const std::string &text);
+};
+
+// "192.0.2.1:7463", "[2001:db8::1]:7463"
+std::string endpoint_str(const std::string &host, std::uint16_t port);
+
+// ADDRESS or ADDRESS/LENGTH; host bits are cleared, and @masked says if there were any.
+// Throws a usage Error.
+Cidr parse_cidr(const std::string &text, bool *masked = nullptr);
+std::string cidr_str(const Cidr &cidr);
+
+// Numeric addresses of @host in the resolver's order, none twice.  Throws Error.
+std::vector<std::string> resolve(const std::string &host);
+
+} // namespace riodctl

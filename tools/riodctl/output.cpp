@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "output.hpp"
+
+#include <algorithm>
+#include <iomanip>
+#include <ostream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "net.hpp"
+
+namespace riodctl {
+
+using nlohmann::json;
+
+namespace {
+
+// Text from a peer or a driver may hold anything; JSON is valid UTF-8 all the same.
+std::string dump(const json &object, int indent)
+{
+	return object.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+
+// And a terminal gets no control characters from it.
+std::string printable(std::string_view text)
+{
+	std::string safe(text);
+
+	std::replace_if(
+		safe.begin(), safe.end(),
+		[](unsigned char c) { return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f; },
+		'?');
+	return safe;
+}
+
+} // namespace
+
+void Output::line(std::string_view text)
+{
+	if (!json_)
+		out_ << printable(text) << '\n';
+}
+
+void Output::note(const std::string &text)
+{
+	if (json_)
+		notes_.push_back(text);
+	else
+		err_ << "note: " << printable(text) << '\n';
+}
+
+void Output::document(const json &object)
+{
+	if (!json_)
+		return;
+	json whole = object;
+	if (!streaming_)
+		whole["notes"] = notes_;
+	notes_.clear();
+	out_ << dump(whole, streaming_ ? -1 : 2) << '\n' << std::flush;
+}
+
+void Output::record(std::string_view text, const json &object)
+{
+	streaming_ = true;
+	if (json_)
+		out_ << dump(object, -1) << '\n' << std::flush;
+	else
+		out_ << printable(text) << '\n' << std::flush;
+}
+
+void Output::error(const Error &error)
+{
+	if (*error.what() == '\0')
+		return;
+	// People read standard error also where a program reads the other.
+	err_ << "riodctl: " << printable(error.what()) << '\n';
+	if (!error.remedy().empty())
+		err_ << "  try: " << printable(error.remedy()) << '\n';
+	document({{"error",
+		   {{"message", error.what()},
+		    {"remedy", error.remedy()},
+		    {"exit", static_cast<int>(error.exit())}}}});
+}
+
+std::string table(const std::vector<std::vector<std::string>> &rows)
+{
+	std::vector<std::size_t> widths;
+	std::string text;
+
+	for (const auto &row : rows) {
+		widths.resize(std::max(widths.size(), row.size()));
+		for (std::size_t i = 0; i < row.size(); i++)
+			widths[i] = std::max(widths[i], row[i].size());
+	}
+	for (const auto &row : rows) {
+		std::string line;
+		for (std::size_t i = 0; i < row.size(); i++)
+			line += fmt::format("{:<{}}  ", row[i], widths[i]);
+		line.erase(line.find_last_not_of(' ') + 1);
+		text += (text.empty() ? "" : "\n") + line;
+	}
+	return text;
+}
+
+json to_json(const Identity &identity)
+{
+	return {{"vendor", fmt::format("{:#06x}", identity.vendor)},
+		{"device_id", fmt::format("{:#06x}", identity.device)},
+		{"class", fmt::format("{:#08x}", identity.class_code)}};
+}
+
+json to_json(const Stats &stats)
+{
+	json object = json::object();
+
+	for (const auto &field : stat_fields())
+		object[std::string(field.key)] = stats[field.attr];
+	return object;
+}
+
+json to_json(const Export &exported)
+{
+	json object = to_json(exported.identity);
+	json allow = json::array();
+
+	for (const auto &cidr : exported.allow)
+		allow.push_back(cidr_str(cidr));
+	object["name"] = exported.name;
+	object["functions"] = exported.devices;
+	object["allow"] = allow;
+	object["port"] = exported.port;
+	object["state"] = state_name(exported.state);
+	object["peer"] = exported.peer.empty() ? json() : json(exported.peer);
+	object["reset"] = exported.resettable;
+	object["bus_master"] = bus_master_name(exported.bus_master);
+	object["fence_ns"] = exported.fence_ns ? json(*exported.fence_ns) : json();
+	return object;
+}
+
+json to_json(const Attachment &attachment)
+{
+	json object = to_json(attachment.identity);
+
+	object["id"] = attachment.id;
+	object["host"] = attachment.host;
+	object["port"] = attachment.port;
+	object["export"] = attachment.export_name;
+	object["functions"] = attachment.devices;
+	object["state"] = state_name(attachment.state);
+	object["reason"] = attachment.reason.empty() ? json() : json(attachment.reason);
+	object["in_use"] = attachment.in_use;
+	object["bus_master"] = bus_master_name(attachment.bus_master);
+	object["mapped_ro"] = attachment.mapped_ro;
+	object["mapped_rw"] = attachment.mapped_rw;
+	object["limit"] = attachment.limit;
+	object["profile"] = attachment.profile.empty() ? json() : json(attachment.profile);
+	return object;
+}
+
+json to_json(const Offer &offer)
+{
+	json object = to_json(offer.identity);
+
+	object["name"] = offer.name;
+	object["subvendor"] = fmt::format("{:#06x}", offer.subvendor);
+	object["subdevice"] = fmt::format("{:#06x}", offer.subdevice);
+	object["functions"] = offer.functions;
+	object["busy"] = offer.busy;
+	return object;
+}
+
+} // namespace riodctl

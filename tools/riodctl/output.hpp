@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Text for people, or JSON for programs: a verb says both, one is printed.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "error.hpp"
+#include "model.hpp"
+
+namespace riodctl {
+
+class Output {
+public:
+	Output(std::ostream &out, std::ostream &err, bool json = false)
+		: out_(out), err_(err), json_(json)
+	{
+	}
+
+	void use_json(bool json) { json_ = json; }
+	bool wants_json() const { return json_; }
+
+	// For people only.
+	void line(std::string_view text);
+	// What a person should know besides; in JSON a member "notes" of the document.
+	void note(const std::string &text);
+	// The document, an object; ends the output.
+	void document(const nlohmann::json &object);
+	// One line of a stream, flushed.
+	void record(std::string_view text, const nlohmann::json &object);
+	// Nothing for people where the message is empty: an interrupted stream just ends.
+	void error(const Error &error);
+
+private:
+	std::ostream &out_;
+	std::ostream &err_;
+	bool json_;
+	bool streaming_ = false; // a line for each object
+	std::vector<std::string> notes_;
+};
+
+// Columns as wide as their widest cell; the first row is the heading.
+std::string table(const std::vector<std::vector<std::string>> &rows);
+
+nlohmann::json to_json(const Export &exported);
+nlohmann::json to_json(const Attachment &attachment);
+nlohmann::json to_json(const Offer &offer);
+nlohmann::json to_json(const Stats &stats);
+nlohmann::json to_json(const Identity &identity);
+
+} // namespace riodctl

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// status: exports and attachments in detail, and what to do where one does not run.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "net.hpp"
+#include "objects.hpp"
+#include "units.hpp"
+
+namespace riodctl {
+
+using nlohmann::json;
+
+namespace {
+
+void field(const Context &context, std::string_view name, std::string_view value)
+{
+	context.out.line(fmt::format("  {:<12}{}", name, value));
+}
+
+void remedy(const Context &context, std::string_view text)
+{
+	context.out.line(fmt::format("  {:<12}-> {}", "", text));
+}
+
+std::string device_text(const Identity &identity)
+{
+	return fmt::format("{}, {}", class_name(identity.class_code), ids(identity));
+}
+
+std::string allow_text(const Export &exported)
+{
+	std::vector<std::string> allow;
+
+	for (const auto &cidr : exported.allow)
+		allow.push_back(cidr_str(cidr));
+	if (allow.empty())
+		return "peers on this host only (bind with --allow CIDR to let others in)";
+	return fmt::format("{}", fmt::join(allow, ", "));
+}
+
+void show_export(const Context &context, const Export &e)
+{
+	context.out.line(fmt::format("export {}", e.name));
+	field(context, "state",
+	      e.peer.empty() ? state_name(e.state)
+			     : fmt::format("{}, peer {}", state_name(e.state), e.peer));
+	field(context, "functions", fmt::format("{}", fmt::join(e.devices, ", ")));
+	field(context, "device", device_text(e.identity));
+	field(context, "port", std::to_string(e.port));
+	field(context, "allow", allow_text(e));
+	field(context, "bus master", bus_master_name(e.bus_master));
+	field(context, "reset",
+	      e.resettable
+		      ? "yes"
+		      : "no (--no-reset): what one guest leaves in the device, the next finds");
+	if (e.fence_ns)
+		field(context, "fenced",
+		      fmt::format("{} after the last peer was declared lost",
+				  duration_str(*e.fence_ns)));
+}
+
+void show_bus_master(const Context &context, const Attachment &a)
+{
+	switch (a.bus_master) {
+	case RIOD_BUS_MASTER_OFF:
+		field(context, "bus master", "off: the guest's driver has not enabled it");
+		break;
+	case RIOD_BUS_MASTER_ON:
+		field(context, "bus master", "on");
+		break;
+	case RIOD_BUS_MASTER_HELD_LIMIT:
+		field(context, "bus master",
+		      fmt::format("held: the guest has mapped {} writable, the limit is {}",
+				  size_str(a.mapped_rw), size_str(a.limit)));
+		remedy(context,
+		       fmt::format("the guest has no vIOMMU or does not use it: start it with what "
+				   "'riodctl qemu-args {}' prints (Linux guests of other "
+				   "distributions may need intel_iommu=on)",
+				   a.id));
+		remedy(context, "or detach, and attach with a higher --limit");
+		break;
+	case RIOD_BUS_MASTER_HELD_LOST:
+		field(context, "bus master", "held: the session is over");
+		break;
+	default:
+		field(context, "bus master", bus_master_name(a.bus_master));
+	}
+}
+
+void show_attachment(const Context &context, const Attachment &a)
+{
+	const bool lost = a.state == RIOD_STATE_LOST;
+
+	context.out.line(fmt::format("attachment {}", a.id));
+	field(context, "state",
+	      lost && !a.reason.empty() ? fmt::format("lost: {}", a.reason) : state_name(a.state));
+	if (lost)
+		remedy(context, fmt::format("riodctl detach {0}{1}, then attach again", a.id,
+					    a.in_use ? " --force" : ""));
+	field(context, "export",
+	      fmt::format("{} of {}", a.export_name, endpoint_str(a.host, a.port)));
+	field(context, "functions", fmt::format("{}", fmt::join(a.devices, ", ")));
+	field(context, "device", device_text(a.identity));
+	field(context, "in use", a.in_use ? "yes, through VFIO" : "no");
+	show_bus_master(context, a);
+	field(context, "mapped",
+	      fmt::format("{} writable, {} read-only; limit {}", size_str(a.mapped_rw),
+			  size_str(a.mapped_ro), size_str(a.limit)));
+	field(context, "profile", a.profile.empty() ? "none" : a.profile);
+	if (a.stats[RIOD_A_STATS_FORCED] != 0)
+		field(context, "warning",
+		      fmt::format("{} forced cuts: data may be corrupt (rule 9)",
+				  a.stats[RIOD_A_STATS_FORCED]));
+}
+
+} // namespace
+
+void status(const Context &context, const std::string &target)
+{
+	const Objects found = select_objects(context, target);
+	json exports = json::array();
+	json attachments = json::array();
+	bool first = true;
+	const auto gap = [&] {
+		if (!first)
+			context.out.line("");
+		first = false;
+	};
+
+	for (const auto &e : found.exports) {
+		gap();
+		show_export(context, e);
+		exports.push_back(to_json(e));
+	}
+	for (const auto &a : found.attachments) {
+		gap();
+		show_attachment(context, a);
+		attachments.push_back(to_json(a));
+	}
+	if (first)
+		context.out.line("nothing is exported or attached");
+	context.out.document({{"exports", exports}, {"attachments", attachments}});
+}
+
+} // namespace riodctl

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The command line itself: help, usage errors, and that the manual and the completion
+// know what it knows.
+#include <cstdlib>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "fake.hpp"
+
+namespace riodctl::test {
+namespace {
+
+const std::vector<std::string> verbs = {"bind",   "unbind", "attach",  "detach",   "list",
+					"status", "stats",  "monitor", "qemu-args"};
+
+std::string slurp(const std::string &name)
+{
+	const char *src = std::getenv("RIODCTL_SRC");
+	const std::ifstream file(std::string(src ? src : ".") + "/" + name);
+	std::ostringstream text;
+
+	text << file.rdbuf();
+	return text.str();
+}
+
+std::set<std::string> options_of(const std::string &help)
+{
+	const std::regex option("(^|[ ,])(--[a-z][a-z-]+)");
+	const std::string before_examples = help.substr(0, help.find("Examples:"));
+	std::set<std::string> found;
+
+	for (std::sregex_iterator i(before_examples.begin(), before_examples.end(), option), end;
+	     i != end; ++i)
+		found.insert((*i)[2].str());
+	return found;
+}
+
+class Cli : public testing::Test {
+protected:
+	std::string help(const std::string &verb)
+	{
+		EXPECT_EQ(host.run({verb, "--help"}), 0) << verb;
+		return host.out.str() + host.err.str();
+	}
+
+	Host host;
+};
+
+TEST_F(Cli, EveryVerbHasHelpWithExamples)
+{
+	for (const auto &verb : verbs) {
+		const std::string text = help(verb);
+		EXPECT_NE(text.find("Examples:\n  riodctl " + verb), std::string::npos) << text;
+		EXPECT_TRUE(options_of(text).contains("--json")) << verb;
+	}
+}
+
+TEST_F(Cli, UsageErrors)
+{
+	EXPECT_EQ(host.run({}), 2);
+	EXPECT_EQ(host.run({"frobnicate"}), 2);
+	EXPECT_EQ(host.run({"list", "--frobnicate"}), 2);
+	EXPECT_EQ(host.run({"detach"}), 2);
+	EXPECT_NE(host.err.str().find("riodctl detach --help"), std::string::npos);
+}
+
+TEST_F(Cli, UsageErrorAsJson)
+{
+	EXPECT_EQ(host.run({"--json", "detach"}), 2);
+	EXPECT_NE(host.out.str().find("\"exit\": 2"), std::string::npos);
+}
+
+TEST_F(Cli, Version)
+{
+	EXPECT_EQ(host.run({"--version"}), 0);
+	EXPECT_EQ(host.out.str(), "riodctl " RIODCTL_VERSION "\n");
+}
+
+TEST_F(Cli, ManualKnowsEveryVerbAndOption)
+{
+	const std::string manual = slurp("man/riodctl.8");
+
+	for (const auto &verb : verbs) {
+		for (const auto &option : options_of(help(verb))) {
+			// groff wants the hyphens of options escaped
+			const std::string escaped =
+				std::regex_replace(option, std::regex("-"), "\\-");
+			EXPECT_NE(manual.find(escaped), std::string::npos) << verb << ' ' << option;
+		}
+		const std::string name = std::regex_replace(verb, std::regex("-"), "\\-");
+		EXPECT_NE(manual.find(".SS " + name + " "), std::string::npos) << verb;
+	}
+	for (const char *status : {"0", "1", "2", "3", "4", "5", "6", "130"})
+		EXPECT_NE(manual.find(std::string(".B ") + status + "\n"), std::string::npos)
+			<< status;
+}
+
+TEST_F(Cli, CompletionKnowsEveryVerbAndOption)
+{
+	const std::string completion = slurp("completion/riodctl.bash");
+
+	for (const auto &verb : verbs) {
+		EXPECT_NE(completion.find(verb), std::string::npos) << verb;
+		for (const auto &option : options_of(help(verb)))
+			EXPECT_NE(completion.find(option), std::string::npos)
+				<< verb << ' ' << option;
+	}
+}
+
+} // namespace
+} // namespace riodctl::test

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A host made of files, and modules made of vectors.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "error.hpp"
+#include "kernel.hpp"
+#include "verbs.hpp"
+
+namespace riodctl::test {
+
+// Removed with all it holds.
+class TempDir {
+public:
+	TempDir();
+	TempDir(const TempDir &) = delete;
+	TempDir &operator=(const TempDir &) = delete;
+	~TempDir();
+
+	const std::filesystem::path &path() const { return path_; }
+
+private:
+	std::filesystem::path path_;
+};
+
+// sysfs whose driver files act as the kernel's driver core does.
+class FakeSysfs final : public Sysfs {
+public:
+	explicit FakeSysfs(const std::filesystem::path &root) : Sysfs(root) {}
+
+	void write(const std::filesystem::path &relative, const std::string &value) override;
+
+	// Driver that matches a function by itself.
+	std::map<std::string, std::string> native;
+	// errno that a driver's probe returns.
+	std::map<std::string, int> probe_error;
+	std::vector<std::string> writes; // "path=value"
+
+private:
+	void attach(const std::string &address, const std::string &driver);
+};
+
+struct PciSpec {
+	std::string address;
+	std::string driver{}; // bound to it, and matching
+	std::uint32_t class_code = 0x010802;
+	std::string group = "7"; // empty: no IOMMU
+	bool reset = true;
+	unsigned int header_type = 0;
+};
+
+class FakeKernel final : public Kernel {
+public:
+	bool present() override { return is_present; }
+	std::string export_new(const ExportRequest &request) override;
+	void export_del(const std::string &name, bool force) override;
+	std::vector<Export> exports() override;
+	AttachResult attach(const AttachRequest &request) override;
+	void detach(std::uint32_t id, bool force) override;
+	std::vector<Attachment> attachments() override;
+	Remote discover(const std::string &host, std::uint16_t port) override;
+	void monitor(const std::function<void()> &ready,
+		     const std::function<bool(const Event &)> &event) override;
+
+	bool is_present = true;
+	std::vector<Export> export_list;
+	std::vector<Attachment> attachment_list;
+	std::vector<ExportRequest> new_requests;
+	std::vector<AttachRequest> attach_requests;
+	std::vector<std::string> log; // "export_del nvme0 force"
+	std::vector<Event> events;
+	std::vector<Offer> offers;
+	// What the command fails with: "attach", or "attach 192.0.2.1" for one host.
+	std::map<std::string, KernelError> refuse;
+
+private:
+	void maybe_refuse(const std::string &command) const;
+};
+
+// Everything a verb needs; run() is the whole program but main().
+class Host {
+public:
+	Host();
+
+	PciDevice add_pci(const PciSpec &spec);
+	// A disk below a function (or below nothing: "virtual"), or a partition of one.
+	void add_disk(const std::string &below, const std::string &name, const std::string &number);
+	void add_partition(const std::string &below, const std::string &disk,
+			   const std::string &name, const std::string &number);
+	void add_holder(const std::string &node_dir, const std::string &holder);
+	void add_net(const std::string &below, const std::string &name, unsigned int flags);
+	void add_module(const std::string &name) { mkdir("sys/module/" + name); }
+	void add_process(int pid, const std::string &comm, const std::string &open_file);
+
+	void mkdir(const std::filesystem::path &relative) const;
+	void file(const std::filesystem::path &relative, const std::string &text) const;
+	void link(const std::filesystem::path &relative, const std::filesystem::path &to) const;
+	std::string driver(const std::string &address);
+	std::string read(const std::string &relative);
+
+	// Exit status of "riodctl WORDS..."
+	int run(const std::vector<std::string> &words);
+
+	TempDir dir;
+	FakeSysfs sysfs{dir.path()};
+	FakeKernel kernel;
+	std::vector<std::string> spawned; // programs run, as words joined
+	int spawn_status = 0;
+	Modules modules;
+	std::vector<std::string> claimed_nodes;
+	std::map<std::string, std::vector<std::string>> addresses;
+	std::map<std::string, std::vector<std::string>> hosts;
+	Probes probes;
+	std::ostringstream out;
+	std::ostringstream err;
+};
+
+Export make_export(const std::string &name, const std::vector<std::string> &devices);
+Attachment make_attachment(std::uint32_t id, const std::string &device);
+
+} // namespace riodctl::test

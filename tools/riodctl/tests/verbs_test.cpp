@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// attach, detach and the verbs that show.
+#include <algorithm>
+#include <cerrno>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "fake.hpp"
+
+namespace riodctl::test {
+namespace {
+
+using nlohmann::json;
+
+class Verbs : public testing::Test {
+protected:
+	bool in(const std::ostringstream &stream, const std::string &text)
+	{
+		if (stream.str().find(text) != std::string::npos)
+			return true;
+		ADD_FAILURE() << "not said: " << text << "\nout: " << host.out.str()
+			      << "\nerr: " << host.err.str();
+		return false;
+	}
+
+	json document() { return json::parse(host.out.str()); }
+
+	Host host;
+};
+
+using Attach = Verbs;
+
+TEST_F(Attach, PrintsTheFunctionAndTheArguments)
+{
+	host.add_pci({.address = "0001:00:00.0", .driver = "riod_frontend"});
+	EXPECT_EQ(
+		host.run({"attach", "192.0.2.1:99", "nvme0", "--limit", "2M", "--profile", "none"}),
+		0);
+	const AttachRequest &request = host.kernel.attach_requests.front();
+	EXPECT_EQ(request.host, "192.0.2.1");
+	EXPECT_EQ(request.port, 99);
+	EXPECT_EQ(request.export_name, "nvme0");
+	EXPECT_EQ(request.limit, 2U << 20);
+	EXPECT_EQ(request.profile, "none");
+	EXPECT_TRUE(in(host.out, "attached 'nvme0' of 192.0.2.1:99 as attachment 1"));
+	EXPECT_TRUE(in(host.out, "  0001:00:00.0 (NVMe, 1b36:0010)\n"));
+	EXPECT_TRUE(in(host.out, "  -machine q35,accel=kvm,kernel-irqchip=split\n"
+				 "  -device intel-iommu,intremap=on,caching-mode=on\n"
+				 "  -device vfio-pci,host=0001:00:00.0\n"));
+}
+
+TEST_F(Attach, WithoutOptionsTheKernelDecides)
+{
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--json"}), 0);
+	const AttachRequest &request = host.kernel.attach_requests.front();
+	EXPECT_EQ(request.port, 7463);
+	EXPECT_FALSE(request.limit);
+	EXPECT_FALSE(request.profile);
+	EXPECT_EQ(request.export_name, "");
+	EXPECT_EQ(document()["id"], 1);
+	EXPECT_EQ(document()["functions"], json({"0001:00:00.0"}));
+	EXPECT_EQ(document()["qemu_args"].size(), 6U);
+}
+
+TEST_F(Attach, ShortAddressAsName)
+{
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "03:00.0"}), 0);
+	EXPECT_EQ(host.kernel.attach_requests.front().export_name, "0000:03:00.0");
+}
+
+TEST_F(Attach, TriesTheNextAddress)
+{
+	host.hosts["server1"] = {"2001:db8::1", "192.0.2.1"};
+	host.kernel.refuse.emplace("attach 2001:db8::1", KernelError(ENETUNREACH, "no route"));
+	EXPECT_EQ(host.run({"attach", "server1"}), 0);
+	EXPECT_EQ(host.kernel.attach_requests.size(), 2U);
+	EXPECT_TRUE(in(host.err, "cannot attach at [2001:db8::1]:7463: no route"));
+}
+
+TEST_F(Attach, UnreachablePeer)
+{
+	host.kernel.refuse.emplace("attach", KernelError(ETIMEDOUT));
+	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 6);
+	EXPECT_TRUE(host.kernel.log.empty()) << "asked a silent peer twice";
+	host.kernel.refuse.clear();
+	host.kernel.refuse.emplace("attach", KernelError(ECONNREFUSED));
+	host.kernel.refuse.emplace("discover", KernelError(ECONNREFUSED));
+	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 6);
+	EXPECT_TRUE(in(host.err, "try: check that the address"));
+}
+
+TEST_F(Attach, SeveralExportsAreListed)
+{
+	host.kernel.refuse.emplace("attach", KernelError(ECONNREFUSED, "which one?"));
+	host.kernel.offers = {{.name = "disk0", .busy = false}, {.name = "nic", .busy = true}};
+	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 2);
+	EXPECT_TRUE(in(host.out, "disk0"));
+	EXPECT_TRUE(in(host.out, "busy"));
+	EXPECT_TRUE(in(host.err, "has 2 exports, and none was named"));
+	EXPECT_TRUE(in(host.err, "riodctl attach 192.0.2.1:7463 disk0"));
+}
+
+TEST_F(Attach, WrongName)
+{
+	host.kernel.refuse.emplace("attach", KernelError(ECONNREFUSED, "no such export"));
+	host.kernel.offers = {{.name = "disk0"}};
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "disk1"}), 3);
+	EXPECT_TRUE(in(host.err, "has no export 'disk1'"));
+	EXPECT_TRUE(in(host.out, "disk0"));
+}
+
+TEST_F(Attach, TakenExport)
+{
+	host.kernel.refuse.emplace("attach", KernelError(ECONNREFUSED, "the export is busy"));
+	host.kernel.offers = {{.name = "disk0", .busy = true}};
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "disk0"}), 5);
+	EXPECT_TRUE(in(host.err, "cannot attach 'disk0': the export is busy"));
+	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 5);
+}
+
+TEST_F(Attach, PeerThatRefusesUsIsNotUnreachable)
+{
+	const KernelError refusal(ECONNREFUSED, "192.0.2.1:7463 refused: not in the allow list");
+	host.kernel.refuse.emplace("attach", refusal);
+	host.kernel.refuse.emplace("discover", refusal);
+	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 1);
+	EXPECT_TRUE(in(host.err, "not in the allow list"));
+}
+
+TEST_F(Attach, Interrupted)
+{
+	host.kernel.refuse.emplace("attach", KernelError(EINTR));
+	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 130);
+	EXPECT_TRUE(in(host.err, "nothing is attached"));
+}
+
+TEST_F(Attach, UsageErrors)
+{
+	EXPECT_EQ(host.run({"attach"}), 2);
+	EXPECT_EQ(host.run({"attach", "host:0"}), 2);
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--limit", "much"}), 2);
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", std::string(64, 'x')}), 2);
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--profile", std::string(32, 'x')}), 2);
+	EXPECT_TRUE(host.kernel.attach_requests.empty());
+}
+
+using Detach = Verbs;
+
+TEST_F(Detach, ByWhateverNamesIt)
+{
+	for (const char *target : {"3", "0001:00:00.0", "1:00:00.0", "nvme0"}) {
+		host.kernel.attachment_list = {make_attachment(3, "0001:00:00.0"),
+					       make_attachment(4, "0001:01:00.0")};
+		host.kernel.attachment_list.back().export_name = "3";
+		host.kernel.log.clear();
+		EXPECT_EQ(host.run({"detach", target}), 0) << target;
+		EXPECT_EQ(host.kernel.log, std::vector<std::string>{"detach 3"}) << target;
+	}
+}
+
+TEST_F(Detach, AmbiguousName)
+{
+	host.kernel.attachment_list = {make_attachment(3, "0001:00:00.0"),
+				       make_attachment(4, "0001:01:00.0")};
+	EXPECT_EQ(host.run({"detach", "nvme0"}), 2);
+	EXPECT_TRUE(in(host.err, "name one by its number: 3, 4"));
+	EXPECT_TRUE(host.kernel.log.empty());
+}
+
+TEST_F(Detach, OpenInAGuest)
+{
+	host.kernel.attachment_list = {make_attachment(3, "0001:00:00.0")};
+	host.kernel.refuse.emplace("detach", KernelError(EBUSY, "a guest has it open"));
+	EXPECT_EQ(host.run({"detach", "3"}), 5);
+	EXPECT_TRUE(in(host.err, "a guest has it open"));
+	EXPECT_TRUE(in(host.err, "device_del"));
+	EXPECT_EQ(host.run({"detach", "3", "--force"}), 0);
+}
+
+TEST_F(Detach, NotThere)
+{
+	EXPECT_EQ(host.run({"detach", "3"}), 3);
+	host.kernel.is_present = false;
+	EXPECT_EQ(host.run({"detach", "3"}), 3);
+}
+
+using List = Verbs;
+
+TEST_F(List, NothingIsNoError)
+{
+	host.kernel.is_present = false;
+	EXPECT_EQ(host.run({"list"}), 0);
+	EXPECT_TRUE(in(host.out, "nothing is exported or attached"));
+	EXPECT_EQ(host.run({"list", "--json"}), 0);
+	EXPECT_EQ(document()["exports"], json::array());
+}
+
+TEST_F(List, Both)
+{
+	host.kernel.export_list = {make_export("disk", {"0000:03:00.0"})};
+	host.kernel.attachment_list = {make_attachment(3, "0001:00:00.0")};
+	EXPECT_EQ(host.run({"list"}), 0);
+	EXPECT_TRUE(in(host.out, "disk    0000:03:00.0  NVMe 1b36:0010  7463  idle\n"));
+	EXPECT_TRUE(in(host.out, "nvme0   192.0.2.1:7463\n"));
+	EXPECT_EQ(host.run({"list", "--json"}), 0);
+	EXPECT_EQ(document()["attachments"][0]["export"], "nvme0");
+	EXPECT_EQ(host.run({"list", "--names"}), 0);
+	EXPECT_EQ(host.out.str(), "export disk\nattachment 3\n");
+}
+
+TEST_F(List, Remote)
+{
+	host.kernel.offers = {{.name = "disk0", .identity = {0x8086, 0x10c9, 0x020000}}};
+	EXPECT_EQ(host.run({"list", "192.0.2.1"}), 0);
+	EXPECT_TRUE(in(host.out, "disk0   Ethernet 8086:10c9  1          free"));
+	EXPECT_EQ(host.run({"list", "192.0.2.1", "--json"}), 0);
+	EXPECT_EQ(document()["offers"][0]["device_id"], "0x10c9");
+	host.kernel.refuse.emplace("discover", KernelError(ETIMEDOUT));
+	EXPECT_EQ(host.run({"list", "192.0.2.1"}), 6);
+}
+
+TEST_F(List, DevicesAndWhyNot)
+{
+	host.add_pci({.address = "0000:03:00.0", .driver = "nvme"});
+	host.add_pci({.address = "0000:04:00.0", .group = ""});
+	host.add_pci({.address = "0000:00:1c.0", .class_code = 0x060400, .header_type = 1});
+	EXPECT_EQ(host.run({"list", "--devices", "--json"}), 0);
+	ASSERT_EQ(document()["devices"].size(), 2U);
+	EXPECT_TRUE(document()["devices"][0]["obstacle"].is_null());
+	EXPECT_NE(document()["devices"][1]["obstacle"].get<std::string>().find("no IOMMU"),
+		  std::string::npos);
+	EXPECT_EQ(host.run({"list", "--devices", "host"}), 2);
+}
+
+TEST_F(List, OneModuleAloneIsFine)
+{
+	host.kernel.attachment_list = {make_attachment(3, "0001:00:00.0")};
+	host.kernel.refuse.emplace("exports", KernelError(EOPNOTSUPP, "riod_stub is not loaded"));
+	EXPECT_EQ(host.run({"list"}), 0);
+	EXPECT_TRUE(in(host.out, "nvme0"));
+	host.kernel.refuse.clear();
+	host.kernel.refuse.emplace("attachments", KernelError(EPERM));
+	EXPECT_EQ(host.run({"list"}), 4);
+}
+
+using Status = Verbs;
+
+TEST_F(Status, ExportWithoutReset)
+{
+	Export e = make_export("disk", {"0000:03:00.0"});
+	e.resettable = false;
+	e.state = RIOD_STATE_CONNECTED;
+	e.peer = "192.0.2.7:4711";
+	e.fence_ns = 812'000;
+	host.kernel.export_list = {e};
+	EXPECT_EQ(host.run({"status", "disk"}), 0);
+	EXPECT_TRUE(in(host.out, "connected, peer 192.0.2.7:4711"));
+	EXPECT_TRUE(in(host.out, "peers on this host only"));
+	EXPECT_TRUE(in(host.out, "no (--no-reset)"));
+	EXPECT_TRUE(in(host.out, "812 us"));
+}
+
+TEST_F(Status, HeldBusMasterAndItsRemedy)
+{
+	Attachment t = make_attachment(3, "0001:00:00.0");
+	t.bus_master = RIOD_BUS_MASTER_HELD_LIMIT;
+	t.mapped_rw = 1ULL << 30;
+	t.in_use = true;
+	t.profile = "nvme";
+	host.kernel.attachment_list = {t};
+	EXPECT_EQ(host.run({"status", "3"}), 0);
+	EXPECT_TRUE(in(host.out, "held: the guest has mapped 1 GiB writable, the limit is 64 MiB"));
+	EXPECT_TRUE(in(host.out, "riodctl qemu-args 3"));
+	EXPECT_TRUE(in(host.out, "yes, through VFIO"));
+	EXPECT_EQ(host.run({"status", "3", "--json"}), 0);
+	EXPECT_EQ(document()["attachments"][0]["bus_master"], "held-limit");
+	EXPECT_EQ(document()["attachments"][0]["mapped_rw"], 1ULL << 30);
+}
+
+TEST_F(Status, LostSession)
+{
+	Attachment t = make_attachment(3, "0001:00:00.0");
+	t.state = RIOD_STATE_LOST;
+	t.bus_master = RIOD_BUS_MASTER_HELD_LOST;
+	t.reason = "nothing heard for 10 s";
+	host.kernel.attachment_list = {t};
+	EXPECT_EQ(host.run({"status", "0001:00:00.0"}), 0);
+	EXPECT_TRUE(in(host.out, "lost: nothing heard for 10 s"));
+	EXPECT_TRUE(in(host.out, "riodctl detach 3, then attach again"));
+}
+
+TEST_F(Status, ForcedCutsAreAWarning)
+{
+	Attachment t = make_attachment(3, "0001:00:00.0");
+	t.stats.values.at(RIOD_A_STATS_FORCED) = 2;
+	host.kernel.attachment_list = {t};
+	EXPECT_EQ(host.run({"status"}), 0);
+	EXPECT_TRUE(in(host.out, "2 forced cuts"));
+}
+
+TEST_F(Status, Unknown)
+{
+	EXPECT_EQ(host.run({"status", "nope"}), 3);
+	EXPECT_EQ(host.run({"status"}), 0);
+}
+
+TEST_F(Status, ControlCharactersOfAPeerStayOut)
+{
+	Attachment t = make_attachment(3, "0001:00:00.0");
+	t.state = RIOD_STATE_LOST;
+	t.reason = "\x1b[2Jgone\x80";
+	host.kernel.attachment_list = {t};
+	EXPECT_EQ(host.run({"status"}), 0);
+	EXPECT_EQ(host.out.str().find('\x1b'), std::string::npos);
+	EXPECT_EQ(host.run({"status", "--json"}), 0);
+	EXPECT_NO_THROW(document());
+}
+
+using StatsVerb = Verbs;
+
+TEST_F(StatsVerb, AllCounters)
+{
+	Export e = make_export("disk", {"0000:03:00.0"});
+	e.stats.values.at(RIOD_A_STATS_TX_FRAMES) = 17;
+	host.kernel.export_list = {e};
+	EXPECT_EQ(host.run({"stats"}), 0);
+	EXPECT_TRUE(in(host.out, "export disk\n  link:\n    tx_frames                   17"));
+	EXPECT_EQ(host.run({"stats", "disk", "--json"}), 0);
+	EXPECT_EQ(document()["stats"][0]["export"], "disk");
+	EXPECT_EQ(document()["stats"][0]["stats"]["tx_frames"], 17);
+	EXPECT_EQ(document()["stats"][0]["stats"].size(), stat_fields().size());
+	EXPECT_EQ(host.run({"stats", "--watch", "0"}), 2);
+}
+
+using Monitor = Verbs;
+
+TEST_F(Monitor, EventsUntilTheCount)
+{
+	Event first;
+	Event second;
+	Event third;
+	first.exported = make_export("disk", {});
+	first.exported->state = RIOD_STATE_LOST;
+	first.exported->fence_ns = 1500;
+	second.attachment = make_attachment(3, "0001:00:00.0");
+	third.lost = true;
+	host.kernel.events = {first, second, third, first};
+	EXPECT_EQ(host.run({"monitor", "--count", "3"}), 0);
+	EXPECT_TRUE(in(host.out, "export disk lost fenced in 1.5 us\n"));
+	EXPECT_TRUE(in(host.out, "attachment 3 connected nvme0 of 192.0.2.1:7463"));
+	EXPECT_TRUE(in(host.out, "events were lost"));
+}
+
+TEST_F(Monitor, OneJsonObjectPerLine)
+{
+	Event event;
+	event.exported = make_export("disk", {});
+	host.kernel.events = {event, event};
+	EXPECT_EQ(host.run({"monitor", "--json"}), 130);
+	std::istringstream lines(host.out.str());
+	std::string line;
+	std::getline(lines, line);
+	EXPECT_EQ(json::parse(line)["name"], "disk");
+	EXPECT_EQ(json::parse(line)["event"], "export");
+	EXPECT_TRUE(json::parse(line).contains("time"));
+}
+
+TEST_F(Monitor, AnInterruptedStreamJustEnds)
+{
+	Event event;
+	event.exported = make_export("disk", {});
+	host.kernel.events = {event};
+	EXPECT_EQ(host.run({"monitor", "--json"}), 130);
+	EXPECT_EQ(std::count(host.out.str().begin(), host.out.str().end(), '\n'), 1);
+	EXPECT_EQ(host.err.str(), "");
+}
+
+TEST_F(Monitor, AnAttemptHasNoFunctionsYet)
+{
+	Event event;
+	event.attachment = make_attachment(3, "");
+	event.attachment->devices.clear();
+	event.attachment->export_name.clear();
+	host.kernel.events = {event};
+	EXPECT_EQ(host.run({"monitor", "--count", "1"}), 0);
+	EXPECT_TRUE(in(host.out, "attachment 3 connected of 192.0.2.1:7463 bus-master off\n"));
+}
+
+TEST_F(Monitor, AnExportThatIsGoneHasNoState)
+{
+	Event event;
+	event.exported = make_export("disk", {});
+	event.exported->state.reset();
+	host.kernel.events = {event};
+	EXPECT_EQ(host.run({"monitor", "--count", "1"}), 0);
+	EXPECT_TRUE(in(host.out, "export disk gone\n"));
+}
+
+TEST_F(Monitor, Refused)
+{
+	host.kernel.refuse.emplace("monitor", KernelError(EPERM));
+	EXPECT_EQ(host.run({"monitor"}), 4);
+}
+
+using QemuArgs = Verbs;
+
+TEST_F(QemuArgs, IntelAndVirtio)
+{
+	host.kernel.attachment_list = {make_attachment(3, "0001:00:00.0")};
+	EXPECT_EQ(host.run({"qemu-args", "3"}), 0);
+	EXPECT_EQ(host.out.str(), "-machine q35,accel=kvm,kernel-irqchip=split\n"
+				  "-device intel-iommu,intremap=on,caching-mode=on\n"
+				  "-device vfio-pci,host=0001:00:00.0\n");
+	EXPECT_EQ(host.run({"qemu-args", "0001:00:00.0", "--virtio-iommu"}), 0);
+	EXPECT_EQ(host.out.str(), "-machine q35,accel=kvm\n-device virtio-iommu-pci\n"
+				  "-device vfio-pci,host=0001:00:00.0\n");
+	EXPECT_EQ(host.run({"qemu-args", "3", "--json"}), 0);
+	EXPECT_EQ(document()["arguments"].size(), 6U);
+}
+
+TEST_F(QemuArgs, FunctionsOfOneGroupShareAnAddressSpace)
+{
+	Attachment t = make_attachment(3, "0001:00:00.0");
+	t.devices.emplace_back("0001:00:00.1");
+	host.kernel.attachment_list = {t};
+	host.add_pci({.address = "0001:00:00.0", .driver = "riod_frontend"});
+	host.add_pci({.address = "0001:00:00.1", .driver = "riod_frontend"});
+	EXPECT_EQ(host.run({"qemu-args", "3"}), 0);
+	EXPECT_TRUE(in(host.out, "-device pcie-pci-bridge,id=riod\n"
+				 "-device vfio-pci,host=0001:00:00.0,bus=riod,addr=1.0,"
+				 "multifunction=on\n"
+				 "-device vfio-pci,host=0001:00:00.1,bus=riod,addr=1.1\n"));
+}
+
+TEST_F(QemuArgs, Libvirt)
+{
+	host.kernel.attachment_list = {make_attachment(3, "0001:00:1f.7")};
+	EXPECT_EQ(host.run({"qemu-args", "3", "--libvirt"}), 0);
+	EXPECT_TRUE(in(host.out, "<iommu model='intel'>"));
+	EXPECT_TRUE(
+		in(host.out, "<address domain='0x0001' bus='0x00' slot='0x1f' function='0x7'/>"));
+	EXPECT_EQ(host.run({"qemu-args", "3", "--libvirt", "--virtio-iommu"}), 0);
+	EXPECT_TRUE(in(host.out, "<iommu model='virtio'/>"));
+}
+
+TEST_F(QemuArgs, Unknown)
+{
+	EXPECT_EQ(host.run({"qemu-args", "3"}), 3);
+}
+
+} // namespace
+} // namespace riodctl::test

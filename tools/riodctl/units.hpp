@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Sizes and times, to and from people.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace riodctl {
+
+// "64M", "64MiB", "1g", "4096"; powers of 1024.  Throws a usage Error.
+std::uint64_t parse_size(const std::string &text);
+// "64 MiB", "1.5 GiB", "12 B"
+std::string size_str(std::uint64_t bytes);
+// "812 ns", "1.3 ms"
+std::string duration_str(std::uint64_t ns);
+
+} // namespace riodctl
