@@ -12,13 +12,16 @@ set -uo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 mapfile -t symbols < <(sed 's/#.*//; s/[[:space:]]//g; /^$/d' "$here/debug-symbols")
-config=$(zcat /proc/config.gz 2>/dev/null)
+declare -A config=()
+while IFS= read -r line; do
+	config[$line]=1
+done < <(zcat /proc/config.gz | grep '^CONFIG')
 
 n=0
 bad=0
 lockdep_on() { grep -qE '^ *debug_locks: *1$' /proc/lockdep_stats; }
-has() { grep -qxF "$1" <<<"$config"; }
-kmemleak_on() { echo scan >/sys/kernel/debug/kmemleak; }
+has() { [[ -n ${config[$1]:-} ]]; }
+kmemleak_on() { echo scan=off >/sys/kernel/debug/kmemleak; }
 
 # check NAME COMMAND...: one result
 check() {

@@ -89,5 +89,5 @@ debug)
 esac
 
 mapfile -t documents < <(find "$results" -name '*.ktap' | sort)
-"$top/scripts/ktap_sum.py" --expected-skips "$top/selftests/expected-skips" "${documents[@]}" || status=1
+"$top/scripts/ktap_sum.py" --expected "$top/selftests/expected-skips" "${documents[@]}" || status=1
 exit "$status"

@@ -73,7 +73,7 @@ cp "$top/scripts/lib/kunit-init" "$tmp/root/init"
 
 rc=0
 timeout --kill-after=5 "$timeout" "$kernel/vmlinuz" mem=256M "initrd=$tmp/initrd" \
-	"uml_dir=$tmp" con=null con0=null,fd:1 panic=-1 oops=panic panic_on_warn=1 \
+	"uml_dir=$tmp" kunit.enable=1 con=null con0=null,fd:1 panic=-1 oops=panic panic_on_warn=1 \
 	"riod_out=$results" "${params[@]}" >"$results/console.log" 2>&1 </dev/null || rc=$?
 
 # What the run itself has to show, beside what the suites report.

@@ -12,46 +12,31 @@ source "$top/scripts/lib/common.sh"
 tidy=clang-tidy-19
 project=$top/tools/riodctl
 build=$(build_dir gate-tidy)
-[[ -e $project/CMakeLists.txt ]] || { echo "no C++ project"; exit 0; }
+mapfile -d '' -t files < <(riod_files 'tools/*.cpp')
+((${#files[@]})) || { echo "no C++ files"; exit 0; }
 mkdir -p "$build/clean"
 lock "$build/.lock"
-cmake -S "$project" -B "$build/cmake" -G Ninja -DCMAKE_EXPORT_COMPILE_COMMANDS=ON >"$build/cmake.log" 2>&1 ||
-	{ cat "$build/cmake.log"; exit 1; }
 
-# "file<TAB>command" for each file of ours, from compile_commands.json
-/usr/bin/python3 - "$build/cmake/compile_commands.json" "$top/" >"$build/files" <<'PY'
-import json, sys
+# The project's Makefile leaves the compiler and its flags in a file.
+make -s -C "$project" "BUILD=$build" "$build/flags" || die "$project/Makefile has no flags to give"
+command=$(<"$build/flags")
+export build command tidy
 
-with open(sys.argv[1]) as f:
-    for entry in json.load(f):
-        if entry["file"].startswith(sys.argv[2]):
-            print(entry["file"], entry["command"], sep="\t")
-PY
-[[ -s $build/files ]] || die "cmake names no source files"
+# one FILE: look at it, unless it was clean with all that goes into the result
+one() {
+	local key
 
-# key FILE COMMAND: of everything of ours that goes into the result
-key() {
-	local deps
-
-	deps=$(cd "$build/cmake" && eval "${2% -o *} -MM '$1'" | sed 's/^[^:]*://; s/\\$//' | tr -s ' ' '\n' | sed '/^$/d')
-	{
+	key=$({
 		"$tidy" --version
-		printf '%s\n' "$2"
-		find "$top/tools" "$top" -maxdepth 2 -name .clang-tidy -exec cat {} +
-		while read -r dep; do
-			(cd "$build/cmake" && cat "$dep")
-		done <<<"$deps"
-	} | sha256sum | cut -c 1-32
+		printf '%s\n' "$command"
+		find . -maxdepth 3 -name .clang-tidy -exec cat {} +
+		eval "$command -MM '$1'" | sed 's/^[^:]*://; s/\\$//' | xargs cat
+	} | sha256sum | cut -c 1-32)
+	[[ ! -e $build/clean/$key ]] || return 0
+	eval "$tidy --quiet --warnings-as-errors='*' '$1' -- ${command#* }" && : >"$build/clean/$key"
 }
+export -f one
 
-todo=()
-while IFS=$'\t' read -r file command; do
-	k=$(key "$file" "$command")
-	[[ -e $build/clean/$k ]] || todo+=("$k" "$file")
-done <"$build/files"
-((${#todo[@]})) || exit 0
-
-export build tidy
+cd "$top"
 # shellcheck disable=SC2016 # expanded by the shell that xargs starts
-printf '%s\0' "${todo[@]}" | xargs -0 -n 2 -P "$(riod_jobs)" bash -c '
-	"$tidy" -p "$build/cmake" --quiet --warnings-as-errors="*" "$1" && : >"$build/clean/$0"'
+printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(riod_jobs)" bash -c 'one "$0"'

@@ -8,6 +8,8 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 source "$top/scripts/lib/common.sh"
 
 cd "$top"
+# SC2317 takes every function that is called by its name in a variable, as our
+# test runners do, for unreachable code.
 riod_files '*' | while IFS= read -r -d '' file; do
 	case $file in
 	*.sh) printf '%s\0' "$file" ;;
@@ -17,4 +19,4 @@ riod_files '*' | while IFS= read -r -d '' file; do
 		[[ ! $line =~ ^'#!'.*[/\ ](ba|da|busybox\ )?sh($|\ ) ]] || printf '%s\0' "$file"
 		;;
 	esac
-done 2>/dev/null | xargs -0 -r -n 8 -P "$(riod_jobs)" shellcheck -x
+done 2>/dev/null | xargs -0 -r -n 8 -P "$(riod_jobs)" shellcheck -x -e SC2317

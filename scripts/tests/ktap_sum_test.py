@@ -85,7 +85,7 @@ class Skips(unittest.TestCase):
     def test_listed_by_path(self):
         text = "KTAP version 1\n1..1\n  KTAP version 1\n  1..1\n  ok 1 a # SKIP\nok 1 s\n"
         self.assertEqual(total(text, ["s/a"]), (0, 0, 1))
-        self.assertEqual(total(text, ["a"])[1] > 0, True)
+        self.assertEqual(total(text, ["a"]), (0, 1, 0))
         self.assertEqual(total(text, ["s/*"]), (0, 0, 1))
 
     def test_whole_document(self):
