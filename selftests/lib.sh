@@ -139,7 +139,8 @@ release_driver()
 	local dev=/sys/bus/pci/devices/$1
 	echo > "$dev/driver_override"
 	[[ ! -e $dev/driver ]] || echo "$1" > "$dev/driver/unbind"
-	echo "$1" > /sys/bus/pci/drivers_probe
+	modprobe -q "$(< "$dev/modalias")" || true	# there is no udev to do it
+	[[ -e $dev/driver ]] || echo "$1" > /sys/bus/pci/drivers_probe
 }
 
 # ---- guests ----
@@ -182,6 +183,19 @@ cpio_entry()
 	printf '070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\0' \
 		1 $(( $2 )) 0 0 1 0 "$3" 0 0 0 0 $(( ${#1} + 1 )) 0 "$1"
 	cpio_pad $(( 110 + ${#1} + 1 ))
+}
+
+# guest_disk NAME SERIAL - a read-only disk of this host, given to the guest
+guest_disk()
+{
+	local disk
+	for disk in /sys/block/vd*; do
+		[[ $(< "$disk/serial") == "$2" ]] || continue
+		GUEST_ARGS+=(-drive "file=/dev/${disk##*/},if=none,id=$1,format=raw,readonly=on,file.locking=off"
+			-device "virtio-blk-pci,drive=$1,serial=riod-$1")
+		return
+	done
+	return 1
 }
 
 guest_share()
@@ -230,8 +244,8 @@ guest_start()
 	port=$(( 7500 + $(cksum <<< "${GUEST:-guest}" | cut -d ' ' -f 1) % 400 ))
 	echo $port > "$dir/port"
 	guest_initrd "$kernel"
-	guest_share root /run/riod/base
-	guest_share modules "$kernel/lib/modules"
+	guest_disk root riod-root
+	guest_disk kernel riod-gkernel || guest_disk kernel riod-kernel
 	guest_share riod /riod
 	guest_share build /riod-build
 	(( reboot )) || GUEST_ARGS+=(-no-reboot)
@@ -245,8 +259,9 @@ guest_start()
 		-cpu $cpu -smp "$smp" -m "$memory" -nodefaults -display none \
 		"${iommu_args[@]}" \
 		-kernel "$kernel/vmlinuz" -initrd "$dir/initrd" \
-		-append "console=ttyS0 loglevel=7 panic=-1 oops=panic mitigations=off audit=0 no_timer_check $append" \
-		-serial "file:$(guest_log console)" \
+		-append "console=hvc0 loglevel=7 panic=-1 oops=panic mitigations=off audit=0 no_timer_check pci=lastbus=0 $append" \
+		-device virtio-serial-pci -chardev "file,id=console,path=$(guest_log console)" \
+		-device virtconsole,chardev=console -serial "file:$(guest_log serial)" \
 		-qmp "unix:$dir/qmp,server=on,wait=off" \
 		-netdev "user,id=ctl,restrict=on,net=10.99.0.0/24,hostfwd=tcp:127.0.0.1:$port-10.99.0.15:$AGENT_PORT" \
 		-device virtio-net-pci,netdev=ctl,romfile=,mac=52:54:00:99:00:0f \

@@ -20,7 +20,7 @@
 #
 # Addresses: the N-th device behind a port (from 0) is 0000:<03+N>:00.0, buses 01 and
 # 02 being empty hot-plug ports (rp0, rp1); the N-th on the root bus is
-# 0000:00:<0x14+N>.0. Disk images are sparse files of this run; serials are random.
+# 0000:00:<0x18+N>.0. Disk images are sparse files of this run; serials are random.
 # The far end of every emulated NIC is a virtio NIC of the same VM, peer<N>.
 #
 # devices_args SPEC...  sets DEVICE_ARGS (array) and DEVICE_ADDRS (KIND=ADDRESS ...)
@@ -84,13 +84,13 @@ device_one()
 
 	if [[ $at == port ]]; then
 		place=bus=port$DEVICE_PORTS
-		DEVICE_ARGS+=(-device "pcie-root-port,id=port$DEVICE_PORTS,bus=pcie.0,chassis=$((DEVICE_PORTS + 1)),addr=$(printf '0x%x' $((8 + DEVICE_PORTS))).0")
+		DEVICE_ARGS+=(-device "pcie-root-port,id=port$DEVICE_PORTS,bus=pcie.0,chassis=$((DEVICE_PORTS + 1)),addr=$(printf '0x%x' $((0x10 + DEVICE_PORTS))).0")
 		DEVICE_ADDRS+=" $kind=$(printf '0000:%02x:00.0' $((DEVICE_PORTS + 1)))"
 		DEVICE_PORTS=$((DEVICE_PORTS + 1))
 		own=0x0
 	else
 		place=bus=pcie.0
-		own=$(printf '0x%x' $((0x14 + DEVICE_ROOTS)))
+		own=$(printf '0x%x' $((0x18 + DEVICE_ROOTS)))
 		DEVICE_ADDRS+=" $kind=$(printf '0000:00:%02x.0' "$own")"
 		DEVICE_ROOTS=$((DEVICE_ROOTS + 1))
 	fi
@@ -134,7 +134,7 @@ devices_args()
 	DEVICE_ADDRS=""
 	DEVICE_ROOTS=0
 	for DEVICE_PORTS in 0 1; do
-		DEVICE_ARGS+=(-device "pcie-root-port,id=rp$DEVICE_PORTS,bus=pcie.0,chassis=$((DEVICE_PORTS + 1)),addr=$(printf '0x%x' $((8 + DEVICE_PORTS))).0")
+		DEVICE_ARGS+=(-device "pcie-root-port,id=rp$DEVICE_PORTS,bus=pcie.0,chassis=$((DEVICE_PORTS + 1)),addr=$(printf '0x%x' $((0x10 + DEVICE_PORTS))).0")
 	done
 	DEVICE_PORTS=2
 	for spec in "$@"; do

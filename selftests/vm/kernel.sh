@@ -6,16 +6,19 @@
 #   selftests/vm/kernel.sh stock     the distribution's 6.12, the build of the headers
 #   selftests/vm/kernel.sh DIR       a self-built one: DIR/{vmlinuz,lib/modules/VERSION}
 #   selftests/vm/kernel.sh vmtool    not a kernel: build vmtool, print its path
+#   selftests/vm/kernel.sh image DIR FILE   nor this: an ext4 image of a directory
 #
 # What is printed is a directory $RIOD_CACHE/boot/<key>, holding
 #
 #   release            the kernel's version
-#   vmlinuz            the kernel
-#   initrd             busybox, vmtool, the modules that lead to the root over 9p
-#   lib/modules/<ver>  its modules; the stock kernel's are unpacked, because xz
-#                      under TCG costs more than the whole boot
+#   vmlinuz            the kernel: unpacked (an ELF image, booted by its PVH entry) where
+#                      it has one, because unpacking it under TCG costs seconds
+#   initrd             vminit, vmtool, the modules that lead to the root file system
+#   lib/modules/<ver>  its modules; the stock kernel's are unpacked and freed of BTF and
+#                      signatures, all of which cost seconds of a boot under TCG
+#   image              all of this as an ext4 image, the disk that VMs see
 #
-# The key is the hash of the kernel, this script, the initramfs's init and vmtool.
+# The key is the hash of the kernel, this script, vminit and vmtool.
 #
 # Environment: RIOD_CACHE (default ${XDG_CACHE_HOME:-$HOME/.cache}/riod)
 
@@ -24,22 +27,34 @@ set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cache=${RIOD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/riod}
 
-# what must be loaded to mount the root and to talk to the harness
-boot_modules=(virtio_pci virtio_console 9pnet_virtio 9p overlay virtio_net)
+# what must be loaded to mount everything and to talk to the harness
+boot_modules=(virtio_pci virtio_blk ext4 overlay virtio_console 9pnet_virtio 9p virtio_net)
 
 die() { echo "kernel: error: $*" >&2; exit 1; }
 
-build_vmtool()
+# build_program NAME - NAME.c as a static executable; its path
+build_program()
 {
 	local key dir
-	key=$(sha256sum "$here/vmtool.c" | cut -c1-12)
-	dir=$cache/vmtool/$key
-	if [[ ! -x $dir/vmtool ]]; then
+	key=$(sha256sum < "$here/$1.c" | cut -c1-12)
+	dir=$cache/$1/$key
+	if [[ ! -x $dir/$1 ]]; then
 		mkdir -p "$dir"
-		gcc -O2 -Wall -Wextra -Werror -static -o "$dir/vmtool.$$" "$here/vmtool.c"
-		mv "$dir/vmtool.$$" "$dir/vmtool"
+		gcc -O2 -Wall -Wextra -Werror -static -o "$dir/$1.$$" "$here/$1.c"
+		mv "$dir/$1.$$" "$dir/$1"
 	fi
-	echo "$dir/vmtool"
+	echo "$dir/$1"
+}
+
+# make_image DIR FILE - without journal and checksums: it is only ever read
+make_image()
+{
+	local size
+	size=$(( $(du -s -m "$1" | cut -f 1) * 11 / 10 + 32 ))
+	rm -f "$2.tmp"
+	mke2fs -q -t ext4 -b 4096 -m 0 -O ^has_journal,^metadata_csum,^resize_inode \
+		-E root_owner=0:0 -d "$1" "$2.tmp" "${size}M" > /dev/null
+	mv "$2.tmp" "$2"
 }
 
 # stock_release - the newest installed 6.12 of the distribution
@@ -65,15 +80,33 @@ make_initrd()
 {
 	local dir=$1 release=$2 root mod n=100
 	root=$dir/initrd.d
-	mkdir -p "$root"/{bin,modules,proc,sys,dev,newroot}
-	cp /bin/busybox "$root/bin/busybox"
-	cp "$(build_vmtool)" "$root/bin/vmtool"
-	cp "$here/initramfs-init" "$root/init"
+	mkdir -p "$root"/{bin,modules}
+	cp "$(build_program vmtool)" "$root/bin/vmtool"
+	cp "$(build_program vminit)" "$root/init"
 	while read -r mod; do
 		cp "$mod" "$root/modules/$((n++))-$(basename "$mod")"
 	done < <(module_list "$dir" "$release")
 	(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) > "$dir/initrd"
 	rm -rf "$root"
+}
+
+# le FILE OFFSET SIZE - a little-endian number
+le() { od -An -v -j "$2" -N "$3" -t "u$3" "$1" | tr -d ' '; }
+
+# unpack_kernel BZIMAGE OUT - its payload, if that can be booted as it is; the boot
+# protocol's header says where it is (Documentation/arch/x86/boot.rst)
+unpack_kernel()
+{
+	local start len tool
+	start=$(( ($(le "$1" $((0x1f1)) 1) + 1) * 512 + $(le "$1" $((0x248)) 4) ))
+	len=$(le "$1" $((0x24c)) 4)
+	for tool in zstdcat xzcat zcat bzcat lz4cat; do
+		tail -c "+$((start + 1))" "$1" | head -c "$len" | $tool > "$2" 2> /dev/null || true
+		[[ $(head -c 4 "$2") == $'\x7fELF' ]] &&
+			readelf -n "$2" 2> /dev/null |
+			grep -q 0x00000012 && return		# the PVH entry
+	done
+	cp "$1" "$2"
 }
 
 # make_dir TMP RELEASE VMLINUZ MODULES
@@ -82,15 +115,20 @@ make_dir()
 	local tmp=$1 release=$2 vmlinuz=$3 modules=$4
 	rm -rf "$tmp"
 	mkdir -p "$tmp/lib/modules"
-	cp "$vmlinuz" "$tmp/vmlinuz"
+	unpack_kernel "$vmlinuz" "$tmp/vmlinuz"
 	cp -a "$modules" "$tmp/lib/modules/$release"
 	rm -f "$tmp/lib/modules/$release"/{build,source}
 	if [[ -n $(find "$tmp/lib" -name '*.ko.xz' -print -quit) ]]; then
 		find "$tmp/lib" -name '*.ko.xz' -print0 | xargs -0 -P "$(nproc)" -n 64 unxz
+		# (objcopy drops what is appended to an object: the signature)
+		find "$tmp/lib" -name '*.ko' -print0 |
+			xargs -0 -P "$(nproc)" -n 1 objcopy --strip-debug -R .BTF -R .BTF.base
 	fi
 	depmod -b "$tmp" "$release"
 	echo "$release" > "$tmp/release"
 	make_initrd "$tmp" "$release"
+	make_image "$tmp" "$tmp.img"
+	mv "$tmp.img" "$tmp/image"
 }
 
 main()
@@ -98,7 +136,10 @@ main()
 	local what=${1:?usage: kernel.sh stock|DIR|vmtool} name release vmlinuz modules key dir
 	case $what in
 	vmtool)
-		build_vmtool
+		build_program vmtool
+		return ;;
+	image)
+		make_image "$2" "$3"
 		return ;;
 	stock)
 		release=$(stock_release)
@@ -115,7 +156,7 @@ main()
 	key=$({
 		sha256sum < "$vmlinuz"
 		sha256sum < "$modules/modules.dep"
-		cat "${BASH_SOURCE[0]}" "$here/initramfs-init" "$here/vmtool.c"
+		cat "${BASH_SOURCE[0]}" "$here/vminit.c" "$here/vmtool.c"
 	} | sha256sum | cut -c1-12)
 	dir=$cache/boot/$name-$key
 	if [[ ! -e $dir/release ]]; then
@@ -127,7 +168,10 @@ main()
 			make_dir "$dir.tmp" "$release" "$vmlinuz" "$modules"
 			mv "$dir.tmp" "$dir"
 		fi
+		# what nobody has used for a while (running VMs keep theirs open)
+		find "$cache/boot" -mindepth 1 -maxdepth 1 -type d -mmin +240 -exec rm -rf {} +
 	fi
+	touch "$dir"
 	echo "$dir"
 }
 

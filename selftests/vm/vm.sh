@@ -10,10 +10,11 @@
 #   ktap.log         the test's output      VM.shell        socket of the shell on hvc0
 #   results/         what the VMs put into /results
 #
-# A VM sees, over virtio-9p and read-only: the root file system, the modules of its
-# kernel, the checkout, the build directory, the kernel for nested guests; writable:
-# results/. Nothing else of the build machine: the disk images of emulated devices
-# are in the run's directory, so only the VM that has the device reaches them.
+# A VM sees, read-only: the images of the root file system, of its kernel and of the
+# kernel for nested guests as virtio disks; the checkout, the build directory and the
+# project's modules over virtio-9p. Writable: results/. Nothing else of the build machine:
+# the disk images of emulated devices are in the run's directory, so that only the VM
+# that has the device reaches them.
 
 declare -A VM_PID=()
 
@@ -37,6 +38,13 @@ vm_share()
 		-device "virtio-9p-pci,fsdev=$1,mount_tag=$1")
 }
 
+# vm_disk NAME IMAGE - a read-only disk, known to the VM by its serial; into SHARES
+vm_disk()
+{
+	SHARES+=(-drive "file=$2,if=none,id=$1,format=raw,readonly=on,file.locking=off"
+		-device "virtio-blk-pci,drive=$1,serial=riod-$1")
+}
+
 # vm_link NAME MAC-BYTE SERVER|CLIENT - one end of a link between two VMs, into LINKS
 vm_link()
 {
@@ -54,9 +62,10 @@ vm_boot()
 {
 	local vm=$1 smp=$2 mem=$3; shift 3
 	local -a SHARES=() LINKS=()
-	vm_share root "$ROOTFS"
-	vm_share modules "$MODULES_DIR"
-	vm_share gkernel "$GUEST_KERNEL"
+	vm_disk root "$ROOTFS"
+	vm_disk kernel "$KERNEL_DIR/image"
+	[[ $GUEST_KERNEL == "$KERNEL_DIR" ]] || vm_disk gkernel "$GUEST_KERNEL/image"
+	[[ -z $MODULES_DIR ]] || vm_share modules "$MODULES_DIR"
 	vm_share riod "$REPO"
 	[[ -z $BUILD_DIR ]] || vm_share build "$BUILD_DIR"
 	vm_share results "$RUN_DIR/results" ,writeout=immediate
@@ -72,7 +81,7 @@ vm_boot()
 	setpriv --pdeathsig KILL qemu-system-x86_64 \
 		-name "riod-$vm" -M q35,kernel-irqchip=split -accel tcg,thread=multi \
 		-cpu "$VM_CPU" -smp "$smp" -m "$mem" -nodefaults -display none -no-reboot \
-		-device intel-iommu,intremap=on,caching-mode=on \
+		-device intel-iommu,intremap=on,caching-mode=on,snoop-control=on "$@" \
 		-kernel "$KERNEL_DIR/vmlinuz" -initrd "initrd-$vm" -append "$CMDLINE" \
 		-serial "file:console-$vm.log" \
 		-qmp "unix:$vm.qmp,server=on,wait=off" \
@@ -83,7 +92,7 @@ vm_boot()
 		-device virtserialport,chardev=ctl,name=riod.ctl \
 		-chardev "file,id=ktap,path=ktap-$vm.log" \
 		-device virtserialport,chardev=ktap,name=riod.ktap \
-		"${SHARES[@]}" "${LINKS[@]}" "$@" \
+		"${SHARES[@]}" "${LINKS[@]}" \
 		< /dev/null > "qemu-$vm.log" 2>&1 200>&- &
 	VM_PID[$vm]=$!
 }

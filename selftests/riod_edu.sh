@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# riod_edu.sh - INTx, MSI, DMA, I/O ports and every access width, through VFIO on the VMM host
+#
+# devices: edu pci-testdev
+# timeout: 120
+# console-allow: DMAR: (DRHD: handling fault status|\[DMA Write NO_PASID\] Request device \[00:18.0\])
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/riod.sh
+. "$(dirname "$0")/riod.sh"
+
+setup()
+{
+	on server modprobe riod_stub
+	modprobe riod_frontend
+	modprobe vfio_iommu_type1
+}
+
+# the program's own results stay in the log; its status is the test's
+vfio_program()
+{
+	local program=$1
+	riod_export "$2" --no-reset
+	riod_attach
+	"/riod-build/vfio/$program" "$ATT_DEV"
+	t_eq "mapped" "$(att '.mapped_rw + .mapped_ro')" 0
+	t_eq "forced cuts" "$(att_stat forced)" 0
+	riod_detach
+	riod_unexport
+}
+
+each_cleanup()
+{
+	[[ -z ${ATT_ID:-} ]] || riod_detach --force
+}
+
+test_edu() { vfio_program edu edu; }
+test_pci_testdev() { vfio_program testdev pci-testdev; }
+
+ktap_run

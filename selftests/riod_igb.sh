@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# riod_igb.sh - an igb function, with no profile: checksummed traffic both ways for 30 s
+#
+# devices: igb
+# memory: 2048
+# timeout: 420
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/riod.sh
+. "$(dirname "$0")/riod.sh"
+
+SECS=30
+[[ $RIOD_KERNEL == stock ]] || SECS=10
+
+# the NIC's far end is a virtio NIC of the server host's VM
+peer_netdev() { on server 'for d in /sys/class/net/*; do [[ $(cat $d/address) == 52:54:00:55:00:00 ]] && basename $d; done'; }
+
+setup()
+{
+	local peer
+	on server modprobe riod_stub
+	modprobe riod_frontend
+	riod_export igb
+	peer=$(peer_netdev)
+	[[ -n $peer ]]
+	on server "ip netns add far && ip link set $peer netns far && ip -n far addr add 10.55.0.1/24 dev $peer &&
+		ip -n far link set $peer up && ip -n far link set lo up"
+	declare -p EXPORT > /run/riod/attached
+}
+
+each_setup()
+{
+	# shellcheck disable=SC1091
+	. /run/riod/attached
+	riod_attach
+}
+
+each_cleanup()
+{
+	# shellcheck disable=SC1091
+	. /run/riod/attached
+	guest_kill
+	[[ -z ${ATT_ID:-} ]] || riod_detach --force
+	wait_for 20 no_attachments
+}
+
+cleanup()
+{
+	each_cleanup
+	riod_unexport
+}
+
+guest_net() { guest "basename \$(ls -d /sys/bus/pci/drivers/igb/0*/net/*)"; }
+
+# a stream whose sum both ends compute
+stream()
+{
+	local what=$1 from=$2 to=$3 sums
+	echo "$what"
+	"$to" "timeout $((SECS * 8)) socat -u TCP-LISTEN:5555,reuseaddr - | sha256sum > /tmp/got; wc -c < /tmp/got" > /dev/null &
+	wait_for 20 "$to" 'ss -Hltn "sport = :5555" | grep -q .'
+	"$from" "timeout $SECS head -c 4000M /dev/urandom | tee >(sha256sum > /tmp/sent) | socat -u - TCP:${4}:5555" || true
+	wait
+	sums=$("$from" 'cut -d " " -f 1 /tmp/sent')
+	t_match "sum" "$sums" '^[0-9a-f]{64}$'
+	t_eq "$what" "$("$to" 'cut -d " " -f 1 /tmp/got')" "$sums"
+}
+
+far() { on server "ip netns exec far bash -c $(printf '%q' "$1")"; }
+in_guest() { GUEST_TIMEOUT=$((SECS * 10)) guest "$1"; }
+
+traffic()
+{
+	local net
+	guest_start --iommu "$1" -device "vfio-pci,host=$ATT_DEV"
+	guest modprobe igb
+	wait_for 30 guest_net
+	net=$(guest_net)
+	guest "ip addr add 10.55.0.2/24 dev $net; ip link set $net up"
+	wait_for 60 guest ping -c 1 -W 1 10.55.0.1
+	stream "guest to far end" in_guest far 10.55.0.1
+	stream "far end to guest" far in_guest 10.55.0.2
+	t_eq "profile" "$(att .profile)" ""
+	t_eq "forced cuts, frontend" "$(att_stat forced)" 0
+	t_eq "forced cuts, stub" "$(exp_stat forced)" 0
+	t_diag "$1 frontend $("$RIODCTL" --json stats | jq -c '.attachments[0].stats')"
+	guest_poweroff 60
+}
+
+test_igb_intel_iommu() { traffic intel; }
+test_igb_virtio_iommu() { traffic virtio; }
+
+ktap_run

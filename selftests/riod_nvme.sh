@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# riod_nvme.sh - a guest under KVM drives a remote NVMe drive with its own driver
+#
+# devices: nvme,size=1G
+# memory: 2048
+# timeout: 420
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/riod.sh
+. "$(dirname "$0")/riod.sh"
+
+# MiB written and verified: the debug kernel is slow
+SIZE=256
+[[ $RIOD_KERNEL == stock ]] || SIZE=64
+
+setup()
+{
+	on server modprobe riod_stub
+	modprobe riod_frontend
+	SERIAL=$(on server "cat /sys/bus/pci/devices/$(device nvme)/nvme/*/serial")
+	riod_export nvme
+	riod_attach
+	declare -p SERIAL EXPORT ATT_ID ATT_DEV > /run/riod/attached
+	guest_start --smp 2 -device "vfio-pci,host=$ATT_DEV"
+}
+
+each_setup()
+{
+	# shellcheck disable=SC1091
+	. /run/riod/attached
+}
+
+cleanup()
+{
+	each_setup
+	guest_kill
+	riod_detach || riod_detach --force
+	riod_unexport
+}
+
+guest_fio()
+{
+	GUEST_TIMEOUT=300 guest fio --name=t --filename=/dev/nvme0n1 --direct=1 --ioengine=libaio \
+		--verify=crc32c --verify_fatal=1 --verify_state_save=0 --output-format=json "$@" > /run/fio.json
+	jq -e '.jobs | length > 0 and all(.error == 0)' /run/fio.json
+}
+
+test_guest_runs_under_kvm() { t_match virt "$(guest systemd-detect-virt 2> /dev/null || guest cat /sys/hypervisor/type /proc/cpuinfo)" 'kvm|hypervisor'; }
+
+test_driver_is_the_distributions()
+{
+	guest modprobe nvme
+	wait_for 30 guest test -b /dev/nvme0n1
+	t_match "module" "$(guest modinfo -n nvme)" 'kernel/drivers/nvme'
+	t_eq "driver" "$(guest 'basename $(readlink /sys/class/nvme/nvme0/device/driver)')" nvme
+}
+
+test_serial_is_the_servers() { t_eq serial "$(guest cat /sys/class/nvme/nvme0/serial)" "$SERIAL"; }
+
+test_queues() { t_cmp "I/O queues" "$(guest 'ls -d /sys/block/nvme0n1/mq/* | wc -l')" -ge 2; }
+
+test_randrw_qd1()
+{
+	guest_fio --rw=randrw --bsrange=4k-128k --iodepth=1 --size=$((SIZE / 8))m
+}
+
+test_randrw_qd32_two_queues()
+{
+	guest_fio --rw=randrw --bsrange=4k-128k --iodepth=32 --size=$((SIZE / 4))m --numjobs=2 \
+		--offset_increment=$((SIZE / 4))m
+}
+
+test_write_and_read_back()
+{
+	guest_fio --rw=write --bs=128k --iodepth=8 --size=${SIZE}m --do_verify=0 --verify_pattern=%o
+	guest_fio --rw=read --bs=64k --iodepth=8 --size=${SIZE}m --verify_only=0 --verify_pattern=%o || true
+}
+
+test_counters_match()
+{
+	local ios irqs
+	guest 'echo 3 > /proc/sys/vm/drop_caches'
+	irqs=$(exp_stat irqs)
+	ios=$(guest "awk '{ print \$1 + \$5 }' /sys/block/nvme0n1/stat")
+	guest dd if=/dev/nvme0n1 of=/dev/null bs=4k count=200 iflag=direct
+	ios=$(( $(guest "awk '{ print \$1 + \$5 }' /sys/block/nvme0n1/stat") - ios ))
+	irqs=$(( $(exp_stat irqs) - irqs ))
+	t_diag "$ios I/Os of the guest, $irqs interrupts at the stub"
+	t_cmp "I/Os" "$ios" -ge 200
+	t_cmp "interrupts" "$irqs" -ge 150
+}
+
+test_no_forced_cuts()
+{
+	t_eq "frontend" "$(att_stat forced)" 0
+	t_eq "stub" "$(exp_stat forced)" 0
+	t_diag "frontend $("$RIODCTL" --json stats | jq -c '.attachments[0].stats')"
+	t_diag "stub $(server_ctl --json stats | jq -c '.exports[0].stats')"
+}
+
+test_power_off()
+{
+	guest_poweroff 60
+	t_eq "bus master" "$(att .bus_master)" off
+}
+
+test_nothing_stays_mapped() { t_eq "mapped" "$(att '.mapped_rw + .mapped_ro')" 0; }
+
+ktap_run

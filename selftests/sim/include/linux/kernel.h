@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _SIM_LINUX_KERNEL_H
+#define _SIM_LINUX_KERNEL_H
+
+#include <linux/types.h>
+
+#endif /* _SIM_LINUX_KERNEL_H */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _SIM_LINUX_SLAB_H
+#define _SIM_LINUX_SLAB_H
+
+#include <linux/types.h>
+
+#define GFP_KERNEL		0
+#define GFP_KERNEL_ACCOUNT	0
+#define GFP_NOWAIT		0
+#define __GFP_ACCOUNT		0
+#define __GFP_NOWARN		0
+
+/* NULL now and then, where a test wants that; aligned as kmalloc() aligns */
+void *kmalloc(size_t size, gfp_t gfp);
+void *kzalloc(size_t size, gfp_t gfp);
+void kfree(const void *p);
+
+#endif /* _SIM_LINUX_SLAB_H */

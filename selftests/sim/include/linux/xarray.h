@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* a sorted array with the interface of an xarray; entries are never NULL */
+#ifndef _SIM_LINUX_XARRAY_H
+#define _SIM_LINUX_XARRAY_H
+
+#include <linux/types.h>
+
+struct xarray {
+	struct sim_xa_entry {
+		unsigned long index;
+		void *entry;
+	} *entries;
+	size_t n, room;
+};
+
+#define XA_PRESENT	0
+
+void xa_init(struct xarray *xa);
+void xa_destroy(struct xarray *xa);
+void *xa_load(struct xarray *xa, unsigned long index);
+int xa_reserve(struct xarray *xa, unsigned long index, gfp_t gfp);
+void *xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp);
+void *xa_erase(struct xarray *xa, unsigned long index);
+void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max, int mark);
+void *xa_find_after(struct xarray *xa, unsigned long *index, unsigned long max, int mark);
+
+static inline int xa_err(void *entry)
+{
+	(void)entry;
+	return 0;
+}
+
+#endif /* _SIM_LINUX_XARRAY_H */

@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Switch off one rule of the engine at a time and see that the simulator notices,
+# and by the invariant that is there for it. Prints KTAP.
+set -euo pipefail
+
+usage() { echo "usage: ${0##*/} OUTDIR [MUTANT...]"; }
+
+(($# >= 1)) || { usage >&2; exit 2; }
+out=$1
+shift
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+common=$here/../../kernel/common
+# the second try is for what takes a crowd to show
+tries=("--seeds ${SEEDS:-12}" "--case storm --seeds 60" "--case churn --seeds 60")
+
+# name ~ file ~ what is changed, as a sed script ~ invariants, one of which must fail
+mutants='
+one-pass (rule 9)~sync_collect.c~s/while (!quiet && !forced)/while (0)/~flag-after-data
+running granules read whenever (rule 9)~sync_collect.c~s/quiet = settle(cut);/quiet = true;/~flag-after-data
+running granules need not rest (rule 9)~sync_collect.c~s/if (read_all_running(cut, false))/if (read_all_running(cut, false) \&\& 0)/~flag-after-data
+guest wins over unsent bytes (rule 7)~sync_apply.c~s/guard = (const union riod_granule \*)(page->base + t->off);/guard = NULL;/~device-wins
+no conflict with what is in flight (rule 7)~sync_apply.c~s/if (!list_empty(&page->sent))/if (0)/~converge
+conflicts forgotten when acknowledged (rule 7)~sync_apply.c~s/if (s->cut > applied)/if (s->cut > y->acked_cut)/~converge
+a dropped byte is not the base (rule 7)~sync_apply.c~s/^\tpatch_base(t);/\tif (!riod_sync_is_stub(t->y) || riod_granule_weight(\&taken)) patch_base(t);/~converge device-wins
+deliveries are sent back (rule 6)~sync_apply.c~s/^\tpatch_base(t);/\tif (riod_sync_is_stub(t->y)) patch_base(t);/~byte-exact acquire flag-after-data recycled converge device-wins untorn
+late data of an unmapped page (rule 4)~sync_apply.c~s/return !page->nwrite .*/return false;/~late-data
+late data of an earlier mapping (rule 4)~sync_apply.c~s/ || applied < page->since//~late-data
+late data leaves no trace (rule 4)~sync_apply.c~s/^\tpatch_base(t);/\tif (!t->keep) patch_base(t);/~converge
+unsent bytes outlive the mapping (rule 4)~sync.c~s/^\t\triod_sync_discard_unsent(page);/\t\t;/~converge late-data
+no seed (rule 5)~sync_collect.c~s/if (riod_sync_is_stub(y) \&\& !page->nwrite)/if (!page->base \&\& !page->nwrite)/~release converge flag-after-data
+whole granules (rule 5)~sync_apply.c~s/memset(t->p.mask.b + in, 0xff, n);/memset(t->p.mask.b, 0xff, 16);/~byte-exact
+byte by byte (rule 8)~sync_apply.c~s/n = min(len, RIOD_GRANULE - in);/n = 1;/;s/if (off - in != t->off) {/{/~untorn flag-after-data
+descending (rule 10)~sync_collect.c~s/list_move(&cap->list, cut->at);/list_move(\&cap->list, \&cut->captures);/~flag-after-data
+'
+
+build() {
+	local dir=$1 file
+
+	for file in sync.c sync_collect.c sync_encode.c sync_apply.c; do
+		[[ -e $dir/$file ]] || cp "$common/$file" "$dir/$file"
+	done
+	gcc -std=gnu11 -w -mcx16 -pthread -O2 -g -I"$here/include" -I"$here" \
+		-I"$here/../../kernel/include" -I"$common" -o "$dir/sim" \
+		"$dir"/*.c "$here"/{shim,actors,ends,main}.c
+}
+
+# ok where the mutant fails by one of the invariants that are there for it
+try() {
+	local file=$1 change=$2 wanted=$3 dir=$4 log=$4/log inv args
+
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	sed -e "$change" "$common/$file" >"$dir/$file"
+	if cmp -s "$common/$file" "$dir/$file"; then
+		echo "# the change does not apply to $file any more"
+		return 1
+	fi
+	build "$dir"
+	for args in "${tries[@]}"; do
+		# shellcheck disable=SC2086 # words
+		timeout 120 "$dir/sim" $args >"$log" 2>&1 || break
+	done
+	if ! grep -q '^not ok\|^Bail' "$log"; then
+		echo "# nothing failed"
+		return 1
+	fi
+	for inv in $wanted; do
+		if grep -q "^# invariant $inv:" "$log"; then
+			grep -m 1 "^# invariant $inv:" "$log"
+			return 0
+		fi
+	done
+	echo "# failed, but not by: $wanted"
+	grep -m 3 -E '^(# invariant|Bail)' "$log" || true
+	return 1
+}
+
+n=0 bad=0
+echo "KTAP version 1"
+while IFS='~' read -r name file change wanted; do
+	[[ -n $name ]] || continue
+	n=$((n + 1))
+	(($# == 0)) || [[ " $* " == *" $n "* ]] || continue
+	if try "$file" "$change" "$wanted" "$out/$n"; then
+		echo "ok $n $name"
+	else
+		echo "not ok $n $name"
+		bad=$((bad + 1))
+	fi
+done <<<"$mutants"
+echo "1..$n"
+exit $((bad != 0))

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the engine takes from the kernel.
+ */
+#include <stdarg.h>
+#include <time.h>
+
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "sim.h"
+
+void (*sim_hook)(void);
+bool sim_alloc_may_fail;
+_Thread_local u64 sim_seed = 1;
+
+/* xorshift64*; anything will do that is the same everywhere */
+u32 sim_random(u32 below)
+{
+	sim_seed ^= sim_seed >> 12;
+	sim_seed ^= sim_seed << 25;
+	sim_seed ^= sim_seed >> 27;
+	return (sim_seed * 2685821657736338717ull >> 32) % below;
+}
+
+void *kmalloc(size_t size, gfp_t gfp)
+{
+	(void)gfp;
+	if (sim_alloc_may_fail && !sim_random(40))
+		return NULL;
+	/* sizes that are a power of two are aligned to it, as the kernel's are */
+	return aligned_alloc(size & (size - 1) ? 16 : size,
+			     size & (size - 1) ? ALIGN(size, (size_t)16) : size);
+}
+
+void *kzalloc(size_t size, gfp_t gfp)
+{
+	void *p = kmalloc(size, gfp);
+
+	return p ? memset(p, 0, size) : NULL;
+}
+
+void kfree(const void *p)
+{
+	free((void *)p);
+}
+
+struct riod_frame *riod_frame_alloc(u8 type, u8 func, u32 len, gfp_t gfp)
+{
+	struct riod_frame *f = kzalloc(sizeof(*f) + len, gfp);
+
+	if (!f)
+		return NULL;
+	f->hdr.type = type;
+	f->hdr.func = func;
+	f->len = len;
+	f->hdr.len = cpu_to_le32(sizeof(f->hdr) + len);
+	return f;
+}
+
+void riod_frame_free(struct riod_frame *f)
+{
+	free(f);
+}
+
+u64 ktime_get_ns(void)
+{
+	static u64 now;
+	struct timespec ts;
+
+	if (sim_hook)
+		return now += 1000;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+/* the first entry at @index or above */
+static size_t position(const struct xarray *xa, unsigned long index)
+{
+	size_t i = 0;
+
+	while (i < xa->n && xa->entries[i].index < index)
+		i++;
+	return i;
+}
+
+void xa_init(struct xarray *xa)
+{
+	memset(xa, 0, sizeof(*xa));
+}
+
+void xa_destroy(struct xarray *xa)
+{
+	free(xa->entries);
+	xa_init(xa);
+}
+
+void *xa_load(struct xarray *xa, unsigned long index)
+{
+	size_t i = position(xa, index);
+
+	return i < xa->n && xa->entries[i].index == index ? xa->entries[i].entry : NULL;
+}
+
+int xa_reserve(struct xarray *xa, unsigned long index, gfp_t gfp)
+{
+	(void)xa;
+	(void)index;
+	(void)gfp;
+	return sim_alloc_may_fail && !sim_random(40) ? -ENOMEM : 0;
+}
+
+void *xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
+{
+	size_t i = position(xa, index);
+
+	(void)gfp;
+	if (xa->n == xa->room) {
+		xa->room = 2 * xa->room + 8;
+		xa->entries = realloc(xa->entries, xa->room * sizeof(*xa->entries));
+	}
+	memmove(&xa->entries[i + 1], &xa->entries[i], (xa->n - i) * sizeof(*xa->entries));
+	xa->entries[i].index = index;
+	xa->entries[i].entry = entry;
+	xa->n++;
+	return NULL;
+}
+
+void *xa_erase(struct xarray *xa, unsigned long index)
+{
+	size_t i = position(xa, index);
+	void *entry = xa_load(xa, index);
+
+	if (!entry)
+		return NULL;
+	xa->n--;
+	memmove(&xa->entries[i], &xa->entries[i + 1], (xa->n - i) * sizeof(*xa->entries));
+	return entry;
+}
+
+void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max, int mark)
+{
+	size_t i = position(xa, *index);
+
+	(void)mark;
+	if (i == xa->n || xa->entries[i].index > max)
+		return NULL;
+	*index = xa->entries[i].index;
+	return xa->entries[i].entry;
+}
+
+void *xa_find_after(struct xarray *xa, unsigned long *index, unsigned long max, int mark)
+{
+	++*index;
+	return xa_find(xa, index, max, mark);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A guest, a device and a network around two coherence engines.
+ *
+ * With one thread every access an engine makes is a point where guest, device
+ * and the other end may have a turn, drawn from a seed: a failure can be run
+ * again.  With threads the same actors run freely, under sanitizers.
+ */
+#ifndef _SIM_H
+#define _SIM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "sync.h"
+#include "transport.h"
+
+/* pages, in the order of their numbers on the wire at the start */
+enum sim_page_name {
+	DATA0, DATA1,	/* buffers of both directions */
+	NOISY,		/* the same, with a neighbour who rewrites the rest */
+	READ_ONLY,	/* the device may read it */
+	CHURN,		/* readable for good, writable by turns */
+	RECYCLED,	/* memory that is unmapped and mapped again */
+	FLAGS,		/* flags, above all data (rule 10: ascending by default) */
+	NPAGES,
+};
+
+/* a place in a page */
+#define MIXED		64	/* even bytes are the guest's, odd ones the device's */
+#define SHARED		128	/* both write (rule 7) */
+#define COUNTERS	192	/* guest: +0 and +32, device: +16 and +48 */
+#define TTL		256	/* one byte, handed back and forth (rule 6) */
+#define POLL_GUEST	512	/* words of the guest, published by a flag in memory */
+#define POLL_DEV	768
+#define EVENT_GUEST	1024	/* words published by a doorbell */
+#define EVENT_DEV	1280	/* words published by an interrupt */
+#define TAGGED		1536	/* CHURN, RECYCLED: bytes that name a mapping */
+#define TAGGED_LEN	256
+#define CONTENDED	1792	/* bytes that both write, each once (rule 7) */
+#define CONTENDED_LEN	200
+#define NOISE		2048
+#define NOISE_LEN	2048
+#define FLAG_GUEST	512	/* in FLAGS */
+#define FLAG_DEV	576
+#define WINDOW		24	/* messages that may be on their way */
+#define WORDS		12	/* that one flag or event publishes */
+
+struct sim_page {
+	u8 *mem;		/* L */
+	_Atomic(u8 *) shadow;	/* S; NULL while the stub does not know the page */
+	u64 id;			/* changes where the memory is mapped anew */
+	atomic_int st_tag;	/* stub: tag of the writable mapping, 0: none */
+	u8 guest[RIOD_PAGE_SIZE];	/* what bytes of the guest's alone must be */
+	u8 dev[RIOD_PAGE_SIZE];		/* what bytes of the device's alone must be */
+};
+
+/* a mapping that comes and goes */
+enum { UNMAPPED, WANTED, MAPPED };
+struct sim_churn {
+	enum sim_page_name page;
+	bool whole;		/* no other mapping keeps the page */
+	atomic_int state;
+	u8 tag;
+};
+
+struct sim_params {
+	const char *name;
+	unsigned int rounds;
+	unsigned int rate;	/* an actor has a turn once in so many accesses */
+	bool noise;		/* the neighbour has one at every access */
+	bool fast_counter;	/* the device counts at every access (rule 9) */
+	bool churn;
+	bool fail_alloc;
+	u32 deadline_us;	/* 0: the engine's own */
+};
+
+/* what crosses the network beside frames */
+enum sim_what { CUT, MAP, UNMAP, DOORBELL, DOORBELL_TTL, IRQ, IRQ_TTL };
+struct sim_msg {
+	struct list_head list;
+	enum sim_what what;
+	struct riod_frame *frame;
+	u32 value;
+	enum sim_page_name page;
+	u64 id;
+	u32 prot;
+	u8 tag;
+};
+
+struct sim_queue {
+	pthread_mutex_t lock;
+	struct list_head msgs;
+	atomic_int n;
+};
+
+struct sim_end {
+	struct riod_sync y;
+	struct sim_queue events;	/* wait for the next cut; frontend: maps first */
+	struct sim_queue maps;
+	struct sim_queue *tx, *rx;
+	bool busy;		/* one thread: an operation on this engine is under way */
+};
+
+struct sim_world {
+	const struct sim_params *p;
+	struct sim_page pages[NPAGES];
+	struct sim_churn churn[2];
+	struct sim_end fe, st;
+	struct sim_queue up, down;	/* to the frontend, to the stub */
+	atomic_ullong applied;	/* frontend: last cut applied: the acknowledgment */
+	u64 next_id;
+	bool quiet;		/* actors rest */
+	atomic_bool stop;
+	atomic_bool ttl_guest, ttl_dev;	/* the byte is this side's */
+	atomic_uint doorbells, irqs, ttls;
+	pthread_mutex_t map_lock;	/* what of the churn is queued */
+};
+
+extern struct sim_world *world;
+extern bool sim_alloc_may_fail;
+extern _Thread_local u64 sim_seed;
+
+u32 sim_random(u32 below);
+/* an invariant does not hold: say so, once per run */
+void sim_fail(const char *invariant, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+bool sim_failed(void);
+
+/* actors.c */
+void sim_actors_init(void);
+void sim_guest_step(void);
+void sim_device_step(void);
+void sim_guest_churn(void);
+void sim_device_tagged(void);
+void sim_noise_step(void);
+void sim_fast_counter_step(void);
+void sim_on_doorbell(u32 value);
+void sim_on_irq(u32 value);
+void sim_on_ttl_doorbell(void);
+void sim_on_ttl_irq(void);
+void sim_check_quiet(void);
+
+/* ends.c */
+void sim_ends_init(void);
+void sim_ends_exit(void);
+void sim_post(struct sim_end *end, enum sim_what what, u32 value);
+void sim_map(enum sim_page_name page, u32 prot, u8 tag, bool fresh);
+void sim_unmap(enum sim_page_name page, u32 prot);
+bool sim_pump(struct sim_end *end);
+bool sim_receive(struct sim_end *end);
+void sim_set_hook(bool on);
+
+#endif /* _SIM_H */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * device.h - a PCI function through VFIO, and KTAP results, for test programs
+ *
+ * Every function ends the program with a message where the kernel refuses what
+ * the test needs; check() records a result.
+ */
+#ifndef SELFTESTS_VFIO_DEVICE_H
+#define SELFTESTS_VFIO_DEVICE_H
+
+#include <linux/vfio.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct device {
+	int container;		/* or the iommufd */
+	int group;
+	int fd;
+};
+
+/* @addr: "0000:00:00.0" */
+void device_open(struct device *d, const char *addr);
+void device_close(struct device *d);
+bool device_can_reset(struct device *d);
+
+/* config space and BARs; @region: VFIO_PCI_*_REGION_INDEX, @width: 1, 2, 4, 8 */
+uint64_t device_read(struct device *d, int region, uint64_t offset, int width);
+void device_write(struct device *d, int region, uint64_t offset, int width, uint64_t value);
+uint64_t region_size(struct device *d, int region);
+/* I/O, memory decoding, bus mastering on */
+void device_enable(struct device *d);
+
+/* anonymous memory of @size bytes, mapped for DMA at @iova */
+void *dma_map(struct device *d, uint64_t iova, size_t size, uint32_t flags);
+void dma_unmap(struct device *d, uint64_t iova, size_t size);
+
+/* an eventfd that vector @start of @index triggers */
+int irq_enable(struct device *d, unsigned int index, unsigned int start);
+void irq_disable(struct device *d, unsigned int index);
+void irq_unmask_intx(struct device *d);
+/* did it fire within @ms?  Clears it. */
+bool irq_wait(int eventfd, int ms);
+
+void plan(int n);
+bool check(bool ok, const char *name, ...) __attribute__((format(printf, 2, 3)));
+int finish(void);
+
+#endif
