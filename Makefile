@@ -8,10 +8,10 @@ KDIR ?= stock
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: all modules tools check check-debug kunit selftests demo gates install clean help
+.PHONY: all modules tools fixtures check check-debug kunit selftests demo gates install clean help
 .DEFAULT_GOAL := all
 
-all: modules tools
+all: modules tools fixtures
 
 # The modules, for the newest installed 6.12 headers unless KDIR says otherwise.
 modules:
@@ -21,6 +21,9 @@ modules:
 tools:
 	@scripts/deps.sh build
 	$(MAKE) -C tools/riodctl BUILD=$(abspath $(BUILD))/riodctl all
+
+fixtures:
+	@$(MAKE) -s -C selftests/vfio BUILD=$(abspath $(BUILD))/vfio
 
 check:
 	scripts/check.sh stock
