@@ -115,7 +115,7 @@ TEST_F(Attach, TakenExport)
 	host.kernel.refuse.emplace("attach", KernelError(ECONNREFUSED, "the export is busy"));
 	host.kernel.offers = {{.name = "disk0", .busy = true}};
 	EXPECT_EQ(host.run({"attach", "192.0.2.1", "disk0"}), 5);
-	EXPECT_TRUE(in(host.err, "cannot attach 'disk0': the export is busy"));
+	EXPECT_TRUE(in(host.err, "cannot attach 'disk0' at 192.0.2.1:7463: the export is busy"));
 	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 5);
 }
 
@@ -372,7 +372,8 @@ TEST_F(Monitor, AnInterruptedStreamJustEnds)
 	event.exported = make_export("disk", {});
 	host.kernel.events = {event};
 	EXPECT_EQ(host.run({"monitor", "--json"}), 130);
-	EXPECT_EQ(std::count(host.out.str().begin(), host.out.str().end(), '\n'), 1);
+	const std::string out = host.out.str();
+	EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 1);
 	EXPECT_EQ(host.err.str(), "");
 }
 
