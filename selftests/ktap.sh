@@ -92,20 +92,31 @@ ktap_body()
 	done
 }
 
+# ktap_status STATUS - skipped is who said so, not who happens to end with that status
+ktap_status()
+{
+	if (( $1 == KTAP_SKIP )) && [[ ! -e $ktap_dir/skip ]]; then
+		echo 1
+	else
+		echo "$1"
+	fi
+}
+
 # ktap_one NUMBER FUNCTION
 ktap_one()
 {
-	local number=$1 fn=$2 log status
+	local number=$1 fn=$2 log status start=$SECONDS
 	local -a body=("$fn")
 	log=$ktap_dir/$ktap_file.$fn.log
 	rm -f "$ktap_dir/skip"
 	ktap_kmsg "begin $fn"
 	declare -F each_setup > /dev/null && body=(each_setup "$fn")
 	(ktap_body "${body[@]}") > "$log" 2>&1
-	status=$?
+	status=$(ktap_status $?)
 	if declare -F each_cleanup > /dev/null; then
 		(ktap_body each_cleanup) >> "$log" 2>&1 || status=$(( status ? status : 1 ))
 	fi
+	(( SECONDS - start < 10 )) || t_diag "$fn: $(( SECONDS - start )) s"
 	case $status in
 	0) ktap_print "ok $number $fn"
 		ktap_passed=$((ktap_passed + 1)) ;;
@@ -143,7 +154,7 @@ ktap_run()
 	if declare -F setup > /dev/null; then
 		ktap_kmsg "begin setup"
 		(ktap_body setup) > "$ktap_dir/setup.log" 2>&1
-		status=$?
+		status=$(ktap_status $?)
 		[[ ! -w /results ]] || cp "$ktap_dir/setup.log" "/results/$ktap_file.setup.log"
 	fi
 	case $status in

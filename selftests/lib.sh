@@ -268,25 +268,25 @@ guest_start()
 		"${GUEST_ARGS[@]}" "$@" \
 		< /dev/null > "$(guest_log qemu)" 2>&1 &
 	wait_for 10 test -e "$dir/pid" || return
-	(( ! wait )) || guest_wait_boot 120
+	(( ! wait )) || guest_wait_boot
 }
 
-# guest_ready_count - how often this guest has come up
-guest_ready_count() { grep -ac 'riod-vm: guest ready' "$(guest_log console)" || true; }
+# Ready is who answers, and a boot is known by its id: the console's last lines may come
+# late. The first question waits in the network until the guest has one.
+guest_boot_id() { GUEST_TIMEOUT=5 guest cat /proc/sys/kernel/random/boot_id 2> /dev/null; }
 
 guest_is_up()
 {
+	local id
 	guest_running || return 0		# the caller finds out
-	(( $(guest_ready_count) > $1 )) && GUEST_TIMEOUT=5 guest true 2> /dev/null
+	id=$(guest_boot_id) && [[ $id != "$1" ]] && echo "$id" > "$(guest_dir)/boot"
 }
 
 guest_wait_boot()
 {
-	local dir before
-	dir=$(guest_dir)
-	before=$(cat "$dir/boots" 2> /dev/null || echo 0)
-	if wait_for "${1:-120}" guest_is_up "$before" && guest_running; then
-		guest_ready_count > "$dir/boots"
+	local before
+	before=$(cat "$(guest_dir)/boot" 2> /dev/null || true)
+	if wait_for "${1:-240}" guest_is_up "$before" && guest_running; then
 		return
 	fi
 	echo "guest ${GUEST:-guest} did not come up; QEMU says:"

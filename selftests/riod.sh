@@ -10,9 +10,23 @@
 #   riod_detach [OPTION...]             detach ATT_ID
 #   att FILTER                          jq FILTER over the status of ATT_ID
 #   att_stat NAME, exp_stat NAME        a counter of the attachment, of the export
-#   riod_leftovers                      what must be gone after the last detach; prints it
+#   remember VAR...; recall             variables that setup found out, for tests and cleanup
 
 RIODCTL=${RIOD_TOOL:-riodctl}
+
+remember()
+{
+	local name
+	for name; do
+		printf '%s=%q\n' "$name" "${!name}"
+	done > /run/riod/remembered
+}
+
+recall()
+{
+	# shellcheck source=/dev/null
+	. /run/riod/remembered
+}
 
 server_ctl() { on server "$RIODCTL" "$@"; }
 

@@ -17,20 +17,18 @@ setup()
 	on server modprobe riod_stub
 	modprobe riod_frontend
 	riod_export nvme
-	declare -p EXPORT > /run/riod/attached
+	remember EXPORT
 }
 
 each_setup()
 {
-	# shellcheck disable=SC1091
-	. /run/riod/attached
+	recall
 	riod_attach
 }
 
 each_cleanup()
 {
-	# shellcheck disable=SC1091
-	. /run/riod/attached
+	recall
 	guest_kill
 	[[ $RIOD_TOPOLOGY == loopback ]] || link_restore
 	for id in $("$RIODCTL" --json list | jq -r '.attachments[].id'); do
@@ -86,7 +84,7 @@ test_guest_reset()
 	boot --reboot
 	io_in_background
 	guest_monitor system_reset
-	guest_wait_boot 120
+	guest_wait_boot
 	guest modprobe nvme
 	wait_for 30 guest test -b /dev/nvme0n1
 	guest dd if=/dev/nvme0n1 of=/dev/null bs=64k count=16 iflag=direct

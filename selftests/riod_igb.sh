@@ -28,20 +28,18 @@ setup()
 	[[ -n $peer ]]
 	on server "ip netns add far && ip link set $peer netns far && ip -n far addr add 10.55.0.1/24 dev $peer &&
 		ip -n far link set $peer up && ip -n far link set lo up"
-	declare -p EXPORT > /run/riod/attached
+	remember EXPORT
 }
 
 each_setup()
 {
-	# shellcheck disable=SC1091
-	. /run/riod/attached
+	recall
 	riod_attach
 }
 
 each_cleanup()
 {
-	# shellcheck disable=SC1091
-	. /run/riod/attached
+	recall
 	guest_kill
 	[[ -z ${ATT_ID:-} ]] || riod_detach --force
 	wait_for 20 no_attachments

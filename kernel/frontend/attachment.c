@@ -116,8 +116,7 @@ static void att_revisit_work(struct work_struct *work)
 					       revisit_work);
 	unsigned int i;
 
-	if (!riod_fe_dma_revisit(att))
-		return;
+	riod_fe_dma_revisit(att);
 	for (i = 0; i < att->nfuncs; i++)
 		riod_fe_config_revisit(att->funcs[i]);
 }

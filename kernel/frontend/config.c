@@ -56,9 +56,9 @@ void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op)
 /*
  * Make the device's command register what the guest asks for, as far as it may:
  * what is mapped is entered before bus mastering goes on, and let go of after it
- * went off.  @asked: the guest has just written it.
+ * went off.  @access: the guest is at the function just now.
  */
-static int push_command(struct riod_fe_func *fn, bool asked)
+static int push_command(struct riod_fe_func *fn, bool access)
 {
 	u16 cmd = riod_cfg_command(&fn->cfg) & COMMAND_BITS;
 	bool master = cmd & PCI_COMMAND_MASTER;
@@ -66,11 +66,11 @@ static int push_command(struct riod_fe_func *fn, bool asked)
 	int ret = 0;
 
 	lockdep_assert_held(&fn->cfg_lock);
-	if (master && !riod_fe_dma_enable(fn->att, fn->num, asked))
+	if (master && !riod_fe_dma_enable(fn->att, fn->num, access))
 		cmd &= ~PCI_COMMAND_MASTER;
 	if (cmd != was) {
 		ret = riod_fe_ctl(fn, RIOD_CTL_COMMAND, cmd);
-		fn->sent_command = ret ? COMMAND_UNKNOWN : cmd;
+		WRITE_ONCE(fn->sent_command, ret ? COMMAND_UNKNOWN : cmd);
 	}
 	if (!master)
 		riod_fe_dma_disable(fn->att, fn->num);
@@ -79,13 +79,45 @@ static int push_command(struct riod_fe_func *fn, bool asked)
 	return ret;
 }
 
-/* bus mastering was held off, or may have to be: look again */
+/* bus mastering may have to be taken from the device: look again */
 void riod_fe_config_revisit(struct riod_fe_func *fn)
 {
 	mutex_lock(&fn->cfg_lock);
 	if (fn->opened)
 		push_command(fn, false);
 	mutex_unlock(&fn->cfg_lock);
+}
+
+/* a hint, without the lock: the guest wants bus mastering and the device has it not */
+static bool master_held(const struct riod_fe_func *fn)
+{
+	return riod_cfg_command(&fn->cfg) & PCI_COMMAND_MASTER &&
+	       !(READ_ONCE(fn->sent_command) & PCI_COMMAND_MASTER);
+}
+
+/**
+ * riod_fe_config_accessed() - the guest is about to access the function
+ * @fn: function
+ *
+ * So a driver runs; and where bus mastering was held off, this is when to look
+ * whether it still must be (the head of dma.c says why).
+ * Return: 0 or -EINTR.
+ */
+int riod_fe_config_accessed(struct riod_fe_func *fn)
+{
+	struct riod_fe_dma *dma = &fn->att->dma;
+	int ret;
+
+	if (unlikely(READ_ONCE(dma->unproven)))
+		WRITE_ONCE(dma->unproven, false);
+	if (likely(!master_held(fn)) || riod_link_is_lost(fn->att->link))
+		return 0;
+	ret = mutex_lock_killable(&fn->cfg_lock);
+	if (ret)
+		return ret;
+	ret = push_command(fn, true);
+	mutex_unlock(&fn->cfg_lock);
+	return ret == -EINTR ? ret : 0;
 }
 
 /* ------------------------------------------------------------ reset */
@@ -114,7 +146,7 @@ static int func_reset(struct riod_fe_func *fn)
 		ret = riod_fe_ctl(fn, RIOD_CTL_RESET, fn->epoch);
 	}
 	riod_cfg_reset(&fn->cfg);
-	fn->sent_command = COMMAND_UNKNOWN;
+	WRITE_ONCE(fn->sent_command, COMMAND_UNKNOWN);
 	riod_fe_dma_disable(fn->att, fn->num);
 	profile_reset(fn);
 	return ret;
@@ -314,7 +346,9 @@ ssize_t riod_fe_config_rw(struct riod_fe_func *fn, char __user *buf, size_t coun
 	if (pos >= fn->cfg.size)
 		return -EINVAL;
 	count = min_t(size_t, count, fn->cfg.size - pos);
-	riod_fe_dma_touched(&fn->att->dma);
+	ret = riod_fe_config_accessed(fn);
+	if (ret)
+		return ret;
 	while (count) {
 		u8 width = riod_fe_width(pos, count, 4);
 

@@ -15,6 +15,13 @@
  *   OFF, ON -> HELD_LIMIT          it does not (ON: the guest is in bypass)
  *   ON, HELD_LIMIT -> OFF          the guest, a reset or another domain
  *   any -> HELD_LOST               the session is over; stays
+ *
+ * It becomes ON only in an access of the guest's to the function, never because
+ * maps went away.  QEMU takes all of guest memory down and up again, piece by piece,
+ * when firmware moves something in the memory map or the guest turns its vIOMMU on;
+ * in between it looks small.  But QEMU does so while the guest waits, and without an
+ * access the device has nothing to do: so the next access is early enough, and what
+ * is mapped by then is what the guest wants mapped.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -29,13 +36,8 @@
 /* unmaps that may wait for the next cut before the pump is woken for them */
 #define DMA_PENDING_MAX		64
 
-/*
- * While held: look again when VFIO has mapped and unmapped nothing for so long,
- * but not later than a second after the first reason to.  QEMU takes all of guest
- * memory down and up again when firmware moves something in the memory map.
- */
+/* the work item rests so long where there was no memory */
 #define DMA_REVISIT_MS		20
-#define DMA_REVISIT_TRIES	50
 
 void riod_fe_dma_init(struct riod_fe_dma *dma, u64 limit)
 {
@@ -262,8 +264,8 @@ static void dma_hold(struct riod_fe_att *att, int err)
 	dma_set_state(att, RIOD_BUS_MASTER_HELD_LIMIT);
 }
 
-/* decide about bus mastering (rule 18); @asked: the guest has just set it */
-static bool dma_decide(struct riod_fe_att *att, bool asked)
+/* decide about bus mastering (rule 18); @access: the guest is at the function */
+static bool dma_decide(struct riod_fe_att *att, bool access)
 {
 	struct riod_fe_dma *dma = &att->dma;
 	int ret;
@@ -273,6 +275,8 @@ static bool dma_decide(struct riod_fe_att *att, bool asked)
 		return false;
 	if (dma->state == RIOD_BUS_MASTER_ON)
 		return true;
+	if (!access)
+		return false;
 	if (dma->domain && dma->domain->bytes_rw > dma->limit) {
 		dma_hold(att, 0);
 		return false;
@@ -280,11 +284,9 @@ static bool dma_decide(struct riod_fe_att *att, bool asked)
 	ret = dma_enter(att);
 	if (ret) {
 		dma_hold(att, ret);
-		riod_fe_dma_revisit_soon(att);
 		return false;
 	}
 	dma_set_state(att, RIOD_BUS_MASTER_ON);
-	WRITE_ONCE(dma->unproven, !asked);
 	return true;
 }
 
@@ -292,18 +294,18 @@ static bool dma_decide(struct riod_fe_att *att, bool asked)
  * riod_fe_dma_enable() - the guest wants bus mastering of a function
  * @att: attachment; takes the DMA lock
  * @func: function
- * @asked: it has just said so; else it did before, and was held off
+ * @access: it is at the function just now; else what it has may only be taken away
  *
  * Return: true: the device may have it; all that is mapped crosses ahead of
  * whatever is posted from now on.  false: it is held off.
  */
-bool riod_fe_dma_enable(struct riod_fe_att *att, unsigned int func, bool asked)
+bool riod_fe_dma_enable(struct riod_fe_att *att, unsigned int func, bool access)
 {
 	bool on;
 
 	mutex_lock(&att->dma.lock);
 	att->dma.want |= BIT(func);
-	on = dma_decide(att, asked);
+	on = dma_decide(att, access);
 	mutex_unlock(&att->dma.lock);
 	return on;
 }
@@ -328,8 +330,8 @@ void riod_fe_dma_disable(struct riod_fe_att *att, unsigned int func)
  * @d: the new one, or NULL for none (blocked, identity)
  *
  * Under the IOMMU core's group mutex, so nothing here waits for the peer: where
- * the device has bus mastering on, the work item looks whether it may keep it.
- * Meanwhile it can reach nothing.
+ * the device has bus mastering on, the work item takes it away, and the guest's next
+ * access may give it back.  Meanwhile it can reach nothing.
  */
 void riod_fe_dma_attach(struct riod_fe_att *att, struct riod_fe_domain *d)
 {
@@ -375,23 +377,13 @@ void riod_fe_dma_destroy(struct riod_fe_att *att)
 /**
  * riod_fe_dma_revisit() - enter what a split or want of memory left outside
  * @att: attachment; takes the DMA lock
- *
- * Return: false where it is too early to look again whether bus mastering must
- * still be held: the work item is queued again.
  */
-bool riod_fe_dma_revisit(struct riod_fe_att *att)
+void riod_fe_dma_revisit(struct riod_fe_att *att)
 {
 	struct riod_fe_dma *dma = &att->dma;
 	struct riod_fe_range *r;
-	bool settled;
 
 	mutex_lock(&dma->lock);
-	settled = dma->state == RIOD_BUS_MASTER_ON || dma->tries++ >= DMA_REVISIT_TRIES ||
-		  time_after(jiffies, dma->changed + msecs_to_jiffies(DMA_REVISIT_MS));
-	if (settled)
-		dma->tries = 0;
-	else
-		riod_fe_dma_revisit_soon(att);
 	if (dma->state == RIOD_BUS_MASTER_ON && dma->domain) {
 		for (r = riod_fe_range_first(dma->domain); r; r = riod_fe_range_next(r)) {
 			if (range_enter(att, r, GFP_KERNEL_ACCOUNT)) {
@@ -401,16 +393,14 @@ bool riod_fe_dma_revisit(struct riod_fe_att *att)
 		}
 	}
 	mutex_unlock(&dma->lock);
-	return settled;
 }
 
 /* ------------------------------------------------------------ from range.c */
 
 /*
- * Once a driver runs its maps are never refused (rule 18).  But where bus
- * mastering was enabled because maps went away, or the last map went away, and
- * the guest has touched no register since, no driver has been seen to run: what
- * is mapped now is a guest, or firmware, without a vIOMMU.
+ * Once a driver runs its maps are never refused (rule 18).  But where the last map
+ * went away, and the guest has not been at the function since, no driver has been
+ * seen to run: what is mapped now is a guest, or firmware, without a vIOMMU.
  */
 static bool dma_bypassed(struct riod_fe_dma *dma)
 {
@@ -425,7 +415,6 @@ int riod_fe_dma_mapped(struct riod_fe_domain *d, struct riod_fe_range *r, gfp_t 
 
 	lockdep_assert_held(&dma->lock);
 	trace_riod_fe_map(att->id, r->it.start, r->it.last, r->prot, r->ram);
-	dma->changed = jiffies;
 	if (dma->domain != d || dma->state != RIOD_BUS_MASTER_ON)
 		return 0;
 	if (dma_bypassed(dma)) {
@@ -459,12 +448,7 @@ void riod_fe_dma_unmapped(struct riod_fe_domain *d)
 	struct riod_fe_dma *dma = &att->dma;
 
 	lockdep_assert_held(&dma->lock);
-	if (dma->domain != d)
-		return;
-	dma->changed = jiffies;
-	if (dma->state == RIOD_BUS_MASTER_HELD_LIMIT && d->bytes_rw <= dma->limit)
-		riod_fe_dma_revisit_soon(att);
-	if (dma->state != RIOD_BUS_MASTER_ON)
+	if (dma->domain != d || dma->state != RIOD_BUS_MASTER_ON)
 		return;
 	if (!d->nranges)
 		WRITE_ONCE(dma->unproven, true);

@@ -234,11 +234,9 @@ struct riod_fe_domain {
  * @limit: writable bytes above which bus mastering is not enabled at first
  * @lost: the session is over
  * @warned: the user was told that it is held
- * @unproven: ON, but not because the guest has just asked, or the last map went
- *	away; and the guest has touched no register since: so it is not known
- *	that a driver runs, and the limit still counts
- * @changed: jiffies of the last map or unmap
- * @tries: how often it was too early to look again
+ * @unproven: ON, but the last map went away and the guest has not been at the
+ *	function since: so it is not known that a driver runs, and the limit still
+ *	counts
  * @pages: page frame number to page number (rule 13)
  * @next_id: next page number; none is ever used twice
  * @pending: struct riod_fe_record, in the order in which they go out
@@ -253,8 +251,6 @@ struct riod_fe_dma {
 	bool lost;
 	bool warned;
 	bool unproven;
-	unsigned long changed;
-	unsigned int tries;
 	struct xarray pages;
 	u64 next_id;
 	struct list_head pending;
@@ -275,20 +271,13 @@ struct riod_fe_range *riod_fe_range_find(struct riod_fe_domain *d, u64 iova);
 void riod_fe_dma_init(struct riod_fe_dma *dma, u64 limit);
 void riod_fe_dma_destroy(struct riod_fe_att *att);
 /* the guest set or cleared bus mastering; true: the device may have it on */
-bool riod_fe_dma_enable(struct riod_fe_att *att, unsigned int func, bool asked);
+bool riod_fe_dma_enable(struct riod_fe_att *att, unsigned int func, bool access);
 void riod_fe_dma_disable(struct riod_fe_att *att, unsigned int func);
 void riod_fe_dma_attach(struct riod_fe_att *att, struct riod_fe_domain *d);
 void riod_fe_dma_lost(struct riod_fe_att *att);
-bool riod_fe_dma_revisit(struct riod_fe_att *att);
+void riod_fe_dma_revisit(struct riod_fe_att *att);
 void riod_fe_dma_revisit_soon(struct riod_fe_att *att);
 bool riod_fe_dma_is_ram(unsigned long pfn, u32 prot);
-/* the guest made a register access: a driver runs */
-static inline void riod_fe_dma_touched(struct riod_fe_dma *dma)
-{
-	if (unlikely(READ_ONCE(dma->unproven)))
-		WRITE_ONCE(dma->unproven, false);
-}
-
 /* range.c tells dma.c; all under riod_fe_dma.lock */
 int riod_fe_dma_mapped(struct riod_fe_domain *d, struct riod_fe_range *r, gfp_t gfp);
 void riod_fe_dma_cut(struct riod_fe_domain *d, struct riod_fe_range *r,
@@ -327,7 +316,8 @@ int riod_fe_dma_send(struct riod_fe_att *att);
  * @cfg_lock: @cfg, @sent_command, @opened, and the order in which the stub is
  *	told of changes
  * @cfg: config space that the guest sees
- * @sent_command: command bits that the stub was last told
+ * @sent_command: command bits that the stub was last told; read without the lock,
+ *	as a hint
  * @opened: VFIO's user has it open and the device was reset for it
  * @epoch: reset epoch; interrupts of earlier ones are stale.  Written under
  *	@cfg_lock, read by the receive thread.
@@ -452,7 +442,7 @@ enum riod_fe_state {
  * @nfuncs: functions
  * @funcs: the functions
  * @stats: counters
- * @revisit_work: looks again whether bus mastering must still be held
+ * @revisit_work: takes bus mastering from the device where it may not keep it
  * @event_work: tells netlink listeners that bus mastering changed
  * @remove_work: tears down behind the last close
  */
@@ -524,6 +514,8 @@ void riod_fe_config_close(struct riod_fe_func *fn);
 void riod_fe_config_close_work(struct work_struct *work);
 int riod_fe_config_reset(struct riod_fe_func *fn);
 void riod_fe_config_revisit(struct riod_fe_func *fn);
+/* at the head of every access of the guest's: 0 or -EINTR */
+int riod_fe_config_accessed(struct riod_fe_func *fn);
 /* one CTL operation that is answered; 0 or -errno as riod_link_request() */
 int riod_fe_ctl(struct riod_fe_func *fn, u16 op, u32 arg);
 void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op);

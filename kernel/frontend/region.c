@@ -228,7 +228,9 @@ ssize_t riod_fe_region_rw(struct riod_fe_func *fn, unsigned int region,
 	if (pos >= size || (write && region == RIOD_REGION_ROM))
 		return -EINVAL;
 	count = min_t(u64, count, size - pos);
-	riod_fe_dma_touched(&fn->att->dma);
+	ret = riod_fe_config_accessed(fn);
+	if (ret)
+		return ret;
 	while (count) {
 		u8 width = riod_fe_width(pos, count, max);
 

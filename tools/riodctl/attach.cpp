@@ -53,12 +53,6 @@ bool silent(const KernelError &error)
 	       error.err() == ENETUNREACH || error.err() == EPERM || error.err() == ENOMEM;
 }
 
-// "192.0.2.1:7463 refused: ..." is the peer's word; a closed port refuses "the connection".
-bool answered(const KernelError &error)
-{
-	return std::string_view(error.what()).find(" refused: ") != std::string_view::npos;
-}
-
 // The kernel says the same errno for whatever a peer refuses; what it offers tells more.
 Error refused(const Context &context, const AttachRequest &request, const KernelError &error)
 {
@@ -66,8 +60,7 @@ Error refused(const Context &context, const AttachRequest &request, const Kernel
 	const std::string what = request.export_name.empty()
 					 ? "attach"
 					 : fmt::format("attach '{}'", request.export_name);
-	const Error said = explain_peer(what, peer, error);
-	const Error plain(answered(error) ? Exit::failed : said.exit(), said.what(), said.remedy());
+	const Error plain = explain_peer(what, peer, error);
 	const auto remote = silent(error) ? std::nullopt : offers_of(context, request);
 
 	if (!remote || remote->offers.empty())
@@ -105,14 +98,11 @@ AttachResult try_addresses(const Context &context, AttachRequest &request,
 				throw Error(Exit::interrupted,
 					    *error.what() ? error.what()
 							  : "interrupted; nothing is attached");
-			const bool next = i + 1 < addresses.size() &&
-					  exit_of_errno(error.err()) == Exit::unreachable;
-			if (!next)
+			const Error explained = explain_peer(
+				"attach", endpoint_str(request.host, request.port), error);
+			if (i + 1 == addresses.size() || explained.exit() != Exit::unreachable)
 				throw refused(context, request, error);
-			context.out.note(explain_peer("attach",
-						      endpoint_str(request.host, request.port),
-						      error)
-						 .what());
+			context.out.note(explained.what());
 		}
 	}
 	throw Error(Exit::not_found, "the name has no address");

@@ -80,9 +80,16 @@ Error explain(std::string_view action, const KernelError &error, std::string rem
 
 Error explain_peer(std::string_view action, std::string_view peer, const KernelError &error)
 {
-	if (std::string_view(error.what()).find(peer) != std::string_view::npos)
-		return explain(action, error);
-	return explain(fmt::format("{} at {}", action, peer), error);
+	const std::string_view text = error.what();
+	const bool named = text.find(peer) != std::string_view::npos;
+	const Error plain =
+		explain(named ? std::string(action) : fmt::format("{} at {}", action, peer), error);
+
+	// "PEER refused: ..." is the peer's word, whatever the errno; a closed port refuses
+	// "the connection".
+	if (text.find(" refused: ") != std::string_view::npos)
+		return {Exit::failed, plain.what(), plain.remedy()};
+	return plain;
 }
 
 Error usage_error(const std::string &message, std::string remedy)

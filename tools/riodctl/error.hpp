@@ -56,8 +56,8 @@ Exit exit_of_errno(int err);
 // or, where it is empty, the usual one for that errno.
 Error explain(std::string_view action, const KernelError &error, std::string remedy = {});
 
-// As explain(), for what was asked of @peer ("192.0.2.1:7463"): named once, by the
-// kernel or by us.
+// As explain(), for what was asked of @peer ("192.0.2.1:7463"), which is named once, by
+// the kernel or by us.  Exit::unreachable means that no peer answered.
 Error explain_peer(std::string_view action, std::string_view peer, const KernelError &error);
 
 Error usage_error(const std::string &message, std::string remedy = {});

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // list: exports and attachments of this host, what it could export, or what another
 // host offers.
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>

@@ -126,6 +126,10 @@ TEST_F(Attach, PeerThatRefusesUsIsNotUnreachable)
 	host.kernel.refuse.emplace("discover", refusal);
 	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 1);
 	EXPECT_TRUE(in(host.err, "not in the allow list"));
+	EXPECT_EQ(host.run({"list", "192.0.2.1"}), 1);
+	host.hosts["server1"] = {"192.0.2.1", "192.0.2.2"};
+	EXPECT_EQ(host.run({"attach", "server1"}), 1);
+	EXPECT_EQ(host.kernel.attach_requests.size(), 2U) << "went on after a refusal";
 }
 
 TEST_F(Attach, Interrupted)
