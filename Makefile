@@ -23,6 +23,7 @@ tools:
 	$(MAKE) -C tools/riodctl BUILD=$(abspath $(BUILD))/riodctl all
 
 fixtures:
+	@scripts/deps.sh build
 	@$(MAKE) -s -C selftests/vfio BUILD=$(abspath $(BUILD))/vfio
 
 check:

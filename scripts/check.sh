@@ -68,12 +68,12 @@ vm_tests() {
 cd "$top"
 case $mode in
 stock)
-	make -s all
+	make -s -j "$(riod_jobs)" all
 	"$top/selftests/vm/run" --prepare
 	step kunit "$top/scripts/kunit.sh" --results "$results/kunit"
 	# the suites' documents are read below, one by one
 	rm -f "$results/kunit.ktap"
-	step riodctl make -s -C tools/riodctl "BUILD=$top/build/riodctl" check
+	step riodctl make -s -j "$(riod_jobs)" -C tools/riodctl "BUILD=$top/build/riodctl" check
 	step sim make -s -C selftests/sim check
 	vm_tests
 	;;
@@ -81,7 +81,7 @@ debug)
 	deps build debug vm
 	kernel=$("$top/scripts/debug-kernel.sh")
 	out=$top/build-debug
-	make -s tools "BUILD=$out"
+	make -s -j "$(riod_jobs)" tools "BUILD=$out"
 	scripts/kbuild.sh --install "$out" "$kernel/build" "$out/kernel" CONFIG_RIOD_KUNIT_TEST=m >&2
 	scripts/kbuild.sh --src selftests/planted --install "$out" "$kernel/build" "$out/planted" >&2
 	vm_tests --kernel "$kernel" --build "$out"

@@ -63,6 +63,10 @@ mirror=(rsync -rlpc --delete --filter='P *.o' --filter='P *.a' --filter='P *.ko'
 mkdir -p "$out/$src"
 "${mirror[@]}" "$top/$src/" "$out/$src/"
 
+# A make above does not hand its jobs down to a script, so naming them here would
+# only bring a warning; its other flags are wanted.
+MAKEFLAGS=$(sed -E 's/ -j[0-9]*( |$)/\1/; s/ --jobserver-[a-z]+=[^ ]+//' <<<"${MAKEFLAGS:-}")
+export MAKEFLAGS
 make -C "$kdir" M="$out/$src" -j "$(riod_jobs)" --no-print-directory "$@" modules
 
 if [[ -n $install ]]; then

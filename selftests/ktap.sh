@@ -139,6 +139,7 @@ ktap_all_end()
 	done
 }
 
+# shellcheck disable=SC2120 # the arguments are for some callers only
 ktap_run()
 {
 	local n=0 fn status=0

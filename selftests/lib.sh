@@ -282,6 +282,7 @@ guest_is_up()
 	id=$(guest_boot_id) && [[ $id != "$1" ]] && echo "$id" > "$(guest_dir)/boot"
 }
 
+# shellcheck disable=SC2120 # the arguments are for some callers only
 guest_wait_boot()
 {
 	local before

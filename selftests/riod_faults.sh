@@ -31,11 +31,7 @@ each_cleanup()
 	recall
 	guest_kill
 	[[ $RIOD_TOPOLOGY == loopback ]] || link_restore
-	for id in $("$RIODCTL" --json list | jq -r '.attachments[].id'); do
-		"$RIODCTL" detach "$id" --force
-	done
-	wait_for 20 no_attachments
-	wait_for 20 export_idle
+	riod_detach_all
 }
 
 cleanup()
@@ -44,7 +40,6 @@ cleanup()
 	riod_unexport
 }
 
-export_idle() { [[ $(server_ctl --json list | jq -r '.exports[0].state') == idle ]]; }
 not_in_use() { [[ $(att .in_use) != true ]]; }
 bus_master_held() { [[ $(att .bus_master) == held-limit ]]; }
 device_lost() { [[ $(att .state) == lost ]]; }
@@ -60,7 +55,7 @@ io_in_background()
 {
 	guest 'nohup fio --name=bg --filename=/dev/nvme0n1 --rw=randrw --bs=16k --iodepth=16 --direct=1 \
 		--ioengine=libaio --time_based --runtime=600 > /tmp/fio.log 2>&1 < /dev/null &'
-	wait_for 20 guest 'test $(awk "{ print \$1 }" /sys/block/nvme0n1/stat) -gt 50'
+	wait_for 20 guest "awk '{ exit \$1 <= 50 }' /sys/block/nvme0n1/stat"
 }
 
 works_again()

@@ -5,7 +5,7 @@
 #
 # devices: igb
 # memory: 2048
-# timeout: 420
+# timeout: 600
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -16,7 +16,7 @@ SECS=30
 [[ $RIOD_KERNEL == stock ]] || SECS=10
 
 # the NIC's far end is a virtio NIC of the server host's VM
-peer_netdev() { on server 'for d in /sys/class/net/*; do [[ $(cat $d/address) == 52:54:00:55:00:00 ]] && basename $d; done'; }
+peer_netdev() { on server 'grep -lx 52:54:00:55:00:00 /sys/class/net/*/address | cut -d / -f 5'; }
 
 setup()
 {
@@ -41,8 +41,7 @@ each_cleanup()
 {
 	recall
 	guest_kill
-	[[ -z ${ATT_ID:-} ]] || riod_detach --force
-	wait_for 20 no_attachments
+	riod_detach_all
 }
 
 cleanup()
@@ -53,18 +52,21 @@ cleanup()
 
 guest_net() { guest "basename \$(ls -d /sys/bus/pci/drivers/igb/0*/net/*)"; }
 
-# a stream whose sum both ends compute
+# a stream for SECS seconds, whose sum both ends compute
 stream()
 {
-	local what=$1 from=$2 to=$3 sums
+	local what=$1 from=$2 to=$3 sums listener
 	echo "$what"
-	"$to" "timeout $((SECS * 8)) socat -u TCP-LISTEN:5555,reuseaddr - | sha256sum > /tmp/got; wc -c < /tmp/got" > /dev/null &
+	"$to" "timeout $((SECS * 8)) socat -u TCP-LISTEN:5555,reuseaddr - | tee >(wc -c > /tmp/bytes) | sha256sum > /tmp/got" &
+	listener=$!
 	wait_for 20 "$to" 'ss -Hltn "sport = :5555" | grep -q .'
-	"$from" "timeout $SECS head -c 4000M /dev/urandom | tee >(sha256sum > /tmp/sent) | socat -u - TCP:${4}:5555" || true
-	wait
+	# no more in the sockets' buffers at the end than crosses in a moment
+	"$from" "timeout $SECS cat /dev/urandom | tee >(sha256sum > /tmp/sent) | socat -b 16384 -u - TCP:${4}:5555,sndbuf=32768" || true
+	wait "$listener"
 	sums=$("$from" 'cut -d " " -f 1 /tmp/sent')
 	t_match "sum" "$sums" '^[0-9a-f]{64}$'
 	t_eq "$what" "$("$to" 'cut -d " " -f 1 /tmp/got')" "$sums"
+	t_diag "$what: $("$to" 'cat /tmp/bytes') bytes in $SECS s"
 }
 
 far() { on server "ip netns exec far bash -c $(printf '%q' "$1")"; }
@@ -77,14 +79,17 @@ traffic()
 	guest modprobe igb
 	wait_for 30 guest_net
 	net=$(guest_net)
-	guest "ip addr add 10.55.0.2/24 dev $net; ip link set $net up"
+	# QEMU's igb drops what it sends from a buffer whose pages are not side by side in
+	# QEMU's own memory (net_tx_pkt_add_raw_fragment_pci()); shadow pages are where they
+	# are, so no buffer may cross the end of a page. A real card does not care.
+	guest "ethtool -K $net tso off sg off; ip addr add 10.55.0.2/24 dev $net; ip link set $net up"
 	wait_for 60 guest ping -c 1 -W 1 10.55.0.1
 	stream "guest to far end" in_guest far 10.55.0.1
 	stream "far end to guest" far in_guest 10.55.0.2
-	t_eq "profile" "$(att .profile)" ""
+	t_eq "profile" "$(att .profile)" null
 	t_eq "forced cuts, frontend" "$(att_stat forced)" 0
 	t_eq "forced cuts, stub" "$(exp_stat forced)" 0
-	t_diag "$1 frontend $("$RIODCTL" --json stats | jq -c '.attachments[0].stats')"
+	t_diag "$1 $("$RIODCTL" --json stats | jq -c '.stats[].stats')"
 	guest_poweroff 60
 }
 

@@ -19,7 +19,7 @@ unload_all()
 {
 	local m
 	for m in riod_frontend riod_stub riod_core; do
-		! loaded $m || rmmod $m
+		! loaded "$m" || rmmod "$m"
 	done
 }
 

@@ -8,10 +8,24 @@
  * kthread_stop() only collects it.  Until riod_link_free() the memory stays, for
  * owners that still read statistics; events and requests are refused by @lost.
  */
+#define pr_fmt(fmt) "riod: " fmt
+
+#include <linux/bitops.h>
+#include <linux/err.h>
 #include <linux/export.h>
 #include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
 
 #include "link_priv.h"
 #include "riod_trace.h"
@@ -133,6 +147,9 @@ static int riod_link_stage(struct riod_link *l, struct riod_frame *f)
 	/* the frame is the engine's now, whatever it says */
 	int err = riod_sync_stage(&l->sync, f);
 
+	if (err == -EPROTO)
+		pr_info("%s: the peer broke the protocol: a cut that is not the next, or too large\n",
+			l->name);
 	if (err)
 		riod_link_end(l, riod_session_reason(err));
 	return 1;
@@ -190,6 +207,15 @@ static int riod_link_frame(void *priv, struct riod_frame *f)
 	}
 }
 
+/* under the session's spinlock: what the link has to do itself waits for lost() */
+static void riod_link_over(void *priv, enum riod_reason reason)
+{
+	struct riod_link *l = priv;
+
+	if (l->ops->over)
+		l->ops->over(l->priv, reason);
+}
+
 static void riod_link_lost(void *priv, enum riod_reason reason)
 {
 	struct riod_link *l = priv;
@@ -199,8 +225,7 @@ static void riod_link_lost(void *priv, enum riod_reason reason)
 	spin_unlock(&l->lock);
 	/*
 	 * Nobody joins those who wait any more.  They may hold what the owner's
-	 * callback takes, so they go first; at the stub, which has a device to
-	 * fence, there are no requests.
+	 * callback takes, so they go first.
 	 */
 	riod_link_end_requests(l);
 	wake_up_all(&l->room);
@@ -210,6 +235,7 @@ static void riod_link_lost(void *priv, enum riod_reason reason)
 }
 
 static const struct riod_session_ops riod_link_session_ops = {
+	.over = riod_link_over,
 	.frame = riod_link_frame,
 	.lost = riod_link_lost,
 };

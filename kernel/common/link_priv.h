@@ -34,6 +34,7 @@
  * @out: pump: frames that go ahead of the cut and were not queued yet
  * @out_bytes: pump: what they weigh
  * @cut_at: pump: when the last cut was taken
+ * @cut_took: pump: how long that took
  * @lock: protects everything below but @requests' insides; innermost but for
  *	the lock of @requests
  * @lost: the session is over
@@ -62,6 +63,7 @@ struct riod_link {
 	struct list_head out;
 	u32 out_bytes;
 	ktime_t cut_at;
+	ktime_t cut_took;
 
 	spinlock_t lock;		/* all below; see above */
 	bool lost;

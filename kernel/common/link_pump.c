@@ -24,6 +24,9 @@
 
 #define RIOD_LINK_BACKOFF_MS	10
 
+/* between background cuts lies so many times what the last cut took */
+#define RIOD_LINK_REST		4
+
 /* look again what there is to wait for; any context that may take a mutex */
 void riod_link_retime(struct riod_link *l)
 {
@@ -49,12 +52,12 @@ static bool riod_link_roused(struct riod_link *l)
 }
 
 /*
- * Microseconds until the next background cut; 0: due.  KTIME_MAX: there is none
+ * Time until the next background cut; 0: due.  KTIME_MAX: there is none
  * to wait for, and riod_link_check_time() says when that changes.
  */
 static ktime_t riod_link_background_in(struct riod_link *l)
 {
-	ktime_t left;
+	ktime_t left, rest;
 	u32 us;
 
 	set_bit(RIOD_LINK_UNTIMED, &l->flags);
@@ -64,7 +67,9 @@ static ktime_t riod_link_background_in(struct riod_link *l)
 	if (us == U32_MAX)
 		return KTIME_MAX;
 	clear_bit(RIOD_LINK_UNTIMED, &l->flags);
-	left = ktime_sub(ktime_add_us(l->cut_at, us), ktime_get());
+	/* rule 12: a slow CPU, or much that is mapped, must not leave no time for else */
+	rest = max_t(ktime_t, (u64)us * NSEC_PER_USEC, RIOD_LINK_REST * l->cut_took);
+	left = ktime_sub(ktime_add(l->cut_at, rest), ktime_get());
 	return max_t(ktime_t, left, 0);
 }
 
@@ -234,6 +239,7 @@ static u64 riod_link_add_cut(struct riod_link *l, struct list_head *cut)
 static int riod_link_collect(struct riod_link *l, bool background)
 {
 	u32 max_frame = riod_session_params(l->session)->tx_max_frame;
+	ktime_t begun = ktime_get();
 	LIST_HEAD(cut);
 	s64 bytes;
 
@@ -243,6 +249,7 @@ static int riod_link_collect(struct riod_link *l, bool background)
 	if (bytes < 0)
 		return bytes;
 	l->cut_at = ktime_get();
+	l->cut_took = ktime_sub(l->cut_at, begun);
 	if (bytes && background)
 		riod_link_count_background(l);
 	trace_riod_cut_collected(riod_session_nr(l->session),

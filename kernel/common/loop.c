@@ -6,15 +6,22 @@
  * behind, what was sent before a shutdown is still read after it, and a
  * listener is found by its port (in whatever network namespace).
  */
+#include <linux/container_of.h>
+#include <linux/err.h>
+#include <linux/export.h>
 #include <linux/in.h>
 #include <linux/in6.h>
+#include <linux/jiffies.h>
 #include <linux/kref.h>
 #include <linux/kthread.h>
-#include <linux/mutex.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/wait.h>
 
 #include "transport.h"

@@ -17,6 +17,12 @@
  * (queued in the same critical section), no ops->frame() begins (it is looked
  * at under @deliver right before the call), and every sender leaves.
  *
+ * ops->over() is called in the same critical section, before @over is set and
+ * before the work is queued.  Whoever goes on to call ops->lost() has seen @over
+ * set, or runs in the work, or has taken @lock after that section: so it comes
+ * behind ops->over().  Nobody calls that twice, or once the session is halted:
+ * then @over is set.
+ *
  * Both threads end by themselves: the transmit thread when the BYE is out, when
  * there is none to send, or when the transport fails; the receive thread when
  * the transport fails, or when the session is over and no BYE is on its way.
@@ -36,9 +42,12 @@
  * but memory, which stays until riod_session_free().
  */
 #include <linux/atomic.h>
+#include <linux/container_of.h>
+#include <linux/err.h>
 #include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/module.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 
@@ -74,13 +83,13 @@ enum riod_reason riod_session_reason(int err)
 /**
  * riod_session_over() - the one place that ends a running session
  * @s: session
- * @reason: for ops->lost() and the BYE
+ * @reason: for ops->over(), ops->lost() and the BYE
  * @bye: the connection may still carry a BYE
  *
- * Wakes everybody who waits for the session; the caller sees to it that
- * ops->lost() is called soon, or leaves it to the work.
+ * Calls ops->over(), then wakes everybody who waits for the session; the caller
+ * sees to it that ops->lost() is called soon, or leaves it to the work.
  *
- * Return: false where it was over before.
+ * Return: false where it was over before; ops->over() has returned all the same.
  */
 bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye)
 {
@@ -90,6 +99,9 @@ bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye
 	spin_lock(&s->lock);
 	first = !s->over;
 	if (first) {
+		/* ahead of all else: at the stub this stops the device */
+		if (s->ops->over)
+			s->ops->over(s->priv, reason);
 		s->reason = reason;
 		if (bye) {
 			body->reason = cpu_to_le32(reason);
@@ -149,7 +161,7 @@ static struct riod_session *riod_session_alloc(void)
 	struct riod_session *s = kzalloc(sizeof(*s), GFP_KERNEL);
 
 	if (!s)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	riod_session_init(s);
 	s->ack = riod_frame_alloc(RIOD_FRAME_ACK, 0, 0, GFP_KERNEL);
 	s->bye = riod_frame_alloc(RIOD_FRAME_BYE, 0, sizeof(struct riod_wire_bye),
@@ -159,7 +171,14 @@ static struct riod_session *riod_session_alloc(void)
 	riod_frame_free(s->ack);
 	riod_frame_free(s->bye);
 	kfree(s);
-	return NULL;
+	return ERR_PTR(-ENOMEM);
+}
+
+static bool riod_session_params_legal(const struct riod_session_params *p)
+{
+	/* without a bound on silence nothing here would be bounded */
+	return p->keepalive_ms && p->lost_ms &&
+	       p->nfuncs && p->nfuncs <= RIOD_FUNCS_MAX;
 }
 
 struct riod_session *riod_session_create(struct riod_conn *conn,
@@ -168,14 +187,13 @@ struct riod_session *riod_session_create(struct riod_conn *conn,
 					 const struct riod_session_ops *ops,
 					 void *priv)
 {
-	struct riod_session *s = NULL;
+	struct riod_session *s = ERR_PTR(-EINVAL);
 
-	/* without a bound on silence nothing here would be bounded */
-	if (params->keepalive_ms && params->lost_ms)
+	if (riod_session_params_legal(params))
 		s = riod_session_alloc();
-	if (!s) {
+	if (IS_ERR(s)) {
 		conn->ops->close(conn);
-		return ERR_PTR(params->lost_ms ? -ENOMEM : -EINVAL);
+		return s;
 	}
 	/* the caller holds one: riod_transport_get() */
 	__module_get(conn->ops->owner);

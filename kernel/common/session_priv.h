@@ -6,9 +6,13 @@
 #define _RIOD_SESSION_PRIV_H
 
 #include <linux/completion.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/socket.h>
 #include <linux/spinlock.h>
+#include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -37,9 +41,10 @@
  * @lost_told: under @deliver: ops->lost() was called
  * @tx_last: transmit thread: when something was sent last, jiffies
  * @ack: transmit thread: the ACK frame, sent again and again
- * @lock: protects everything below; nothing but wait queues and the work queue
- *	inside
- * @over: nothing is queued or delivered any more; never goes back
+ * @lock: protects everything below; inside are wait queues, the work queue, and
+ *	what the owner takes in ops->over(), which is called under it
+ * @over: nothing is queued or delivered any more; never goes back; set when
+ *	ops->over() has returned
  * @reason: why, set with @over
  * @bye: the BYE frame until it is queued; made early, the end cannot fail
  * @bye_queued: the transmit thread goes on until @queue is empty

@@ -6,9 +6,12 @@
  * sends and never waits for the peer anywhere but in the transport's recv, so
  * the peer's acknowledgements always get through.
  */
-#include <linux/export.h>
+#define pr_fmt(fmt) "riod: " fmt
+
+#include <linux/err.h>
 #include <linux/jiffies.h>
-#include <linux/kthread.h>
+#include <linux/minmax.h>
+#include <linux/printk.h>
 #include <linux/sched/mm.h>
 
 #include "riod_trace.h"
@@ -30,7 +33,8 @@ static void riod_session_reap(struct riod_session *s, struct list_head *done)
 		wake_up_all(&s->window_wait);
 }
 
-static int riod_session_rx_ack(struct riod_session *s, u64 ack)
+/* false: no peer of ours says so */
+static bool riod_session_rx_ack(struct riod_session *s, u64 ack)
 {
 	bool moved, legal;
 	LIST_HEAD(done);
@@ -46,7 +50,7 @@ static int riod_session_rx_ack(struct riod_session *s, u64 ack)
 	riod_frames_free(&done);
 	if (moved && s->ack_notify)
 		s->ack_notify(s->priv);
-	return legal ? 0 : -EPROTO;
+	return legal;
 }
 
 static void riod_session_rx_count(struct riod_session *s, const struct riod_frame *f)
@@ -67,20 +71,34 @@ static void riod_session_rx_count(struct riod_session *s, const struct riod_fram
 	spin_unlock(&s->lock);
 }
 
-/* body and numbers of a frame that just came, before anybody acts on it */
-static int riod_session_rx_check(struct riod_session *s, const struct riod_frame *f)
+/*
+ * Body and numbers of a frame that just came, before anybody acts on it: what is
+ * wrong with it, or NULL.
+ */
+static const char *riod_session_rx_fault(struct riod_session *s,
+					 const struct riod_frame *f)
 {
-	int err = riod_wire_validate(f, s->frontend);
+	const char *fault = riod_wire_fault(f, s->frontend);
 	u64 seq = le64_to_cpu(f->hdr.seq);
 
-	if (err)
-		return err;
+	if (fault)
+		return fault;
 	if (f->hdr.func && f->hdr.func >= s->params.nfuncs)
-		return -EPROTO;
+		return "header: function that the export does not have";
 	/* only this thread changes rx_seq */
 	if (f->hdr.type == RIOD_FRAME_ACK ? seq != 0 : seq != s->rx_seq + 1)
-		return -EPROTO;
-	return riod_session_rx_ack(s, le64_to_cpu(f->hdr.ack));
+		return "header: number out of order";
+	if (!riod_session_rx_ack(s, le64_to_cpu(f->hdr.ack)))
+		return "header: acknowledges what was not sent, or takes back";
+	return NULL;
+}
+
+/* nobody complains twice: the session ends with it */
+static void riod_session_rx_complain(struct riod_session *s,
+				     const struct riod_frame *f, const char *fault)
+{
+	pr_info("%pISpc broke the protocol: frame of type %u: %s\n", &s->peer,
+		f->hdr.type, fault);
 }
 
 static int riod_session_call(struct riod_session *s, struct riod_frame *f)
@@ -106,6 +124,8 @@ static int riod_session_deliver(struct riod_session *s, struct riod_frame *f)
 	spin_unlock(&s->lock);
 
 	ret = riod_session_call(s, f);
+	if (ret == -EPROTO)
+		riod_session_rx_complain(s, f, "legal in form, but not here and now");
 	if (ret != 1)
 		riod_frame_free(f);
 
@@ -125,11 +145,13 @@ static int riod_session_deliver(struct riod_session *s, struct riod_frame *f)
 static int riod_session_rx_one(struct riod_session *s, struct riod_frame *f,
 			       enum riod_reason *bye)
 {
-	int err = riod_session_rx_check(s, f);
+	const char *fault = riod_session_rx_fault(s, f);
+	int err = 0;
 
-	if (err) {
+	if (fault) {
+		riod_session_rx_complain(s, f, fault);
 		riod_frame_free(f);
-		return err;
+		return -EPROTO;
 	}
 	trace_riod_frame_rx(s->nr, &f->hdr);
 	riod_session_rx_count(s, f);
@@ -165,6 +187,9 @@ static bool riod_session_rx_run(struct riod_session *s)
 		else
 			err = PTR_ERR(f);
 	}
+	if (!readable && err == -EPROTO)
+		pr_info("%pISpc broke the protocol: a frame's length cannot be\n",
+			&s->peer);
 	if (bye)
 		riod_session_over(s, bye, false);
 	else if (err)

@@ -13,7 +13,9 @@
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
+#include <linux/minmax.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 
 #include "riod_trace.h"

@@ -12,11 +12,12 @@
  * They leave the comparison, running, and are read at T itself, which serves as
  * well: whatever else the cut shows held still around T.  Running granules are
  * few and quickly read, so among themselves they are read until two readings
- * agree; only a granule that moves at nearly every look, as a counter does, is
- * taken as it comes.  A page that somebody rewrites all over, a neighbour of a
- * small buffer, is noisy: it leaves the comparison whole and is read at T after
- * the running granules, so that a flag among those is at least never newer than
- * what it publishes.
+ * agree.  Only a granule that moves at nearly every look, as a counter does or the
+ * index of a busy ring, is restless: it is taken as it comes, and read between the
+ * two readings that agree, so that it belongs with all the others.  A page that
+ * somebody rewrites all over, a neighbour of a small buffer, is noisy: it leaves
+ * the comparison whole and is read at T after the running granules, so that a flag
+ * among those is at least never newer than what it publishes.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -97,7 +98,8 @@ static struct riod_sync_capture *begin_capture(struct riod_sync_cut *cut,
 	cap = list_first_entry_or_null(&cut->spare, struct riod_sync_capture, list);
 	if (!cap)
 		return NULL;
-	list_move(&cap->list, cut->at);
+	/* the pass goes up, the list goes down: rule 10 */
+	list_move_tail(&cap->list, cut->at);
 	cut->at = &cap->list;
 	memcpy(cap->snap, riod_sync_base(page), RIOD_PAGE_SIZE);
 	cap->page = page;
@@ -239,15 +241,38 @@ static int scan_all(struct riod_sync_cut *cut)
 	return err;
 }
 
-/* read the running granules of a page; how many moved that should rest */
+static bool is_restless(const struct riod_sync_capture *cap, u32 g)
+{
+	return cap->moves[g] == MOVES_RESTLESS;
+}
+
+/* take the restless granules as they come */
+static void read_restless(struct riod_sync_cut *cut)
+{
+	struct riod_sync_capture *cap;
+	u32 g;
+
+	list_for_each_entry(cap, &cut->running, apart) {
+		if (!cap->page)
+			continue;
+		for_each_set_bit(g, cap->running, RIOD_GRANULES) {
+			if (is_restless(cap, g))
+				recapture(cap, g);
+		}
+	}
+	/* behind the reading before, and ahead of the one that follows */
+	smp_rmb();
+}
+
+/* read the running granules of a page but the restless ones; how many moved */
 static u32 read_running(struct riod_sync_cut *cut, struct riod_sync_capture *cap)
 {
 	u32 g, moved = 0;
 
 	for_each_set_bit(g, cap->running, RIOD_GRANULES) {
-		if (!recapture(cap, g))
+		if (is_restless(cap, g) || !recapture(cap, g))
 			continue;
-		moved += cap->moves[g] < MOVES_RESTLESS;
+		moved++;
 		count_move(cut, cap, g);
 	}
 	return moved;
@@ -261,14 +286,18 @@ static u32 watch_running(struct riod_sync_capture *cap)
 	u32 g, moved = 0;
 
 	for_each_set_bit(g, cap->running, RIOD_GRANULES) {
+		if (is_restless(cap, g))
+			continue;
 		riod_granule_read(cap->page->live + g * RIOD_GRANULE, &now);
-		moved += !riod_granule_equal(&now, snap + g) &&
-			 cap->moves[g] < MOVES_RESTLESS;
+		moved += !riod_granule_equal(&now, snap + g);
 	}
 	return moved;
 }
 
-/* one reading of all running granules; @look: capture nothing */
+/*
+ * One reading of all running granules but the restless ones; @look: capture
+ * nothing.  How many moved since the reading before.
+ */
 static u32 read_all_running(struct riod_sync_cut *cut, bool look)
 {
 	struct riod_sync_capture *cap;
@@ -302,9 +331,11 @@ static void read_all_noisy(struct riod_sync_cut *cut)
 }
 
 /*
- * The moment T: between two passes, read what they do not compare.  Where the
- * noisy pages take longer to read than the running granules ever rest, they are
- * read after them all the same.
+ * The moment T: between two passes, read what they do not compare.  Where no
+ * running granule moved between two readings, they all stood as they were read
+ * while the restless ones were read in between.  Where the noisy pages take longer
+ * to read than the running granules ever rest, they are read after them all the
+ * same.
  * Return: false where the running granules would not rest.
  */
 static bool settle_locked(struct riod_sync_cut *cut)
@@ -313,6 +344,7 @@ static bool settle_locked(struct riod_sync_cut *cut)
 
 	lockdep_assert_held(&cut->y->lock);
 	for (try = 0; try < SETTLE_TRIES && cut->settled < SETTLE_BYTES; try++) {
+		read_restless(cut);
 		if (read_all_running(cut, false))
 			continue;
 		if (list_empty(&cut->noisy))

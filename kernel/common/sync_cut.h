@@ -20,7 +20,7 @@
 
 /**
  * struct riod_sync_capture - what the cut being taken has seen of one page
- * @list: on the cut's list of captures, which is in the order of pages
+ * @list: on the cut's list of captures, highest page number first (rule 10)
  * @apart: on the cut's list of pages with running granules, or of noisy ones
  * @page: the page; NULL once it was unmapped and so dropped out of the cut.
  *	Under &riod_sync.lock.
@@ -75,7 +75,7 @@ struct riod_sync_sent {
 /**
  * struct riod_sync_cut - a cut being taken
  * @y: engine, whose gate is held
- * @captures: pages that differ from their base, in the order of pages
+ * @captures: pages that differ from their base, highest number first
  * @running: those of them with granules out of the comparison
  * @noisy: those of them that are out of it whole
  * @spare: captures for the pass to use

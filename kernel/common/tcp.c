@@ -11,15 +11,26 @@
  * timers of a closed connection outlive the socket, and a BYE that was lost on
  * the way is still sent again after the close.
  */
-#include <linux/delay.h>
+#include <linux/container_of.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/in.h>
 #include <linux/in6.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/net.h>
+#include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/socket.h>
+#include <linux/string.h>
 #include <linux/tcp.h>
+#include <linux/uio.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
 

@@ -17,7 +17,9 @@
 struct riod_link;
 
 /**
- * struct riod_link_ops - the owner's side; all from process context
+ * struct riod_link_ops - the owner's side; all but @over from process context
+ * @over: as &riod_session_ops.over: at once, must not sleep, runs before @lost.
+ *	Stop a device here.  May be NULL.
  * @frame: a frame that is not about cuts arrived; as &riod_session_ops.frame
  * @gather: pump: add frames for events that are kept as bits, not as frames
  *	(interrupts), to @events.  Called before the scan begins.  May be NULL.
@@ -29,10 +31,11 @@ struct riod_link;
  * @collected: pump: a cut was taken (it may have been empty).  May be NULL.
  * @applied: receive thread: a cut of the peer's was applied; no frame behind it
  *	has been handed over yet.  May be NULL.
- * @lost: as &riod_session_ops.lost.  Fence here, first thing.  Waiters in
- *	riod_link_post() and riod_link_request() were told to leave before.
+ * @lost: as &riod_session_ops.lost.  Waiters in riod_link_post() and
+ *	riod_link_request() were told to leave before.
  */
 struct riod_link_ops {
+	void (*over)(void *priv, enum riod_reason reason);
 	int (*frame)(void *priv, struct riod_frame *f);
 	int (*gather)(void *priv, struct list_head *events);
 	int (*prepare)(void *priv);
@@ -115,7 +118,7 @@ struct riod_session *riod_link_session(struct riod_link *l);
 void riod_link_get_stats(struct riod_link *l, struct riod_link_stats *st);
 bool riod_link_is_lost(struct riod_link *l);
 
-/* end from this side; does not wait; also from callbacks */
+/* end from this side; does not wait; also from callbacks; see riod_session_end() */
 void riod_link_end(struct riod_link *l, enum riod_reason reason);
 /*
  * Waits for all threads and callbacks; lost() has been called when it returns.

@@ -27,6 +27,12 @@ struct riod_session_params {
 
 /**
  * struct riod_session_ops - what the owner of a session is told
+ * @over: the session is over: called exactly once, at once, from wherever it is
+ *	ended, before anything else is done about it and before @lost.  Waits
+ *	for no other callback: @frame may be running, or be what ended the
+ *	session.  Any context, with a spinlock of the session held: must not
+ *	sleep and must not call the session.  For what cannot wait, such as
+ *	stopping a device.  May be NULL.
  * @frame: a frame arrived, in order, type and exact length already validated
  *	by riod_wire_validate() for this role.  Called from the session's
  *	receive thread; may sleep, but never waits for the peer or for window
@@ -36,10 +42,11 @@ struct riod_session_params {
  *	processed, and is acknowledged, when this returns.
  * @lost: the session is over: called exactly once, from process context,
  *	possibly before riod_session_stop() is called, never after it returned.
- *	No @frame call starts after this one.  Must not call
- *	riod_session_stop().
+ *	Waits for a @frame call that is under way; none starts after this one.
+ *	Must not call riod_session_stop().
  */
 struct riod_session_ops {
+	void (*over)(void *priv, enum riod_reason reason);
 	int (*frame)(void *priv, struct riod_frame *f);
 	void (*lost)(void *priv, enum riod_reason reason);
 };
@@ -61,6 +68,10 @@ struct riod_session_stats {
  * @priv: their first argument
  *
  * Nothing is received before riod_session_start().
+ *
+ * Return: the session; ERR_PTR(-EINVAL) where @params bound no silence
+ * (@keepalive_ms or @lost_ms is 0) or name no possible number of functions;
+ * ERR_PTR(-ENOMEM).
  */
 struct riod_session *riod_session_create(struct riod_conn *conn,
 					 const struct riod_session_params *params,
@@ -118,8 +129,9 @@ void riod_session_ack_soon(struct riod_session *s);
 /**
  * riod_session_end() - end the session from this side, with a BYE where possible
  * @s: session
- * @reason: told to the peer and to ops->lost().  Does not wait; any context
- *	that may sleep, also ops->frame().
+ * @reason: told to the peer, to ops->over(), which has run when this returns,
+ *	and to ops->lost().  Does not wait; any context that may sleep, also
+ *	ops->frame().  Not with a lock held that ops->over() takes.
  */
 void riod_session_end(struct riod_session *s, enum riod_reason reason);
 

@@ -110,7 +110,7 @@ struct riod_sync_params {
  * @gate: see above; outermost
  * @lock: see above
  * @role: which end
- * @pages: every page, in the order of @id (which is the order of application)
+ * @pages: every page, in the order of @id (a cut has them the other way round, rule 10)
  * @npages: pages on @pages
  * @nwritable: pages that the device may write
  * @index: @id to page

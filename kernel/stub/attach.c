@@ -31,13 +31,20 @@ static int att_gather(void *priv, struct list_head *events)
 	return ret;
 }
 
-/* the device is stopped here and now; everything else is for the work item */
+/* the device is stopped here and now, whatever is under way; must not sleep */
+static void att_over(void *priv, enum riod_reason reason)
+{
+	struct riod_stub_att *att = priv;
+
+	riod_stub_fence_begin(att, reason);
+}
+
+/* behind the frame that was under way; all that takes long is for the work item */
 static void att_lost(void *priv, enum riod_reason reason)
 {
 	struct riod_stub_att *att = priv;
 	char addr[64];
 
-	riod_stub_fence_begin(att, reason);
 	riod_stub_fence_finish(att);
 	riod_addr_str(&att->peer, addr, sizeof(addr));
 	pr_info("%s: detached from %s: %s\n", att->exp->name, addr,
@@ -47,6 +54,7 @@ static void att_lost(void *priv, enum riod_reason reason)
 }
 
 static const struct riod_link_ops att_link_ops = {
+	.over	= att_over,
 	.frame	= riod_stub_frame,
 	.gather	= att_gather,
 	.lost	= att_lost,
@@ -55,7 +63,7 @@ static const struct riod_link_ops att_link_ops = {
 /* the attachment did not come to be: have it torn down as any other */
 void riod_stub_att_end(struct riod_stub_att *att, enum riod_reason reason)
 {
-	riod_stub_fence_begin(att, reason);
+	/* fences, or finds it done */
 	riod_link_end(att->link, reason);
 	if (!test_and_set_bit(RIOD_STUB_ATT_ENDING, &att->flags))
 		queue_work(riod_stub_wq, &att->work);
@@ -236,7 +244,10 @@ static void att_teardown(struct riod_stub_att *att)
 	struct riod_stub_export *exp = att->exp;
 
 	att_set_state(att, RIOD_STUB_FENCING);
-	/* att_lost() has fenced when this returns, whatever ended the session */
+	/*
+	 * Whatever ended the session: when this returns, att_over() and then
+	 * att_lost() have run, and neither will again.
+	 */
 	riod_link_stop(att->link);
 	att_close_funcs(att);
 	trace_riod_stub_freed(exp->name, riod_stub_dma_destroy(&att->dma));

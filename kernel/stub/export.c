@@ -358,7 +358,7 @@ static void export_end_session(struct riod_stub_export *exp, enum riod_reason re
 	lockdep_assert_held(&riod_stub_lock);
 	if (!exp->att)
 		return;
-	riod_stub_fence_begin(exp->att, reason);
+	/* fences, or finds it done */
 	riod_link_end(exp->att->link, reason);
 }
 

@@ -432,28 +432,26 @@ int riod_stub_func_describe(struct riod_stub_func *fn)
  * @on: on or off
  *
  * When this returned with @on false, every write that the device made before is
- * in memory: the answer to a config read pushes posted writes ahead of itself
- * (PCIe 2.4.1).
+ * in memory, see riod_stub_master_off().
  * Return: 0, or -EPERM: it was fenced and stays off.
  */
 int riod_stub_func_set_master(struct riod_stub_func *fn, bool on)
 {
 	unsigned long flags;
 	int ret = 0;
-	u16 cmd;
 
 	spin_lock_irqsave(&fn->cmd_lock, flags);
-	if (on && fn->fenced) {
+	/* the fence sets it under the lock: it is past, or undoes what is done here */
+	if (on && fn->fenced)
 		ret = -EPERM;
-	} else if (on) {
+	else if (on)
 		pci_set_master(fn->pdev);
-	} else {
-		pci_clear_master(fn->pdev);
-		pci_read_config_word(fn->pdev, PCI_COMMAND, &cmd);
-	}
-	spin_unlock_irqrestore(&fn->cmd_lock, flags);
+	else
+		riod_stub_master_off(fn);
+	/* inside the lock: traces come in the order of the writes */
 	if (!ret)
 		trace_riod_stub_master(pci_name(fn->pdev), on);
+	spin_unlock_irqrestore(&fn->cmd_lock, flags);
 	return ret;
 }
 
@@ -494,11 +492,13 @@ static void func_restore_from_d3(struct riod_stub_func *fn)
  *
  * In D3hot a device makes no DMA and decodes no BAR (PCIe 5.3.1.4.1), so bus
  * mastering goes off on the way in, and comes back on the way out if the peer
- * still has it on.
+ * still has it on.  In between the device may not answer for some milliseconds,
+ * and may have forgotten its command register: a fence leaves it alone.
  * Return: 0 or a negative errno.
  */
 int riod_stub_func_set_power(struct riod_stub_func *fn, u8 state)
 {
+	bool d3 = state == 3 || fn->power == 3;
 	int ret;
 
 	lockdep_assert_held(&fn->lock);
@@ -508,11 +508,15 @@ int riod_stub_func_set_power(struct riod_stub_func *fn, u8 state)
 		riod_stub_func_set_master(fn, false);
 		func_save_for_d3(fn);
 	}
+	if (d3)
+		riod_stub_fence_hold(fn, true);
 	ret = pci_set_power_state(fn->pdev, (pci_power_t __force)state);
+	if (!ret && !state)
+		func_restore_from_d3(fn);
+	if (d3)
+		riod_stub_fence_hold(fn, false);
 	if (ret)
 		return ret;
-	if (!state)
-		func_restore_from_d3(fn);
 	fn->power = state;
 	if (state != 3 && fn->command & PCI_COMMAND_MASTER)
 		riod_stub_func_set_master(fn, true);

@@ -43,17 +43,6 @@ out_bridge:
 	return ret;
 }
 
-static void reset_mark(struct riod_stub_func *fn, bool resetting)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&fn->cmd_lock, flags);
-	if (resetting)
-		pci_clear_master(fn->pdev);
-	fn->resetting = resetting;
-	spin_unlock_irqrestore(&fn->cmd_lock, flags);
-}
-
 /**
  * riod_stub_func_reset() - reset a function by the best method it has
  * @fn: function, powered; the caller holds @fn->lock; interrupts are off
@@ -77,10 +66,10 @@ int riod_stub_func_reset(struct riod_stub_func *fn)
 	int ret;
 
 	lockdep_assert_held(&fn->lock);
-	reset_mark(fn, true);
+	riod_stub_fence_hold(fn, true);
 	while ((ret = reset_try(fn)) == -EAGAIN && time_before(jiffies, end))
 		msleep(RESET_RETRY_MS);
-	reset_mark(fn, false);
+	riod_stub_fence_hold(fn, false);
 	trace_riod_stub_reset(pci_name(fn->pdev), ret);
 	return ret;
 }

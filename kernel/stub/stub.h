@@ -58,7 +58,8 @@ struct riod_stub_listener;
  * struct riod_stub_objects - how many of each there are, in debugfs
  * @devices: functions bound to the driver
  * @exports: exports
- * @connections: connections that have not shaken hands
+ * @connections: connections, from accept() to the end: handshakes, and those of
+ *	attachments
  * @attachments: server sides of attachments
  * @shadow_pages: shadow pages
  * @mappings: mappings of them
@@ -188,8 +189,8 @@ struct riod_stub_bar {
  * @cmd_lock: see above
  * @fenced: bus mastering stays off; under cmd_lock, and never cleared while an
  *	attachment lives
- * @resetting: the function is being reset: leave its command register alone;
- *	under cmd_lock
+ * @resetting: the function is being reset, or is on the way into D3hot or out:
+ *	bus mastering is off, leave its command register alone; under cmd_lock
  * @command: PCI_COMMAND_* that the peer has on; written by the receive thread
  * @power: 0 for D0 to 3 for D3hot; written under @lock by the receive thread
  * @irq: interrupts
@@ -240,6 +241,8 @@ int riod_stub_func_reset(struct riod_stub_func *fn);
 void riod_stub_fence_begin(struct riod_stub_att *att, enum riod_reason reason);
 void riod_stub_fence_finish(struct riod_stub_att *att);
 void riod_stub_fence_func(struct riod_stub_func *fn);
+void riod_stub_fence_hold(struct riod_stub_func *fn, bool held);
+void riod_stub_master_off(struct riod_stub_func *fn);
 void riod_stub_refence_func(struct riod_stub_func *fn);
 
 /* ------------------------------------------------------------ domain.c */
@@ -332,7 +335,8 @@ enum riod_stub_state {
  * @going: no attachment begins any more; under riod_stub_lock
  * @att: attachment, while @state is ATTACHED; under riod_stub_lock
  * @peer: last peer that attached; under riod_stub_lock
- * @fence_ns: what the last fence took; a single word, written at its end
+ * @fence_ns: what the last fence took, from the end of the session to bus
+ *	mastering being off; a single word
  * @wait: woken when @state changes
  * @stats: counters of the attachment, or of the last one
  */
@@ -420,6 +424,7 @@ bool riod_stub_handshake(struct riod_stub_att *att);
 
 /* riod_stub_att.flags */
 #define RIOD_STUB_ATT_ENDING	0	/* its teardown was queued */
+#define RIOD_STUB_ATT_FENCED	1	/* bus mastering is off, its time was taken */
 
 /**
  * struct riod_stub_att - one connection
@@ -442,7 +447,7 @@ bool riod_stub_handshake(struct riod_stub_att *att);
  * @nopen: functions that are open
  * @link: session and engine
  * @dma: mappings
- * @lost_ns: when it was declared lost, 0 before
+ * @lost_ns: when its session was found to be over, 0 before
  */
 struct riod_stub_att {
 	struct work_struct work;

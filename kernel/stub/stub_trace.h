@@ -7,7 +7,7 @@
 
 #include <linux/tracepoint.h>
 
-/* riod_stub_lost: the peer is declared lost; nothing was done about it yet */
+/* riod_stub_lost: the session is over; nothing was done about it yet */
 TRACE_EVENT(riod_stub_lost,
 	TP_PROTO(const char *export, unsigned int reason),
 	TP_ARGS(export, reason),
@@ -36,13 +36,16 @@ DECLARE_EVENT_CLASS(riod_stub_fence,
 	TP_printk("export=%s ns=%llu", __get_str(export), __entry->ns)
 );
 
-/* riod_stub_fence_begin: ns since the peer was declared lost */
+/* riod_stub_fence_begin: ns since the session was found to be over */
 DEFINE_EVENT(riod_stub_fence, riod_stub_fence_begin,
 	TP_PROTO(const char *export, u64 ns),
 	TP_ARGS(export, ns)
 );
 
-/* riod_stub_fence_done: every function has bus master and interrupts off */
+/*
+ * riod_stub_fence_done: every function has bus master and interrupts off; ns as
+ * above.  Bus master went off before, by itself: see riod_stub_master.
+ */
 DEFINE_EVENT(riod_stub_fence, riod_stub_fence_done,
 	TP_PROTO(const char *export, u64 ns),
 	TP_ARGS(export, ns)

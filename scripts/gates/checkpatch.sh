@@ -15,7 +15,8 @@ source_dir=$("$top/scripts/kernel-source.sh")
 # for. Generated files are the generator's business, and the simulator's stand-ins
 # for kernel headers repeat the kernel's macros.
 #
-# checkpatch leaves a cache file where it runs: not in the tree.
+# --root is where checkpatch learns which CamelCase names are the kernel's own. It
+# keeps them in a cache file where it runs: not in the tree.
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
@@ -26,7 +27,7 @@ checkpatch() {
 	shift
 	riod_files "$@" | sed -z "s,^,$top/," |
 		xargs -0 -r -n 4 -P "$(riod_jobs)" "$source_dir/scripts/checkpatch.pl" --no-tree \
-			--strict --terse --show-types --no-summary --color=never \
+			--root="$source_dir" --strict --terse --show-types --no-summary --color=never \
 			${ignore:+--ignore "$ignore"} -f |
 		sed "s,^$top/,,"
 }

@@ -11,8 +11,8 @@ cd "$top"
 # SC2317 takes every function that is called by its name in a variable, as our
 # test runners do, for unreachable code.
 riod_files '*' | while IFS= read -r -d '' file; do
-	case $file in
-	*.sh) printf '%s\0' "$file" ;;
+	case ${file##*/} in
+	*.sh | *.bash) printf '%s\0' "$file" ;;
 	*.*) ;;
 	*)
 		IFS= read -r line <"$file" || true

@@ -11,17 +11,23 @@ struct word {
 	u32 offset;
 };
 
-/* writes its words one by one, then says so */
+/*
+ * Writes its words one by one, then says so.  As on every ring, one that says so in
+ * memory alone waits for its consumer when it is far ahead: one that rewrites what
+ * nobody has read yet could not be followed on one machine either, and what it does
+ * is not promised (rule 9: restless granules).
+ */
 struct producer {
 	bool guest;
 	bool by_event;
 	struct word words[WORDS];
 	struct word flag;
+	struct word ack;
 	u32 seq;
 	u32 next;
 };
 
-/* sees the flag, then looks at the words one by one */
+/* sees the flag, then looks at the words one by one, then says how far it is */
 struct consumer {
 	const struct producer *from;
 	bool has_flag;
@@ -35,6 +41,20 @@ struct counter {
 	u64 seen;	/* the reader's */
 };
 
+/*
+ * A flag that moves far more often than what it publishes: a word goes with every
+ * BEATS values of it.  In a burst no look at the flag finds it as it was.
+ */
+struct beat {
+	bool guest;
+	struct word word;
+	struct word flag;
+	struct word ack;
+	u32 n;
+	bool stored;		/* the word, and not the flag yet */
+};
+
+static struct beat guest_beat, dev_beat;
 static struct producer guest_poll, guest_event, dev_poll, dev_event;
 static struct consumer guest_consumer, dev_consumer;
 static struct counter guest_counters[2], dev_counters[2], fast_counter;
@@ -92,7 +112,7 @@ static void store_byte(bool guest, enum sim_page_name page, u32 offset, u8 value
 
 /* an event publishes words wherever they are; a flag in memory those below it */
 static void producer_init(struct producer *p, bool guest, bool by_event, u32 offset,
-			  u32 flag)
+			  u32 flag, u32 ack)
 {
 	static const enum sim_page_name pages[] = { DATA1, NOISY, DATA0, READ_ONLY, FLAGS };
 	u32 n = (guest ? 4 : 3), i;
@@ -101,6 +121,7 @@ static void producer_init(struct producer *p, bool guest, bool by_event, u32 off
 	p->guest = guest;
 	p->by_event = by_event;
 	p->flag = (struct word){ FLAGS, flag };
+	p->ack = (struct word){ FLAGS, ack };
 	for (i = 0; i < WORDS; i++)
 		p->words[i] = (struct word){ pages[i % n], offset + 4 * i };
 	if (by_event)
@@ -111,6 +132,8 @@ static void produce(struct producer *p)
 {
 	struct sim_end *end = p->guest ? &world->fe : &world->st;
 
+	if (!p->by_event && !p->next && p->seq - load_word(p->guest, p->ack) >= RING)
+		return;
 	if (p->next < WORDS) {
 		store_word(p->guest, p->words[p->next++], p->seq + 1);
 		return;
@@ -121,6 +144,38 @@ static void produce(struct producer *p)
 		sim_post(end, p->guest ? DOORBELL : IRQ, p->seq);
 	else
 		store_word(p->guest, p->flag, p->seq);
+}
+
+static void beat_produce(struct beat *b)
+{
+	if (!b->stored && b->n - load_word(b->guest, b->ack) >= BEAT_RING)
+		return;
+	b->stored = !b->stored && !(b->n % BEATS);
+	if (b->stored)
+		store_word(b->guest, b->word, b->n / BEATS + 1);
+	else
+		store_word(b->guest, b->flag, ++b->n);
+}
+
+static void beat_consume(const struct beat *b)
+{
+	u32 n = load_word(!b->guest, b->flag);
+	u32 word = load_word(!b->guest, b->word);
+
+	if (n && word < (n - 1) / BEATS + 1)
+		sim_fail("flag-after-data", "%s's flag beats %u, its word is %u",
+			 b->guest ? "guest" : "device", n, word);
+	store_word(!b->guest, b->ack, n);
+}
+
+/* one side's turn with both flags */
+void sim_beat_step(bool guest)
+{
+	if (world->quiet)
+		return;
+	beat_produce(guest ? &guest_beat : &dev_beat);
+	if (!sim_random(16))
+		beat_consume(guest ? &dev_beat : &guest_beat);
 }
 
 static void check_word(const struct producer *from, u32 i, u32 published,
@@ -144,8 +199,10 @@ static void consume(struct consumer *c)
 		return;
 	}
 	check_word(c->from, c->next, c->flag, "flag-after-data");
-	if (++c->next == WORDS)
-		c->has_flag = false;
+	if (++c->next < WORDS)
+		return;
+	c->has_flag = false;
+	store_word(!c->from->guest, c->from->ack, c->flag);
 }
 
 static void on_event(const struct producer *from, u32 published, const char *invariant)
@@ -463,6 +520,11 @@ void sim_check_quiet(void)
 		check_tagged(&world->churn[i]);
 }
 
+bool sim_polling_works(void)
+{
+	return guest_consumer.flag && dev_consumer.flag;
+}
+
 static struct counter counter_at(enum sim_page_name page, u32 offset)
 {
 	return (struct counter){ .at = { page, offset } };
@@ -488,10 +550,14 @@ void sim_actors_init(void)
 {
 	atomic_store(&failed, false);
 	fill_pages();
-	producer_init(&guest_poll, true, false, POLL_GUEST, FLAG_GUEST);
-	producer_init(&guest_event, true, true, EVENT_GUEST, 0);
-	producer_init(&dev_poll, false, false, POLL_DEV, FLAG_DEV);
-	producer_init(&dev_event, false, true, EVENT_DEV, 0);
+	producer_init(&guest_poll, true, false, POLL_GUEST, FLAG_GUEST, ACK_DEV);
+	producer_init(&guest_event, true, true, EVENT_GUEST, 0, 0);
+	producer_init(&dev_poll, false, false, POLL_DEV, FLAG_DEV, ACK_GUEST);
+	producer_init(&dev_event, false, true, EVENT_DEV, 0, 0);
+	guest_beat = (struct beat){ .guest = true, .word = { FLAGS, BEAT_AT },
+		.flag = { FLAGS, BEAT_GUEST }, .ack = { FLAGS, BEAT_GUEST_ACK } };
+	dev_beat = (struct beat){ .guest = false, .word = { FLAGS, BEAT_AT + 16 },
+		.flag = { FLAGS, BEAT_DEV }, .ack = { FLAGS, BEAT_DEV_ACK } };
 	guest_consumer = (struct consumer){ .from = &dev_poll };
 	dev_consumer = (struct consumer){ .from = &guest_poll };
 	guest_counters[0] = counter_at(DATA0, COUNTERS);

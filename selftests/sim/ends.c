@@ -250,6 +250,21 @@ bool sim_receive(struct sim_end *end)
 
 static bool other_end_runs;
 
+/* bursts at the end whose memory is looked at: some per pass, each long for many looks */
+static void beat(void)
+{
+	static bool guest;
+	static u32 left;
+
+	if (left) {
+		left--;
+		sim_beat_step(guest);
+	} else if (!sim_random(500)) {
+		guest = world->fe.busy;
+		left = sim_random(4) ? 8 : 300;
+	}
+}
+
 /* everybody else's turn; the other end may work too, but not inside that */
 static void hook(void)
 {
@@ -260,6 +275,8 @@ static void hook(void)
 		sim_noise_step();
 	if (world->p->fast_counter)
 		sim_fast_counter_step();
+	if (world->p->beat)
+		beat();
 	if (world->quiet || sim_random(world->p->rate))
 		return;
 	if (sim_random(2))

@@ -13,13 +13,14 @@ shift
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 common=$here/../../kernel/common
 # the second try is for what takes a crowd to show
-tries=("--seeds ${SEEDS:-12}" "--case storm --seeds 60" "--case churn --seeds 60")
+tries=("--seeds ${SEEDS:-12}" "--case storm --seeds 60" "--case churn --seeds 60" "--case beat --seeds 1200")
 
 # name ~ file ~ what is changed, as a sed script ~ invariants, one of which must fail
 mutants='
 one-pass (rule 9)~sync_collect.c~s/while (!quiet && !forced)/while (0)/~flag-after-data
 running granules read whenever (rule 9)~sync_collect.c~s/quiet = settle(cut);/quiet = true;/~flag-after-data
 running granules need not rest (rule 9)~sync_collect.c~s/if (read_all_running(cut, false))/if (read_all_running(cut, false) \&\& 0)/~flag-after-data
+restless too soon (rule 9)~sync_collect.c~s/define MOVES_RESTLESS.*/define MOVES_RESTLESS 6/~flag-after-data
 guest wins over unsent bytes (rule 7)~sync_apply.c~s/guard = (const union riod_granule \*)(page->base + t->off);/guard = NULL;/~device-wins
 no conflict with what is in flight (rule 7)~sync_apply.c~s/if (!list_empty(&page->sent))/if (0)/~converge
 conflicts forgotten when acknowledged (rule 7)~sync_apply.c~s/if (s->cut > applied)/if (s->cut > y->acked_cut)/~converge
@@ -32,7 +33,7 @@ unsent bytes outlive the mapping (rule 4)~sync.c~s/^\t\triod_sync_discard_unsent
 no seed (rule 5)~sync_collect.c~s/if (riod_sync_is_stub(y) \&\& !page->nwrite)/if (!page->base \&\& !page->nwrite)/~release converge flag-after-data
 whole granules (rule 5)~sync_apply.c~s/memset(t->p.mask.b + in, 0xff, n);/memset(t->p.mask.b, 0xff, 16);/~byte-exact
 byte by byte (rule 8)~sync_apply.c~s/n = min(len, RIOD_GRANULE - in);/n = 1;/;s/if (off - in != t->off) {/{/~untorn flag-after-data
-descending (rule 10)~sync_collect.c~s/list_move(&cap->list, cut->at);/list_move(\&cap->list, \&cut->captures);/~flag-after-data
+ascending (rule 10)~sync_collect.c~s/list_move_tail(&cap->list, cut->at);/list_move(\&cap->list, cut->at);/~flag-after-data
 '
 
 build() {

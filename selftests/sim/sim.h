@@ -17,12 +17,12 @@
 
 /* pages, in the order of their numbers on the wire at the start */
 enum sim_page_name {
+	FLAGS,		/* flags, mapped before all data (rule 10) */
 	DATA0, DATA1,	/* buffers of both directions */
 	NOISY,		/* the same, with a neighbour who rewrites the rest */
 	READ_ONLY,	/* the device may read it */
 	CHURN,		/* readable for good, writable by turns */
 	RECYCLED,	/* memory that is unmapped and mapped again */
-	FLAGS,		/* flags, above all data (rule 10: ascending by default) */
 	NPAGES,
 };
 
@@ -43,12 +43,22 @@ enum sim_page_name {
 #define NOISE_LEN	2048
 #define FLAG_GUEST	512	/* in FLAGS */
 #define FLAG_DEV	576
+#define ACK_DEV		640	/* written by the device: the guest's flag that it has seen */
+#define ACK_GUEST	704
+#define BEAT_AT		736	/* in FLAGS: what flags that beat publish, just below them */
+#define BEAT_GUEST	768	/* the guest's such flag, and ... */
+#define BEAT_DEV	832
+#define BEAT_GUEST_ACK	896	/* ... how far its consumer is */
+#define BEAT_DEV_ACK	960
+#define BEATS		8	/* values of such a flag that go with one word */
+#define BEAT_RING	450	/* that its producer may be ahead of its consumer */
 #define WINDOW		24	/* messages that may be on their way */
 #define WORDS		12	/* that one flag or event publishes */
+#define RING		8	/* publications that a producer may be ahead of its consumer */
 
 struct sim_page {
+	u8 *_Atomic shadow;	/* S; NULL while the stub does not know the page */
 	u8 *mem;		/* L */
-	_Atomic(u8 *) shadow;	/* S; NULL while the stub does not know the page */
 	u64 id;			/* changes where the memory is mapped anew */
 	atomic_int st_tag;	/* stub: tag of the writable mapping, 0: none */
 	u8 guest[RIOD_PAGE_SIZE];	/* what bytes of the guest's alone must be */
@@ -70,6 +80,7 @@ struct sim_params {
 	unsigned int rate;	/* an actor has a turn once in so many accesses */
 	bool noise;		/* the neighbour has one at every access */
 	bool fast_counter;	/* the device counts at every access (rule 9) */
+	bool beat;		/* both have flags that beat, in bursts (rule 9) */
 	bool churn;
 	bool fail_alloc;
 	u32 deadline_us;	/* 0: the engine's own */
@@ -135,11 +146,14 @@ void sim_guest_churn(void);
 void sim_device_tagged(void);
 void sim_noise_step(void);
 void sim_fast_counter_step(void);
+void sim_beat_step(bool guest);
 void sim_on_doorbell(u32 value);
 void sim_on_irq(u32 value);
 void sim_on_ttl_doorbell(void);
 void sim_on_ttl_irq(void);
 void sim_check_quiet(void);
+/* both consumers of what memory alone publishes have seen something */
+bool sim_polling_works(void);
 
 /* ends.c */
 void sim_ends_init(void);

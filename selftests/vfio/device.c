@@ -141,7 +141,8 @@ static void set_irqs(struct device *d, uint32_t flags, unsigned int index, unsig
 		struct vfio_irq_set set;
 		char space[sizeof(struct vfio_irq_set) + sizeof(int)];
 	} u = { .set = {
-		.argsz = sizeof(struct vfio_irq_set) + (flags & VFIO_IRQ_SET_DATA_EVENTFD ? sizeof(int) : 0),
+		.argsz = sizeof(struct vfio_irq_set) +
+			(flags & VFIO_IRQ_SET_DATA_EVENTFD ? sizeof(int) : 0),
 		.flags = flags, .index = index, .start = start, .count = count,
 	} };
 

@@ -59,7 +59,7 @@ static void registers(void)
 	check(rd(EDU_DMA_SRC, 8) == (0x0123456789abcdef & 0x0fffffff), "8 bytes wide");
 }
 
-static void interrupt(unsigned int index, const char *name)
+static void try_irq(unsigned int index, const char *name)
 {
 	int fd = irq_enable(&dev, index, 0);
 
@@ -138,8 +138,8 @@ int main(int argc, char **argv)
 	plan(4 + 6 + 5 + 6 + 2 + 1);
 	device_enable(&dev);
 	registers();
-	interrupt(VFIO_PCI_INTX_IRQ_INDEX, "INTx");
-	interrupt(VFIO_PCI_MSI_IRQ_INDEX, "MSI");
+	try_irq(VFIO_PCI_INTX_IRQ_INDEX, "INTx");
+	try_irq(VFIO_PCI_MSI_IRQ_INDEX, "MSI");
 
 	mem = dma_map(&dev, IOVA, 2 * PAGE, VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
 	dma_round(mem, 1, -1, "polled by register");

@@ -40,6 +40,7 @@
 #include <unistd.h>
 
 #define AGENT_PORT "7400"
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 enum { MAX_PATH = 512, MAX_SHARES = 16 };
 
@@ -61,9 +62,9 @@ static void say(const char *fmt, ...)
 	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	if (write(fd, text, strlen(text)) < 0) {
-		/* nowhere to complain */
-	}
+	/* if that fails, there is nowhere to complain */
+	n = write(fd, text, strlen(text));
+	(void)n;
 	close(fd);
 }
 
@@ -253,7 +254,7 @@ static void enter_root(void)
 	char dst[64];
 	size_t i;
 
-	for (i = 0; i < sizeof(moved) / sizeof(moved[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(moved); i++) {
 		snprintf(dst, sizeof(dst), "/new%s", moved[i]);
 		if (mount(moved[i], dst, NULL, MS_MOVE, NULL))
 			fail(dst);

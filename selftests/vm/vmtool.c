@@ -144,12 +144,13 @@ static int wake_pipe[2];
 static void on_sigchld(int sig)
 {
 	int saved = errno;
+	ssize_t n;
 
 	(void)sig;
 	child_exited = 1;
-	if (write(wake_pipe[1], "", 1) < 0) {
-		/* full: a wake-up is pending anyway */
-	}
+	/* fails if the pipe is full: then a wake-up is pending anyway */
+	n = write(wake_pipe[1], "", 1);
+	(void)n;
 	errno = saved;
 }
 
@@ -464,9 +465,9 @@ static int hmp(const char *path, const char *secs, const char *command)
 	strcpy(addr.sun_path, path);
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		die("%s: %m", path);
-	dprintf(fd, "{\"execute\":\"qmp_capabilities\"}\n"
-		"{\"execute\":\"human-monitor-command\",\"id\":\"riod\","
-		"\"arguments\":{\"command-line\":\"");
+	dprintf(fd, "{\"execute\":\"qmp_capabilities\"}\n");
+	dprintf(fd, "{\"execute\":\"human-monitor-command\",\"id\":\"riod\",");
+	dprintf(fd, "\"arguments\":{\"command-line\":\"");
 	for (c = command; *c; c++)
 		dprintf(fd, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
 	dprintf(fd, "\"}}\n");
@@ -523,7 +524,11 @@ int main(int argc, char **argv)
 		return wait_file(argv[2], argv[3]);
 	if (argc == 3 && !strcmp(verb, "raw"))
 		return raw(argv[2]);
-	fputs("usage: vmtool serve PORT | call HOST:PORT SECS CMD | hmp SOCKET SECS CMD | wait SECS FILE | raw FILE\n",
+	fputs("usage: vmtool serve PORT\n"
+	      "       vmtool call HOST:PORT SECS CMD\n"
+	      "       vmtool hmp SOCKET SECS CMD\n"
+	      "       vmtool wait SECS FILE\n"
+	      "       vmtool raw FILE\n",
 	      stderr);
 	return 2;
 }

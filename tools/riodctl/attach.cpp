@@ -60,27 +60,29 @@ Error refused(const Context &context, const AttachRequest &request, const Kernel
 	const std::string what = request.export_name.empty()
 					 ? "attach"
 					 : fmt::format("attach '{}'", request.export_name);
-	const Error plain = explain_peer(what, peer, error);
+	Error plain = explain_peer(what, peer, error);
 	const auto remote = silent(error) ? std::nullopt : offers_of(context, request);
 
 	if (!remote || remote->offers.empty())
 		return plain;
 	const auto &offers = remote->offers;
-	const auto found = std::find_if(offers.begin(), offers.end(), [&](const Offer &offer) {
+	const auto found = std::ranges::find_if(offers, [&](const Offer &offer) {
 		return offer.name == request.export_name ||
 		       (request.export_name.empty() && offers.size() == 1);
 	});
-	if (found != offers.end())
+	if (found != offers.end()) {
 		return {found->busy ? Exit::busy : plain.exit(), plain.what(),
 			found->busy ? "detach it on the host that has it, or have the server host "
 				      "take it back: riodctl unbind --force"
 				    : plain.remedy()};
+	}
 	context.out.line(offers_table(*remote));
 	const std::string remedy = fmt::format("riodctl attach {} {}", peer, offers.front().name);
-	if (request.export_name.empty())
+	if (request.export_name.empty()) {
 		return {Exit::usage,
 			fmt::format("{} has {} exports, and none was named", peer, remote->total),
 			remedy};
+	}
 	return {Exit::not_found, fmt::format("{} has no export '{}'", peer, request.export_name),
 		remedy};
 }
@@ -94,10 +96,11 @@ AttachResult try_addresses(const Context &context, AttachRequest &request,
 		try {
 			return context.kernel.attach(request);
 		} catch (const KernelError &error) {
-			if (error.err() == EINTR)
+			if (error.err() == EINTR) {
 				throw Error(Exit::interrupted,
 					    *error.what() ? error.what()
 							  : "interrupted; nothing is attached");
+			}
 			const Error explained = explain_peer(
 				"attach", endpoint_str(request.host, request.port), error);
 			if (i + 1 == addresses.size() || explained.exit() != Exit::unreachable)

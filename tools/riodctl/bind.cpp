@@ -31,10 +31,11 @@ std::vector<PciAddress> parse_addresses(const std::vector<std::string> &texts)
 
 	for (const auto &text : texts) {
 		const auto address = PciAddress::parse(text);
-		if (!address)
+		if (!address) {
 			throw usage_error(fmt::format("'{}' is no PCI address", text),
 					  "write it as 'lspci -D' does: 0000:03:00.0");
-		if (std::find(functions.begin(), functions.end(), *address) == functions.end())
+		}
+		if (std::ranges::find(functions, *address) == functions.end())
 			functions.push_back(*address);
 	}
 	return functions;
@@ -49,7 +50,7 @@ std::vector<Cidr> parse_allow(const Context &context, const std::vector<std::str
 		const Cidr cidr = parse_cidr(text, &masked);
 		if (masked)
 			context.out.note(fmt::format("{} is taken as {}", text, cidr_str(cidr)));
-		if (std::find(allow.begin(), allow.end(), cidr) == allow.end())
+		if (std::ranges::find(allow, cidr) == allow.end())
 			allow.push_back(cidr);
 	}
 	return allow;
@@ -74,8 +75,8 @@ Plan parse(const Context &context, const BindOptions &options)
 // One refusal as it is; several as a list, the first one's remedy beside each.
 [[noreturn]] void throw_refusals(const std::vector<Refusal> &refusals)
 {
-	const bool busy = std::any_of(refusals.begin(), refusals.end(),
-				      [](const Refusal &r) { return r.exit == Exit::busy; });
+	const bool busy = std::ranges::any_of(
+		refusals, [](const Refusal &r) { return r.exit == Exit::busy; });
 	std::string message = refusals.front().message();
 	std::string remedy = refusals.front().remedy;
 
@@ -102,13 +103,13 @@ void check(const Context &context, const Plan &plan, const BindOptions &options)
 
 std::vector<Cidr> sorted(std::vector<Cidr> allow)
 {
-	std::sort(allow.begin(), allow.end());
+	std::ranges::sort(allow);
 	return allow;
 }
 
 std::vector<std::string> sorted(std::vector<std::string> names)
 {
-	std::sort(names.begin(), names.end());
+	std::ranges::sort(names);
 	return names;
 }
 
@@ -132,9 +133,10 @@ std::string difference(const Export &have, const ExportRequest &wanted)
 std::optional<Export> existing_export(const Context &context, const ExportRequest &wanted)
 {
 	for (const auto &have : all_objects(context).exports) {
-		const bool shares = std::any_of(
-			wanted.devices.begin(), wanted.devices.end(),
-			[&](const std::string &device) { return holds(have.devices, device); });
+		const bool shares =
+			std::ranges::any_of(wanted.devices, [&](const std::string &device) {
+				return holds(have.devices, device);
+			});
 		if (!shares)
 			continue;
 		const std::string differs = difference(have, wanted);
@@ -177,11 +179,12 @@ std::vector<PciAddress> to_take(const Context &context, const std::vector<PciAdd
 	std::vector<PciAddress> found;
 
 	for (const auto &address : functions) {
-		if (PciDevice(context.sysfs, address).driver() == stub_driver)
+		if (PciDevice(context.sysfs, address).driver() == stub_driver) {
 			context.out.note(
 				fmt::format("{} is bound to riod_stub already", address.str()));
-		else
+		} else {
 			found.push_back(address);
+		}
 	}
 	return found;
 }
@@ -197,9 +200,10 @@ json describe_functions(const Context &context, const Plan &plan)
 		one["address"] = device.name();
 		one["driver_before"] = driver ? json(*driver) : json();
 		functions.push_back(one);
-		if (driver != stub_driver)
+		if (driver != stub_driver) {
 			context.out.line(fmt::format("{}: {} -> {}", device.describe(),
 						     driver.value_or("no driver"), stub_driver));
+		}
 	}
 	return functions;
 }
@@ -208,14 +212,16 @@ void tell_export(const Context &context, const ExportRequest &request, const std
 {
 	std::vector<std::string> allow;
 
+	allow.reserve(request.allow.size());
 	for (const auto &cidr : request.allow)
 		allow.push_back(cidr_str(cidr));
 	context.out.line(fmt::format("exported as '{}' on TCP port {}", name, request.port));
-	if (allow.empty())
+	if (allow.empty()) {
 		context.out.note("only peers on this host (loopback) may attach; let others in "
 				 "with --allow CIDR, for example --allow 192.0.2.0/24");
-	else
+	} else {
 		context.out.line(fmt::format("peers that may attach: {}", fmt::join(allow, ", ")));
+	}
 }
 
 std::string carry_out(const Context &context, const Plan &plan, bool exported)

@@ -16,6 +16,7 @@ std::vector<std::string> names(const std::vector<PciAddress> &functions)
 {
 	std::vector<std::string> text;
 
+	text.reserve(functions.size());
 	for (const auto &function : functions)
 		text.push_back(function.str());
 	return text;
@@ -23,15 +24,16 @@ std::vector<std::string> names(const std::vector<PciAddress> &functions)
 
 bool contains(const std::vector<PciAddress> &functions, const PciAddress &address)
 {
-	return std::find(functions.begin(), functions.end(), address) != functions.end();
+	return std::ranges::find(functions, address) != functions.end();
 }
 
 void refuse_uses(const Sysfs &sysfs, const Probes &probes, const PciDevice &device,
 		 std::vector<Refusal> &refusals)
 {
-	for (const auto &use : find_uses(sysfs, probes, device))
+	for (const auto &use : find_uses(sysfs, probes, device)) {
 		refusals.push_back(
 			{Exit::busy, device.describe(), "is in use: " + use.what, use.remedy});
+	}
 }
 
 void refuse_group(const Sysfs &sysfs, const PciDevice &device,
@@ -46,7 +48,7 @@ void refuse_group(const Sysfs &sysfs, const PciDevice &device,
 		others.push_back(PciDevice(sysfs, member).describe());
 		whole.push_back(member);
 	}
-	if (!others.empty())
+	if (!others.empty()) {
 		refusals.push_back(
 			{Exit::failed, device.describe(),
 			 fmt::format("shares IOMMU group {} with {}: they could reach "
@@ -54,17 +56,19 @@ void refuse_group(const Sysfs &sysfs, const PciDevice &device,
 				     device.iommu_group().value_or("?"), fmt::join(others, ", ")),
 			 fmt::format("take the group together: riodctl bind {}",
 				     fmt::join(names(whole), " "))});
+	}
 }
 
 void refuse_no_iommu(const PciDevice &device, std::vector<Refusal> &refusals)
 {
-	if (!device.iommu_group())
+	if (!device.iommu_group()) {
 		refusals.push_back(
 			{Exit::failed, device.describe(),
 			 "is behind no IOMMU, so nothing would keep its DMA within what the peer "
 			 "may reach",
 			 "enable VT-d or AMD-Vi in the firmware setup, boot with intel_iommu=on "
 			 "(Intel), and see that 'ls /sys/kernel/iommu_groups' lists groups"});
+	}
 }
 
 // Several functions of a slot may have a reset in common that none has alone: there
@@ -77,11 +81,12 @@ void refuse_no_reset(const PciDevice &device, const std::vector<PciAddress> &fun
 			return other.same_slot(device.address());
 		});
 
-	if (!device.can_reset() && in_slot == 1)
+	if (!device.can_reset() && in_slot == 1) {
 		refusals.push_back({Exit::failed, device.describe(),
 				    "has no way of being reset: what one guest leaves in it, the "
 				    "next one finds",
 				    "accept that with --no-reset"});
+	}
 }
 
 } // namespace
@@ -91,20 +96,23 @@ void check_possible(const Sysfs &sysfs, const std::vector<PciAddress> &functions
 	for (const auto &address : functions) {
 		const PciDevice device(sysfs, address);
 
-		if (!device.exists())
+		if (!device.exists()) {
 			throw Error(Exit::not_found,
 				    fmt::format("there is no PCI device {}", address.str()),
 				    "'lspci -D' or 'riodctl list --devices' shows those there are");
-		if (device.is_bridge())
+		}
+		if (device.is_bridge()) {
 			throw Error(Exit::failed,
 				    fmt::format("{} is a bridge, which no guest can drive",
 						device.describe()),
 				    "bind the devices behind it");
-		if (device.driver() == "riod_frontend")
+		}
+		if (device.driver() == "riod_frontend") {
 			throw Error(Exit::failed,
 				    fmt::format("{} is an attachment: another host has the device",
 						device.describe()),
 				    "bind it on the host that it is plugged into");
+		}
 	}
 }
 

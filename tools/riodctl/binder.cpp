@@ -86,10 +86,11 @@ void Rebind::take(const std::vector<PciAddress> &functions)
 		} catch (const std::system_error &error) {
 			throw write_error(device, "bind riod_stub to", error);
 		}
-		if (device.driver() != stub_driver)
+		if (device.driver() != stub_driver) {
 			throw Error(Exit::failed,
 				    fmt::format("riod_stub did not take {}", device.name()),
 				    "see 'dmesg' for what the driver said");
+		}
 	}
 }
 
@@ -129,10 +130,11 @@ std::string give_back_to_host(Sysfs &sysfs, const Modules &modules, const PciAdd
 	try {
 		set_override(sysfs, device, driver);
 		unbind_from(sysfs, device, stub_driver);
-		if (driver.empty())
+		if (driver.empty()) {
 			modules.load_for(device.modalias());
-		else if (!sysfs.exists(driver_dir(driver)))
+		} else if (!sysfs.exists(driver_dir(driver))) {
 			modules.load_for(driver);
+		}
 		if (!device.driver())
 			sysfs.write("sys/bus/pci/drivers_probe", device.name());
 	} catch (const std::system_error &error) {

@@ -267,7 +267,11 @@ int run(int argc, const char *const *argv, Sysfs &sysfs, Kernel &kernel, const M
 		return parse_failed(cli, error, output, out);
 	}
 	output.use_json(cli.json);
-	return act(cli.action, {sysfs, kernel, modules, probes, output});
+	return act(cli.action, {.sysfs = sysfs,
+				.kernel = kernel,
+				.modules = modules,
+				.probes = probes,
+				.out = output});
 }
 
 } // namespace riodctl

@@ -18,10 +18,11 @@ void detach(const Context &context, const DetachOptions &options)
 		context.kernel.detach(attachment.id, options.force);
 	} catch (const KernelError &error) {
 		std::string remedy;
-		if (error.err() == EBUSY)
+		if (error.err() == EBUSY) {
 			remedy = "shut the guest down or unplug the device there (device_del), or "
 				 "use "
 				 "--force: the guest sees the device vanish";
+		}
 		throw explain(fmt::format("detach attachment {} ({})", attachment.id,
 					  fmt::join(attachment.devices, ", ")),
 			      error, remedy);

@@ -14,9 +14,10 @@ std::string usual_remedy(int err)
 {
 	if (err == EPERM)
 		return "run riodctl as root; it needs CAP_NET_ADMIN in the initial user namespace";
-	if (exit_of_errno(err) == Exit::unreachable)
+	if (exit_of_errno(err) == Exit::unreachable) {
 		return "check that the address and the port are right, that the server host has an "
 		       "export ('riodctl list' there) and that no firewall is in the way";
+	}
 	return {};
 }
 
@@ -82,7 +83,7 @@ Error explain_peer(std::string_view action, std::string_view peer, const KernelE
 {
 	const std::string_view text = error.what();
 	const bool named = text.find(peer) != std::string_view::npos;
-	const Error plain =
+	Error plain =
 		explain(named ? std::string(action) : fmt::format("{} at {}", action, peer), error);
 
 	// "PEER refused: ..." is the peer's word, whatever the errno; a closed port refuses

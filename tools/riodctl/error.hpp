@@ -2,6 +2,7 @@
 // What goes wrong, as a sentence with a remedy and an exit status.
 #pragma once
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -10,7 +11,7 @@
 namespace riodctl {
 
 // Documented in riodctl(8); scripts depend on the numbers.
-enum class Exit {
+enum class Exit : std::uint8_t {
 	ok = 0,
 	failed = 1,
 	usage = 2,

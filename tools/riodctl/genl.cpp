@@ -42,7 +42,7 @@ struct BufferFree {
 	// nl_recv() hands out malloc()ed memory.
 	void operator()(unsigned char *buffer) const
 	{
-		std::free(buffer); // NOLINT(cppcoreguidelines-no-malloc)
+		std::free(buffer); // NOLINT(*-no-malloc,*-owning-memory)
 	}
 };
 using Socket = std::unique_ptr<nl_sock, SocketFree>;
@@ -203,9 +203,8 @@ void receive_reply(nl_sock *socket, unsigned int seq, Fn &&reply)
 // that dies of it, and the answer comes to the socket it shares with us.
 class Sender {
 public:
-	Sender(nl_sock *socket, nl_msg *msg, const InterruptGuard &guard)
+	Sender(nl_sock *socket, nl_msg *msg, const InterruptGuard &guard) : pid_(fork())
 	{
-		pid_ = fork();
 		if (pid_ == 0)
 			_exit(nl_send(socket, msg) < 0 ? 1 : 0);
 		if (pid_ < 0)
@@ -219,7 +218,9 @@ private:
 	void wait(const InterruptGuard &guard)
 	{
 		// By number: glibc 2.36 declares pidfd_open() for C alone.
-		pollfd fd = {static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)), POLLIN, 0};
+		pollfd fd = {.fd = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)),
+			     .events = POLLIN,
+			     .revents = 0};
 
 		while (fd.fd >= 0 && ppoll(&fd, 1, nullptr, &guard.wait_mask()) < 0 &&
 		       errno == EINTR && !killed_) {
@@ -233,7 +234,7 @@ private:
 			close(fd.fd);
 	}
 
-	pid_t pid_ = -1;
+	pid_t pid_;
 	bool killed_ = false;
 };
 
@@ -472,7 +473,7 @@ void GenlKernel::monitor(const std::function<void()> &ready,
 	check(nl_socket_add_memberships(events.get(), group, GENL_ID_CTRL, 0), "subscribing");
 	ready();
 
-	pollfd fd = {nl_socket_get_fd(events.get()), POLLIN, 0};
+	pollfd fd = {.fd = nl_socket_get_fd(events.get()), .events = POLLIN, .revents = 0};
 	while (!interrupted()) {
 		if (ppoll(&fd, 1, nullptr, &guard.wait_mask()) < 0)
 			continue;

@@ -113,6 +113,42 @@ Offer decode_offer(const Attrs &attrs)
 	return offer;
 }
 
+// What changes while an attachment lives.
+void decode_condition(const nlattr *a, Attachment &t)
+{
+	switch (nla_type(a)) {
+	case RIOD_A_ATTACHMENT_STATE:
+		t.state = static_cast<std::uint32_t>(attr_integer(a));
+		break;
+	case RIOD_A_ATTACHMENT_REASON:
+		t.reason = attr_string(a);
+		break;
+	case RIOD_A_ATTACHMENT_IN_USE:
+		t.in_use = true;
+		break;
+	case RIOD_A_ATTACHMENT_BUS_MASTER:
+		t.bus_master = static_cast<std::uint32_t>(attr_integer(a));
+		break;
+	case RIOD_A_ATTACHMENT_MAPPED_RO:
+		t.mapped_ro = attr_integer(a);
+		break;
+	case RIOD_A_ATTACHMENT_MAPPED_RW:
+		t.mapped_rw = attr_integer(a);
+		break;
+	case RIOD_A_ATTACHMENT_LIMIT:
+		t.limit = attr_integer(a);
+		break;
+	case RIOD_A_ATTACHMENT_PROFILE:
+		t.profile = attr_string(a);
+		break;
+	case RIOD_A_ATTACHMENT_STATS:
+		t.stats = decode_stats(Attrs::of(a));
+		break;
+	default:
+		break;
+	}
+}
+
 } // namespace
 
 Attrs Attrs::of(const nlattr *nest)
@@ -217,27 +253,6 @@ Attachment decode_attachment(const Attrs &attrs)
 		case RIOD_A_ATTACHMENT_DEVICE:
 			t.devices.push_back(attr_string(a));
 			break;
-		case RIOD_A_ATTACHMENT_STATE:
-			t.state = static_cast<std::uint32_t>(attr_integer(a));
-			break;
-		case RIOD_A_ATTACHMENT_REASON:
-			t.reason = attr_string(a);
-			break;
-		case RIOD_A_ATTACHMENT_IN_USE:
-			t.in_use = true;
-			break;
-		case RIOD_A_ATTACHMENT_BUS_MASTER:
-			t.bus_master = static_cast<std::uint32_t>(attr_integer(a));
-			break;
-		case RIOD_A_ATTACHMENT_MAPPED_RO:
-			t.mapped_ro = attr_integer(a);
-			break;
-		case RIOD_A_ATTACHMENT_MAPPED_RW:
-			t.mapped_rw = attr_integer(a);
-			break;
-		case RIOD_A_ATTACHMENT_LIMIT:
-			t.limit = attr_integer(a);
-			break;
 		case RIOD_A_ATTACHMENT_VENDOR:
 			t.identity.vendor = static_cast<std::uint16_t>(attr_integer(a));
 			break;
@@ -247,13 +262,8 @@ Attachment decode_attachment(const Attrs &attrs)
 		case RIOD_A_ATTACHMENT_CLASS:
 			t.identity.class_code = static_cast<std::uint32_t>(attr_integer(a));
 			break;
-		case RIOD_A_ATTACHMENT_PROFILE:
-			t.profile = attr_string(a);
-			break;
-		case RIOD_A_ATTACHMENT_STATS:
-			t.stats = decode_stats(Attrs::of(a));
-			break;
 		default:
+			decode_condition(a, t);
 			break;
 		}
 	});
@@ -264,7 +274,9 @@ AttachResult decode_attach_result(const Attrs &attrs)
 {
 	Attachment t = decode_attachment(attrs);
 
-	return {t.id, std::move(t.devices), std::move(t.export_name)};
+	return {.id = t.id,
+		.devices = std::move(t.devices),
+		.export_name = std::move(t.export_name)};
 }
 
 Remote decode_remote(const Attrs &attrs)

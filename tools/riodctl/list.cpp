@@ -54,14 +54,16 @@ void list_remote(const Context &context, const std::string &host)
 	json offers = json::array();
 	for (const auto &offer : remote.offers)
 		offers.push_back(to_json(offer));
-	if (remote.offers.empty())
+	if (remote.offers.empty()) {
 		context.out.line(fmt::format("{} offers this host nothing",
 					     endpoint_str(remote.host, remote.port)));
-	else
+	} else {
 		context.out.line(offers_table(remote));
-	if (remote.total > remote.offers.size())
+	}
+	if (remote.total > remote.offers.size()) {
 		context.out.note(
 			fmt::format("{} more are not shown", remote.total - remote.offers.size()));
+	}
 	context.out.document({{"host", remote.host},
 			      {"port", remote.port},
 			      {"offers", offers},
@@ -73,9 +75,10 @@ void list_exports(const Context &context, const std::vector<Export> &exports)
 	std::vector<std::vector<std::string>> rows = {
 		{"EXPORT", "FUNCTIONS", "DEVICE", "PORT", "STATE", "PEER"}};
 
-	for (const auto &e : exports)
+	for (const auto &e : exports) {
 		rows.push_back({e.name, joined(e.devices), device_text(e.identity),
 				std::to_string(e.port), state_name(e.state), e.peer});
+	}
 	if (!exports.empty())
 		context.out.line(table(rows));
 }
@@ -85,10 +88,11 @@ void list_attachments(const Context &context, const std::vector<Attachment> &att
 	std::vector<std::vector<std::string>> rows = {
 		{"ID", "FUNCTIONS", "DEVICE", "STATE", "IN USE", "EXPORT", "HOST"}};
 
-	for (const auto &a : attachments)
+	for (const auto &a : attachments) {
 		rows.push_back({std::to_string(a.id), joined(a.devices), device_text(a.identity),
 				state_name(a.state), a.in_use ? "yes" : "no", a.export_name,
 				endpoint_str(a.host, a.port)});
+	}
 	if (!attachments.empty())
 		context.out.line(table(rows));
 }
@@ -169,22 +173,24 @@ std::string offers_table(const Remote &remote)
 {
 	std::vector<std::vector<std::string>> rows = {{"EXPORT", "DEVICE", "FUNCTIONS", "STATE"}};
 
-	for (const auto &offer : remote.offers)
+	for (const auto &offer : remote.offers) {
 		rows.push_back({offer.name, device_text(offer.identity),
 				std::to_string(offer.functions), offer.busy ? "busy" : "free"});
+	}
 	return table(rows);
 }
 
 void list(const Context &context, const ListOptions &options)
 {
-	if (options.names)
+	if (options.names) {
 		list_names(context);
-	else if (options.devices)
+	} else if (options.devices) {
 		list_devices(context);
-	else if (!options.host.empty())
+	} else if (!options.host.empty()) {
 		list_remote(context, options.host);
-	else
+	} else {
 		list_local(context);
+	}
 }
 
 } // namespace riodctl

@@ -78,11 +78,12 @@ void Modules::require(const std::string &module) const
 	const int rc = modprobe(module);
 	if (rc == 0 && loaded(module))
 		return;
-	if (geteuid() != 0)
+	if (geteuid() != 0) {
 		throw Error(Exit::permission,
 			    fmt::format("the module {} is not loaded, and only root may load it",
 					module),
 			    "run riodctl as root");
+	}
 	throw Error(Exit::failed,
 		    fmt::format("the module {} is not loaded, and 'modprobe {}' {}", module, module,
 				rc == 127 ? "is not there" : "failed"),

@@ -31,9 +31,10 @@ std::uint16_t parse_port(std::string_view text, const std::string &whole)
 {
 	const auto port = number(text, 65535);
 
-	if (!port || *port == 0)
+	if (!port || *port == 0) {
 		throw usage_error(fmt::format("'{}' has no valid port after the colon", whole),
 				  "a port is a number from 1 to 65535");
+	}
 	return static_cast<std::uint16_t>(*port);
 }
 
@@ -97,9 +98,10 @@ Cidr parse_cidr(const std::string &text, bool *masked)
 	const auto length = slash == std::string::npos
 				    ? bits
 				    : number(std::string_view(text).substr(slash + 1), bits);
-	if (!length || inet_pton(cidr.family, address.c_str(), cidr.address.data()) != 1)
+	if (!length || inet_pton(cidr.family, address.c_str(), cidr.address.data()) != 1) {
 		throw usage_error(fmt::format("'{}' is no address range", text),
 				  "write it as 192.0.2.0/24, 192.0.2.7 or 2001:db8::/32");
+	}
 	cidr.prefix_len = static_cast<std::uint8_t>(*length);
 	const bool changed = mask_host_bits(cidr);
 	if (masked)
@@ -124,17 +126,18 @@ std::vector<std::string> resolve(const std::string &host)
 
 	hints.ai_socktype = SOCK_STREAM;
 	const int rc = getaddrinfo(host.c_str(), nullptr, &hints, &list);
-	if (rc != 0)
+	if (rc != 0) {
 		throw Error(rc == EAI_NONAME ? Exit::not_found : Exit::unreachable,
 			    fmt::format("cannot resolve '{}': {}", host,
 					rc == EAI_SYSTEM ? std::strerror(errno) : gai_strerror(rc)),
 			    "give a name that 'getent hosts' finds, or a numeric address");
+	}
 	const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, freeaddrinfo);
 	for (const addrinfo *a = list; a; a = a->ai_next) {
 		std::array<char, NI_MAXHOST> text{};
 		if (getnameinfo(a->ai_addr, a->ai_addrlen, text.data(), text.size(), nullptr, 0,
 				NI_NUMERICHOST) == 0 &&
-		    std::find(found.begin(), found.end(), text.data()) == found.end())
+		    std::ranges::find(found, text.data()) == found.end())
 			found.emplace_back(text.data());
 	}
 	return found;

@@ -32,7 +32,7 @@ std::vector<Attachment> matching(const std::vector<Attachment> &all, const std::
 	const std::string address = canonical_address(target);
 	std::vector<Attachment> found;
 
-	std::copy_if(all.begin(), all.end(), std::back_inserter(found), [&](const Attachment &a) {
+	std::ranges::copy_if(all, std::back_inserter(found), [&](const Attachment &a) {
 		return target.empty() || std::to_string(a.id) == target ||
 		       holds(a.devices, address) || a.export_name == target ||
 		       a.export_name == address;
@@ -45,7 +45,7 @@ std::vector<Export> matching(const std::vector<Export> &all, const std::string &
 	const std::string address = canonical_address(target);
 	std::vector<Export> found;
 
-	std::copy_if(all.begin(), all.end(), std::back_inserter(found), [&](const Export &e) {
+	std::ranges::copy_if(all, std::back_inserter(found), [&](const Export &e) {
 		return target.empty() || e.name == target || e.name == address ||
 		       holds(e.devices, address);
 	});
@@ -63,27 +63,29 @@ std::string canonical_address(const std::string &text)
 
 bool holds(const std::vector<std::string> &devices, const std::string &address)
 {
-	return std::find(devices.begin(), devices.end(), address) != devices.end();
+	return std::ranges::find(devices, address) != devices.end();
 }
 
 Objects all_objects(const Context &context)
 {
 	if (!context.kernel.present())
 		return {};
-	return {dumped([&] { return context.kernel.exports(); }, "exports"),
-		dumped([&] { return context.kernel.attachments(); }, "attachments")};
+	return {.exports = dumped([&] { return context.kernel.exports(); }, "exports"),
+		.attachments = dumped([&] { return context.kernel.attachments(); }, "attachments")};
 }
 
 Objects select_objects(const Context &context, const std::string &target)
 {
 	const Objects all = all_objects(context);
-	Objects found = {matching(all.exports, target), matching(all.attachments, target)};
+	Objects found = {.exports = matching(all.exports, target),
+			 .attachments = matching(all.attachments, target)};
 
-	if (!target.empty() && found.exports.empty() && found.attachments.empty())
+	if (!target.empty() && found.exports.empty() && found.attachments.empty()) {
 		throw Error(
 			Exit::not_found,
 			fmt::format("there is no export or attachment '{}' on this host", target),
 			"'riodctl list' shows those there are");
+	}
 	return found;
 }
 
@@ -92,20 +94,22 @@ Attachment select_attachment(const Context &context, const std::string &target)
 	const auto found = matching(all_objects(context).attachments, target);
 	std::vector<std::uint32_t> ids;
 
-	if (found.empty())
+	if (found.empty()) {
 		throw Error(Exit::not_found,
 			    fmt::format("there is no attachment '{}' on this host", target),
 			    "'riodctl list' shows those there are");
+	}
 	for (const auto &attachment : found) {
 		// A number means the attachment of that number, whatever else is called so.
 		if (std::to_string(attachment.id) == target)
 			return attachment;
 		ids.push_back(attachment.id);
 	}
-	if (found.size() > 1)
+	if (found.size() > 1) {
 		throw Error(Exit::usage,
 			    fmt::format("'{}' is the name of several attachments", target),
 			    fmt::format("name one by its number: {}", fmt::join(ids, ", ")));
+	}
 	return found.front();
 }
 

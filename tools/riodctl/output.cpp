@@ -27,8 +27,8 @@ std::string printable(std::string_view text)
 {
 	std::string safe(text);
 
-	std::replace_if(
-		safe.begin(), safe.end(),
+	std::ranges::replace_if(
+		safe,
 		[](unsigned char c) { return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f; },
 		'?');
 	return safe;
@@ -44,10 +44,11 @@ void Output::line(std::string_view text)
 
 void Output::note(const std::string &text)
 {
-	if (json_)
+	if (json_) {
 		notes_.push_back(text);
-	else
+	} else {
 		err_ << "note: " << printable(text) << '\n';
+	}
 }
 
 void Output::document(const json &object)
@@ -64,10 +65,11 @@ void Output::document(const json &object)
 void Output::record(std::string_view text, const json &object)
 {
 	streaming_ = true;
-	if (json_)
+	if (json_) {
 		out_ << dump(object, -1) << '\n' << std::flush;
-	else
+	} else {
 		out_ << printable(text) << '\n' << std::flush;
+	}
 }
 
 void Output::error(const Error &error)

@@ -50,8 +50,10 @@ std::optional<PciAddress> PciAddress::parse(std::string_view text)
 	const auto bus = hex(text, 2, 0xff);
 	if (!domain || !bus || !slot || !function)
 		return std::nullopt;
-	return PciAddress{*domain, static_cast<std::uint8_t>(*bus),
-			  static_cast<std::uint8_t>(*slot), static_cast<std::uint8_t>(*function)};
+	return PciAddress{.domain = *domain,
+			  .bus = static_cast<std::uint8_t>(*bus),
+			  .slot = static_cast<std::uint8_t>(*slot),
+			  .function = static_cast<std::uint8_t>(*function)};
 }
 
 std::string PciAddress::str() const

@@ -63,9 +63,10 @@ qemu_args(const Sysfs &sysfs, const std::vector<std::string> &devices, bool virt
 		args.emplace_back("-device", "pcie-pci-bridge,id=riod");
 	for (const auto &device : devices) {
 		std::string value = "vfio-pci,host=" + device;
-		if (shared)
+		if (shared) {
 			value += fmt::format(",bus=riod,addr=1.{}{}", function,
 					     function == 0 ? ",multifunction=on" : "");
+		}
 		args.emplace_back("-device", value);
 		function++;
 	}
@@ -80,12 +81,13 @@ std::string libvirt_xml(const std::vector<std::string> &devices, bool virtio_iom
 		if (const auto address = PciAddress::parse(device))
 			hostdevs += hostdev_xml(*address);
 	}
-	if (virtio_iommu)
+	if (virtio_iommu) {
 		return fmt::format("  <devices>\n"
 				   "    <iommu model='virtio'/>\n"
 				   "{}"
 				   "  </devices>",
 				   hostdevs);
+	}
 	return fmt::format("  <features>\n"
 			   "    <ioapic driver='qemu'/>\n"
 			   "  </features>\n"
@@ -109,14 +111,15 @@ void qemu(const Context &context, const QemuOptions &options)
 		list.push_back(option);
 		list.push_back(value);
 		if (!options.libvirt)
-			context.out.line(option + " " + value);
+			context.out.line(fmt::format("{} {}", option, value));
 	}
 	if (options.libvirt)
 		context.out.line(xml);
-	if (attachment.state == RIOD_STATE_LOST)
+	if (attachment.state == RIOD_STATE_LOST) {
 		context.out.note(
 			fmt::format("attachment {} is lost ({}); detach it and attach anew",
 				    attachment.id, attachment.reason));
+	}
 	context.out.document({{"id", attachment.id},
 			      {"functions", attachment.devices},
 			      {"arguments", list},

@@ -26,12 +26,14 @@ std::vector<Counted> counted(const Objects &objects)
 {
 	std::vector<Counted> all;
 
+	all.reserve(objects.exports.size() + objects.attachments.size());
 	for (const auto &e : objects.exports)
 		all.push_back({"export " + e.name, {{"export", e.name}}, e.stats});
-	for (const auto &a : objects.attachments)
+	for (const auto &a : objects.attachments) {
 		all.push_back({fmt::format("attachment {} ({})", a.id, a.export_name),
 			       {{"attachment", a.id}},
 			       a.stats});
+	}
 	return all;
 }
 
@@ -66,9 +68,10 @@ std::string moved_text(const Counted &now, const Stats &before, double seconds)
 		const std::uint64_t value = now.stats[f.attr];
 		// A new session counts from nothing.
 		const std::uint64_t old = before[f.attr] > value ? 0 : before[f.attr];
-		if (value != old)
+		if (value != old) {
 			text += fmt::format(" {} +{} ({:.0f}/s)", f.key, value - old,
 					    static_cast<double>(value - old) / seconds);
+		}
 	}
 	return text.back() == ':' ? text + " idle" : text;
 }
@@ -90,8 +93,9 @@ void print_once(const Context &context, const std::vector<Counted> &all)
 bool pause(const InterruptGuard &guard, double seconds)
 {
 	const auto whole = static_cast<std::time_t>(seconds);
-	const timespec time = {whole,
-			       static_cast<long>((seconds - static_cast<double>(whole)) * 1e9)};
+	const timespec time = {
+		.tv_sec = whole,
+		.tv_nsec = static_cast<long>((seconds - static_cast<double>(whole)) * 1e9)};
 
 	return !interrupted() && ppoll(nullptr, 0, &time, &guard.wait_mask()) == 0;
 }
@@ -124,10 +128,11 @@ void watch(const Context &context, const StatsOptions &options)
 
 void stats(const Context &context, const StatsOptions &options)
 {
-	if (options.watch > 0)
+	if (options.watch > 0) {
 		watch(context, options);
-	else
+	} else {
 		print_once(context, counted(select_objects(context, options.target)));
+	}
 }
 
 } // namespace riodctl

@@ -25,7 +25,7 @@ void remedy(const Context &context, std::string_view text)
 	context.out.line(fmt::format("  {:<12}-> {}", "", text));
 }
 
-std::string device_text(const Identity &identity)
+std::string class_and_ids(const Identity &identity)
 {
 	return fmt::format("{}, {}", class_name(identity.class_code), ids(identity));
 }
@@ -34,6 +34,7 @@ std::string allow_text(const Export &exported)
 {
 	std::vector<std::string> allow;
 
+	allow.reserve(exported.allow.size());
 	for (const auto &cidr : exported.allow)
 		allow.push_back(cidr_str(cidr));
 	if (allow.empty())
@@ -48,7 +49,7 @@ void show_export(const Context &context, const Export &e)
 	      e.peer.empty() ? state_name(e.state)
 			     : fmt::format("{}, peer {}", state_name(e.state), e.peer));
 	field(context, "functions", fmt::format("{}", fmt::join(e.devices, ", ")));
-	field(context, "device", device_text(e.identity));
+	field(context, "device", class_and_ids(e.identity));
 	field(context, "port", std::to_string(e.port));
 	field(context, "allow", allow_text(e));
 	field(context, "bus master", bus_master_name(e.bus_master));
@@ -56,10 +57,11 @@ void show_export(const Context &context, const Export &e)
 	      e.resettable
 		      ? "yes"
 		      : "no (--no-reset): what one guest leaves in the device, the next finds");
-	if (e.fence_ns)
+	if (e.fence_ns) {
 		field(context, "fenced",
 		      fmt::format("{} after the last peer was declared lost",
 				  duration_str(*e.fence_ns)));
+	}
 }
 
 void show_bus_master(const Context &context, const Attachment &a)
@@ -97,23 +99,25 @@ void show_attachment(const Context &context, const Attachment &a)
 	context.out.line(fmt::format("attachment {}", a.id));
 	field(context, "state",
 	      lost && !a.reason.empty() ? fmt::format("lost: {}", a.reason) : state_name(a.state));
-	if (lost)
+	if (lost) {
 		remedy(context, fmt::format("riodctl detach {0}{1}, then attach again", a.id,
 					    a.in_use ? " --force" : ""));
+	}
 	field(context, "export",
 	      fmt::format("{} of {}", a.export_name, endpoint_str(a.host, a.port)));
 	field(context, "functions", fmt::format("{}", fmt::join(a.devices, ", ")));
-	field(context, "device", device_text(a.identity));
+	field(context, "device", class_and_ids(a.identity));
 	field(context, "in use", a.in_use ? "yes, through VFIO" : "no");
 	show_bus_master(context, a);
 	field(context, "mapped",
 	      fmt::format("{} writable, {} read-only; limit {}", size_str(a.mapped_rw),
 			  size_str(a.mapped_ro), size_str(a.limit)));
 	field(context, "profile", a.profile.empty() ? "none" : a.profile);
-	if (a.stats[RIOD_A_STATS_FORCED] != 0)
+	if (a.stats[RIOD_A_STATS_FORCED] != 0) {
 		field(context, "warning",
 		      fmt::format("{} forced cuts: data may be corrupt (rule 9)",
 				  a.stats[RIOD_A_STATS_FORCED]));
+	}
 }
 
 } // namespace

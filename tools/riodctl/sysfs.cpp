@@ -40,7 +40,7 @@ std::vector<std::string> Sysfs::list(const fs::path &relative) const
 
 	for (fs::directory_iterator it(path(relative), ec), end; !ec && it != end; it.increment(ec))
 		names.push_back(it->path().filename().string());
-	std::sort(names.begin(), names.end());
+	std::ranges::sort(names);
 	return names;
 }
 
@@ -159,9 +159,10 @@ bool PciDevice::can_reset() const
 
 Identity PciDevice::identity() const
 {
-	return {static_cast<std::uint16_t>(sysfs_.number(dir_ / "vendor").value_or(0)),
-		static_cast<std::uint16_t>(sysfs_.number(dir_ / "device").value_or(0)),
-		static_cast<std::uint32_t>(sysfs_.number(dir_ / "class").value_or(0))};
+	return {.vendor = static_cast<std::uint16_t>(sysfs_.number(dir_ / "vendor").value_or(0)),
+		.device = static_cast<std::uint16_t>(sysfs_.number(dir_ / "device").value_or(0)),
+		.class_code =
+			static_cast<std::uint32_t>(sysfs_.number(dir_ / "class").value_or(0))};
 }
 
 std::string PciDevice::modalias() const

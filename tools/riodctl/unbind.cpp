@@ -30,7 +30,7 @@ void add_device(Work &work, const std::string &device)
 const Export *find_export(const std::vector<Export> &exports, const std::string &target)
 {
 	const std::string address = canonical_address(target);
-	const auto found = std::find_if(exports.begin(), exports.end(), [&](const Export &e) {
+	const auto found = std::ranges::find_if(exports, [&](const Export &e) {
 		return e.name == target || holds(e.devices, address);
 	});
 
@@ -40,8 +40,8 @@ const Export *find_export(const std::vector<Export> &exports, const std::string 
 // An export goes as a whole: its functions share an IOMMU group.
 void add_export(Work &work, const Export &exported)
 {
-	const bool known = std::any_of(work.exports.begin(), work.exports.end(),
-				       [&](const Export &e) { return e.name == exported.name; });
+	const bool known = std::ranges::any_of(
+		work.exports, [&](const Export &e) { return e.name == exported.name; });
 
 	if (known)
 		return;
@@ -58,14 +58,16 @@ void add_target(const Context &context, const std::vector<Export> &exports,
 		return;
 	}
 	const auto address = PciAddress::parse(target);
-	if (!address)
+	if (!address) {
 		throw Error(Exit::not_found, fmt::format("there is no export '{}'", target),
 			    "'riodctl list' shows those there are");
+	}
 	const PciDevice device(context.sysfs, *address);
-	if (!device.exists())
+	if (!device.exists()) {
 		throw Error(Exit::not_found,
 			    fmt::format("there is no PCI device {}", address->str()),
 			    "'riodctl list' shows what is bound");
+	}
 	if (device.driver() != stub_driver) {
 		context.out.note(fmt::format("{} is not bound to riod_stub; its driver is {}",
 					     device.name(), device.driver().value_or("none")));
@@ -82,13 +84,14 @@ void take_back(const Context &context, const Export &exported, bool force)
 		std::string remedy;
 		if (error.err() == ENOENT)
 			return; // somebody else was faster
-		if (error.err() == EBUSY)
+		if (error.err() == EBUSY) {
 			remedy = fmt::format(
 				"detach it on {} first ('riodctl detach' there), or use "
 				"--force: the guest there sees the device vanish",
 				exported.peer.empty()
 					? "the VMM host"
 					: exported.peer.substr(0, exported.peer.rfind(':')));
+		}
 		throw explain(fmt::format("take back the export '{}'", exported.name), error,
 			      remedy);
 	}
@@ -102,17 +105,19 @@ json give_back(const Context &context, const std::string &name, const std::strin
 
 	if (PciDevice(context.sysfs, address).driver() == stub_driver)
 		driver = give_back_to_host(context.sysfs, context.modules, address, wanted);
-	if (driver.empty())
+	if (driver.empty()) {
 		context.out.note(fmt::format("no driver of this host took {}", name));
-	else
+	} else {
 		context.out.line(fmt::format("{}: {} -> {}", name, stub_driver, driver));
-	if (!wanted.empty() && driver != wanted)
+	}
+	if (!wanted.empty() && driver != wanted) {
 		throw Error(Exit::failed,
 			    fmt::format("{} was freed, but the driver '{}' did not take it", name,
 					wanted),
 			    fmt::format("modprobe {}, then write the address to "
 					"/sys/bus/pci/drivers_probe",
 					wanted));
+	}
 	return {{"address", name}, {"driver", driver.empty() ? json() : json(driver)}};
 }
 

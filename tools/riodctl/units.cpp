@@ -35,16 +35,16 @@ std::uint64_t parse_size(const std::string &text)
 	std::string unit(end, last);
 	unsigned int shift = 0;
 
-	std::transform(unit.begin(), unit.end(), unit.begin(),
-		       [](unsigned char c) { return std::toupper(c); });
+	std::ranges::transform(unit, unit.begin(), [](unsigned char c) { return std::toupper(c); });
 	if (!unit.empty() && prefixes.find(unit.front()) != std::string_view::npos) {
 		shift = 10 * (static_cast<unsigned int>(prefixes.find(unit.front())) + 1);
 		unit.erase(0, 1);
 	}
 	const bool known = unit.empty() || unit == "B" || (shift != 0 && unit == "IB");
-	if (error != std::errc{} || !known || (value << shift) >> shift != value)
+	if (error != std::errc{} || !known || (value << shift) >> shift != value) {
 		throw usage_error(fmt::format("'{}' is no size", text),
 				  "write it as 64M, 2G or a number of bytes");
+	}
 	return value << shift;
 }
 

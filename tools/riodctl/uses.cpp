@@ -88,8 +88,9 @@ std::vector<Use> vfio_uses(const Sysfs &sysfs, const PciDevice &device)
 
 	if (users.empty())
 		return {};
-	return {{fmt::format("a guest or program uses it through VFIO: {}", fmt::join(users, ", ")),
-		 "shut that guest down or take the device from it (device_del) first"}};
+	return {{.what = fmt::format("a guest or program uses it through VFIO: {}",
+				     fmt::join(users, ", ")),
+		 .remedy = "shut that guest down or take the device from it (device_del) first"}};
 }
 
 std::vector<Use> other_uses(const Sysfs &sysfs, const PciDevice &device)
@@ -97,25 +98,27 @@ std::vector<Use> other_uses(const Sysfs &sysfs, const PciDevice &device)
 	std::vector<Use> uses;
 	const auto vfs = sysfs.number(device.dir() / "sriov_numvfs").value_or(0);
 
-	if (vfs != 0)
+	if (vfs != 0) {
 		uses.push_back({fmt::format("{} virtual functions of it are enabled", vfs),
 				fmt::format("echo 0 > /{}/sriov_numvfs", device.dir().string())});
-	if (sysfs.number(device.dir() / "boot_vga").value_or(0) == 1 && device.driver())
+	}
+	if (sysfs.number(device.dir() / "boot_vga").value_or(0) == 1 && device.driver()) {
 		uses.push_back({"it is the display this machine booted with",
 				"use another display for the console"});
+	}
 	return uses;
 }
 
 void append(std::vector<Use> &to, std::vector<Use> from)
 {
-	std::move(from.begin(), from.end(), std::back_inserter(to));
+	std::ranges::move(from, std::back_inserter(to));
 }
 
 } // namespace
 
 Probes system_probes()
 {
-	return {node_claimed, interface_addresses, resolve};
+	return {.claimed = node_claimed, .addresses = interface_addresses, .resolve = resolve};
 }
 
 std::vector<fs::path> class_devices_below(const Sysfs &sysfs, const fs::path &class_dir,
@@ -137,15 +140,15 @@ std::vector<std::string> processes_using(const Sysfs &sysfs, const std::vector<s
 	std::vector<std::string> users;
 
 	for (const auto &pid : sysfs.list("proc")) {
-		if (nodes.empty() || !std::all_of(pid.begin(), pid.end(),
-						  [](unsigned char c) { return std::isdigit(c); }))
+		if (nodes.empty() ||
+		    !std::ranges::all_of(pid, [](unsigned char c) { return std::isdigit(c); }))
 			continue;
 		const fs::path dir = fs::path("proc") / pid;
 		const auto fds = sysfs.list(dir / "fd");
-		const bool uses = std::any_of(fds.begin(), fds.end(), [&](const std::string &fd) {
+		const bool uses = std::ranges::any_of(fds, [&](const std::string &fd) {
 			std::error_code ec;
 			const fs::path target = fs::read_symlink(sysfs.path(dir / "fd" / fd), ec);
-			return !ec && std::find(nodes.begin(), nodes.end(), target) != nodes.end();
+			return !ec && std::ranges::find(nodes, target.string()) != nodes.end();
 		});
 		const std::string comm = sysfs.read(dir / "comm").value_or("?");
 		// udev's workers look at a device for a moment and go.

@@ -91,8 +91,8 @@ bool boots_from(const std::vector<std::string> &points)
 	static constexpr std::array<std::string_view, 5> boot = {"/", "/boot", "/boot/efi", "/efi",
 								 "/usr"};
 
-	return std::any_of(points.begin(), points.end(), [](const std::string &point) {
-		return std::find(boot.begin(), boot.end(), point) != boot.end();
+	return std::ranges::any_of(points, [](const std::string &point) {
+		return std::ranges::find(boot, point) != boot.end();
 	});
 }
 
@@ -139,10 +139,11 @@ void Search::node(const fs::path &dir, const std::string &through)
 	if (!seen_.insert(name).second)
 		return;
 	const bool told = mounted(name, sysfs_.read(dir / "dev").value_or(""), label);
-	if (!holder_names.empty())
+	if (!holder_names.empty()) {
 		holders(dir, label);
-	else if (!told)
+	} else if (!told) {
 		opened(dir, name, label);
+	}
 }
 
 bool Search::mounted(const std::string &name, const std::string &number, const std::string &label)
@@ -159,9 +160,10 @@ bool Search::mounted(const std::string &name, const std::string &number, const s
 			 boot ? "move the system to another disk first"
 			      : fmt::format("umount {}", fmt::join(points, " "))});
 	}
-	if (swaps_.contains(name))
+	if (swaps_.contains(name)) {
 		uses_.push_back({fmt::format("{} is swap space", label),
 				 fmt::format("swapoff /dev/{}", name)});
+	}
 	return !points.empty() || swaps_.contains(name);
 }
 
@@ -175,18 +177,19 @@ bool Search::opened(const fs::path &dir, const std::string &name, const std::str
 			node = "/dev/" + line.substr(8);
 	}
 	const auto users = processes_using(sysfs_, {node});
-	if (!users.empty())
+	if (!users.empty()) {
 		uses_.push_back({fmt::format("{} is open in {}", label, fmt::join(users, ", ")),
 				 "end that program first"});
-	else if (probes_.claimed(sysfs_.path(node)))
+	} else if (probes_.claimed(sysfs_.path(node))) {
 		uses_.push_back(
 			{fmt::format(
 				 "{} is in use, by a mount in another namespace, a storage pool "
 				 "or a block target",
 				 label),
 			 "find it with 'lsblk', 'zpool status' or 'targetcli ls' and stop it"});
-	else
+	} else {
 		return false;
+	}
 	return true;
 }
 

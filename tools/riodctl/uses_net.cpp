@@ -25,7 +25,7 @@ bool for_userspace(const std::string &driver)
 	static constexpr std::array<std::string_view, 5> drivers = {
 		"vfio-pci", "pci-stub", "uio_pci_generic", "igb_uio", "riod_stub"};
 
-	return std::find(drivers.begin(), drivers.end(), driver) != drivers.end();
+	return std::ranges::find(drivers, driver) != drivers.end();
 }
 
 // sysfs shows the interfaces of one network namespace only.
@@ -42,22 +42,25 @@ std::vector<Use> interface_uses(const Sysfs &sysfs, const Probes &probes, const 
 	const std::string name = dir.filename();
 	std::vector<Use> uses;
 
-	if (const auto master = sysfs.link(dir / "master"))
+	if (const auto master = sysfs.link(dir / "master")) {
 		uses.push_back({fmt::format("interface {} belongs to {}", name, *master),
 				fmt::format("ip link set {} nomaster", name)});
+	}
 	for (const auto &entry : sysfs.list(dir)) {
-		if (entry.starts_with("upper_") && sysfs.link(dir / "master") != entry.substr(6))
+		if (entry.starts_with("upper_") && sysfs.link(dir / "master") != entry.substr(6)) {
 			uses.push_back(
 				{fmt::format("interface {} carries {}", name, entry.substr(6)),
 				 fmt::format("ip link del {}", entry.substr(6))});
+		}
 	}
 	if (!(sysfs.number(dir / "flags").value_or(0) & iff_up))
 		return uses;
 	const auto addresses = probes.addresses(name);
-	if (!addresses.empty())
+	if (!addresses.empty()) {
 		uses.push_back({fmt::format("interface {} is up with {}", name,
 					    fmt::join(addresses, ", ")),
 				fmt::format("ip link set {} down", name)});
+	}
 	return uses;
 }
 
@@ -68,15 +71,16 @@ std::vector<Use> net_uses(const Sysfs &sysfs, const Probes &probes, const PciDev
 	const auto interfaces = class_devices_below(sysfs, "sys/class/net", device);
 	std::vector<Use> uses;
 
-	if (interfaces.empty() && hidden_interface(device))
+	if (interfaces.empty() && hidden_interface(device)) {
 		uses.push_back({fmt::format("its driver {} runs it, but no interface is to be seen "
 					    "here: a container or another network namespace may "
 					    "have it",
 					    device.driver().value_or("")),
 				"stop that container, or move the interface back"});
+	}
 	for (const auto &dir : interfaces) {
 		auto more = interface_uses(sysfs, probes, dir);
-		std::move(more.begin(), more.end(), std::back_inserter(uses));
+		std::ranges::move(more, std::back_inserter(uses));
 	}
 	return uses;
 }

@@ -42,6 +42,7 @@ static const struct riod_sync_params by_events = {
  * @held_back: ops->applied() waits for @hold
  * @hold: see @held_back; the end opens it
  * @collected: calls of ops->collected()
+ * @nover: calls of ops->over()
  * @nlost: calls of ops->lost()
  * @reason: the last one's
  * @lost: there was one
@@ -65,6 +66,7 @@ struct end {
 	bool held_back;
 	struct completion hold;
 	atomic_t collected;
+	atomic_t nover;
 	u32 nlost;
 	enum riod_reason reason;
 	struct completion lost;
@@ -207,6 +209,13 @@ static void end_applied(void *priv)
 		wait_for_completion(&e->hold);
 }
 
+static void end_over(void *priv, enum riod_reason reason)
+{
+	struct end *e = priv;
+
+	atomic_inc(&e->nover);
+}
+
 static void end_lost(void *priv, enum riod_reason reason)
 {
 	struct end *e = priv;
@@ -217,6 +226,7 @@ static void end_lost(void *priv, enum riod_reason reason)
 }
 
 static const struct riod_link_ops end_ops = {
+	.over = end_over,
 	.frame = end_frame,
 	.gather = end_gather,
 	.prepare = end_prepare,
@@ -323,6 +333,7 @@ static void expect_lost(struct kunit *test, struct end *e, enum riod_reason reas
 	pair_expect_done(test, &e->lost);
 	KUNIT_EXPECT_EQ(test, e->reason, reason);
 	riod_link_stop(e->l);
+	KUNIT_EXPECT_EQ(test, atomic_read(&e->nover), 1);
 	KUNIT_EXPECT_EQ(test, e->nlost, 1);
 }
 
@@ -509,9 +520,8 @@ static void requests(struct kunit *test)
 	struct runner *r[8];
 	u32 n;
 
-	for (n = 0; n < ARRAY_SIZE(r); n++) {
+	for (n = 0; n < ARRAY_SIZE(r); n++)
 		r[n] = reader_start(test, x.fe, 4096 * n, 200);
-	}
 	for (n = 0; n < ARRAY_SIZE(r); n++)
 		KUNIT_EXPECT_EQ(test, runner_join(test, r[n]), 0);
 }
@@ -545,9 +555,8 @@ static void all_tags(struct kunit *test)
 	r = kunit_kcalloc(test, more, sizeof(struct runner *), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, r);
 	x.stub->answers = false;
-	for (n = 0; n < more; n++) {
+	for (n = 0; n < more; n++)
 		r[n] = reader_start(test, x.fe, 0, 1);
-	}
 	KUNIT_ASSERT_TRUE(test, pair_eventually(nheld(x.stub) == RIOD_REQUESTS_MAX));
 	schedule_timeout_idle(2);
 	KUNIT_EXPECT_EQ(test, x.stub->nheld, RIOD_REQUESTS_MAX);
@@ -708,6 +717,26 @@ static void breaks_under_load(struct kunit *test)
 	KUNIT_EXPECT_GT(test, riod_session_last_seq(riod_link_session(x.stub->l)), 0);
 }
 
+/* a cut is being applied: the owner is told all the same, and lost() waits for it */
+static void over_while_applying(struct kunit *test)
+{
+	struct ends x = ends_start_mapped(test);
+
+	x.stub->held_back = true;
+	end_put(x.fe, 1);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.fe->l, reg_make(RIOD_REG_WRITE, 0)), 0);
+	KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&x.stub->applied) == 1));
+	riod_link_end(x.stub->l, RIOD_REASON_UNBIND);
+	KUNIT_EXPECT_EQ(test, atomic_read(&x.stub->nover), 1);
+	schedule_timeout_idle(HZ / 20);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(x.stub->nlost), 0);
+	complete_all(&x.stub->hold);
+	expect_lost(test, x.stub, RIOD_REASON_UNBIND);
+	expect_lost(test, x.fe, RIOD_REASON_UNBIND);
+	/* what came behind it was not handed over */
+	KUNIT_EXPECT_EQ(test, x.stub->frames, 0);
+}
+
 #define LINK_CASE(name) KUNIT_CASE_PARAM(name, pair_transport_gen_params)
 
 static struct kunit_case link_cases[] = {
@@ -726,6 +755,7 @@ static struct kunit_case link_cases[] = {
 	LINK_CASE(limits),
 	LINK_CASE(event_load),
 	LINK_CASE(breaks_under_load),
+	LINK_CASE(over_while_applying),
 	{}
 };
 

@@ -563,22 +563,35 @@ static void direction(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, e->fe.stats.late);
 }
 
-/* rule 10: ascending by default, whatever the order of mapping */
-static void ascending(struct kunit *test)
+/* rule 10: what was mapped first is applied last, whenever it was seen to change */
+static void oldest_last(struct kunit *test)
 {
 	static const u8 order[] = { 5, 2, 9, 0, 7, 1 };
+	const struct riod_wire_cut_data *body;
+	const struct riod_wire_delta *d;
 	struct ends *e = test->priv;
-	struct riod_sync_page *page;
-	u64 last = 0;
+	u64 last = U64_MAX;
+	struct riod_frame *f;
+	LIST_HEAD(frames);
 	size_t i;
+	u32 pos;
 
-	for (i = 0; i < ARRAY_SIZE(order); i++)
+	for (i = 0; i < ARRAY_SIZE(order); i++) {
 		map_one(e, order[i], RW);
-	list_for_each_entry(page, &e->fe.pages, scan) {
-		KUNIT_EXPECT_GT(test, page->id, last);
-		last = page->id;
+		e->l[order[i]][0] = 1;
 	}
-	KUNIT_EXPECT_EQ(test, id_of(9), last);
+	KUNIT_EXPECT_EQ(test, ARRAY_SIZE(order), take(e, &e->fe, &frames));
+	f = list_first_entry(&frames, struct riod_frame, list);
+	body = (const void *)f->body;
+	for (pos = 0, i = 0; pos < f->len - sizeof(*body); i++) {
+		d = (const void *)(body->deltas + pos);
+		KUNIT_EXPECT_LT(test, le64_to_cpu(d->page), last);
+		last = le64_to_cpu(d->page);
+		pos += riod_sync_delta_size(le16_to_cpu(d->nruns), le16_to_cpu(d->nbytes));
+	}
+	KUNIT_EXPECT_EQ(test, i, ARRAY_SIZE(order));
+	KUNIT_EXPECT_EQ(test, id_of(0), last);
+	KUNIT_EXPECT_EQ(test, 1, deliver(e, &e->fe, &frames));
 }
 
 /* ------------------------------------------------------------ frames */
@@ -852,7 +865,7 @@ static struct kunit_case sync_cases[] = {
 	KUNIT_CASE(unsent_discarded),
 	KUNIT_CASE(shared_page),
 	KUNIT_CASE(direction),
-	KUNIT_CASE(ascending),
+	KUNIT_CASE(oldest_last),
 	KUNIT_CASE(no_change),
 	KUNIT_CASE(many_frames),
 	KUNIT_CASE(random_rounds),

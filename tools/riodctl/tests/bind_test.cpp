@@ -18,7 +18,7 @@ constexpr const char *b = "0000:03:00.1";
 
 class Bind : public testing::Test {
 protected:
-	bool in(const std::ostringstream &stream, const std::string &text)
+	bool in(const std::ostringstream &stream, const std::string &text) const
 	{
 		if (stream.str().find(text) != std::string::npos)
 			return true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The command line itself: help, usage errors, and that the manual and the completion
 // know what it knows.
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <regex>
@@ -14,8 +15,8 @@
 namespace riodctl::test {
 namespace {
 
-const std::vector<std::string> verbs = {"bind",   "unbind", "attach",  "detach",   "list",
-					"status", "stats",  "monitor", "qemu-args"};
+constexpr std::array verbs = {"bind",   "unbind", "attach",  "detach",   "list",
+			      "status", "stats",  "monitor", "qemu-args"};
 
 std::string slurp(const std::string &name)
 {
@@ -52,7 +53,7 @@ protected:
 
 TEST_F(Cli, EveryVerbHasHelpWithExamples)
 {
-	for (const auto &verb : verbs) {
+	for (const std::string verb : verbs) {
 		const std::string text = help(verb);
 		EXPECT_NE(text.find("Examples:\n  riodctl " + verb), std::string::npos) << text;
 		EXPECT_TRUE(options_of(text).contains("--json")) << verb;
@@ -84,7 +85,7 @@ TEST_F(Cli, ManualKnowsEveryVerbAndOption)
 {
 	const std::string manual = slurp("man/riodctl.8");
 
-	for (const auto &verb : verbs) {
+	for (const std::string verb : verbs) {
 		for (const auto &option : options_of(help(verb))) {
 			// groff wants the hyphens of options escaped
 			const std::string escaped =
@@ -94,20 +95,22 @@ TEST_F(Cli, ManualKnowsEveryVerbAndOption)
 		const std::string name = std::regex_replace(verb, std::regex("-"), "\\-");
 		EXPECT_NE(manual.find(".SS " + name + " "), std::string::npos) << verb;
 	}
-	for (const char *status : {"0", "1", "2", "3", "4", "5", "6", "130"})
+	for (const char *status : {"0", "1", "2", "3", "4", "5", "6", "130"}) {
 		EXPECT_NE(manual.find(std::string(".B ") + status + "\n"), std::string::npos)
 			<< status;
+	}
 }
 
 TEST_F(Cli, CompletionKnowsEveryVerbAndOption)
 {
 	const std::string completion = slurp("completion/riodctl.bash");
 
-	for (const auto &verb : verbs) {
+	for (const std::string verb : verbs) {
 		EXPECT_NE(completion.find(verb), std::string::npos) << verb;
-		for (const auto &option : options_of(help(verb)))
+		for (const auto &option : options_of(help(verb))) {
 			EXPECT_NE(completion.find(option), std::string::npos)
 				<< verb << ' ' << option;
+		}
 	}
 }
 

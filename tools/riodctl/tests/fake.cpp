@@ -56,10 +56,11 @@ void FakeSysfs::write(const fs::path &relative, const std::string &value)
 	} else if (relative.filename() == "drivers_probe") {
 		const auto wanted =
 			read(fs::path("sys/bus/pci/devices") / value / "driver_override");
-		if (wanted && !wanted->empty() && *wanted != "(null)")
+		if (wanted && !wanted->empty() && *wanted != "(null)") {
 			attach(value, *wanted);
-		else if (native.contains(value))
+		} else if (native.contains(value)) {
 			attach(value, native.at(value));
+		}
 	} else if (relative.filename() == "driver_override") {
 		std::ofstream(path(relative)) << (value == "\n" ? "(null)\n" : value);
 	} else {
@@ -112,7 +113,9 @@ AttachResult FakeKernel::attach(const AttachRequest &request)
 	attach_requests.push_back(request);
 	maybe_refuse("attach");
 	maybe_refuse("attach " + request.host);
-	return {1, {"0001:00:00.0"}, request.export_name.empty() ? "nvme0" : request.export_name};
+	return {.id = 1,
+		.devices = {"0001:00:00.0"},
+		.export_name = request.export_name.empty() ? "nvme0" : request.export_name};
 }
 
 void FakeKernel::detach(std::uint32_t id, bool force)
@@ -126,7 +129,10 @@ Remote FakeKernel::discover(const std::string &host, std::uint16_t port)
 {
 	log.push_back("discover " + host);
 	maybe_refuse("discover");
-	return {host, port, offers, static_cast<std::uint32_t>(offers.size())};
+	return {.host = host,
+		.port = port,
+		.offers = offers,
+		.total = static_cast<std::uint32_t>(offers.size())};
 }
 
 void FakeKernel::monitor(const std::function<void()> &ready,
@@ -158,7 +164,7 @@ Host::Host()
 	for (const char *module : {"riod_core", "riod_stub", "riod_frontend"})
 		add_module(module);
 	probes.claimed = [this](const fs::path &node) {
-		return std::find(claimed_nodes.begin(), claimed_nodes.end(), node.filename()) !=
+		return std::ranges::find(claimed_nodes, node.filename().string()) !=
 		       claimed_nodes.end();
 	};
 	probes.addresses = [this](const std::string &interface) { return addresses[interface]; };
@@ -228,7 +234,8 @@ fs::path disk_dir(const std::string &below, const std::string &name)
 
 } // namespace
 
-void Host::add_disk(const std::string &below, const std::string &name, const std::string &number)
+void Host::add_disk(const std::string &below, const std::string &name,
+		    const std::string &number) const
 {
 	const fs::path real = disk_dir(below, name);
 
@@ -239,7 +246,7 @@ void Host::add_disk(const std::string &below, const std::string &name, const std
 }
 
 void Host::add_partition(const std::string &below, const std::string &disk, const std::string &name,
-			 const std::string &number)
+			 const std::string &number) const
 {
 	const fs::path real = disk_dir(below, disk) / name;
 
@@ -249,12 +256,12 @@ void Host::add_partition(const std::string &below, const std::string &disk, cons
 	file(real / "uevent", "DEVNAME=" + name + "\n");
 }
 
-void Host::add_holder(const std::string &node_dir, const std::string &holder)
+void Host::add_holder(const std::string &node_dir, const std::string &holder) const
 {
 	link(fs::path(node_dir) / "holders" / holder, "sys/devices/virtual/block/" + holder);
 }
 
-void Host::add_net(const std::string &below, const std::string &name, unsigned int flags)
+void Host::add_net(const std::string &below, const std::string &name, unsigned int flags) const
 {
 	const fs::path real = fmt::format("sys/devices/pci0000:00/{}/net/{}", below, name);
 
@@ -262,7 +269,7 @@ void Host::add_net(const std::string &below, const std::string &name, unsigned i
 	link("sys/class/net/" + name, real);
 }
 
-void Host::add_process(int pid, const std::string &comm, const std::string &open_file)
+void Host::add_process(int pid, const std::string &comm, const std::string &open_file) const
 {
 	const fs::path proc = fmt::format("proc/{}", pid);
 
@@ -299,7 +306,7 @@ Export make_export(const std::string &name, const std::vector<std::string> &devi
 
 	e.name = name;
 	e.devices = devices;
-	e.identity = {0x1b36, 0x0010, 0x010802};
+	e.identity = {.vendor = 0x1b36, .device = 0x0010, .class_code = 0x010802};
 	e.resettable = true;
 	e.state = RIOD_STATE_IDLE;
 	return e;
@@ -314,7 +321,7 @@ Attachment make_attachment(std::uint32_t id, const std::string &device)
 	a.export_name = "nvme0";
 	a.devices = {device};
 	a.state = RIOD_STATE_CONNECTED;
-	a.identity = {0x1b36, 0x0010, 0x010802};
+	a.identity = {.vendor = 0x1b36, .device = 0x0010, .class_code = 0x010802};
 	a.limit = 64 << 20;
 	return a;
 }

@@ -47,7 +47,8 @@ private:
 
 struct PciSpec {
 	std::string address;
-	std::string driver{}; // bound to it, and matching
+	// Bound to it, and matching.  The braces: g++ warns of members left out without them.
+	std::string driver{}; // NOLINT(readability-redundant-member-init)
 	std::uint32_t class_code = 0x010802;
 	std::string group = "7"; // empty: no IOMMU
 	bool reset = true;
@@ -89,13 +90,14 @@ public:
 
 	PciDevice add_pci(const PciSpec &spec);
 	// A disk below a function (or below nothing: "virtual"), or a partition of one.
-	void add_disk(const std::string &below, const std::string &name, const std::string &number);
+	void add_disk(const std::string &below, const std::string &name,
+		      const std::string &number) const;
 	void add_partition(const std::string &below, const std::string &disk,
-			   const std::string &name, const std::string &number);
-	void add_holder(const std::string &node_dir, const std::string &holder);
-	void add_net(const std::string &below, const std::string &name, unsigned int flags);
-	void add_module(const std::string &name) { mkdir("sys/module/" + name); }
-	void add_process(int pid, const std::string &comm, const std::string &open_file);
+			   const std::string &name, const std::string &number) const;
+	void add_holder(const std::string &node_dir, const std::string &holder) const;
+	void add_net(const std::string &below, const std::string &name, unsigned int flags) const;
+	void add_module(const std::string &name) const { mkdir("sys/module/" + name); }
+	void add_process(int pid, const std::string &comm, const std::string &open_file) const;
 
 	void mkdir(const std::filesystem::path &relative) const;
 	void file(const std::filesystem::path &relative, const std::string &text) const;

@@ -10,7 +10,7 @@ namespace riodctl::test {
 namespace {
 
 constexpr const char *nvme = "0000:03:00.0";
-const std::string disk_real = "sys/devices/pci0000:00/0000:03:00.0/nvme/nvme0/nvme0n1";
+constexpr const char *disk_real = "sys/devices/pci0000:00/0000:03:00.0/nvme/nvme0/nvme0n1";
 
 class Uses : public testing::Test {
 protected:
@@ -77,7 +77,7 @@ TEST_F(Uses, LogicalVolumeOnAPartition)
 	host.add_partition(nvme, "nvme0n1", "nvme0n1p2", "259:2");
 	host.add_disk("", "dm-0", "254:0");
 	host.file("sys/devices/virtual/block/dm-0/dm/name", "vg-root\n");
-	host.add_holder(disk_real + "/nvme0n1p2", "dm-0");
+	host.add_holder(std::string(disk_real) + "/nvme0n1p2", "dm-0");
 	mountinfo("22 1 254:0 / / rw - ext4 /dev/mapper/vg-root rw\n");
 	EXPECT_TRUE(says("dm-0 on nvme0n1p2 is mounted on /: this system runs from it"));
 }

@@ -15,7 +15,7 @@ using nlohmann::json;
 
 class Verbs : public testing::Test {
 protected:
-	bool in(const std::ostringstream &stream, const std::string &text)
+	bool in(const std::ostringstream &stream, const std::string &text) const
 	{
 		if (stream.str().find(text) != std::string::npos)
 			return true;
@@ -24,7 +24,7 @@ protected:
 		return false;
 	}
 
-	json document() { return json::parse(host.out.str()); }
+	json document() const { return json::parse(host.out.str()); }
 
 	Host host;
 };
@@ -215,7 +215,9 @@ TEST_F(List, Both)
 
 TEST_F(List, Remote)
 {
-	host.kernel.offers = {{.name = "disk0", .identity = {0x8086, 0x10c9, 0x020000}}};
+	host.kernel.offers = {
+		{.name = "disk0",
+		 .identity = {.vendor = 0x8086, .device = 0x10c9, .class_code = 0x020000}}};
 	EXPECT_EQ(host.run({"list", "192.0.2.1"}), 0);
 	EXPECT_TRUE(in(host.out, "disk0   Ethernet 8086:10c9  1          free"));
 	EXPECT_EQ(host.run({"list", "192.0.2.1", "--json"}), 0);
