@@ -12,9 +12,13 @@
 # shellcheck source=selftests/riod.sh
 . "$(dirname "$0")/riod.sh"
 
-# MiB written and verified: the debug kernel is slow
-SIZE=256
-[[ $RIOD_KERNEL == stock ]] || SIZE=64
+# MiB written and verified (--env NVME_MIB=N): the debug kernel is slow, and one CPU
+# for both hosts and the guest, too
+SIZE=${NVME_MIB:-}
+if [[ -z $SIZE ]]; then
+	SIZE=256
+	[[ $RIOD_KERNEL == stock && $RIOD_TOPOLOGY == pair ]] || SIZE=64
+fi
 
 setup()
 {
@@ -44,7 +48,8 @@ guest_fio()
 {
 	GUEST_TIMEOUT=900 guest fio --name=t --filename=/dev/nvme0n1 --direct=1 --ioengine=libaio \
 		--verify=crc32c --verify_fatal=1 --verify_state_save=0 --output-format=json "$@" > /run/fio.json
-	jq -e '.jobs | length > 0 and all(.error == 0)' /run/fio.json
+	# ahead of it fio warns of two jobs on one file, which here have areas of their own
+	sed -n '/^{/,$p' /run/fio.json | jq -e '.jobs | length > 0 and all(.error == 0)'
 }
 
 test_guest_runs_under_kvm() { t_match virt "$(guest systemd-detect-virt 2> /dev/null || guest cat /sys/hypervisor/type /proc/cpuinfo)" 'kvm|hypervisor'; }

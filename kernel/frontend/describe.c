@@ -5,7 +5,10 @@
  * Exact lengths and reserved fields were checked by riod_wire_validate(); here
  * it is checked that what is said makes sense, before anything is built on it.
  */
+#define pr_fmt(fmt) "riod: " fmt
+
 #include <linux/pci.h>
+#include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/unaligned.h>
 
@@ -130,8 +133,12 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 			       "no profile has that name; leave it out, or say \"none\"");
 		return PTR_ERR(p);
 	}
-	if (!p)
+	if (!p) {
+		/* rule 10 */
+		pr_info("attachment %u: no profile for %04x:%04x: interrupts are exact, but whether memory that its driver polls is delivered in the right order is not proven\n",
+			fn->att->id, fn->vendor, fn->device);
 		return 0;
+	}
 	fn->env.kick = riod_fe_region_kick;
 	fn->env.mem = func_mem;
 	fn->env.priv = fn;
