@@ -20,7 +20,8 @@ modules:
 
 tools:
 	@scripts/deps.sh build
-	$(MAKE) -C tools/riodctl BUILD=$(abspath $(BUILD))/riodctl all
+	@echo building riodctl
+	@$(MAKE) -s $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) -C tools/riodctl BUILD=$(abspath $(BUILD))/riodctl all
 
 fixtures:
 	@scripts/deps.sh build
