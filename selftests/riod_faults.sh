@@ -134,4 +134,4 @@ test_no_viommu()
 	guest true
 }
 
-ktap_run
+ktap_run "$@"

@@ -96,4 +96,4 @@ traffic()
 test_igb_intel_iommu() { traffic intel; }
 test_igb_virtio_iommu() { traffic virtio; }
 
-ktap_run
+ktap_run "$@"

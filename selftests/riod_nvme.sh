@@ -115,4 +115,4 @@ test_power_off()
 
 test_nothing_stays_mapped() { t_eq "mapped" "$(att '.mapped_rw + .mapped_ro')" 0; }
 
-ktap_run
+ktap_run "$@"

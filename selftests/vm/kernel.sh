@@ -28,7 +28,7 @@ here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cache=${RIOD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/riod}
 
 # what must be loaded to mount everything and to talk to the harness
-boot_modules=(virtio_pci virtio_blk ext4 overlay virtio_console 9pnet_virtio 9p virtio_net)
+boot_modules=(virtio_pci virtio_iommu virtio_blk ext4 overlay virtio_console 9pnet_virtio 9p virtio_net)
 
 die() { echo "kernel: error: $*" >&2; exit 1; }
 

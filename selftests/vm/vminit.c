@@ -37,6 +37,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define AGENT_PORT "7400"
@@ -348,6 +349,39 @@ static void links_and_ports(void)
 
 /* ---- the whole ---- */
 
+static int nr_unbound;
+
+static void count_unbound(const char *path, const char *name)
+{
+	char file[MAX_PATH], vendor[16];
+
+	(void)name;
+	snprintf(file, sizeof(file), "%s/vendor", path);
+	if (!read_file(file, vendor, sizeof(vendor)) || strncmp(vendor, "0x1af4", 6))
+		return;
+	snprintf(file, sizeof(file), "%s/driver", path);
+	nr_unbound += access(file, F_OK) != 0;
+}
+
+/*
+ * Behind a virtio-iommu the other devices are probed in the background, once its
+ * driver is there; else all are bound when their modules are loaded.
+ */
+static void wait_for_virtio(void)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	int tries;
+
+	for (tries = 0; tries < 1500; tries++) {
+		nr_unbound = 0;
+		for_each("/sys/bus/pci/devices", count_unbound);
+		if (!nr_unbound)
+			return;
+		nanosleep(&moment, NULL);
+	}
+	say("init: %d virtio devices have no driver", nr_unbound);
+}
+
 static void read_job(void)
 {
 	FILE *job = fopen("/job", "re");
@@ -392,6 +426,7 @@ int main(void)
 	must_mount("dev", "/dev", "devtmpfs", 0, NULL);
 	read_job();
 	for_each("/modules", load_module);
+	wait_for_virtio();
 	for_each("/sys/bus/virtio/drivers/9pnet_virtio", find_share);
 	mount_root();
 	copy_file("/job", "/new/run/riod/job", 0644);
