@@ -20,7 +20,7 @@ mutants='
 one-pass (rule 9)~sync_collect.c~s/while (!quiet && !forced)/while (0)/~flag-after-data
 running granules read whenever (rule 9)~sync_collect.c~s/quiet = settle(cut);/quiet = true;/~flag-after-data
 running granules need not rest (rule 9)~sync_collect.c~s/if (read_all_running(cut, false))/if (read_all_running(cut, false) \&\& 0)/~flag-after-data
-restless too soon (rule 9)~sync_collect.c~s/define MOVES_RESTLESS.*/define MOVES_RESTLESS 6/~flag-after-data
+restless too soon (rule 9)~sync_collect.c~s/define MOVES_RESTLESS.*/define MOVES_RESTLESS 4/~flag-after-data
 guest wins over unsent bytes (rule 7)~sync_apply.c~s/guard = (const union riod_granule \*)(page->base + t->off);/guard = NULL;/~device-wins
 no conflict with what is in flight (rule 7)~sync_apply.c~s/if (!list_empty(&page->sent))/if (0)/~converge
 conflicts forgotten when acknowledged (rule 7)~sync_apply.c~s/if (s->cut > applied)/if (s->cut > y->acked_cut)/~converge
