@@ -5,7 +5,7 @@
 #
 # devices: nvme,size=512M
 # memory: 2048
-# timeout: 480
+# timeout: 1200
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
