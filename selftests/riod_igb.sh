@@ -55,7 +55,7 @@ guest_net() { guest "basename \$(ls -d /sys/bus/pci/drivers/igb/0*/net/*)"; }
 # a stream for SECS seconds, whose sum both ends compute
 stream()
 {
-	local what=$1 from=$2 to=$3 sums listener
+	local what=$1 from=$2 to=$3 sums listener bytes
 	echo "$what"
 	"$to" "timeout $((SECS * 8)) socat -u TCP-LISTEN:5555,reuseaddr - | tee >(wc -c > /tmp/bytes) | sha256sum > /tmp/got" &
 	listener=$!
@@ -66,7 +66,10 @@ stream()
 	sums=$("$from" 'cut -d " " -f 1 /tmp/sent')
 	t_match "sum" "$sums" '^[0-9a-f]{64}$'
 	t_eq "$what" "$("$to" 'cut -d " " -f 1 /tmp/got')" "$sums"
-	t_diag "$what: $("$to" 'cat /tmp/bytes') bytes in $SECS s"
+	bytes=$("$to" 'cat /tmp/bytes')
+	t_diag "$what: $bytes bytes in $SECS s"
+	# the sums of nothing are equal, too
+	t_cmp "bytes, $what" "$bytes" -ge 65536
 }
 
 far() { on server "ip netns exec far bash -c $(printf '%q' "$1")"; }

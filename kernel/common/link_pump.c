@@ -24,8 +24,12 @@
 
 #define RIOD_LINK_BACKOFF_MS	10
 
-/* between background cuts lies so many times what the last cut took */
+/*
+ * Between background cuts lies so many times what the last cut took, but not more
+ * than this: one cut that was held up must not leave pollers without the next.
+ */
 #define RIOD_LINK_REST		4
+#define RIOD_LINK_REST_MAX_MS	200
 
 /* look again what there is to wait for; any context that may take a mutex */
 void riod_link_retime(struct riod_link *l)
@@ -68,7 +72,8 @@ static ktime_t riod_link_background_in(struct riod_link *l)
 		return KTIME_MAX;
 	clear_bit(RIOD_LINK_UNTIMED, &l->flags);
 	/* rule 12: a slow CPU, or much that is mapped, must not leave no time for else */
-	rest = max_t(ktime_t, (u64)us * NSEC_PER_USEC, RIOD_LINK_REST * l->cut_took);
+	rest = min_t(ktime_t, RIOD_LINK_REST * l->cut_took, ms_to_ktime(RIOD_LINK_REST_MAX_MS));
+	rest = max_t(ktime_t, rest, (u64)us * NSEC_PER_USEC);
 	left = ktime_sub(ktime_add(l->cut_at, rest), ktime_get());
 	return max_t(ktime_t, left, 0);
 }
