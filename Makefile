@@ -26,6 +26,7 @@ tools:
 fixtures:
 	@scripts/deps.sh build
 	@$(MAKE) -s -C selftests/vfio BUILD=$(abspath $(BUILD))/vfio
+	@$(MAKE) -s -C selftests/guest BUILD=$(abspath $(BUILD))/guest
 
 check:
 	scripts/check.sh stock

@@ -10,10 +10,13 @@
 #   riod_detach [OPTION...]             detach ATT_ID
 #   riod_detach_all                     detach whatever is attached, by force, and wait until
 #                                       nothing of it is left
-#   att FILTER                          jq FILTER over the status of ATT_ID
+#   att NAME                            a field of the status of ATT_ID
+#   att_mapped                          bytes that its guest has mapped
 #   att_stat NAME, exp_stat NAME        a counter of the attachment, of the export
+#   att_stats, exp_stats                all of them, in one line
 #   riod_stub_left                      objects of the stub that should be gone when nothing is
 #                                       attached, and are not ("mappings=3 ...")
+#   kernel_kib, slope                   KiB that a host's kernel holds; their growth per line
 #   remember VAR...; recall             variables that setup found out, for tests and cleanup
 
 RIODCTL=${RIOD_TOOL:-riodctl}
@@ -51,25 +54,45 @@ riod_attach()
 {
 	local answer
 	answer=$("$RIODCTL" --json attach "$RIOD_SERVER_ADDR" "$EXPORT" "$@") || return
-	ATT_ID=$(jq -r .id <<< "$answer")
-	ATT_DEV=$(jq -r '.functions[0]' <<< "$answer")
+	answer=$(vmtool json <<< "$answer")
+	ATT_ID=$(sed -n 's/^id=//p' <<< "$answer")
+	ATT_DEV=$(sed -n 's/^functions.0=//p' <<< "$answer")
 	[[ -n $ATT_ID && -e /sys/bus/pci/devices/$ATT_DEV ]]
 }
 
 # shellcheck disable=SC2120 # the arguments are for some callers only
 riod_detach() { "$RIODCTL" detach "$ATT_ID" "$@"; }
 
-att() { "$RIODCTL" --json status | jq -r ".attachments[] | select(.id == $ATT_ID) | $1"; }
-
-att_stat()
+# fields LIST KEY VALUE - of the object of LIST whose KEY is VALUE, "NAME=..." each; the
+# JSON text is read from standard input
+fields()
 {
-	"$RIODCTL" --json stats | jq -r ".stats[] | select(.attachment == $ATT_ID) | .stats.$1"
+	vmtool json | awk -v list="$1." -v want="$2=$3" '
+		index($0, list) != 1 { next }
+		{
+			rest = substr($0, length(list) + 1)
+			object = rest + 0
+			line = substr(rest, index(rest, ".") + 1)
+			text[object] = text[object] line "\n"
+			if (line == want)
+				found = object
+		}
+		END { printf "%s", text[found] }'
 }
 
-exp_stat()
-{
-	server_ctl --json stats | jq -r ".stats[] | select(.export == \"$EXPORT\") | .stats.$1"
-}
+# field NAME - of what fields prints
+field() { sed -n "s/^$1=//p"; }
+
+att_fields() { "$RIODCTL" --json status | fields attachments id "$ATT_ID"; }
+att() { att_fields | field "$1"; }
+att_mapped() { att_fields | awk -F = '/^mapped_r[wo]=/ { n += $2 } END { print n + 0 }'; }
+
+att_counters() { "$RIODCTL" --json stats | fields stats attachment "$ATT_ID"; }
+exp_counters() { server_ctl --json stats | fields stats export "$EXPORT"; }
+att_stat() { att_counters | field "stats.$1"; }
+exp_stat() { exp_counters | field "stats.$1"; }
+att_stats() { att_counters | sed -n 's/^stats\.//p' | xargs; }
+exp_stats() { exp_counters | sed -n 's/^stats\.//p' | xargs; }
 
 # pins VFIO holds, from the kernel's own counters
 pins()
@@ -78,12 +101,26 @@ pins()
 		END { print a - r }' /proc/vmstat
 }
 
-export_idle() { [[ $(server_ctl --json list | jq -r '.exports[0].state // "idle"') == idle ]]; }
+# KiB that this host's kernel holds for good
+kernel_kib() { awk '/^(SUnreclaim|PageTables|KernelStack|Percpu):/ { n += $2 } END { print n }' /proc/meminfo; }
+
+# slope - KiB per line of what is read, by least squares
+slope()
+{
+	awk '{ n++; x += n; y += $1; xx += n * n; xy += n * $1 }
+		END { printf "%.1f\n", (n * xy - x * y) / (n * xx - x * x) }'
+}
+
+exports() { server_ctl --json list | vmtool json | sed -n "s/^exports\.//p"; }
+attachments() { "$RIODCTL" --json list | vmtool json | sed -n "s/^attachments\.//p"; }
+
+export_idle() { ! exports | grep -E '^0\.state=' | grep -v =idle; }
+no_attachments() { [[ -z $(attachments) ]]; }
 
 riod_detach_all()
 {
 	local id
-	for id in $("$RIODCTL" --json list | jq -r '.attachments[].id'); do
+	for id in $(attachments | sed -n 's/^[0-9]*\.id=//p'); do
 		"$RIODCTL" detach "$id" --force
 	done
 	wait_for 20 no_attachments
@@ -98,5 +135,3 @@ riod_stub_left()
 			(( $(< $o) == 0 )) || echo "$o=$(< $o)"
 		done'
 }
-
-no_attachments() { [[ $("$RIODCTL" --json list | jq '.attachments | length') == 0 ]]; }

@@ -3,8 +3,8 @@
 #
 # riod_attach.sh - export, attach, look at the function, detach, and what goes wrong
 #
-# devices: nvme nvme edu
-# timeout: 180
+# devices: nvme nvme edu edu,at=bridge edu,at=bridge e1000e
+# timeout: 240
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -20,14 +20,16 @@ setup()
 each_cleanup()
 {
 	local id
-	for id in $("$RIODCTL" --json list | jq -r '.attachments[].id'); do
+	for id in $(attachments | sed -n 's/^[0-9]*\.id=//p'); do
 		"$RIODCTL" detach "$id" --force
 	done
-	for id in $(server_ctl --json list | jq -r '.exports[].functions[]'); do
+	for id in $(exported); do
 		server_ctl unbind "$id" --force
 	done
 	wait_for 10 no_attachments
 }
+
+exported() { exports | sed -n 's/^[0-9]*\.functions\.[0-9]*=//p' | sort | xargs; }
 
 refused() { local out; out=$("$@" 2>&1) && t_fail "was not refused: $*"; echo "$out"; }
 
@@ -40,7 +42,7 @@ test_virtual_function_has_the_ids()
 	t_eq "vendor:device" "$(lspci -n -s "$ATT_DEV" | cut -d ' ' -f 3)" "$want"
 	t_eq class "$(cat "/sys/bus/pci/devices/$ATT_DEV/class")" 0x010802
 	t_eq driver "$(basename "$(readlink "/sys/bus/pci/devices/$ATT_DEV/driver")")" riod_frontend
-	t_eq state "$(att .state)" connected
+	t_eq state "$(att state)" connected
 	riod_detach
 	t_fails test -e "/sys/bus/pci/devices/$ATT_DEV"
 }
@@ -76,6 +78,56 @@ test_attach_not_riod()
 	wait_for 5 bash -c 'ss -Hltn "sport = :7998" | grep -q .'
 	t_match error "$(refused "$RIODCTL" attach 127.0.0.1:7998)" 'riod'
 	kill %1
+}
+
+# little-endian numbers of frames: le VALUE BYTES
+le()
+{
+	local i
+	for ((i = 0; i < $2; i++)); do
+		# shellcheck disable=SC2059 # the byte is the format
+		printf "\\x$(printf %02x $(( $1 >> 8 * i & 255 )))"
+	done
+}
+
+zeroes() { head -c "$1" /dev/zero; }
+header() { le "$1" 4; le "$2" 1; zeroes 19; le 0x444f4952 4; }
+
+# a peer of a time to come, which refuses as protocol.rst says all versions do
+test_attach_other_version()
+{
+	{
+		header 152 3
+		le 7 2; le 1 2
+		printf 'this host speaks version 7 6, the peer 1'
+		zeroes 80
+	} > /run/refuse
+	t_cmp "frame" "$(stat -c %s /run/refuse)" -eq 152
+	socat TCP-LISTEN:7997,reuseaddr,fork SYSTEM:'head -c 152 > /run/hello; cat /run/refuse' &
+	wait_for 5 bash -c 'ss -Hltn "sport = :7997" | grep -q .'
+	refused "$RIODCTL" attach 127.0.0.1:7997 > /run/said
+	t_match error "$(< /run/said)" 'speaks version 7 6, the peer 1'
+	t_match remedy "$(< /run/said)" 'same release of riod'
+	kill %1
+	t_eq "HELLO" "$(head -c 28 /run/hello | tail -c 4)" RIOD
+}
+
+# and a client of a time to come is told why it is refused
+test_server_refuses_other_version()
+{
+	riod_export nvme
+	{
+		header 152 1
+		le 1 2; le 2 1; zeroes 1
+		le $((1 << 20)) 4; le 65536 4
+		zeroes $((8 + 8 + 16 + 64))
+		le 99 2; zeroes 14
+	} > /run/hello
+	t_cmp "frame" "$(stat -c %s /run/hello)" -eq 152
+	socat -t 10 - "TCP:$RIOD_SERVER_ADDR:7463" < /run/hello > /run/answer
+	t_eq "length, type, reason" "$(od -An -tu1 -N5 /run/answer | xargs) $(od -An -tu2 -j30 -N2 /run/answer | xargs)" \
+		"152 0 0 0 3 1"
+	t_match "text" "$(tail -c 120 /run/answer | tr -d '\000')" 'version'
 }
 
 test_not_in_allow_list()
@@ -127,5 +179,37 @@ test_bind_mounted()
 	t_match error "$part" 'mounted'
 }
 
+# pci_of CLASS-DIRECTORY - the PCI function of a device of the server
+pci_of() { on server "readlink -f $1/device" | grep -oE '[0-9a-f]{4}:[0-9a-f:.]{7}' | tail -n 1; }
 
-ktap_run
+test_bind_root_disk()
+{
+	local root
+	# shellcheck disable=SC2016 # expanded there
+	root=$(on server 'for d in /sys/block/vd*; do [[ $(< $d/serial) != riod-root ]] || echo $d; done')
+	t_match error "$(refused server_ctl bind "$(pci_of "$root")" --export --no-reset)" 'vd. is in use'
+}
+
+test_bind_configured_network()
+{
+	local nic
+	on server modprobe e1000e
+	nic=$(on server "ls /sys/bus/pci/devices/$(device e1000e)/net")
+	on server "ip address add 203.0.113.7/24 dev $nic; ip link set $nic up"
+	t_match error "$(refused server_ctl bind "$(device e1000e)" --export)" "in use.*$nic.*203.0.113.7"
+	on server "ip link set $nic down; ip address flush dev $nic"
+	server_ctl bind "$(device e1000e)" --export
+}
+
+test_bind_part_of_a_group()
+{
+	local a b out
+	a=$(device edu 1) b=$(device edu 2)
+	out=$(refused server_ctl bind "$a" --export --no-reset)
+	t_match error "$out" "shares IOMMU group.*$b"
+	t_match remedy "$out" "riodctl bind .*$a.*$b|riodctl bind .*$b.*$a"
+	server_ctl bind "$a" "$b" --export --no-reset
+	t_eq "functions" "$(exported)" "$a $b"
+}
+
+ktap_run "$@"

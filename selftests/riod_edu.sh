@@ -26,7 +26,7 @@ vfio_program()
 	riod_export "$2" --no-reset
 	riod_attach
 	"/riod-build/vfio/$program" "$ATT_DEV"
-	t_eq "mapped" "$(att '.mapped_rw + .mapped_ro')" 0
+	t_eq "mapped" "$(att_mapped)" 0
 	t_eq "forced cuts" "$(att_stat forced)" 0
 	riod_detach
 	riod_unexport
@@ -40,4 +40,4 @@ each_cleanup()
 test_edu() { vfio_program edu edu; }
 test_pci_testdev() { vfio_program testdev pci-testdev; }
 
-ktap_run
+ktap_run "$@"

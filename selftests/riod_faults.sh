@@ -40,9 +40,9 @@ cleanup()
 	riod_unexport
 }
 
-not_in_use() { [[ $(att .in_use) != true ]]; }
-bus_master_held() { [[ $(att .bus_master) == held-limit ]]; }
-device_lost() { [[ $(att .state) == lost ]]; }
+not_in_use() { [[ $(att in_use) != true ]]; }
+bus_master_held() { [[ $(att bus_master) == held-limit ]]; }
+device_lost() { [[ $(att state) == lost ]]; }
 
 boot()
 {
@@ -70,7 +70,7 @@ test_qemu_killed()
 	io_in_background
 	guest_kill
 	wait_for 20 not_in_use
-	t_eq "mapped" "$(att '.mapped_rw + .mapped_ro')" 0
+	t_eq "mapped" "$(att_mapped)" 0
 	works_again
 }
 
@@ -85,22 +85,79 @@ test_guest_reset()
 	guest dd if=/dev/nvme0n1 of=/dev/null bs=64k count=16 iflag=direct
 }
 
+# what happens on the server between a loss and the fence, task switches too
+trace_start()
+{
+	# shellcheck disable=SC2016 # expanded there
+	on server 'cd /sys/kernel/tracing && echo 0 > tracing_on && : > trace &&
+		for e in riod/riod_session_lost riod_stub sched/sched_switch; do echo 1 > events/$e/enable; done &&
+		echo 1 > tracing_on'
+}
+
+# names of events from the first riod_stub_lost to the end, a line each
+trace_since_lost()
+{
+	# shellcheck disable=SC2016 # expanded there
+	on server 'cd /sys/kernel/tracing && echo 0 > tracing_on
+		for e in riod/riod_session_lost riod_stub sched/sched_switch; do echo 0 > events/$e/enable; done
+		sed -nE "s/^.* [0-9.]+: ([a-z_]+): (.*)/\1 \2/p" trace | sed -n "/^riod_stub_lost/,\$p"'
+}
+
+# all that goes between the hosts, both ways: on two hosts silently, on one with a reset
+cut()
+{
+	if [[ $RIOD_TOPOLOGY == pair ]]; then
+		link_cut
+	else
+		ss -K 'dport = :7463' | grep -q 7463
+	fi
+}
+
+guest_reads() { guest dd if=/dev/nvme0n1 of=/dev/null bs=4k count=1 iflag=direct; }
+server_lost() { on server "grep -q riod_stub_fence_done /sys/kernel/tracing/trace"; }
+
 test_connection_cut()
 {
 	boot
+	guest_reads
 	io_in_background
-	# the server's side of the session goes, with a reset to the peer
-	if [[ $RIOD_TOPOLOGY == pair ]]; then link_cut; else server_ctl unbind "$EXPORT" --force; fi
-	wait_for 40 device_lost
+	trace_start
+	cut
+	wait_for 60 device_lost
 	guest_monitor -t 5 info status
+	wait_for 60 server_lost
+	trace_since_lost > /run/trace
+	sed 200q /run/trace
+	# at once: lost and fenced with no other task, and nothing else of riod's, in between
+	t_eq "order" "$(head -n 4 /run/trace | cut -d ' ' -f 1 | xargs)" \
+		"riod_stub_lost riod_stub_fence_begin riod_stub_master riod_session_lost"
+	t_match "bus master" "$(sed -n 3p /run/trace)" 'off|on=0'
+	t_diag "$(sed -nE '/^riod_stub_fence_done/s/^/server: /p' /run/trace)"
+	# the guest sees a dead device, not a silent one
+	wait_for 60 guest "! dd if=/dev/nvme0n1 of=/dev/null bs=4k count=1 iflag=direct"
+	guest true
 	[[ $RIOD_TOPOLOGY == loopback ]] || link_restore
-	[[ $RIOD_TOPOLOGY == pair ]] || riod_export nvme
 	guest_kill
 	riod_detach --force || true
 	wait_for 20 no_attachments
 	wait_for 40 export_idle
 	riod_attach
 	works_again
+}
+
+# the export is taken back while a guest drives it
+test_unbind_while_in_use()
+{
+	boot
+	io_in_background
+	t_match "error" "$(t_fails server_ctl unbind "$EXPORT" 2>&1)" 'force'
+	server_ctl unbind "$EXPORT" --force
+	wait_for 40 device_lost
+	guest_monitor -t 5 info status
+	guest_kill
+	riod_detach --force || true
+	wait_for 20 no_attachments
+	riod_export nvme
 }
 
 test_fence_is_told()
@@ -110,7 +167,7 @@ test_fence_is_told()
 	io_in_background
 	riod_detach --force
 	wait_for 20 export_idle
-	ns=$(server_ctl --json list | jq -r '.exports[0].fence_ns')
+	ns=$(exports | sed -n 's/^0\.fence_ns=//p')
 	t_diag "fenced $ns ns after the peer was declared lost"
 	t_cmp "fence" "$ns" -gt 0
 }
@@ -128,7 +185,8 @@ test_detach_refused_then_forced()
 test_no_viommu()
 {
 	guest_start --iommu none -device "vfio-pci,host=$ATT_DEV"
-	guest modprobe nvme || true
+	# it comes back when the driver has given up, which turns bus mastering off
+	guest 'modprobe nvme > /dev/null 2>&1 < /dev/null &'
 	wait_for 30 bus_master_held
 	t_match "status" "$("$RIODCTL" status)" 'iommu'
 	guest true

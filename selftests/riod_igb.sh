@@ -89,10 +89,10 @@ traffic()
 	wait_for 60 guest ping -c 1 -W 1 10.55.0.1
 	stream "guest to far end" in_guest far 10.55.0.1
 	stream "far end to guest" far in_guest 10.55.0.2
-	t_eq "profile" "$(att .profile)" null
+	t_eq "profile" "$(att profile)" null
 	t_eq "forced cuts, frontend" "$(att_stat forced)" 0
 	t_eq "forced cuts, stub" "$(exp_stat forced)" 0
-	t_diag "$1 $("$RIODCTL" --json stats | jq -c '.stats[].stats')"
+	t_diag "$1 $(att_stats)"
 	guest_poweroff 60
 }
 

@@ -28,8 +28,8 @@ suite_passes()
 		modprobe "$name"
 		for file in "$results"/*/results; do
 			cat "$file"
-			t_eq "failures of $name" "$(grep -c 'not ok ' "$file")" 0
-			t_match "results of $name" "$(grep -c '^ *# Totals: ' "$file")" '^[1-9]'
+			t_eq "failures of $name" "$(grep -c 'not ok ' "$file" || true)" 0
+			t_match "results of $name" "$(grep -c '^ *# Totals: ' "$file" || true)" '^[1-9]'
 			passed=$(( passed + $(grep -cE '^ {4,}ok ' "$file") ))
 		done
 		modprobe -r "$name"
@@ -40,4 +40,4 @@ suite_passes()
 
 test_all_suites() { suite_passes "$(suites)" 100; }
 
-ktap_run
+ktap_run "$@"

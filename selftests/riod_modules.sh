@@ -74,4 +74,4 @@ test_many_times()
 	done
 }
 
-ktap_run
+ktap_run "$@"

@@ -201,7 +201,7 @@ static int read_refuse(const struct riod_frame *f, struct riod_refusal *refusal)
 	refusal->reason = reason;
 	refusal->peer_version = le16_to_cpu(r->version);
 	strscpy(refusal->text, r->text[0] ? r->text : riod_reason_str(reason));
-	return -ECONNREFUSED;
+	return reason == RIOD_REASON_VERSION ? -EPROTONOSUPPORT : -ECONNREFUSED;
 }
 
 /* the answer to a HELLO, of type @want, or what stands in its place */

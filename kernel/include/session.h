@@ -181,8 +181,9 @@ struct riod_refusal {
  *
  * Waits at most 10 s for the peer's answer; ended by signals.  Where this
  * succeeds the transport's timeouts are off again.
- * Return: 0; -ECONNREFUSED when the peer refused (see @refusal); -EPROTO when
- * the peer does not speak riod; -ETIMEDOUT; -ECONNRESET.
+ * Return: 0; -EPROTONOSUPPORT when the peer has no version in common with us;
+ * -ECONNREFUSED when it refused for another reason (see @refusal); -EPROTO when it
+ * does not speak riod; -ETIMEDOUT; -ECONNRESET.
  */
 int riod_negotiate_attach(struct riod_conn *conn, const char *export,
 			  struct riod_session_params *params,

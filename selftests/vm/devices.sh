@@ -8,9 +8,10 @@
 #
 #   size=SIZE      size of the disk image (nvme, ahci, usb, virtio-blk-pci; 512M)
 #   functions=N    a card of N functions, x.0 to x.N-1 (default 1)
-#   at=port|root   behind a PCIe root port of its own (reset methods, IOMMU group of
-#                  its own) or on the root bus; default: port for PCIe devices, root
-#                  for conventional ones
+#   at=port|root|bridge   behind a PCIe root port of its own (reset methods, IOMMU group
+#                  of its own), on the root bus, or behind the one PCIe-to-PCI bridge
+#                  (one group for all there); default: port for PCIe devices, root for
+#                  conventional ones
 #
 #   nvme, e1000e, igb, virtio-blk-pci, virtio-net-pci, ...   as in QEMU
 #   ahci           ich9-ahci with a disk
@@ -20,7 +21,8 @@
 #
 # Addresses: the N-th device behind a port (from 0) is 0000:<03+N>:00.0, buses 01 and
 # 02 being empty hot-plug ports (rp0, rp1); the N-th on the root bus is
-# 0000:00:<0x18+N>.0. Disk images are sparse files of this run; serials are random.
+# 0000:00:<0x18+N>.0; the N-th behind the bridge is <bus>:<01+N>.0, on the bus after
+# those of all ports. Disk images are sparse files of this run; serials are random.
 # The far end of every emulated NIC is a virtio NIC of the same VM, peer<N>.
 #
 # devices_args SPEC...  sets DEVICE_ARGS (array) and DEVICE_ADDRS (KIND=ADDRESS ...)
@@ -88,6 +90,13 @@ device_one()
 		DEVICE_ADDRS+=" $kind=$(printf '0000:%02x:00.0' $((DEVICE_PORTS + 1)))"
 		DEVICE_PORTS=$((DEVICE_PORTS + 1))
 		own=0x0
+	elif [[ $at == bridge ]]; then
+		(( DEVICE_BRIDGED )) || DEVICE_ARGS+=(-device "pcie-pci-bridge,id=bridge,bus=pcie.0,addr=0x17.0")
+		DEVICE_BRIDGED=$((DEVICE_BRIDGED + 1))
+		place=bus=bridge
+		own=$(printf '0x%x' $DEVICE_BRIDGED)
+		# which bus, devices_args knows in the end
+		DEVICE_ADDRS+=" $kind=$(printf '0000:bridge:%02x.0' $DEVICE_BRIDGED)"
 	else
 		place=bus=pcie.0
 		own=$(printf '0x%x' $((0x18 + DEVICE_ROOTS)))
@@ -133,6 +142,7 @@ devices_args()
 	DEVICE_ARGS=()
 	DEVICE_ADDRS=""
 	DEVICE_ROOTS=0
+	DEVICE_BRIDGED=0
 	for DEVICE_PORTS in 0 1; do
 		DEVICE_ARGS+=(-device "pcie-root-port,id=rp$DEVICE_PORTS,bus=pcie.0,chassis=$((DEVICE_PORTS + 1)),addr=$(printf '0x%x' $((0x10 + DEVICE_PORTS))).0")
 	done
@@ -140,5 +150,6 @@ devices_args()
 	for spec in "$@"; do
 		device_one $((n++)) "$spec"
 	done
+	DEVICE_ADDRS=${DEVICE_ADDRS//bridge/$(printf '%02x' $((DEVICE_PORTS + 1)))}
 	DEVICE_ADDRS=${DEVICE_ADDRS# }
 }

@@ -7,6 +7,9 @@
  *   vmtool hmp SOCKET SECS CMD         give QEMU's monitor CMD, print its answer
  *   vmtool wait SECS FILE              wait until FILE exists (a socket, a flag)
  *   vmtool raw FILE                    put a terminal or port in raw mode
+ *   vmtool json                        standard input's JSON, a line for each value:
+ *                                      "exports.0.name=nvme" (jq takes a second to
+ *                                      start under TCG)
  *
  * serve/call carry standard input, output, error and the exit status. A call
  * whose client goes away has its process group killed. When the command exits,
@@ -510,6 +513,118 @@ static int raw(const char *path)
 	return tcsetattr(fd, TCSANOW, &t) != 0;
 }
 
+/* A JSON text, and the path to where its reader is. */
+struct json {
+	const char *at;
+	char path[512];
+};
+
+static void json_space(struct json *j)
+{
+	j->at += strspn(j->at, " \t\r\n");
+}
+
+/* Where the string that begins at @at ends: its closing quote. */
+static const char *json_string_end(const char *at)
+{
+	for (at++; *at && *at != '"'; at++) {
+		if (*at == '\\' && at[1])
+			at++;
+	}
+	if (!*at)
+		die("json: a string has no end");
+	return at;
+}
+
+/* Lengthens the path, by a member's name or an index; the caller cuts it again. */
+static void json_push(struct json *j, size_t base, const char *name, int len)
+{
+	int n = snprintf(j->path + base, sizeof(j->path) - base, "%s%.*s", base ? "." : "", len, name);
+
+	if (n < 0 || (size_t)n >= sizeof(j->path) - base)
+		die("json: too deep at %s", j->path);
+}
+
+static void json_value(struct json *j);
+
+static void json_members(struct json *j, char end)
+{
+	size_t base = strlen(j->path);
+	const char *name;
+	char number[16];
+
+	j->at++;
+	json_space(j);
+	for (int i = 0; *j->at != end; i++) {
+		if (end == '}') {
+			name = j->at + 1;
+			if (*j->at != '"')
+				die("json: no name at: %.20s", j->at);
+			j->at = json_string_end(j->at);
+			json_push(j, base, name, j->at++ - name);
+			json_space(j);
+			if (*j->at++ != ':')
+				die("json: no value for %s", j->path);
+		} else {
+			json_push(j, base, number, snprintf(number, sizeof(number), "%d", i));
+		}
+		json_value(j);
+		j->path[base] = 0;
+		if (*j->at == ',') {
+			j->at++;
+			json_space(j);
+		} else if (*j->at != end) {
+			die("json: neither , nor %c at: %.20s", end, j->at);
+		}
+	}
+	j->at++;
+}
+
+static void json_value(struct json *j)
+{
+	const char *end;
+
+	json_space(j);
+	if (*j->at == '{' || *j->at == '[') {
+		json_members(j, *j->at == '{' ? '}' : ']');
+	} else if (*j->at == '"') {
+		end = json_string_end(j->at);
+		printf("%s=", j->path);
+		print_json_string(j->at + 1);
+		putchar('\n');
+		j->at = end + 1;
+	} else {
+		end = j->at + strcspn(j->at, ",]} \t\r\n");
+		if (end == j->at)
+			die("json: no value for %s", j->path);
+		printf("%s=%.*s\n", j->path, (int)(end - j->at), j->at);
+		j->at = end;
+	}
+	json_space(j);
+}
+
+static int json(void)
+{
+	struct json j = { .path = "" };
+	size_t size = 0, got;
+	char *text = NULL;
+
+	do {
+		text = realloc(text, size + CHUNK + 1);
+		if (!text)
+			die("json: out of memory");
+		got = fread(text + size, 1, CHUNK, stdin);
+		size += got;
+	} while (got);
+	text[size] = 0;
+	j.at = text;
+	json_value(&j);
+	if (*j.at)
+		die("json: more text: %.20s", j.at);
+	free(text);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
@@ -524,11 +639,14 @@ int main(int argc, char **argv)
 		return wait_file(argv[2], argv[3]);
 	if (argc == 3 && !strcmp(verb, "raw"))
 		return raw(argv[2]);
+	if (argc == 2 && !strcmp(verb, "json"))
+		return json();
 	fputs("usage: vmtool serve PORT\n"
 	      "       vmtool call HOST:PORT SECS CMD\n"
 	      "       vmtool hmp SOCKET SECS CMD\n"
 	      "       vmtool wait SECS FILE\n"
-	      "       vmtool raw FILE\n",
+	      "       vmtool raw FILE\n"
+	      "       vmtool json\n",
 	      stderr);
 	return 2;
 }

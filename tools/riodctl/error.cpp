@@ -88,8 +88,12 @@ Error explain_peer(std::string_view action, std::string_view peer, const KernelE
 
 	// "PEER refused: ..." is the peer's word, whatever the errno; a closed port refuses
 	// "the connection".
-	if (text.find(" refused: ") != std::string_view::npos)
-		return {Exit::failed, plain.what(), plain.remedy()};
+	if (text.find(" refused: ") != std::string_view::npos) {
+		return {Exit::failed, plain.what(),
+			error.err() == EPROTONOSUPPORT
+				? "install the same release of riod on both hosts"
+				: plain.remedy()};
+	}
 	return plain;
 }
 

@@ -946,7 +946,7 @@ static void loop_refused(struct kunit *test)
 		s->reason = reason;
 		s->text = reason & 1 ? text : NULL;
 		KUNIT_EXPECT_EQ(test, riod_negotiate_attach(conn, "", &params, &refusal),
-				-ECONNREFUSED);
+				reason == RIOD_REASON_VERSION ? -EPROTONOSUPPORT : -ECONNREFUSED);
 		wait_for_completion(&s->done);
 		conn->ops->close(conn);
 		KUNIT_EXPECT_EQ(test, s->err, 0);

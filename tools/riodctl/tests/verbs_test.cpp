@@ -132,6 +132,17 @@ TEST_F(Attach, PeerThatRefusesUsIsNotUnreachable)
 	EXPECT_EQ(host.kernel.attach_requests.size(), 2U) << "went on after a refusal";
 }
 
+TEST_F(Attach, PeerOfAnotherVersion)
+{
+	host.kernel.refuse.emplace(
+		"attach",
+		KernelError(EPROTONOSUPPORT,
+			    "192.0.2.1:7463 refused: this host speaks version 7, the peer 1"));
+	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 1);
+	EXPECT_TRUE(in(host.err, "this host speaks version 7, the peer 1"));
+	EXPECT_TRUE(in(host.err, "same release of riod on both hosts"));
+}
+
 TEST_F(Attach, Interrupted)
 {
 	host.kernel.refuse.emplace("attach", KernelError(EINTR));

@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# riod_boots.sh - one attachment, twenty guests, one after the other: nothing is left,
+# nothing grows
+#
+# devices: nvme
+# memory: 2048
+# timeout: 1800
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/riod.sh
+. "$(dirname "$0")/riod.sh"
+
+BOOTS=${RIOD_BOOTS:-20}
+WARM=4		# caches fill, slabs find their size
+
+setup()
+{
+	on server modprobe riod_stub
+	modprobe riod_frontend
+	riod_export nvme
+	riod_attach
+	remember EXPORT ATT_ID ATT_DEV
+}
+
+each_setup() { recall; }
+
+cleanup()
+{
+	recall
+	guest_kill
+	riod_detach_all
+	riod_unexport
+}
+
+nothing_pinned() { [[ $(pins) == 0 ]]; }
+nothing_mapped() { [[ $(att_mapped) == 0 ]]; }
+
+# one guest, from power on to its end: every other one without a good-bye
+one_guest()
+{
+	guest_start --memory 256 -device "vfio-pci,host=$ATT_DEV"
+	guest "modprobe nvme; for i in \$(seq 300); do [ ! -b /dev/nvme0n1 ] || break; sleep 0.1; done
+		dd if=/dev/nvme0n1 of=/dev/null bs=64k count=4 iflag=direct status=none"
+	t_cmp "pages pinned while the guest runs" "$(pins)" -gt 0
+	if (( $1 % 2 )); then guest_poweroff 60; else guest_kill; fi
+	wait_for 20 nothing_mapped
+	wait_for 20 nothing_pinned
+}
+
+test_twenty_guests()
+{
+	local i host file
+	t_eq "pages pinned at first" "$(pins)" 0
+	for ((i = 1; i <= BOOTS; i++)); do
+		one_guest "$i"
+		t_diag "guest $i of $BOOTS: server $(on server kernel_kib) KiB, VMM host $(kernel_kib) KiB"
+		if (( i > WARM )); then
+			kernel_kib >> /run/vmm.kib
+			on server kernel_kib >> /run/server.kib
+		fi
+	done
+	t_eq "forced cuts" "$(att_stat forced)" 0
+	for host in vmm server; do
+		file=/run/$host.kib
+		t_diag "$host: $(head -n 1 "$file") to $(tail -n 1 "$file") KiB, $(slope < "$file") KiB per guest"
+		# a guest maps hundreds of pages: one in a hundred that were lost would be seen
+		t_cmp "slope of $host, tenths of a KiB per guest" "$(slope < "$file" | tr -d .)" -lt 400
+	done
+}
+
+test_nothing_is_left()
+{
+	riod_detach
+	wait_for 20 no_attachments
+	wait_for 20 export_idle
+	t_eq "objects of the stub" "$(riod_stub_left)" ""
+	t_eq "pages pinned" "$(pins)" 0
+}
+
+ktap_run "$@"
