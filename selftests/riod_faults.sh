@@ -104,7 +104,7 @@ trace_since_lost()
 }
 
 # all that goes between the hosts, both ways: on two hosts silently, on one with a reset
-cut()
+break_connection()
 {
 	if [[ $RIOD_TOPOLOGY == pair ]]; then
 		link_cut
@@ -122,7 +122,7 @@ test_connection_cut()
 	guest_reads
 	io_in_background
 	trace_start
-	cut
+	break_connection
 	wait_for 60 device_lost
 	guest_monitor -t 5 info status
 	wait_for 60 server_lost
