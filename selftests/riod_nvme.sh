@@ -12,17 +12,13 @@
 # shellcheck source=selftests/riod.sh
 . "$(dirname "$0")/riod.sh"
 
-# MiB written and verified (--env NVME_MIB=N): the debug kernel is slow, and one CPU
-# for both hosts and the guest, too
-SIZE=${NVME_MIB:-}
-if [[ -z $SIZE ]]; then
-	SIZE=256
-	[[ $RIOD_KERNEL == stock && $RIOD_TOPOLOGY == pair ]] || SIZE=64
-fi
-
-# sectors there and back
-SMALL=1000
-[[ $RIOD_KERNEL == stock ]] || SMALL=200
+# MiB written and verified (--env NVME_MIB=N), and sectors there and back: one CPU for
+# both hosts and the guest is slow, a debug kernel is slower still
+case $RIOD_KERNEL.$RIOD_TOPOLOGY in
+stock.pair) SIZE=${NVME_MIB:-256} SMALL=1000 ;;
+stock.*) SIZE=${NVME_MIB:-32} SMALL=500 ;;
+*) SIZE=${NVME_MIB:-64} SMALL=100 ;;
+esac
 
 setup()
 {

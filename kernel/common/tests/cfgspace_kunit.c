@@ -9,6 +9,7 @@
 #include <uapi/linux/pci_regs.h>
 
 #include "cfgspace.h"
+#include "load.h"
 
 #define PM	0x40
 #define MSI	0x50
@@ -234,7 +235,7 @@ static void random_images(struct kunit *test)
 	u32 seed = 1, v;
 	unsigned int i, j;
 
-	for (i = 0; i < 2000; i++) {
+	for (i = 0; i < RIOD_LOAD(2000); i++) {
 		for (j = 0x40; j < sizeof(m->raw); j++) {
 			seed = seed * 1664525 + 1013904223;
 			m->raw[j] = seed >> 24;

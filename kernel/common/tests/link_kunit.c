@@ -353,7 +353,7 @@ static void cut_before_event(struct kunit *test)
 	struct ends x = ends_start_mapped(test);
 	u32 n;
 
-	for (n = 1; n <= PAIR_TIMES(100); n++) {
+	for (n = 1; n <= RIOD_LOAD(100); n++) {
 		end_put(x.fe, n);
 		KUNIT_EXPECT_EQ(test, riod_link_post(x.fe->l, reg_make(RIOD_REG_WRITE, 0)), 0);
 		pair_expect_done(test, &x.stub->got);
@@ -366,8 +366,8 @@ static void cut_before_event(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, x.fe->type, RIOD_FRAME_IRQ);
 		KUNIT_EXPECT_EQ(test, x.fe->seen, n | 0x80000000);
 	}
-	KUNIT_EXPECT_EQ(test, cuts_sent(x.fe), PAIR_TIMES(100));
-	KUNIT_EXPECT_EQ(test, cuts_sent(x.stub), PAIR_TIMES(100));
+	KUNIT_EXPECT_EQ(test, cuts_sent(x.fe), RIOD_LOAD(100));
+	KUNIT_EXPECT_EQ(test, cuts_sent(x.stub), RIOD_LOAD(100));
 	KUNIT_EXPECT_EQ(test, x.fe->nlost + x.stub->nlost, 0);
 }
 
@@ -521,7 +521,7 @@ static void requests(struct kunit *test)
 	u32 n;
 
 	for (n = 0; n < ARRAY_SIZE(r); n++)
-		r[n] = reader_start(test, x.fe, 4096 * n, PAIR_TIMES(200));
+		r[n] = reader_start(test, x.fe, 4096 * n, RIOD_LOAD(200));
 	for (n = 0; n < ARRAY_SIZE(r); n++)
 		KUNIT_EXPECT_EQ(test, runner_join(test, r[n]), 0);
 }
@@ -682,20 +682,20 @@ static void event_load(struct kunit *test)
 {
 	struct ends x = ends_start_mapped(test);
 	struct runner *r[] = {
-		runner_start(test, poster_run, poster_make(test, x.stub, PAIR_TIMES(5000))),
-		runner_start(test, poster_run, poster_make(test, x.stub, PAIR_TIMES(5000))),
-		reader_start(test, x.fe, 0, PAIR_TIMES(500)),
+		runner_start(test, poster_run, poster_make(test, x.stub, RIOD_LOAD(5000))),
+		runner_start(test, poster_run, poster_make(test, x.stub, RIOD_LOAD(5000))),
+		reader_start(test, x.fe, 0, RIOD_LOAD(500)),
 	};
 	struct riod_link_stats st;
 	u32 n;
 
 	for (n = 0; n < ARRAY_SIZE(r); n++)
 		KUNIT_EXPECT_EQ(test, runner_join(test, r[n]), 0);
-	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(x.fe->frames) == PAIR_TIMES(10000)));
+	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(x.fe->frames) == RIOD_LOAD(10000)));
 	/* events coalesce: by far fewer rounds than events */
 	riod_link_get_stats(x.stub->l, &st);
-	KUNIT_EXPECT_EQ(test, st.events, PAIR_TIMES(10500));
-	KUNIT_EXPECT_LT(test, st.rounds, PAIR_TIMES(10000));
+	KUNIT_EXPECT_EQ(test, st.events, RIOD_LOAD(10500));
+	KUNIT_EXPECT_LT(test, st.rounds, RIOD_LOAD(10000));
 }
 
 /* the connection breaks with everything in use; nothing hangs, all is freed */

@@ -10,6 +10,7 @@
 #include <linux/prandom.h>
 #include <linux/slab.h>
 
+#include "load.h"
 #include "patch.h"
 #include "session.h"
 
@@ -1014,7 +1015,7 @@ static void mutate(struct kunit *test, base_fn base, struct rnd_state *rnd,
 	struct paper *p = new_paper(test);
 	unsigned int round;
 
-	for (round = 0; round < 2000; round++) {
+	for (round = 0; round < RIOD_LOAD(2000); round++) {
 		struct riod_frame *f = base(test);
 		u32 at = prandom_u32_state(rnd) % riod_frame_size(f);
 

@@ -25,17 +25,13 @@
 #include <linux/string.h>
 #include <net/net_namespace.h>
 
+#include "load.h"
 #include "transport.h"
 
 #define PAIR_PORT	27463
 #define PAIR_PORTS	64
 /* longest that a test waits for what must come; a failure, never a pace */
 #define PAIR_WAIT	(120 * HZ)
-/*
- * How often a test does what it does many times: the checkers of a debug kernel look
- * at the same code each time, and are slow.
- */
-#define PAIR_TIMES(n)	(IS_ENABLED(CONFIG_KASAN) ? (n) / 10 : (n))
 
 /* the parameter of a case is one of these */
 static const char * const pair_transports[] = { "loop", "tcp" };

@@ -213,7 +213,7 @@ static void all_end(struct kunit *test)
 {
 	unsigned int i, n;
 
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < RIOD_LOAD(50); i++) {
 		struct pair *p = pair_connect(test);
 		struct end *fe = end_start(test, &p->near, true, &quiet);
 		struct end *stub = end_start(test, &p->far, false, &quiet);

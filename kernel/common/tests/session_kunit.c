@@ -18,12 +18,12 @@ static void load_both_ways(struct kunit *test)
 	params.tx_window = 1024;
 	fe = end_create(test, &p->near, true, &params);
 	stub = end_create(test, &p->far, false, &params);
-	fe->target = 3000;
-	stub->target = 3000;
+	fe->target = RIOD_LOAD(3000);
+	stub->target = RIOD_LOAD(3000);
 	KUNIT_ASSERT_EQ(test, riod_session_start(fe->s), 0);
 	KUNIT_ASSERT_EQ(test, riod_session_start(stub->s), 0);
-	r[0] = burst_start(test, fe, reg_make, 3000, 0);
-	r[1] = burst_start(test, stub, irq_make, 3000, 70);
+	r[0] = burst_start(test, fe, reg_make, RIOD_LOAD(3000), 0);
+	r[1] = burst_start(test, stub, irq_make, RIOD_LOAD(3000), 70);
 	KUNIT_EXPECT_EQ(test, runner_join(test, r[0]), 0);
 	KUNIT_EXPECT_EQ(test, runner_join(test, r[1]), 0);
 	pair_expect_done(test, &fe->reached);
@@ -34,8 +34,8 @@ static void load_both_ways(struct kunit *test)
 	riod_session_end(fe->s, RIOD_REASON_DETACH);
 	expect_lost(test, fe, RIOD_REASON_DETACH);
 	expect_lost(test, stub, RIOD_REASON_DETACH);
-	KUNIT_EXPECT_EQ(test, fe->count, 3000);
-	KUNIT_EXPECT_EQ(test, stub->count, 3000);
+	KUNIT_EXPECT_EQ(test, fe->count, RIOD_LOAD(3000));
+	KUNIT_EXPECT_EQ(test, stub->count, RIOD_LOAD(3000));
 }
 
 /* the receiver's owner stands still: the sender stops at the window, then goes on */

@@ -11,6 +11,7 @@
 #include <linux/prandom.h>
 #include <linux/slab.h>
 
+#include "load.h"
 #include "session.h"
 #include "sync.h"
 #include "sync_cut.h"
@@ -832,7 +833,7 @@ static void busy_neighbour(struct kunit *test)
 		map_one(e, i, RW);
 	t = kthread_run(neighbour, e->l[3], "riod_neighbour");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < RIOD_LOAD(200); i++) {
 		memset(e->l[3] + 16, i, 100);
 		memset(e->l[9] + 16, i, 100);
 		cross(e, &e->fe);

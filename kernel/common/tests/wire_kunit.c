@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #include "examples.h"
+#include "load.h"
 #include "patch.h"
 #include "session.h"
 
@@ -887,7 +888,7 @@ static void wire_random(struct kunit *test)
 	unsigned int round;
 
 	prandom_seed_state(&rnd, 1);
-	for (round = 0; round < 20000; round++) {
+	for (round = 0; round < RIOD_LOAD(20000); round++) {
 		f->hdr.type = round % 64;
 		set_len(f, prandom_u32_state(&rnd) % 512);
 		prandom_bytes_state(&rnd, f->body, f->len);

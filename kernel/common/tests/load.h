@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* How much the tests do of what they do many times. */
+#ifndef _RIOD_TESTS_LOAD_H
+#define _RIOD_TESTS_LOAD_H
+
+#include <linux/kconfig.h>
+
+/* what checks a debug kernel looks at the same code each time, and is slow */
+#define RIOD_LOAD(n)	(IS_ENABLED(CONFIG_KASAN) ? (n) / 10 : (n))
+
+#endif /* _RIOD_TESTS_LOAD_H */
