@@ -49,20 +49,23 @@ step() {
 	}
 }
 
-# selftests of this mode: "TOPOLOGY FILE" lines
+# selftests of this mode: "TOPOLOGY FILE [FUNCTION...]" lines
 wanted() {
-	awk -v mode="$mode" '!/^#/ && NF >= 3 && index($1, mode) { print $2, $3 }' "$list"
+	awk -v mode="$mode" '!/^#/ && NF >= 3 && $1 == mode { $1 = ""; print }' "$list"
 }
 
 # Each run keeps one CPU busy, mostly; the harness itself lets no more than two in.
 vm_tests() {
 	local topology file n=0 lanes=2
+	local -a functions
 
-	while read -r topology file; do
+	while read -ra functions; do
+		topology=${functions[0]} file=${functions[1]} functions=("${functions[@]:2}")
 		while (($(jobs -rp | wc -l) >= lanes)); do wait -n || true; done
 		n=$((n + 1))
 		step "vm-$topology-$(basename "$file" .sh)" \
-			"$top/selftests/vm/run" "$@" --topology "$topology" "$top/selftests/$file" &
+			"$top/selftests/vm/run" "$@" --topology "$topology" "$top/selftests/$file" \
+			${functions[0]:+--} "${functions[@]}" &
 	done < <(wanted)
 	((n)) || die "$list names no test for $mode"
 	wait

@@ -152,6 +152,9 @@ ktap_run()
 
 	ktap_print "KTAP version 1"
 	ktap_print "1..${#ktap_tests[@]}"
+	if declare -F lib_begin > /dev/null; then
+		lib_begin
+	fi
 	if declare -F setup > /dev/null; then
 		ktap_kmsg "begin setup"
 		(ktap_body setup) > "$ktap_dir/setup.log" 2>&1
@@ -187,6 +190,10 @@ ktap_finish()
 	fi
 	if declare -F lib_cleanup > /dev/null; then
 		lib_cleanup
+	fi
+	if declare -F lib_leaks > /dev/null && ! (lib_leaks) > "$ktap_dir/leaks.log" 2>&1; then
+		sed 's/^/# leaks: /' "$ktap_dir/leaks.log" >&"$ktap_out"
+		(( status )) || status=1
 	fi
 	rm -rf "$ktap_dir"
 	exit $status

@@ -330,6 +330,38 @@ guest_kill()
 	guest_wait 10 || true
 }
 
+# ---- leaks ----
+
+# on_hosts CMD... - on the hosts there are, one after the other
+on_hosts()
+{
+	on vmm "$@" && { [[ $RIOD_TOPOLOGY == loopback ]] || on server "$@"; }
+}
+
+# what kmemleak thinks lost was lost before, and is nothing of ours
+leaks_forget()
+{
+	local file=/sys/kernel/debug/kmemleak
+	[[ ! -e $file ]] || echo clear > $file
+}
+
+# Lost is what did not change between two scans, with nobody who points to it. Memory
+# younger than five seconds kmemleak does not report.
+leaks_show()
+{
+	local file=/sys/kernel/debug/kmemleak
+	[[ -e $file ]] || return 0
+	echo scan > $file
+	sleep 5
+	echo scan > $file
+	cat $file
+	! grep -q . $file
+}
+
+# lib_begin, lib_leaks - called by ktap.sh before the first test and after cleanup
+lib_begin() { on_hosts leaks_forget; }
+lib_leaks() { on_hosts leaks_show; }
+
 # lib_cleanup - called by ktap.sh when the file ends: no guest survives its test
 lib_cleanup()
 {

@@ -106,19 +106,48 @@ void device_enable(struct device *d)
 		     PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
-void *dma_map(struct device *d, uint64_t iova, size_t size, uint32_t flags)
+void device_no_master(struct device *d)
+{
+	device_write(d, VFIO_PCI_CONFIG_REGION_INDEX, PCI_COMMAND, 2,
+		     PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+}
+
+uint64_t device_cap(struct device *d, uint8_t id)
+{
+	uint64_t at = device_read(d, VFIO_PCI_CONFIG_REGION_INDEX, PCI_CAPABILITY_LIST, 1);
+	int left = 48;
+
+	for (; at && left--; at = device_read(d, VFIO_PCI_CONFIG_REGION_INDEX, at + 1, 1))
+		if (device_read(d, VFIO_PCI_CONFIG_REGION_INDEX, at, 1) == id)
+			return at;
+	errx(1, "no capability %#x", id);
+}
+
+void device_reset(struct device *d)
+{
+	if (ioctl(d->fd, VFIO_DEVICE_RESET))
+		err(1, "VFIO_DEVICE_RESET");
+}
+
+void dma_map_at(struct device *d, void *mem, uint64_t iova, size_t size, uint32_t flags)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map), .flags = flags, .iova = iova, .size = size,
+		.vaddr = (uintptr_t)mem,
 	};
+
+	if (ioctl(d->container, VFIO_IOMMU_MAP_DMA, &map))
+		err(1, "VFIO_IOMMU_MAP_DMA");
+}
+
+void *dma_map(struct device *d, uint64_t iova, size_t size, uint32_t flags)
+{
 	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	if (mem == MAP_FAILED)
 		err(1, "mmap");
-	map.vaddr = (uintptr_t)mem;
-	if (ioctl(d->container, VFIO_IOMMU_MAP_DMA, &map))
-		err(1, "VFIO_IOMMU_MAP_DMA");
+	dma_map_at(d, mem, iova, size, flags);
 	return mem;
 }
 

@@ -23,6 +23,7 @@ struct device {
 void device_open(struct device *d, const char *addr);
 void device_close(struct device *d);
 bool device_can_reset(struct device *d);
+void device_reset(struct device *d);
 
 /* config space and BARs; @region: VFIO_PCI_*_REGION_INDEX, @width: 1, 2, 4, 8 */
 uint64_t device_read(struct device *d, int region, uint64_t offset, int width);
@@ -30,9 +31,15 @@ void device_write(struct device *d, int region, uint64_t offset, int width, uint
 uint64_t region_size(struct device *d, int region);
 /* I/O, memory decoding, bus mastering on */
 void device_enable(struct device *d);
+/* bus mastering off, the rest on */
+void device_no_master(struct device *d);
+/* where capability @id is in config space; ends the program where there is none */
+uint64_t device_cap(struct device *d, uint8_t id);
 
 /* anonymous memory of @size bytes, mapped for DMA at @iova */
 void *dma_map(struct device *d, uint64_t iova, size_t size, uint32_t flags);
+/* memory that there is, of whole pages */
+void dma_map_at(struct device *d, void *mem, uint64_t iova, size_t size, uint32_t flags);
 void dma_unmap(struct device *d, uint64_t iova, size_t size);
 
 /* an eventfd that vector @start of @index triggers */

@@ -1,49 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * edu.c - QEMU's edu device through VFIO: registers, INTx, MSI, DMA both ways
- *
- * The device reaches 28 bits of I/O addresses; register widths follow
- * docs/specs/edu.rst of QEMU.
  */
-#include "device.h"
+#include "edu_dev.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BAR0		VFIO_PCI_BAR0_REGION_INDEX
-#define EDU_ID		0x00
-#define EDU_LIVE	0x04
-#define EDU_FACTORIAL	0x08
-#define EDU_STATUS	0x20
-#define EDU_IRQ_STATUS	0x24
-#define EDU_IRQ_RAISE	0x60
-#define EDU_IRQ_ACK	0x64
-#define EDU_DMA_SRC	0x80
-#define EDU_DMA_DST	0x88
-#define EDU_DMA_COUNT	0x90
-#define EDU_DMA_CMD	0x98
-#define EDU_BUFFER	0x40000
-
-#define DMA_START	1
-#define DMA_FROM_EDU	2
-#define DMA_IRQ		4
-#define IRQ_DMA		0x100
-
 #define IOVA		0x100000
 #define PAGE		4096
-#define WAIT_MS		10000
 
 static struct device dev;
 
 static uint64_t rd(uint64_t offset, int width)
 {
-	return device_read(&dev, BAR0, offset, width);
+	return edu_read(&dev, offset, width);
 }
 
 static void wr(uint64_t offset, int width, uint64_t value)
 {
-	device_write(&dev, BAR0, offset, width, value);
+	edu_write(&dev, offset, width, value);
 }
 
 static void registers(void)
@@ -66,7 +43,7 @@ static void try_irq(unsigned int index, const char *name)
 	check(!irq_wait(fd, 0), "%s: quiet at first", name);
 	for (int i = 1; i <= 3; i++) {
 		wr(EDU_IRQ_RAISE, 4, i);
-		check(irq_wait(fd, WAIT_MS) && rd(EDU_IRQ_STATUS, 4) == (uint64_t)i,
+		check(irq_wait(fd, EDU_WAIT_MS) && rd(EDU_IRQ_STATUS, 4) == (uint64_t)i,
 		      "%s: interrupt %d", name, i);
 		wr(EDU_IRQ_ACK, 4, i);
 		if (index == VFIO_PCI_INTX_IRQ_INDEX)
@@ -75,30 +52,13 @@ static void try_irq(unsigned int index, const char *name)
 	check(!irq_wait(fd, 0), "%s: quiet at last", name);
 	if (index == VFIO_PCI_INTX_IRQ_INDEX) {
 		wr(EDU_IRQ_RAISE, 4, 1);
-		irq_wait(fd, WAIT_MS);
+		irq_wait(fd, EDU_WAIT_MS);
 		irq_unmask_intx(&dev);
-		check(irq_wait(fd, WAIT_MS), "%s: a level that stays fires again", name);
+		check(irq_wait(fd, EDU_WAIT_MS), "%s: a level that stays fires again", name);
 		wr(EDU_IRQ_ACK, 4, 1);
 		irq_unmask_intx(&dev);
 	}
 	irq_disable(&dev, index);
-}
-
-static bool dma(uint64_t src, uint64_t dst, uint64_t count, unsigned int cmd, int fd)
-{
-	wr(EDU_DMA_SRC, 8, src);
-	wr(EDU_DMA_DST, 8, dst);
-	wr(EDU_DMA_COUNT, 8, count);
-	wr(EDU_DMA_CMD, 8, cmd | DMA_START | (fd >= 0 ? DMA_IRQ : 0));
-	if (fd >= 0) {
-		if (!irq_wait(fd, WAIT_MS) || !(rd(EDU_IRQ_STATUS, 4) & IRQ_DMA))
-			return false;
-		wr(EDU_IRQ_ACK, 4, IRQ_DMA);
-		return true;
-	}
-	while (rd(EDU_DMA_CMD, 8) & DMA_START)
-		;
-	return true;
 }
 
 /* what the device gets, it gives back; bytes around stay as they are */
@@ -110,8 +70,8 @@ static void dma_round(uint8_t *mem, unsigned int seed, int fd, const char *how)
 	for (i = 0; i < 2 * PAGE; i++)
 		mem[i] = seed + i * 7;
 	memcpy(want, mem + from, len);
-	if (!dma(IOVA + from, EDU_BUFFER, len, 0, fd) ||
-	    !dma(EDU_BUFFER, IOVA + to, len, DMA_FROM_EDU, fd)) {
+	if (!edu_dma(&dev, IOVA + from, EDU_BUFFER, len, 0, fd) ||
+	    !edu_dma(&dev, EDU_BUFFER, IOVA + to, len, EDU_DMA_FROM, fd)) {
 		check(false, "DMA %s: completes", how);
 		check(false, "DMA %s: data", how);
 		check(false, "DMA %s: neighbours", how);
@@ -153,7 +113,7 @@ int main(int argc, char **argv)
 	dma_unmap(&dev, IOVA, 2 * PAGE);
 	mem = dma_map(&dev, IOVA, PAGE, VFIO_DMA_MAP_FLAG_READ);
 	memset(mem, 0x55, PAGE);
-	dma(EDU_BUFFER, IOVA, 100, DMA_FROM_EDU, -1);
+	edu_dma(&dev, EDU_BUFFER, IOVA, 100, EDU_DMA_FROM, -1);
 	check(mem[0] == 0x55 && mem[99] == 0x55, "a read-only mapping is not written");
 	check((rd(EDU_ID, 4) & 0xff) == 0xed, "and the device is well");
 

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_edu.sh - INTx, MSI, DMA, I/O ports and every access width, through VFIO on the VMM host
+# riod_vfio.sh - INTx, MSI, DMA, I/O ports, every access width, power states, resets,
+# mappings: programs that drive a function through VFIO on the VMM host
 #
-# devices: edu pci-testdev
-# timeout: 120
+# devices: edu pci-testdev nvme
+# timeout: 180
 # console-allow: DMAR: (DRHD: handling fault status|\[DMA Write NO_PASID\] Request device \[00:18.0\])
 
 # shellcheck source=selftests/lib.sh
@@ -23,7 +24,8 @@ setup()
 vfio_program()
 {
 	local program=$1
-	riod_export "$2" --no-reset
+	shift
+	riod_export "$@"
 	riod_attach
 	"/riod-build/vfio/$program" "$ATT_DEV"
 	t_eq "mapped" "$(att_mapped)" 0
@@ -37,7 +39,9 @@ each_cleanup()
 	[[ -z ${ATT_ID:-} ]] || riod_detach --force
 }
 
-test_edu() { vfio_program edu edu; }
-test_pci_testdev() { vfio_program testdev pci-testdev; }
+test_edu() { vfio_program edu edu --no-reset; }
+test_maps() { vfio_program maps edu --no-reset; }
+test_pci_testdev() { vfio_program testdev pci-testdev --no-reset; }
+test_function() { vfio_program function nvme; }
 
 ktap_run "$@"
