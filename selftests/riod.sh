@@ -19,7 +19,7 @@
 #   kernel_kib, slope                   KiB that a host's kernel holds; their growth per line
 #   remember VAR...; recall             variables that setup found out, for tests and cleanup
 
-RIODCTL=${RIOD_TOOL:-riodctl}
+RIODCTL=riodctl
 
 remember()
 {

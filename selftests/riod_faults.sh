@@ -162,24 +162,18 @@ test_unbind_while_in_use()
 	riod_export nvme
 }
 
-test_fence_is_told()
+test_detach_refused_then_forced()
 {
 	local ns
 	boot
 	io_in_background
+	t_match "error" "$(t_fails riod_detach 2>&1)" 'force'
 	riod_detach --force
+	guest_monitor -t 5 info status
 	wait_for 20 export_idle
 	ns=$(exports | sed -n 's/^0\.fence_ns=//p')
 	t_diag "fenced $ns ns after the peer was declared lost"
 	t_cmp "fence" "$ns" -gt 0
-}
-
-test_detach_refused_then_forced()
-{
-	boot
-	t_fails riod_detach
-	riod_detach --force
-	guest_monitor -t 5 info status
 	guest_kill
 	wait_for 20 no_attachments
 }
