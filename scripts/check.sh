@@ -12,18 +12,19 @@ source "$top/scripts/lib/common.sh"
 
 usage() {
 	cat <<-TXT
-	usage: ${0##*/} stock|debug [--list]
+	usage: ${0##*/} stock|debug|soak
 
 	stock	KUnit on UML, riodctl's unit tests, the engine in userspace, the
 		scripts' own tests, and selftests in VMs with the distribution's kernel
 	debug	KUnit as modules and selftests in VMs with KASAN, lockdep, kmemleak
+	soak	selftests in VMs that take longer than one wants to wait each time
 	Which selftests run where is in selftests/tests.list.
 	TXT
 }
 
 mode=${1:-}
 case $mode in
-stock | debug) ;;
+stock | debug | soak) ;;
 -h | --help) usage; exit 0 ;;
 *) usage >&2; exit 2 ;;
 esac
@@ -49,23 +50,39 @@ step() {
 	}
 }
 
-# selftests of this mode: "TOPOLOGY FILE [FUNCTION...]" lines
+# selftests of this mode: what is behind the mode in the list's lines
 wanted() {
 	awk -v mode="$mode" '!/^#/ && NF >= 3 && $1 == mode { $1 = ""; print }' "$list"
 }
 
+# test TOPOLOGY FILE [WORD...] [-- OPTION...]: what the list says, as run's options
+test_step() {
+	local name options=() functions=() topology=$1 file=$2
+
+	name=vm-$topology-$(basename "$file" .sh)
+	shift 2
+	while (($#)) && [[ $1 != -- ]]; do
+		case $1 in
+		cmdline:*) options+=(--append "${1#*:}") ;;
+		*=*) options+=(--env "$1") ;;
+		*) functions+=("$1") ;;
+		esac
+		shift
+	done
+	((${#functions[@]} == 0)) || functions=(-- "${functions[@]}")
+	step "$name" "$top/selftests/vm/run" "${@:2}" "${options[@]}" --topology "$topology" \
+		"$top/selftests/$file" "${functions[@]}"
+}
+
 # Each run keeps one CPU busy, mostly; the harness itself lets no more than two in.
 vm_tests() {
-	local topology file n=0 lanes=2
-	local -a functions
+	local n=0 lanes=2
+	local -a words
 
-	while read -ra functions; do
-		topology=${functions[0]} file=${functions[1]} functions=("${functions[@]:2}")
+	while read -ra words; do
 		while (($(jobs -rp | wc -l) >= lanes)); do wait -n || true; done
 		n=$((n + 1))
-		step "vm-$topology-$(basename "$file" .sh)" \
-			"$top/selftests/vm/run" "$@" --topology "$topology" "$top/selftests/$file" \
-			${functions[0]:+--} "${functions[@]}" &
+		test_step "${words[@]}" -- "$@" &
 	done < <(wanted)
 	((n)) || die "$list names no test for $mode"
 	wait
@@ -80,6 +97,11 @@ trap stop INT TERM
 
 cd "$top"
 case $mode in
+soak)
+	make -s -j "$(riod_jobs)" all
+	"$top/selftests/vm/run" --prepare
+	vm_tests
+	;;
 stock)
 	make -s -j "$(riod_jobs)" all
 	"$top/selftests/vm/run" --prepare

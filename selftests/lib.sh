@@ -350,7 +350,7 @@ leaks_forget()
 leaks_show()
 {
 	local file=/sys/kernel/debug/kmemleak
-	[[ -e $file ]] || return 0
+	[[ -e $file ]] && ! grep -qw kmemleak=off /proc/cmdline || return 0
 	echo scan > $file
 	sleep 5
 	echo scan > $file
