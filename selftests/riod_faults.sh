@@ -47,6 +47,14 @@ device_lost() { [[ $(att state) == lost ]]; }
 boot()
 {
 	guest_start "$@" -device "vfio-pci,host=$ATT_DEV"
+	load_driver
+}
+
+# QEMU's drive says that it may have several paths: with multipath the guest would wait for
+# another one when this is lost, and fail nothing
+load_driver()
+{
+	guest modprobe nvme_core multipath=N
 	guest modprobe nvme
 	wait_for 30 guest test -b /dev/nvme0n1
 }
@@ -84,8 +92,7 @@ test_guest_reset()
 	io_in_background
 	guest_monitor system_reset
 	guest_wait_boot
-	guest modprobe nvme
-	wait_for 30 guest test -b /dev/nvme0n1
+	load_driver
 	guest dd if=/dev/nvme0n1 of=/dev/null bs=64k count=16 iflag=direct
 }
 

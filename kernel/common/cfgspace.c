@@ -552,6 +552,19 @@ u32 riod_cfg_merge(const struct riod_cfg *c, u16 offset, u8 width, u32 model, u3
 }
 EXPORT_SYMBOL_GPL(riod_cfg_merge);
 
+u32 riod_cfg_lost(const struct riod_cfg *c, u16 offset, u8 width)
+{
+	u32 value = ~0u;
+
+	if (cfg_bounds(c, offset, width) && offset <= PCI_INTERRUPT_PIN &&
+	    offset + width > PCI_INTERRUPT_PIN) {
+		value &= ~(0xffu << (8 * (PCI_INTERRUPT_PIN - offset)));
+		value |= (u32)c->bytes[PCI_INTERRUPT_PIN] << (8 * (PCI_INTERRUPT_PIN - offset));
+	}
+	return value;
+}
+EXPORT_SYMBOL_GPL(riod_cfg_lost);
+
 /* PCIe 7.5.3.4 bit 15 and AF: a one-shot bit that always reads as zero */
 static bool cfg_starts_flr(const struct riod_cfg *c, u16 at, u8 byte)
 {

@@ -261,7 +261,7 @@ static int config_read(struct riod_fe_func *fn, u16 offset, u8 width, u32 *value
 	u64 live;
 	int ret;
 
-	*value = U32_MAX;
+	*value = riod_cfg_lost(&fn->cfg, offset, width);
 	if (riod_link_is_lost(fn->att->link))
 		return 0;
 	ret = mutex_lock_killable(&fn->cfg_lock);

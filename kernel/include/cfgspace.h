@@ -133,6 +133,18 @@ bool riod_cfg_read(const struct riod_cfg *c, u16 offset, u8 width, u32 *value);
 u32 riod_cfg_merge(const struct riod_cfg *c, u16 offset, u8 width, u32 model, u32 live);
 
 /**
+ * riod_cfg_lost() - what a read says once the device cannot be reached
+ * @c: model
+ * @offset: a multiple of @width
+ * @width: 1, 2 or 4
+ *
+ * All-ones, as of a device that was pulled out (PCIe 2.3.2), but for the interrupt
+ * pin: it never changes after riod_cfg_init(), vfio-pci does not ask the device for it
+ * either, and QEMU ends in an assertion when there is no such pin.  No lock is needed.
+ */
+u32 riod_cfg_lost(const struct riod_cfg *c, u16 offset, u8 width);
+
+/**
  * riod_cfg_write() - write to the model
  * @c: model
  * @offset: a multiple of @width

@@ -13,8 +13,8 @@
 
 /* NVM Express 3.1.3 */
 #define NVME_VS		0x08
-#define NVME_INTMS	0x0c
-#define NVME_AQA	0x24
+#define NVME_CC		0x14
+#define NVME_CC_ENTRY_SIZES	0x460000
 
 static struct device dev;
 
@@ -44,22 +44,35 @@ static void power_states(void)
 	check(device_read(&dev, BAR0, NVME_VS, 4) == version, "registers are back in D0");
 }
 
+/* as vfio-pci does it: registers begin anew, the command register is put back */
 static void reset(void)
 {
 	check(device_can_reset(&dev), "can be reset");
-	device_write(&dev, BAR0, NVME_AQA, 4, 0x001f001f);
-	check(device_read(&dev, BAR0, NVME_AQA, 4) == 0x001f001f, "a register keeps a value");
+	device_write(&dev, BAR0, NVME_CC, 4, NVME_CC_ENTRY_SIZES);
+	check(device_read(&dev, BAR0, NVME_CC, 4) == NVME_CC_ENTRY_SIZES, "a register keeps a value");
 	device_reset(&dev);
-	check(!(config(PCI_COMMAND, 2) & PCI_COMMAND_MASTER), "a reset takes bus mastering away");
+	check(config(PCI_COMMAND, 2) & PCI_COMMAND_MASTER, "a reset puts the command register back");
+	check(!device_read(&dev, BAR0, NVME_CC, 4), "and makes registers begin anew");
+}
+
+/* PCIe 6.6.2: it clears the command register, too */
+static void function_level_reset(void)
+{
+	uint64_t exp = device_cap(&dev, PCI_CAP_ID_EXP);
+
+	device_write(&dev, BAR0, NVME_CC, 4, NVME_CC_ENTRY_SIZES);
+	device_write(&dev, CONFIG, exp + PCI_EXP_DEVCTL, 2,
+		     config(exp + PCI_EXP_DEVCTL, 2) | PCI_EXP_DEVCTL_BCR_FLR);
+	check(!(config(PCI_COMMAND, 2) & (PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY)),
+	      "a function level reset clears the command register");
+	check(device_read(&dev, BAR0, NVME_CC, 4) == ~0u, "without decoding nothing answers");
 	device_enable(&dev);
-	check(!device_read(&dev, BAR0, NVME_AQA, 4), "and what registers kept");
-	check(config(PCI_COMMAND, 2) & PCI_COMMAND_MASTER, "which can be turned on again");
+	check(!device_read(&dev, BAR0, NVME_CC, 4), "then registers begin anew");
 }
 
 /* what belongs to the server host the guest may write as it likes, to no effect */
 static void not_the_guests(void)
 {
-	uint64_t exp = device_cap(&dev, PCI_CAP_ID_EXP);
 	uint32_t id = config(PCI_VENDOR_ID, 4), bar, version = device_read(&dev, BAR0, NVME_VS, 4);
 
 	device_write(&dev, CONFIG, PCI_VENDOR_ID, 4, 0x12345678);
@@ -71,9 +84,6 @@ static void not_the_guests(void)
 	check((config(PCI_BASE_ADDRESS_0, 4) & PCI_BASE_ADDRESS_MEM_MASK) == 0xfe000000,
 	      "and takes an address");
 	check(device_read(&dev, BAR0, NVME_VS, 4) == version, "which the device knows nothing of");
-	device_write(&dev, CONFIG, exp + PCI_EXP_DEVCTL, 2,
-		     config(exp + PCI_EXP_DEVCTL, 2) | PCI_EXP_DEVCTL_BCR_FLR);
-	check(device_read(&dev, BAR0, NVME_VS, 4) == version, "a function level reset is survived");
 	device_write(&dev, CONFIG, PCI_COMMAND, 2, 0);
 	check(!(config(PCI_COMMAND, 2) & PCI_COMMAND_MEMORY), "decoding goes off");
 	device_enable(&dev);
@@ -100,10 +110,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	device_open(&dev, argv[1]);
-	plan(5 + 5 + 6 + 1);
+	plan(5 + 4 + 3 + 5 + 1);
 	device_enable(&dev);
 	power_states();
 	reset();
+	function_level_reset();
 	not_the_guests();
 	whole_config();
 	device_close(&dev);

@@ -309,6 +309,21 @@ static void live(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v, 0x00180004);
 }
 
+static void lost(struct kunit *test)
+{
+	struct image *m = model(test);
+	u8 pin = rd(m, PCI_INTERRUPT_PIN, 1);
+
+	KUNIT_EXPECT_EQ(test, riod_cfg_lost(&m->cfg, PCI_VENDOR_ID, 4), 0xffffffff);
+	KUNIT_EXPECT_EQ(test, (u16)riod_cfg_lost(&m->cfg, PCI_COMMAND, 2), 0xffff);
+	KUNIT_EXPECT_EQ(test, (u8)riod_cfg_lost(&m->cfg, PCI_INTERRUPT_LINE, 1), 0xff);
+	KUNIT_EXPECT_EQ(test, (u8)riod_cfg_lost(&m->cfg, PCI_INTERRUPT_PIN, 1), pin);
+	KUNIT_EXPECT_EQ(test, (u16)riod_cfg_lost(&m->cfg, PCI_INTERRUPT_LINE, 2), pin << 8 | 0xff);
+	KUNIT_EXPECT_EQ(test, riod_cfg_lost(&m->cfg, PCI_INTERRUPT_LINE, 4),
+			0xffff00ff | pin << 8);
+	KUNIT_EXPECT_EQ(test, riod_cfg_lost(&m->cfg, PCI_INTERRUPT_LINE + 4, 4), 0xffffffff);
+}
+
 static void filter(struct kunit *test)
 {
 	static const struct { const char *name; u16 pos; u8 width; bool rd, wr; } cases[] = {
@@ -367,6 +382,7 @@ static struct kunit_case cfgspace_cases[] = {
 	KUNIT_CASE(random_images),
 	KUNIT_CASE(writes),
 	KUNIT_CASE(live),
+	KUNIT_CASE(lost),
 	KUNIT_CASE(filter),
 	KUNIT_CASE(msix_ranges),
 	KUNIT_CASE(reset_clears),
