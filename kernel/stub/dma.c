@@ -179,22 +179,9 @@ static void range_unmap(struct riod_stub_dma *dma, u64 iova, u64 id, u64 npages,
 	}
 }
 
-static bool dma_reserved(const struct riod_stub_domain *d, u64 start, u64 last)
-{
-	unsigned int i;
-
-	if (start < d->aperture.start || last > d->aperture.last)
-		return true;
-	for (i = 0; i < d->nresv; i++) {
-		if (start <= d->resv[i].last && last >= d->resv[i].start)
-			return true;
-	}
-	return false;
-}
-
 static int map_check(struct riod_stub_dma *dma, u64 start, u64 last, u64 npages)
 {
-	if (dma_reserved(dma->d, start, last)) {
+	if (riod_stub_reserved(dma->d, start, last)) {
 		pr_warn_ratelimited("peer maps %#llx-%#llx, which is reserved\n",
 				    start, last);
 		return -EPROTO;
@@ -228,6 +215,7 @@ static int map_pages(struct riod_stub_dma *dma, struct riod_stub_range *r)
 	}
 	dma->nmapped += n;
 	atomic_add(n, &riod_stub_objects.mappings);
+	atomic64_add(n, &dma->stats->maps);
 	if (ret)
 		range_unmap(dma, r->it.start, r->page, n, r->prot);
 	return ret;
@@ -266,7 +254,6 @@ int riod_stub_dma_map(struct riod_stub_dma *dma, const struct riod_wire_map *m)
 		return ret;
 	}
 	interval_tree_insert(&r->it, &dma->ranges);
-	atomic64_add(npages, &dma->stats->maps);
 	return 0;
 }
 

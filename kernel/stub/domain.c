@@ -195,30 +195,6 @@ static int domain_enforce(struct riod_stub_export *exp, struct netlink_ext_ack *
 
 /* ------------------------------------------------------------ geometry */
 
-/* insert [start, last] into the ascending list, joining what it touches */
-static int resv_add(struct riod_stub_domain *d, u64 start, u64 last)
-{
-	unsigned int i = 0, j;
-
-	start = max(start, d->aperture.start);
-	last = min(last, d->aperture.last);
-	if (start > last)
-		return 0;
-	while (i < d->nresv && d->resv[i].last < start && d->resv[i].last + 1 < start)
-		i++;
-	for (j = i; j < d->nresv && d->resv[j].start <= last; j++) {
-		start = min(start, d->resv[j].start);
-		last = max(last, d->resv[j].last);
-	}
-	if (d->nresv - (j - i) >= RIOD_RESV_MAX)
-		return -E2BIG;
-	memmove(&d->resv[i + 1], &d->resv[j], (d->nresv - j) * sizeof(d->resv[0]));
-	d->nresv = d->nresv - (j - i) + 1;
-	d->resv[i].start = start;
-	d->resv[i].last = last;
-	return 0;
-}
-
 static int resv_add_list(struct riod_stub_domain *d, struct list_head *regions,
 			 struct netlink_ext_ack *extack)
 {
@@ -233,7 +209,8 @@ static int resv_add_list(struct riod_stub_domain *d, struct list_head *regions,
 				       "the IOMMU translates interrupt messages, which riod does not support");
 			return -EOPNOTSUPP;
 		}
-		if (r->length && resv_add(d, r->start, r->start + r->length - 1)) {
+		if (r->length &&
+		    riod_stub_resv_add(d, r->start, r->start + r->length - 1)) {
 			NL_SET_ERR_MSG(extack, "the IOMMU has too many reserved regions");
 			return -E2BIG;
 		}

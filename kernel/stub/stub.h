@@ -272,6 +272,11 @@ int riod_stub_domain_open(struct riod_stub_export *exp,
 			  struct netlink_ext_ack *extack);
 void riod_stub_domain_close(struct riod_stub_export *exp);
 
+/* ------------------------------------------------------------ iova.c */
+
+int riod_stub_resv_add(struct riod_stub_domain *d, u64 start, u64 last);
+bool riod_stub_reserved(const struct riod_stub_domain *d, u64 start, u64 last);
+
 /* ------------------------------------------------------------ dma.c */
 
 /**
