@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * allow_kunit.c - who may know of an export
+ */
+#include <kunit/test.h>
+#include <linux/inet.h>
+
+#include "../allow.c"
+
+/* ------------------------------------------------------------ addresses */
+
+static void parse(struct kunit *test, const char *s, struct riod_allow *a)
+{
+	const char *end;
+	int ok;
+
+	memset(a, 0, sizeof(*a));
+	a->family = strchr(s, ':') ? AF_INET6 : AF_INET;
+	if (a->family == AF_INET)
+		ok = in4_pton(s, -1, (u8 *)&a->v4, '/', &end);
+	else
+		ok = in6_pton(s, -1, (u8 *)&a->v6, '/', &end);
+	KUNIT_ASSERT_EQ(test, ok, 1);
+	a->prefix_len = a->family == AF_INET ? 32 : 128;
+	if (*end)
+		KUNIT_ASSERT_EQ(test, kstrtou8(end + 1, 10, &a->prefix_len), 0);
+}
+
+static struct sockaddr_storage address(struct kunit *test, const char *s, u16 port)
+{
+	struct sockaddr_storage addr = { };
+	struct riod_allow a;
+
+	parse(test, s, &a);
+	addr.ss_family = a.family;
+	if (a.family == AF_INET) {
+		((struct sockaddr_in *)&addr)->sin_addr = a.v4;
+		((struct sockaddr_in *)&addr)->sin_port = htons(port);
+	} else {
+		((struct sockaddr_in6 *)&addr)->sin6_addr = a.v6;
+		((struct sockaddr_in6 *)&addr)->sin6_port = htons(port);
+	}
+	return addr;
+}
+
+/**
+ * struct lists - a request and what becomes of it
+ * @req: allow list as it was asked for
+ * @exp: as the export keeps it
+ * @extack: what the user is told
+ */
+struct lists {
+	struct riod_export_request req;
+	struct riod_stub_export exp;
+	struct netlink_ext_ack extack;
+};
+
+static struct lists *lists(struct kunit *test)
+{
+	struct lists *l = kunit_kzalloc(test, sizeof(*l), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, l);
+	return l;
+}
+
+static void add(struct kunit *test, struct lists *l, const char *s)
+{
+	KUNIT_ASSERT_LT(test, l->req.nallow, RIOD_ALLOW_MAX);
+	parse(test, s, &l->req.allow[l->req.nallow++]);
+}
+
+static int copy(struct lists *l)
+{
+	return riod_stub_allow_copy(&l->exp, &l->req, &l->extack);
+}
+
+static bool allowed(struct kunit *test, struct lists *l, const char *peer)
+{
+	struct sockaddr_storage addr = address(test, peer, 40000);
+
+	return riod_stub_allowed(&l->exp, &addr);
+}
+
+/* ------------------------------------------------------------ one entry */
+
+struct entry_case {
+	const char *entry;
+	const char *peer;
+	bool allowed;
+};
+
+static const struct entry_case entry_cases[] = {
+	{ "192.0.2.0/24", "192.0.2.0", true },
+	{ "192.0.2.0/24", "192.0.2.255", true },
+	{ "192.0.2.0/24", "192.0.3.0", false },
+	{ "192.0.2.0/24", "192.0.1.255", false },
+	{ "192.0.2.77/24", "192.0.2.1", true },
+	{ "192.0.2.128/25", "192.0.2.127", false },
+	{ "192.0.2.128/25", "192.0.2.128", true },
+	{ "128.0.0.0/1", "255.255.255.255", true },
+	{ "128.0.0.0/1", "127.255.255.255", false },
+	{ "192.0.2.2/31", "192.0.2.3", true },
+	{ "192.0.2.2/31", "192.0.2.4", false },
+	{ "192.0.2.20", "192.0.2.20", true },
+	{ "192.0.2.20/32", "192.0.2.21", false },
+	{ "192.0.2.20/32", "127.0.0.1", false },
+	{ "0.0.0.0/0", "203.0.113.9", true },
+	{ "0.0.0.0/0", "0.0.0.0", true },
+	/* each family for itself, whatever the bytes are */
+	{ "0.0.0.0/0", "2001:db8::1", false },
+	{ "0.0.0.0/0", "::192.0.2.1", false },
+	{ "::/0", "192.0.2.1", false },
+	{ "::/0", "::ffff:192.0.2.1", false },
+	{ "192.0.2.1/32", "c000:201::", false },
+	{ "::/0", "2001:db8::1", true },
+	{ "::/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", true },
+	{ "2001:db8::/32", "2001:db8::1", true },
+	{ "2001:db8::/32", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", true },
+	{ "2001:db8::/32", "2001:db9::", false },
+	{ "2001:db8::/33", "2001:db8:8000::", false },
+	{ "2001:db8::/33", "2001:db8:7fff::", true },
+	{ "2001:db8::5/64", "2001:db8::6", true },
+	{ "2001:db8::4/127", "2001:db8::5", true },
+	{ "2001:db8::4/127", "2001:db8::6", false },
+	{ "2001:db8::1", "2001:db8::1", true },
+	{ "2001:db8::1/128", "2001:db8::2", false },
+	{ "2001:db8::1/128", "::1", false },
+	/* a peer comes by a socket of either family, an entry is written either way */
+	{ "192.0.2.0/24", "::ffff:192.0.2.1", true },
+	{ "192.0.2.0/24", "::ffff:192.0.3.1", false },
+	{ "0.0.0.0/0", "::ffff:192.0.2.1", true },
+	{ "::ffff:192.0.2.0/120", "192.0.2.1", true },
+	{ "::ffff:192.0.2.0/120", "192.0.3.1", false },
+	{ "::ffff:192.0.2.0/120", "::ffff:192.0.2.1", true },
+	{ "::ffff:192.0.2.1/128", "192.0.2.1", true },
+	{ "::ffff:192.0.2.1/128", "192.0.2.2", false },
+	{ "::ffff:0.0.0.0/96", "203.0.113.9", true },
+	{ "::ffff:0.0.0.0/96", "2001:db8::1", false },
+	/* more than the mapped addresses: IPv6 */
+	{ "::ffff:0.0.0.0/95", "203.0.113.9", false },
+	{ "::ffff:0.0.0.0/95", "::fffe:203.0.113.9", true },
+};
+
+static void entry_desc(const struct entry_case *c, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s, peer %s", c->entry, c->peer);
+}
+
+KUNIT_ARRAY_PARAM(entry, entry_cases, entry_desc);
+
+static void entries(struct kunit *test)
+{
+	const struct entry_case *c = test->param_value;
+	struct lists *l = lists(test);
+
+	add(test, l, c->entry);
+	KUNIT_ASSERT_EQ(test, copy(l), 0);
+	KUNIT_EXPECT_EQ(test, allowed(test, l, c->peer), c->allowed);
+}
+
+/* ------------------------------------------------------------ lists */
+
+static void no_list(struct kunit *test)
+{
+	static const struct { const char *peer; bool allowed; } cases[] = {
+		{ "127.0.0.1", true },
+		{ "127.255.255.254", true },
+		{ "::1", true },
+		{ "::ffff:127.0.0.1", true },
+		{ "128.0.0.1", false },
+		{ "126.255.255.255", false },
+		{ "192.0.2.1", false },
+		{ "0.0.0.0", false },
+		{ "::", false },
+		{ "::2", false },
+		{ "::127.0.0.1", false },
+		{ "::ffff:192.0.2.1", false },
+		{ "::ffff:0.0.0.1", false },
+		{ "fe80::1", false },
+		{ "2001:db8::1", false },
+		{ "7f00:1::", false },
+	};
+	struct lists *l = lists(test);
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, copy(l), 0);
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		KUNIT_EXPECT_EQ_MSG(test, allowed(test, l, cases[i].peer), cases[i].allowed,
+				    "%s", cases[i].peer);
+}
+
+/* with a list, loopback is as good as any other address */
+static void several(struct kunit *test)
+{
+	struct lists *l = lists(test);
+
+	add(test, l, "192.0.2.0/28");
+	add(test, l, "2001:db8::/64");
+	add(test, l, "198.51.100.7");
+	KUNIT_ASSERT_EQ(test, copy(l), 0);
+	KUNIT_EXPECT_TRUE(test, allowed(test, l, "192.0.2.15"));
+	KUNIT_EXPECT_TRUE(test, allowed(test, l, "2001:db8::15"));
+	KUNIT_EXPECT_TRUE(test, allowed(test, l, "198.51.100.7"));
+	KUNIT_EXPECT_FALSE(test, allowed(test, l, "198.51.100.8"));
+	KUNIT_EXPECT_FALSE(test, allowed(test, l, "127.0.0.1"));
+	KUNIT_EXPECT_FALSE(test, allowed(test, l, "::1"));
+}
+
+static void longest(struct kunit *test)
+{
+	struct lists *l = lists(test);
+	char s[16];
+	int i;
+
+	for (i = 0; i < RIOD_ALLOW_MAX; i++) {
+		snprintf(s, sizeof(s), "192.0.2.%d", i);
+		add(test, l, s);
+	}
+	KUNIT_ASSERT_EQ(test, copy(l), 0);
+	KUNIT_EXPECT_EQ(test, l->exp.nallow, RIOD_ALLOW_MAX);
+	KUNIT_EXPECT_TRUE(test, allowed(test, l, "192.0.2.0"));
+	KUNIT_EXPECT_TRUE(test, allowed(test, l, "192.0.2.63"));
+	KUNIT_EXPECT_FALSE(test, allowed(test, l, "192.0.2.64"));
+
+	l->exp.nallow = 0;
+	l->req.nallow++;
+	KUNIT_EXPECT_EQ(test, copy(l), -E2BIG);
+	KUNIT_EXPECT_EQ(test, l->exp.nallow, 0);
+	KUNIT_EXPECT_NOT_NULL(test, l->extack._msg);
+}
+
+static void malformed(struct kunit *test)
+{
+	static const struct { u16 family; u8 prefix_len; int ret; } cases[] = {
+		{ AF_INET, 32, 0 },
+		{ AF_INET, 33, -EINVAL },
+		{ AF_INET, 128, -EINVAL },
+		{ AF_INET, 255, -EINVAL },
+		{ AF_INET6, 33, 0 },
+		{ AF_INET6, 128, 0 },
+		{ AF_INET6, 129, -EINVAL },
+		{ AF_INET6, 255, -EINVAL },
+		{ AF_UNSPEC, 0, -EINVAL },
+		{ AF_UNIX, 32, -EINVAL },
+		{ AF_INET6 | 0x100, 128, -EINVAL },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct lists *l = lists(test);
+
+		/* a good one does not help a bad one behind it */
+		add(test, l, "192.0.2.1");
+		add(test, l, "192.0.2.2");
+		l->req.allow[1].family = cases[i].family;
+		l->req.allow[1].prefix_len = cases[i].prefix_len;
+		KUNIT_EXPECT_EQ_MSG(test, copy(l), cases[i].ret, "case %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, l->exp.nallow, 2 * !cases[i].ret, "case %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, !l->extack._msg, !cases[i].ret, "case %u", i);
+	}
+}
+
+/* ------------------------------------------------------------ peers */
+
+static void no_ip(struct kunit *test)
+{
+	static const u16 families[] = { AF_UNSPEC, AF_UNIX, AF_VSOCK, AF_MAX, 0xffff };
+	struct lists *empty = lists(test), *all = lists(test);
+	struct sockaddr_storage peer = address(test, "127.0.0.1", 1);
+	unsigned int i;
+
+	add(test, all, "0.0.0.0/0");
+	add(test, all, "::/0");
+	KUNIT_ASSERT_EQ(test, copy(all), 0);
+	for (i = 0; i < ARRAY_SIZE(families); i++) {
+		peer.ss_family = families[i];
+		KUNIT_EXPECT_FALSE(test, riod_stub_allowed(&empty->exp, &peer));
+		KUNIT_EXPECT_FALSE(test, riod_stub_allowed(&all->exp, &peer));
+		KUNIT_EXPECT_FALSE(test, riod_stub_same_host(&peer, &peer));
+	}
+}
+
+static void hosts(struct kunit *test)
+{
+	static const struct { const char *a, *b; bool same; } cases[] = {
+		{ "192.0.2.1", "192.0.2.1", true },
+		{ "192.0.2.1", "192.0.2.3", false },
+		{ "192.0.2.1", "::ffff:192.0.2.1", true },
+		{ "::ffff:192.0.2.1", "::ffff:192.0.2.1", true },
+		{ "::ffff:192.0.2.1", "::ffff:192.0.2.2", false },
+		{ "192.0.2.1", "::192.0.2.1", false },
+		{ "2001:db8::1", "2001:db8::1", true },
+		{ "2001:db8::1", "2001:db8::2", false },
+		{ "0.0.0.0", "::", false },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sockaddr_storage a = address(test, cases[i].a, 1);
+		struct sockaddr_storage b = address(test, cases[i].b, 2);
+
+		KUNIT_EXPECT_EQ_MSG(test, riod_stub_same_host(&a, &b), cases[i].same, "%s, %s",
+				    cases[i].a, cases[i].b);
+		KUNIT_EXPECT_EQ_MSG(test, riod_stub_same_host(&b, &a), cases[i].same, "%s, %s",
+				    cases[i].b, cases[i].a);
+	}
+}
+
+static struct kunit_case allow_cases[] = {
+	KUNIT_CASE_PARAM(entries, entry_gen_params),
+	KUNIT_CASE(no_list),
+	KUNIT_CASE(several),
+	KUNIT_CASE(longest),
+	KUNIT_CASE(malformed),
+	KUNIT_CASE(no_ip),
+	KUNIT_CASE(hosts),
+	{}
+};
+
+static struct kunit_suite allow_suite = {
+	.name = "riod_stub_allow",
+	.test_cases = allow_cases,
+};
+
+kunit_test_suite(allow_suite);

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * main_kunit.c - the parts of the stub that stand between a peer and the host
+ *
+ * Each suite includes the sources that it is about, unchanged, so that they can
+ * be built without PCI and without an IOMMU; calls into those are replaced.
+ */
+#include <linux/module.h>
+
+#include "stub.h"
+
+struct riod_stub_objects riod_stub_objects;
+
+#ifndef CONFIG_INTERVAL_TREE
+#include <linux/interval_tree_generic.h>
+
+#define START(node)	((node)->start)
+#define LAST(node)	((node)->last)
+
+/* as lib/interval_tree.c, which this kernel was built without */
+INTERVAL_TREE_DEFINE(struct interval_tree_node, rb, unsigned long, __subtree_last,
+		     START, LAST, /* not static */, interval_tree)
+#endif
+
+MODULE_DESCRIPTION("KUnit tests of riod's stub");
+MODULE_LICENSE("GPL");
