@@ -29,7 +29,8 @@ static void power(uint32_t state)
 	uint32_t ctrl = config(pm + PCI_PM_CTRL, 2) & ~PCI_PM_CTRL_STATE_MASK;
 
 	device_write(&dev, CONFIG, pm + PCI_PM_CTRL, 2, ctrl | state);
-	check((config(pm + PCI_PM_CTRL, 2) & PCI_PM_CTRL_STATE_MASK) == state, "goes to D%u", state);
+	check((config(pm + PCI_PM_CTRL, 2) & PCI_PM_CTRL_STATE_MASK) == state, "goes to D%u",
+	      state);
 }
 
 static void power_states(void)
@@ -45,13 +46,15 @@ static void power_states(void)
 }
 
 /* as vfio-pci does it: registers begin anew, the command register is put back */
-static void reset(void)
+static void vfio_reset(void)
 {
 	check(device_can_reset(&dev), "can be reset");
 	device_write(&dev, BAR0, NVME_CC, 4, NVME_CC_ENTRY_SIZES);
-	check(device_read(&dev, BAR0, NVME_CC, 4) == NVME_CC_ENTRY_SIZES, "a register keeps a value");
+	check(device_read(&dev, BAR0, NVME_CC, 4) == NVME_CC_ENTRY_SIZES,
+	      "a register keeps a value");
 	device_reset(&dev);
-	check(config(PCI_COMMAND, 2) & PCI_COMMAND_MASTER, "a reset puts the command register back");
+	check(config(PCI_COMMAND, 2) & PCI_COMMAND_MASTER,
+	      "a reset puts the command register back");
 	check(!device_read(&dev, BAR0, NVME_CC, 4), "and makes registers begin anew");
 }
 
@@ -113,7 +116,7 @@ int main(int argc, char **argv)
 	plan(5 + 4 + 3 + 5 + 1);
 	device_enable(&dev);
 	power_states();
-	reset();
+	vfio_reset();
 	function_level_reset();
 	not_the_guests();
 	whole_config();

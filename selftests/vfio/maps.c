@@ -96,7 +96,7 @@ static void bus_mastering(void)
 }
 
 /* rewritten without any signal but the register that starts the DMA (rule 2) */
-static void rewritten(void)
+static void rewrites(void)
 {
 	uint8_t *mem = dma_map(&dev, LOW, 2 * PAGE, RW);
 	int i, bad = 0;
@@ -150,7 +150,7 @@ int main(int argc, char **argv)
 	two_addresses();
 	after_unmap();
 	bus_mastering();
-	rewritten();
+	rewrites();
 	many();
 	device_close(&dev);
 	return finish();

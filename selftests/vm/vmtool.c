@@ -539,7 +539,8 @@ static const char *json_string_end(const char *at)
 /* Lengthens the path, by a member's name or an index; the caller cuts it again. */
 static void json_push(struct json *j, size_t base, const char *name, int len)
 {
-	int n = snprintf(j->path + base, sizeof(j->path) - base, "%s%.*s", base ? "." : "", len, name);
+	int n = snprintf(j->path + base, sizeof(j->path) - base, "%s%.*s", base ? "." : "", len,
+			 name);
 
 	if (n < 0 || (size_t)n >= sizeof(j->path) - base)
 		die("json: too deep at %s", j->path);
@@ -603,7 +604,7 @@ static void json_value(struct json *j)
 	json_space(j);
 }
 
-static int json(void)
+static int print_json(void)
 {
 	struct json j = { .path = "" };
 	size_t size = 0, got;
@@ -640,7 +641,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(verb, "raw"))
 		return raw(argv[2]);
 	if (argc == 2 && !strcmp(verb, "json"))
-		return json();
+		return print_json();
 	fputs("usage: vmtool serve PORT\n"
 	      "       vmtool call HOST:PORT SECS CMD\n"
 	      "       vmtool hmp SOCKET SECS CMD\n"

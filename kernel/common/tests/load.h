@@ -6,6 +6,6 @@
 #include <linux/kconfig.h>
 
 /* what checks a debug kernel looks at the same code each time, and is slow */
-#define RIOD_LOAD(n)	(IS_ENABLED(CONFIG_KASAN) ? (n) / 10 : (n))
+#define RIOD_LOAD(n)	((n) / (IS_ENABLED(CONFIG_KASAN) ? 10 : 1))
 
 #endif /* _RIOD_TESTS_LOAD_H */
