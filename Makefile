@@ -8,7 +8,7 @@ KDIR ?= stock
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: all modules tools fixtures check check-debug soak kunit selftests demo gates install clean help
+.PHONY: all modules tools fixtures check check-debug soak soak-debug kunit selftests demo gates install clean help
 .DEFAULT_GOAL := all
 
 all: modules tools fixtures
@@ -34,8 +34,8 @@ check:
 check-debug:
 	scripts/check.sh debug
 
-soak:
-	scripts/check.sh soak
+soak soak-debug:
+	scripts/check.sh $@
 
 kunit:
 	scripts/kunit.sh
@@ -69,7 +69,7 @@ help:
 	@echo 'make demo         the main job, shown: a guest on one VM drives an NVMe drive of another'
 	@echo 'make check        all tests: KUnit, riodctl, VMs with the stock kernel'
 	@echo 'make check-debug  the VM tests on a kernel with KASAN, lockdep, kmemleak'
-	@echo 'make soak         the VM tests that take long'
+	@echo 'make soak         the VM tests that take long; soak-debug: on the debug kernel'
 	@echo 'make kunit        the KUnit suites alone, on User Mode Linux'
 	@echo 'make selftests TESTS="..."  selftests in VMs'
 	@echo 'make gates        W=1, sparse, checkpatch, shellcheck, clang-format, clang-tidy, ...'

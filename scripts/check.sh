@@ -12,19 +12,20 @@ source "$top/scripts/lib/common.sh"
 
 usage() {
 	cat <<-TXT
-	usage: ${0##*/} stock|debug|soak
+	usage: ${0##*/} stock|debug|soak|soak-debug
 
 	stock	KUnit on UML, riodctl's unit tests, the engine in userspace, the
 		scripts' own tests, and selftests in VMs with the distribution's kernel
 	debug	KUnit as modules and selftests in VMs with KASAN, lockdep, kmemleak
-	soak	selftests in VMs that take longer than one wants to wait each time
+	soak, soak-debug
+		selftests in VMs that take longer than one wants to wait each time
 	Which selftests run where is in selftests/tests.list.
 	TXT
 }
 
 mode=${1:-}
 case $mode in
-stock | debug | soak) ;;
+stock | debug | soak | soak-debug) ;;
 -h | --help) usage; exit 0 ;;
 *) usage >&2; exit 2 ;;
 esac
@@ -112,7 +113,7 @@ stock)
 	step sim make -s -C selftests/sim check
 	vm_tests
 	;;
-debug)
+debug | soak-debug)
 	deps build debug vm
 	kernel=$("$top/scripts/debug-kernel.sh")
 	out=$top/build-debug
