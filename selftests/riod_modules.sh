@@ -4,7 +4,7 @@
 # riod_modules.sh - the modules load and unload, in any legal order, and leave nothing
 #
 # devices: nvme
-# timeout: 90
+# timeout: 150
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"

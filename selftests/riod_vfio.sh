@@ -5,7 +5,7 @@
 # mappings: programs that drive a function through VFIO on the VMM host
 #
 # devices: edu pci-testdev nvme
-# timeout: 180
+# timeout: 240
 # console-allow: DMAR: (DRHD: handling fault status|\[DMA Write NO_PASID\] Request device \[00:18.0\])
 
 # shellcheck source=selftests/lib.sh
