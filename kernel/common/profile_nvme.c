@@ -11,6 +11,10 @@
  * interrupt has.  A guest that sets doorbells in memory up all the same has them
  * rung for it after every cut.
  *
+ * And completion queues are named (rule 10): what is in one speaks of data in other
+ * pages, and drivers look at it whenever they like.  They are learnt from the commands
+ * that create them.
+ *
  * Nothing here trusts the guest: it names addresses in its own memory only, each
  * call does a bounded amount of work, and what it overwrites is its own loss.
  *
@@ -49,9 +53,12 @@
 #define NVME_CQE_SIZE		16
 #define NVME_QUEUE_MAX		4096		/* 3.1.3.10: entries of an admin queue */
 
+#define NVME_ADMIN_DELETE_CQ	0x04
+#define NVME_ADMIN_CREATE_CQ	0x05
 #define NVME_ADMIN_IDENTIFY	0x06
 #define NVME_ADMIN_DBBUF	0x7c
 #define NVME_CNS_CONTROLLER	0x01
+#define NVME_CREATE_CQ_PC	BIT(0)		/* 5.4: one piece of memory */
 
 /* 5.17.2.1 Identify Controller data */
 #define NVME_ID_OACS_HIGH	257
@@ -62,6 +69,10 @@
 /* admin commands that are waited for; drivers have one or two on their way */
 #define NVME_WATCHED		16
 #define NVME_SHADOW_SIZE	4096u
+/* completion queues that are kept track of, the admin queue included */
+#define NVME_CQS		256
+/* cuts behind which completion queues are named once there is a new one */
+#define NVME_TELL		2
 /* doorbells rung after one cut; the rest have their turn after the next */
 #define NVME_KICKS_MAX		64
 
@@ -73,7 +84,9 @@
  * @skip1: not looked at
  * @prp1: first data page
  * @prp2: second one
- * @cdw10: Identify: CNS in the low byte
+ * @cdw10: Identify: CNS in the low byte.  Create, delete a queue: its id in bits 15:0,
+ *	its size less 1 in bits 31:16
+ * @cdw11: Create I/O Completion Queue: PC
  * @skip2: not looked at
  */
 struct riod_nvme_sqe {
@@ -84,7 +97,8 @@ struct riod_nvme_sqe {
 	__le64 prp1;
 	__le64 prp2;
 	__le32 cdw10;
-	__le32 skip2[5];
+	__le32 cdw11;
+	__le32 skip2[4];
 };
 
 static_assert(sizeof(struct riod_nvme_sqe) == NVME_SQE_SIZE);
@@ -96,6 +110,13 @@ struct riod_nvme_watch {
 	u16 cid;
 	u64 prp1;
 	u64 prp2;
+};
+
+/** struct riod_nvme_cq - memory of a completion queue; @len 0: none has this place */
+struct riod_nvme_cq {
+	u64 base;
+	u32 len;
+	u16 qid;
 };
 
 /**
@@ -110,6 +131,8 @@ struct riod_nvme_watch {
  * @phase: phase bit of the next new completion
  * @watch: commands that are waited for
  * @next_watch: where the next one goes, over the oldest
+ * @cqs: completion queues; the admin queue is the first
+ * @tell: cuts behind which they are to be named
  * @shadow: address of the doorbells in memory, 0 where the guest has none
  * @rung: what was rung of them
  */
@@ -124,6 +147,8 @@ struct riod_nvme {
 	u8 phase;
 	struct riod_nvme_watch watch[NVME_WATCHED];
 	u8 next_watch;
+	struct riod_nvme_cq cqs[NVME_CQS];
+	u8 tell;
 	u64 shadow;
 	u32 rung[NVME_SHADOW_SIZE / sizeof(u32)];
 };
@@ -222,6 +247,10 @@ static void start_queues(struct riod_nvme *n)
 	n->cq_head = 0;
 	n->phase = 1;
 	memset(n->watch, 0, sizeof(n->watch));
+	memset(n->cqs, 0, sizeof(n->cqs));
+	n->cqs[0].base = queue_base(n, NVME_REG_ACQ);
+	n->cqs[0].len = cq_entries(n) * NVME_CQE_SIZE;
+	n->tell = NVME_TELL;
 	n->shadow = 0;
 }
 
@@ -266,6 +295,48 @@ static void watch_command(struct riod_nvme *n, const struct riod_nvme_sqe *e)
 	w->prp2 = le64_to_cpu(e->prp2);
 }
 
+static struct riod_nvme_cq *find_cq(struct riod_nvme *n, u16 qid, bool fresh)
+{
+	struct riod_nvme_cq *c, *empty = NULL;
+
+	for (c = n->cqs + 1; c < n->cqs + NVME_CQS; c++) {
+		if (c->len && c->qid == qid)
+			return c;
+		if (!c->len && !empty)
+			empty = c;
+	}
+	return fresh ? empty : NULL;
+}
+
+/*
+ * Learnt from the command and not from its completion, for the device may write into
+ * the queue right behind that.  A queue that the controller refuses costs nothing: its
+ * memory is applied a moment later than other memory.
+ */
+static void create_cq(struct riod_nvme *n, const struct riod_nvme_sqe *e)
+{
+	u32 cdw10 = le32_to_cpu(e->cdw10);
+	struct riod_nvme_cq *c = find_cq(n, cdw10, true);
+
+	if (!c || !(le32_to_cpu(e->cdw11) & NVME_CREATE_CQ_PC)) {
+		pr_warn_once("a guest has a completion queue that is scattered, or more of them than are kept track of: whoever polls it may see completions ahead of their data\n");
+		return;
+	}
+	c->qid = cdw10;
+	c->base = le64_to_cpu(e->prp1) & ~(u64)0xfff;
+	/* CC.IOCQES is a power of two; 16 bytes in all controllers there are */
+	c->len = ((cdw10 >> 16) + 1) << min(get_reg(n, NVME_REG_CC, 4) >> 20 & 0xf, 12);
+	n->tell = NVME_TELL;
+}
+
+static void delete_cq(struct riod_nvme *n, const struct riod_nvme_sqe *e)
+{
+	struct riod_nvme_cq *c = find_cq(n, le32_to_cpu(e->cdw10), false);
+
+	if (c)
+		c->len = 0;
+}
+
 static void look_at_command(struct riod_nvme *n, const struct riod_nvme_sqe *e)
 {
 	bool identify = e->opcode == NVME_ADMIN_IDENTIFY &&
@@ -273,6 +344,10 @@ static void look_at_command(struct riod_nvme *n, const struct riod_nvme_sqe *e)
 
 	if (identify || e->opcode == NVME_ADMIN_DBBUF)
 		watch_command(n, e);
+	else if (e->opcode == NVME_ADMIN_CREATE_CQ)
+		create_cq(n, e);
+	else if (e->opcode == NVME_ADMIN_DELETE_CQ)
+		delete_cq(n, e);
 }
 
 /*
@@ -411,6 +486,24 @@ static void ring_shadow(struct riod_nvme *n)
 	}
 }
 
+/*
+ * A queue's memory is mapped before the command that names it is rung for, so it is
+ * known when the cut is taken that the doorbell goes behind.  That is this cut or, where
+ * the guest came by while it was taken, the next.
+ */
+static void tell_cqs(struct riod_nvme *n)
+{
+	const struct riod_nvme_cq *c;
+
+	if (!n->tell)
+		return;
+	n->tell--;
+	for (c = n->cqs; c < n->cqs + NVME_CQS; c++) {
+		if (c->len)
+			n->env.publishes(n->env.priv, c->base, c->len);
+	}
+}
+
 static void nvme_after_cut(void *state)
 {
 	struct riod_nvme *n = state;
@@ -418,8 +511,16 @@ static void nvme_after_cut(void *state)
 	if (!n->enabled)
 		return;
 	follow_submissions(n);
+	tell_cqs(n);
 	if (n->shadow)
 		ring_shadow(n);
+}
+
+static void nvme_mapped(void *state)
+{
+	struct riod_nvme *n = state;
+
+	n->tell = NVME_TELL;
 }
 
 /* ------------------------------------------------------------ life */
@@ -428,9 +529,9 @@ static void nvme_reset(void *state)
 {
 	struct riod_nvme *n = state;
 
+	memset(n->regs, 0, sizeof(n->regs));
 	start_queues(n);
 	n->enabled = false;
-	memset(n->regs, 0, sizeof(n->regs));
 }
 
 static int nvme_init(void **state, const struct riod_profile_env *env)
@@ -462,6 +563,7 @@ const struct riod_profile riod_profile_nvme = {
 	.exit = nvme_exit,
 	.bar_read = nvme_bar_read,
 	.bar_write = nvme_bar_write,
+	.mapped = nvme_mapped,
 	.after_cut = nvme_after_cut,
 	.after_apply = nvme_after_apply,
 	.reset = nvme_reset,

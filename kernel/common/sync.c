@@ -162,6 +162,20 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 }
 EXPORT_SYMBOL_GPL(riod_sync_map);
 
+void riod_sync_publishes(struct riod_sync *y, u64 id)
+{
+	struct riod_sync_page *page;
+
+	mutex_lock(&y->lock);
+	page = xa_load(&y->index, id);
+	if (page && !page->publishes) {
+		page->publishes = true;
+		y->npublishing++;
+	}
+	mutex_unlock(&y->lock);
+}
+EXPORT_SYMBOL_GPL(riod_sync_publishes);
+
 /* the cut being taken loses the page; it keeps the capture and frees it */
 static void leave_cut(struct riod_sync_page *page)
 {
@@ -219,6 +233,7 @@ static void free_page_of(struct riod_sync *y, struct riod_sync_page *page)
 	xa_erase(&y->index, page->id);
 	list_del(&page->scan);
 	y->npages--;
+	y->npublishing -= page->publishes;
 	kfree(page->base);
 	kfree(page);
 }

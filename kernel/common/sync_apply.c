@@ -300,12 +300,15 @@ static bool give_base(struct riod_sync_page *page, struct list_head *bases)
 
 /* ------------------------------------------------------------ cuts */
 
+/* rule 10: pages that publish others have a turn of their own, the last */
 static void apply_delta(struct riod_sync *y, const struct riod_wire_delta *d,
-			u64 applied, struct list_head *bases)
+			u64 applied, struct list_head *bases, bool last)
 {
 	struct riod_sync_page *page = xa_load(&y->index, le64_to_cpu(d->page));
 
 	lockdep_assert_held(&y->lock);
+	if ((page && page->publishes) != last)
+		return;
 	if (!riod_sync_is_stub(y))
 		y->untold += RIOD_SYNC_SENT_WEIGHT(le16_to_cpu(d->nruns));
 	/* without a base: mapped a moment ago, the peer cannot have meant it */
@@ -344,10 +347,22 @@ static int check_commit(struct riod_sync *y, const struct riod_wire_cut_commit *
 	return 0;
 }
 
-static void apply_staged(struct riod_sync *y, u64 applied, struct list_head *bases)
+static void apply_frames(struct riod_sync *y, u64 applied, struct list_head *bases, bool last)
 {
 	const struct riod_wire_delta *d;
 	struct riod_frame *f;
+
+	list_for_each_entry(f, &y->staged, list) {
+		mutex_lock(&y->lock);
+		for (d = first_delta(f); d; d = next_delta(f, d))
+			apply_delta(y, d, applied, bases, last);
+		mutex_unlock(&y->lock);
+		cond_resched();
+	}
+}
+
+static void apply_staged(struct riod_sync *y, u64 applied, struct list_head *bases)
+{
 	u64 before;
 
 	mutex_lock(&y->lock);
@@ -355,13 +370,8 @@ static void apply_staged(struct riod_sync *y, u64 applied, struct list_head *bas
 	forget_sent(y, applied);
 	mutex_unlock(&y->lock);
 
-	list_for_each_entry(f, &y->staged, list) {
-		mutex_lock(&y->lock);
-		for (d = first_delta(f); d; d = next_delta(f, d))
-			apply_delta(y, d, applied, bases);
-		mutex_unlock(&y->lock);
-		cond_resched();
-	}
+	apply_frames(y, applied, bases, false);
+	apply_frames(y, applied, bases, true);
 
 	mutex_lock(&y->lock);
 	y->rx_cut++;

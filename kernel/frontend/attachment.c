@@ -179,9 +179,14 @@ static void att_collected(void *priv)
 	for (i = 0; i < att->nfuncs; i++) {
 		struct riod_fe_func *fn = att->funcs[i];
 
-		if (fn && fn->profile && fn->profile->after_cut)
+		if (!fn || !fn->profile)
+			continue;
+		if (att->dma.anew && fn->profile->mapped)
+			fn->profile->mapped(fn->profile_state);
+		if (fn->profile->after_cut)
 			fn->profile->after_cut(fn->profile_state);
 	}
+	att->dma.anew = false;
 	mutex_unlock(&att->dma.lock);
 }
 

@@ -121,6 +121,13 @@ static void *func_mem(void *priv, u64 iova, size_t len, bool write)
 	return riod_fe_dma_mem(fn->att, iova, len, write);
 }
 
+static void func_publishes(void *priv, u64 iova, u64 len)
+{
+	struct riod_fe_func *fn = priv;
+
+	riod_fe_dma_publishes(fn->att, iova, len);
+}
+
 static int func_profile(struct riod_fe_func *fn, const char *name,
 			struct netlink_ext_ack *extack)
 {
@@ -141,6 +148,7 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 	}
 	fn->env.kick = riod_fe_region_kick;
 	fn->env.mem = func_mem;
+	fn->env.publishes = func_publishes;
 	fn->env.priv = fn;
 	if (p->init) {
 		ret = p->init(&fn->profile_state, &fn->env);

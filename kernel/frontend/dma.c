@@ -287,6 +287,7 @@ static bool dma_decide(struct riod_fe_att *att, bool access)
 		return false;
 	}
 	dma_set_state(att, RIOD_BUS_MASTER_ON);
+	dma->anew = true;
 	return true;
 }
 
@@ -454,6 +455,35 @@ void riod_fe_dma_unmapped(struct riod_fe_domain *d)
 		WRITE_ONCE(dma->unproven, true);
 	if (!d->nranges || dma->npending >= DMA_PENDING_MAX)
 		riod_link_kick(att->link);
+}
+
+/**
+ * riod_fe_dma_publishes() - what the device writes there speaks of other memory (rule 10)
+ * @att: attachment; the DMA lock is held
+ * @iova: address as the device uses it
+ * @len: bytes
+ *
+ * For what is mapped, and known to the engine, at this time.
+ */
+void riod_fe_dma_publishes(struct riod_fe_att *att, u64 iova, u64 len)
+{
+	struct riod_fe_dma *dma = &att->dma;
+	u64 at = iova & PAGE_MASK;
+	struct riod_fe_range *r;
+	u64 id;
+
+	lockdep_assert_held(&dma->lock);
+	if (dma->state != RIOD_BUS_MASTER_ON || !dma->domain)
+		return;
+	/* the profile bounds @len */
+	for (; at < iova + len; at += PAGE_SIZE) {
+		r = riod_fe_range_find(dma->domain, at);
+		if (!r || !r->batch)
+			continue;
+		id = r->batch->slots[(at - r->batch->iova) >> PAGE_SHIFT].id;
+		if (id)
+			riod_sync_publishes(riod_link_sync(att->link), id);
+	}
 }
 
 /**

@@ -234,6 +234,7 @@ struct riod_fe_domain {
  * @limit: writable bytes above which bus mastering is not enabled at first
  * @lost: the session is over
  * @warned: the user was told that it is held
+ * @anew: it has come on, and profiles were not told yet
  * @unproven: ON, but the last map went away and the guest has not been at the
  *	function since: so it is not known that a driver runs, and the limit still
  *	counts
@@ -250,6 +251,7 @@ struct riod_fe_dma {
 	u64 limit;
 	bool lost;
 	bool warned;
+	bool anew;
 	bool unproven;
 	struct xarray pages;
 	u64 next_id;
@@ -283,6 +285,7 @@ int riod_fe_dma_mapped(struct riod_fe_domain *d, struct riod_fe_range *r, gfp_t 
 void riod_fe_dma_cut(struct riod_fe_domain *d, struct riod_fe_range *r,
 		     u64 first, u64 last);
 void riod_fe_dma_unmapped(struct riod_fe_domain *d);
+void riod_fe_dma_publishes(struct riod_fe_att *att, u64 iova, u64 len);
 void *riod_fe_dma_mem(struct riod_fe_att *att, u64 iova, size_t len, bool write);
 int riod_fe_page_enter(struct riod_fe_att *att, struct riod_fe_batch *b, u32 i);
 void riod_fe_batch_put(struct riod_fe_batch *b);

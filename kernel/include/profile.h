@@ -19,11 +19,14 @@
  *	nothing is mapped, and for @write where no mapping lets the device write
  *	(rule 14: such a page may not even be the guest's alone).  Valid until the
  *	callback returns.
- * @priv: first argument of both
+ * @publishes: what the device writes into these pages speaks of what it writes
+ *	elsewhere (rule 10); takes effect for the pages that are mapped now
+ * @priv: first argument of all
  */
 struct riod_profile_env {
 	int (*kick)(void *priv, u8 bar, u64 offset, u8 width, u64 value);
 	void *(*mem)(void *priv, u64 iova, size_t len, bool write);
+	void (*publishes)(void *priv, u64 iova, u64 len);
 	void *priv;
 };
 
@@ -41,6 +44,9 @@ struct riod_profile_env {
  *	posted, may not sleep.  Return true to swallow the write.
  * @after_cut: frontend: called by the pump after a cut was taken, with what the
  *	guest wrote before it visible in memory: the place for kicks
+ * @mapped: frontend: bus mastering came on, so that all pages are known anew, as
+ *	they are mapped now, when @after_cut is called next but one; that is the place
+ *	for env->publishes()
  * @after_apply: frontend: called by the receive thread after a cut of the
  *	device's was applied and before any event behind it becomes visible: the
  *	place for editing what the device said in memory
@@ -59,6 +65,7 @@ struct riod_profile {
 	void (*edit_config)(void *state, struct riod_cfg *cfg);
 	u64 (*bar_read)(void *state, u8 bar, u64 offset, u8 width, u64 value);
 	bool (*bar_write)(void *state, u8 bar, u64 offset, u8 width, u64 value);
+	void (*mapped)(void *state);
 	void (*after_cut)(void *state);
 	void (*after_apply)(void *state);
 	void (*reset)(void *state);

@@ -49,6 +49,8 @@ enum riod_sync_role {
  * @nread: live mappings that let the device read
  * @nwrite: live mappings that let the device write (rule 14: union)
  * @nmaps: live mappings
+ * @publishes: frontend: what the device writes here speaks of what it writes
+ *	elsewhere: applied behind all other pages of a cut (rule 10)
  * @since: frontend: cuts of the stub's that were taken before it had applied
  *	this cut of ours are from an earlier generation of writable mappings
  *	(rule 4); 0 where there was none
@@ -68,6 +70,7 @@ struct riod_sync_page {
 	u32 nread;
 	u32 nwrite;
 	u32 nmaps;
+	bool publishes;
 	u64 since;
 	struct list_head sent;
 	struct riod_sync_capture *capture;
@@ -113,6 +116,7 @@ struct riod_sync_params {
  * @pages: every page, in the order of @id (a cut has them the other way round, rule 10)
  * @npages: pages on @pages
  * @nwritable: pages that the device may write
+ * @npublishing: pages that publish others
  * @index: @id to page
  * @staged: CUT_DATA frames of the peer's cut that is arriving
  * @nstaged: how many
@@ -145,6 +149,7 @@ struct riod_sync {
 	struct list_head pages;
 	u64 npages;
 	u64 nwritable;
+	u64 npublishing;
 	struct xarray index;
 	struct list_head staged;
 	u32 nstaged;
@@ -203,6 +208,15 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
  * does not touch its memory again.
  */
 bool riod_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv);
+
+/**
+ * riod_sync_publishes() - the device publishes by this page what it wrote to others
+ * @y: engine; takes @y->lock
+ * @id: page number; nothing happens where no such page is mapped
+ *
+ * Until the page's last mapping goes.  Frontend: it is applied last (rule 10).
+ */
+void riod_sync_publishes(struct riod_sync *y, u64 id);
 
 /**
  * riod_sync_collect() - take a cut

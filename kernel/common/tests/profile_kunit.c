@@ -38,6 +38,8 @@ struct guest {
 	struct kick kicks[256];
 	unsigned int nkicks;
 	int kick_ret;
+	u64 told[64];
+	unsigned int ntold;
 	u16 tail;
 	u16 cq;
 	u8 phase;
@@ -65,6 +67,16 @@ static int guest_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value)
 	return 0;
 }
 
+/* page numbers are recorded, once for each time */
+static void guest_publishes(void *priv, u64 iova, u64 len)
+{
+	struct guest *g = priv;
+	u64 at;
+
+	for (at = iova & ~4095ull; at < iova + len && g->ntold < ARRAY_SIZE(g->told); at += 4096)
+		g->told[g->ntold++] = at;
+}
+
 static void write_reg(struct guest *g, u64 offset, u8 width, u64 value)
 {
 	KUNIT_EXPECT_FALSE(g->test, g->p->bar_write(g->state, 0, offset, width, value));
@@ -89,6 +101,7 @@ static int guest_init(struct kunit *test)
 	struct riod_profile_env env = {
 		.kick = guest_kick,
 		.mem = guest_mem,
+		.publishes = guest_publishes,
 		.priv = g,
 	};
 
@@ -394,6 +407,78 @@ static void read_only_buffer(struct kunit *test)
 	expect_edited(g, DATA, 0, false);
 }
 
+/* Create or Delete I/O Completion Queue: @entries, one piece of memory */
+static void admin_cq(struct guest *g, u8 opcode, u16 qid, u64 prp1, u16 entries, bool pc)
+{
+	u8 *sqe = g->mem + ASQ - MEM_BASE + g->tail * 64;
+
+	submit(g, opcode, 9, prp1, 0, (u32)(entries - 1) << 16 | qid);
+	put_unaligned_le32(pc, sqe + 44);
+}
+
+static void expect_told(struct guest *g, const u64 *pages, unsigned int n)
+{
+	unsigned int i;
+
+	g->ntold = 0;
+	g->p->after_cut(g->state);
+	KUNIT_EXPECT_EQ(g->test, g->ntold, n);
+	for (i = 0; i < min(n, g->ntold); i++)
+		KUNIT_EXPECT_EQ(g->test, g->told[i], pages[i]);
+}
+
+/* rule 10: completion queues are named, behind the cut that knows them for certain */
+static void completion_queues(struct kunit *test)
+{
+	static const u64 all[] = { ACQ, DATA, DATA + 4096, DATA2 };
+	struct guest *g = test->priv;
+
+	expect_told(g, all, 1);
+	expect_told(g, all, 1);
+	expect_told(g, all, 0);
+	/* 300 entries of 16 bytes: two pages */
+	admin_cq(g, 0x05, 1, DATA, 300, true);
+	expect_told(g, all, 3);
+	admin_cq(g, 0x05, 2, DATA2, 2, true);
+	expect_told(g, all, 4);
+	expect_told(g, all, 4);
+	expect_told(g, all, 0);
+	/* bus mastering was off, and pages are known anew */
+	g->p->mapped(g->state);
+	expect_told(g, all, 4);
+	expect_told(g, all, 4);
+	admin_cq(g, 0x04, 2, 0, 1, false);
+	g->p->mapped(g->state);
+	expect_told(g, all, 3);
+	/* a scattered one is not known */
+	admin_cq(g, 0x05, 3, DATA2, 2, false);
+	expect_told(g, all, 3);
+	/* the controller begins anew */
+	write_reg(g, 0x14, 4, 0x00460000);
+	enable(g);
+	expect_told(g, all, 1);
+	g->p->reset(g->state);
+	expect_told(g, all, 0);
+}
+
+/* more queues than are kept track of, of addresses that are nonsense */
+static void many_completion_queues(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 300; i++) {
+		admin_cq(g, 0x05, i, i & 1 ? ~0ULL : DATA, 65536, true);
+		g->p->after_cut(g->state);
+	}
+	for (i = 0; i < 300; i++) {
+		admin_cq(g, 0x04, i, 0, 1, false);
+		g->p->after_cut(g->state);
+	}
+	g->p->mapped(g->state);
+	expect_told(g, (u64[]){ ACQ }, 1);
+}
+
 /* a guest that gives nonsense: nothing but NULL from env->mem() happens */
 static void hostile(struct kunit *test)
 {
@@ -503,6 +588,8 @@ static struct kunit_case profile_cases[] = {
 	KUNIT_CASE(enabled_again),
 	KUNIT_CASE(read_only_buffer),
 	KUNIT_CASE(hostile),
+	KUNIT_CASE(completion_queues),
+	KUNIT_CASE(many_completion_queues),
 	KUNIT_CASE(shadow_doorbells),
 	KUNIT_CASE(shadow_stride_and_bound),
 	{}
