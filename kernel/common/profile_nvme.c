@@ -324,8 +324,8 @@ static void create_cq(struct riod_nvme *n, const struct riod_nvme_sqe *e)
 	}
 	c->qid = cdw10;
 	c->base = le64_to_cpu(e->prp1) & ~(u64)0xfff;
-	/* CC.IOCQES is a power of two; 16 bytes in all controllers there are */
-	c->len = ((cdw10 >> 16) + 1) << min(get_reg(n, NVME_REG_CC, 4) >> 20 & 0xf, 12);
+	/* 3.3.3.2: entries of 16 bytes; CC.IOCQES says the same */
+	c->len = ((cdw10 >> 16) + 1) * NVME_CQE_SIZE;
 	n->tell = NVME_TELL;
 }
 

@@ -166,6 +166,8 @@ void riod_sync_publishes(struct riod_sync *y, u64 id)
 {
 	struct riod_sync_page *page;
 
+	/* a cut that is being applied is in one of its two turns */
+	mutex_lock(&y->gate);
 	mutex_lock(&y->lock);
 	page = xa_load(&y->index, id);
 	if (page && !page->publishes) {
@@ -173,6 +175,7 @@ void riod_sync_publishes(struct riod_sync *y, u64 id)
 		y->npublishing++;
 	}
 	mutex_unlock(&y->lock);
+	mutex_unlock(&y->gate);
 }
 EXPORT_SYMBOL_GPL(riod_sync_publishes);
 

@@ -307,10 +307,11 @@ static void apply_delta(struct riod_sync *y, const struct riod_wire_delta *d,
 	struct riod_sync_page *page = xa_load(&y->index, le64_to_cpu(d->page));
 
 	lockdep_assert_held(&y->lock);
+	/* each is told once, whatever becomes of its page between the turns */
+	if (!last && !riod_sync_is_stub(y))
+		y->untold += RIOD_SYNC_SENT_WEIGHT(le16_to_cpu(d->nruns));
 	if ((page && page->publishes) != last)
 		return;
-	if (!riod_sync_is_stub(y))
-		y->untold += RIOD_SYNC_SENT_WEIGHT(le16_to_cpu(d->nruns));
 	/* without a base: mapped a moment ago, the peer cannot have meant it */
 	if (page && give_base(page, bases))
 		apply_to_page(y, page, d, applied);
@@ -363,15 +364,19 @@ static void apply_frames(struct riod_sync *y, u64 applied, struct list_head *bas
 
 static void apply_staged(struct riod_sync *y, u64 applied, struct list_head *bases)
 {
-	u64 before;
+	u64 before, publishing;
 
+	lockdep_assert_held(&y->gate);
 	mutex_lock(&y->lock);
 	before = y->stats.applied;
+	publishing = y->npublishing;
 	forget_sent(y, applied);
 	mutex_unlock(&y->lock);
 
 	apply_frames(y, applied, bases, false);
-	apply_frames(y, applied, bases, true);
+	/* there cannot be more of them meanwhile: see riod_sync_publishes() */
+	if (publishing)
+		apply_frames(y, applied, bases, true);
 
 	mutex_lock(&y->lock);
 	y->rx_cut++;

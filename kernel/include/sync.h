@@ -211,7 +211,7 @@ bool riod_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv);
 
 /**
  * riod_sync_publishes() - the device publishes by this page what it wrote to others
- * @y: engine; takes @y->lock
+ * @y: engine; takes @y->gate and @y->lock
  * @id: page number; nothing happens where no such page is mapped
  *
  * Until the page's last mapping goes.  Frontend: it is applied last (rule 10).
