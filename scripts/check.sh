@@ -56,7 +56,7 @@ wanted() {
 	awk -v mode="$mode" '!/^#/ && NF >= 3 && $1 == mode { $1 = ""; print }' "$list"
 }
 
-# test TOPOLOGY FILE [WORD...] [-- OPTION...]: what the list says, as run's options
+# test_step TOPOLOGY FILE [WORD...] [-- OPTION...]: what the list says, as run's options
 test_step() {
 	local name options=() functions=() topology=$1 file=$2
 

@@ -85,7 +85,7 @@ field() { sed -n "s/^$1=//p"; }
 
 att_fields() { "$RIODCTL" --json status | fields attachments id "$ATT_ID"; }
 att() { att_fields | field "$1"; }
-att_mapped() { att_fields | awk -F = '/^mapped_r[wo]=/ { n += $2 } END { print n + 0 }'; }
+att_mapped() { att_fields | awk -F = '/^mapped_r[wo]=/ { n += $2; k++ } END { if (k == 2) print n }'; }
 
 att_counters() { "$RIODCTL" --json stats | fields stats attachment "$ATT_ID"; }
 exp_counters() { server_ctl --json stats | fields stats export "$EXPORT"; }
@@ -111,11 +111,30 @@ slope()
 		END { printf "%.1f\n", (n * xy - x * y) / (n * xx - x * x) }'
 }
 
-exports() { server_ctl --json list | vmtool json | sed -n "s/^exports\.//p"; }
-attachments() { "$RIODCTL" --json list | vmtool json | sed -n "s/^attachments\.//p"; }
+# listed LIST COMMAND... - fields of riodctl's list, "0.state=idle"; fails where that does:
+# an answer that did not come is not an empty one
+listed()
+{
+	local list=$1 text
+	shift
+	text=$("$@" --json list) && text=$(vmtool json <<< "$text") || return
+	sed -n "s/^$list\.//p" <<< "$text"
+}
 
-export_idle() { ! exports | grep -E '^0\.state=' | grep -v =idle; }
-no_attachments() { [[ -z $(attachments) ]]; }
+exports() { listed exports server_ctl; }
+attachments() { listed attachments "$RIODCTL"; }
+
+export_idle()
+{
+	local all
+	all=$(exports) && ! grep -E '^0\.state=' <<< "$all" | grep -v =idle
+}
+
+no_attachments()
+{
+	local all
+	all=$(attachments) && [[ -z $all ]]
+}
 
 riod_detach_all()
 {

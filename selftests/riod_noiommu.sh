@@ -20,7 +20,8 @@ test_bind_is_refused()
 	out=$(t_fails "$RIODCTL" bind "$(device nvme)" --export 2>&1)
 	t_match error "$out" 'behind no IOMMU'
 	t_match remedy "$out" 'intel_iommu=on'
-	t_eq exports "$(exports)" ""
+	out=$(exports)
+	t_eq exports "$out" ""
 }
 
 ktap_run "$@"

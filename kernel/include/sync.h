@@ -14,7 +14,8 @@
  *           stub, register writes being made (rule 9: that *is* the hold-back).
  *           Held by riod_sync_collect() from its first pass until the cut is
  *           taken, by riod_sync_apply(), by riod_sync_publishes(), and by the stub
- *           around each register write.  Never held while waiting for the peer or for window space.
+ *           around each register write.  Never held while waiting for the
+ *           peer or for window space.
  *   @lock   mutex, inside @gate.  Protects the page table and every access to
  *           page memory and bases.  Held for a part of a pass, or one frame of
  *           an apply, at most, and never while memory is allocated, so that an
