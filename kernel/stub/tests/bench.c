@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bench.c - functions without a device
+ *
+ * The real frame.c, bar.c, ctl.c and irq.c.  BARs are memory, config space is
+ * an array; interrupts, power and resets are only noted.
+ */
+#include <kunit/test.h>
+#include <linux/interrupt.h>
+#include <linux/io.h>
+#include <linux/irq.h>
+#include <linux/pci.h>
+#include <linux/unaligned.h>
+
+#include "bench.h"
+
+/* interrupts know nothing of functions, and tests run one at a time */
+static struct bench *bench;
+
+/* ------------------------------------------------------------ the device */
+
+static u32 config_read(int pos, unsigned int width)
+{
+	u32 value = 0;
+
+	bench->nconfig++;
+	while (width--)
+		value = value << 8 | bench->config[pos + width];
+	return value;
+}
+
+static int config_write(int pos, unsigned int width, u32 value)
+{
+	bench->nconfig++;
+	bench->ungated += !mutex_is_locked(&bench->a->sync.gate);
+	for (; width--; value >>= 8)
+		bench->config[pos++] = value;
+	return bench->cfg_ret;
+}
+
+static int fake_read_byte(struct pci_dev *pdev, int pos, u8 *value)
+{
+	*value = config_read(pos, 1);
+	return bench->cfg_ret;
+}
+
+static int fake_read_word(struct pci_dev *pdev, int pos, u16 *value)
+{
+	*value = config_read(pos, 2);
+	return bench->cfg_ret;
+}
+
+static int fake_read_dword(struct pci_dev *pdev, int pos, u32 *value)
+{
+	*value = config_read(pos, 4);
+	return bench->cfg_ret;
+}
+
+static int fake_write_byte(struct pci_dev *pdev, int pos, u8 value)
+{
+	return config_write(pos, 1, value);
+}
+
+static int fake_write_word(struct pci_dev *pdev, int pos, u16 value)
+{
+	return config_write(pos, 2, value);
+}
+
+static int fake_write_dword(struct pci_dev *pdev, int pos, u32 value)
+{
+	return config_write(pos, 4, value);
+}
+
+static int fake_post_reply(struct riod_link *l, struct riod_frame *f)
+{
+	bench->nreplies++;
+	bench->reply = *(struct riod_wire_reply *)f->body;
+	bench->reply_func = f->hdr.func;
+	riod_frame_free(f);
+	return bench->reply_ret;
+}
+
+static void fake_kick(struct riod_link *l)
+{
+}
+
+/* numbers of interrupts: the vector and this, the line alone is 0 */
+#define FAKE_IRQ	1000
+
+static int fake_alloc_vectors(struct pci_dev *pdev, unsigned int min, unsigned int max,
+			      unsigned int flags)
+{
+	if (bench->nvecs || max > VECTORS)
+		return -ENOSPC;
+	bench->nvecs = max;
+	return max;
+}
+
+static void fake_free_vectors(struct pci_dev *pdev)
+{
+	bench->nvecs = 0;
+}
+
+static int fake_vector(struct pci_dev *pdev, unsigned int nr)
+{
+	return nr < bench->nvecs ? FAKE_IRQ + nr : -EINVAL;
+}
+
+static int fake_request_irq(int irq, irq_handler_t handler, unsigned long flags,
+			    const char *name, void *arg)
+{
+	if (irq < 0)
+		return irq;
+	if (irq < FAKE_IRQ)
+		bench->line = true;
+	else
+		__set_bit(irq - FAKE_IRQ, &bench->vecs);
+	return 0;
+}
+
+static void fake_free_irq(int irq, void *arg)
+{
+	if (irq < FAKE_IRQ)
+		bench->line = false;
+	else
+		__clear_bit(irq - FAKE_IRQ, &bench->vecs);
+}
+
+static void fake_intx(struct pci_dev *pdev, int enable)
+{
+}
+
+static bool fake_mask_supported(struct pci_dev *pdev)
+{
+	return true;
+}
+
+static bool fake_check_and_mask_intx(struct pci_dev *pdev)
+{
+	return true;
+}
+
+/* func.c, reset.c and fence.c are about a device and nothing else */
+
+int riod_stub_func_set_master(struct riod_stub_func *fn, bool on)
+{
+	if (on && fn->fenced)
+		return -EPERM;
+	bench->master = on;
+	return 0;
+}
+
+int riod_stub_func_set_power(struct riod_stub_func *fn, u8 state)
+{
+	fn->power = state;
+	return 0;
+}
+
+int riod_stub_func_reset(struct riod_stub_func *fn)
+{
+	bench->nresets++;
+	return 0;
+}
+
+void riod_stub_refence_func(struct riod_stub_func *fn)
+{
+	lockdep_assert_held(&fn->lock);
+	bench->nrefences++;
+}
+
+#define pci_read_config_byte	fake_read_byte
+#define pci_read_config_word	fake_read_word
+#define pci_read_config_dword	fake_read_dword
+#define pci_write_config_byte	fake_write_byte
+#define pci_write_config_word	fake_write_word
+#define pci_write_config_dword	fake_write_dword
+#define riod_link_sync		fake_link_sync
+#define riod_link_post_reply	fake_post_reply
+#define riod_link_kick		fake_kick
+#define pci_alloc_irq_vectors	fake_alloc_vectors
+#define pci_free_irq_vectors	fake_free_vectors
+#define pci_irq_vector		fake_vector
+#define request_irq		fake_request_irq
+#define free_irq		fake_free_irq
+#define pci_intx		fake_intx
+#define pci_intx_mask_supported	fake_mask_supported
+#define pci_check_and_mask_intx	fake_check_and_mask_intx
+
+#include "../frame.c"
+#include "../bar.c"
+#include "../ctl.c"
+#include "../irq.c"
+
+/* ------------------------------------------------------------ the bench */
+
+/* a legacy function with MSI, MSI-X and something of its vendor's */
+static void init_cfg(struct kunit *test, struct bench *b)
+{
+	struct riod_cfg_bar bars[RIOD_BARS] = {
+		[0] = { BAR_SIZE, 0 },
+		[2] = { IO_SIZE, RIOD_BAR_F_IO },
+		[4] = { 4, RIOD_BAR_F_IO },
+		[RIOD_REGION_ROM] = { ROM_WINDOW, 0 },
+	};
+	u8 *raw = kunit_kzalloc(test, CFG_SIZE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, raw);
+	put_unaligned_le32(0x00101b36, raw + PCI_VENDOR_ID);
+	put_unaligned_le16(PCI_STATUS_CAP_LIST, raw + PCI_STATUS);
+	raw[PCI_CAPABILITY_LIST] = MSI;
+	put_unaligned_le16(PCI_CAP_ID_MSI | MSIX << 8, raw + MSI);
+	put_unaligned_le16(PCI_MSI_FLAGS_64BIT, raw + MSI + PCI_MSI_FLAGS);
+	put_unaligned_le16(PCI_CAP_ID_MSIX | VNDR << 8, raw + MSIX);
+	put_unaligned_le16(VECTORS - 1, raw + MSIX + PCI_MSIX_FLAGS);
+	put_unaligned_le32(TABLE, raw + MSIX + PCI_MSIX_TABLE);
+	put_unaligned_le32(PBA, raw + MSIX + PCI_MSIX_PBA);
+	put_unaligned_le32(PCI_CAP_ID_VNDR | 0x10 << 16, raw + VNDR);
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&b->cfg, raw, CFG_SIZE, bars), 0);
+}
+
+static void init_func(struct bench *b, u8 index)
+{
+	struct riod_stub_func *fn = &b->fn[index];
+
+	fn->exp = &b->a->exp;
+	fn->pdev = &b->pdev;
+	fn->index = index;
+	fn->cfg = &b->cfg;
+	fn->link = fake_link(&b->a->sync);
+	fn->command = PCI_COMMAND_IO | PCI_COMMAND_MEMORY;
+	mutex_init(&fn->lock);
+	spin_lock_init(&fn->cmd_lock);
+	riod_stub_irq_init(fn);
+	b->a->exp.funcs[index] = fn;
+	b->a->exp.nfuncs = index + 1;
+}
+
+int bench_init(struct kunit *test)
+{
+	struct bench *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
+	struct riod_stub_func *fn;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	b->pdev.dev.init_name = "test";
+	b->pdev.cfg_size = CFG_SIZE;
+	b->pdev.irq = 1;
+	init_cfg(test, b);
+	for (i = 0; i < BAR_SIZE; i++)
+		b->bar[i] = 1 + i % 251;
+	for (i = 0; i < IO_SIZE; i++)
+		b->io[i] = 0x40 + i;
+	for (i = 0; i < ROM_SIZE; i++)
+		b->rom[i] = 1 + i % 241;
+	for (i = 0; i < CFG_SIZE; i++)
+		b->config[i] = 0xc0 ^ i;
+
+	b->a = fake_att_create(test);
+	init_func(b, 0);
+	init_func(b, 1);
+	fn = &b->fn[0];
+	fn->bars[0].map = (void __iomem __force *)b->bar;
+	fn->bars[0].size = BAR_SIZE;
+	fn->bars[2].map = (void __iomem __force *)b->io;
+	fn->bars[2].size = IO_SIZE;
+	fn->bars[2].flags = RIOD_BAR_F_IO;
+	fn->bars[4] = fn->bars[2];
+	fn->bars[4].size = 4;
+	fn->bars[RIOD_REGION_ROM].size = ROM_WINDOW;
+	fn->rom = b->rom;
+	fn->rom_size = ROM_SIZE;
+	fn->nintx = 1;
+	fn->nmsi = VECTORS;
+	fn->nmsix = VECTORS;
+	test->priv = b;
+	bench = b;
+	return 0;
+}
+
+void bench_exit(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	unsigned int i;
+
+	if (!b)
+		return;
+	for (i = 0; i < ARRAY_SIZE(b->fn); i++) {
+		mutex_lock(&b->fn[i].lock);
+		riod_stub_irq_off(&b->fn[i]);
+		mutex_unlock(&b->fn[i].lock);
+	}
+	KUNIT_EXPECT_EQ(test, b->nvecs, 0);
+	KUNIT_EXPECT_EQ(test, b->vecs, 0);
+	KUNIT_EXPECT_FALSE(test, b->line);
+	KUNIT_EXPECT_EQ(test, b->ungated, 0);
+	fake_att_destroy(test, b->a);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * bench.h - functions without a device, and frames for them
+ */
+#ifndef _RIOD_STUB_TESTS_BENCH_H
+#define _RIOD_STUB_TESTS_BENCH_H
+
+#include <kunit/test.h>
+#include <linux/pci.h>
+#include <linux/sizes.h>
+
+#include "fakes.h"
+#include "wire.h"
+
+#define BAR_SIZE	SZ_4K
+#define IO_SIZE		16
+#define ROM_SIZE	0x600
+#define ROM_WINDOW	SZ_2K
+#define CFG_SIZE	256
+
+#define MSI		0x50
+#define MSIX		0x70
+#define VNDR		0xd0
+#define TABLE		0x800
+#define PBA		0xc00
+#define VECTORS		4
+
+/**
+ * struct bench - an attachment of two functions, and what became of them
+ * @a: the attachment
+ * @fn: the first has everything, the second nothing but config space
+ * @pdev: of both
+ * @cfg: model of both
+ * @bar: memory of BAR 0: registers, MSI-X table and pending bits
+ * @io: BAR 2: I/O ports; BAR 4: the first 4 of them
+ * @rom: copy of the ROM
+ * @config: config space
+ * @cfg_ret: what accesses to it return
+ * @nconfig: accesses that reached it
+ * @ungated: writes to it that were not made under the gate
+ * @nreplies: replies that were posted
+ * @reply: the last one
+ * @reply_func: the function that it is about
+ * @reply_ret: what posting one returns
+ * @nvecs: vectors that are allocated
+ * @vecs: those of them that have a handler
+ * @line: the line has one
+ * @master: bus mastering is on
+ * @nresets: resets
+ * @nrefences: slow operations that looked at the fence when they were done
+ */
+struct bench {
+	struct fake_att *a;
+	struct riod_stub_func fn[2];
+	struct pci_dev pdev;
+	struct riod_cfg cfg;
+	u8 bar[BAR_SIZE];
+	u8 io[IO_SIZE];
+	u8 rom[ROM_SIZE];
+	u8 config[CFG_SIZE];
+	int cfg_ret;
+	unsigned int nconfig;
+	unsigned int ungated;
+	unsigned int nreplies;
+	struct riod_wire_reply reply;
+	u8 reply_func;
+	int reply_ret;
+	unsigned int nvecs;
+	unsigned long vecs;
+	bool line;
+	bool master;
+	unsigned int nresets;
+	unsigned int nrefences;
+};
+
+#define OK	RIOD_STATUS_OK
+#define DENIED	RIOD_STATUS_DENIED
+#define INVALID	RIOD_STATUS_INVALID
+#define FAILED	RIOD_STATUS_FAILED
+
+#define IO	PCI_COMMAND_IO
+#define MEMORY	PCI_COMMAND_MEMORY
+
+/* the init and the exit of a suite */
+int bench_init(struct kunit *test);
+void bench_exit(struct kunit *test);
+
+static inline struct riod_frame *frame(struct kunit *test, u8 type, u8 func, u32 len)
+{
+	struct riod_frame *f = kunit_kzalloc(test, struct_size(f, body, len), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+	f->len = len;
+	f->hdr.len = cpu_to_le32(sizeof(f->hdr) + len);
+	f->hdr.type = type;
+	f->hdr.func = func;
+	return f;
+}
+
+/* a legal one, and it got as far as the stub */
+static inline int give(struct kunit *test, struct riod_frame *f)
+{
+	struct bench *b = test->priv;
+
+	KUNIT_ASSERT_EQ(test, riod_wire_validate(f, false), 0);
+	return riod_stub_frame(&b->a->att, f);
+}
+
+static inline u32 status_of(const struct bench *b)
+{
+	return le32_to_cpu(b->reply.status);
+}
+
+#endif /* _RIOD_STUB_TESTS_BENCH_H */
