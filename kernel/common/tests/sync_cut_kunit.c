@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The coherence engine's cuts: the granules that they are made of, the frames that
+ * carry them, and what a hostile peer may put into those.
+ */
+#include <kunit/test.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/prandom.h>
+#include <linux/random.h>
+
+#include "ends.h"
+#include "sync_cut.h"
+#include "sync_granule.h"
+
+/* ------------------------------------------------------------ granules */
+
+static void zero_bytes(struct kunit *test)
+{
+	static const struct {
+		u64 x, zero;
+	} cases[] = {
+		{ 0, ~0ULL },
+		{ ~0ULL, 0 },
+		{ 0x0100000000000080, 0x00ffffffffffff00 },
+		{ 0x8080808080808080, 0 },
+		{ 0x0101010101010101, 0 },
+		{ 0x00010000ff007f00, 0xff00ffff00ff00ff },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		KUNIT_EXPECT_EQ(test, cases[i].zero, riod_zero_bytes(cases[i].x));
+}
+
+typedef void (*merge_fn)(u8 *live, const struct riod_patch *p,
+			 const union riod_granule *guard, union riod_granule *taken);
+
+static void check_merge(struct kunit *test, merge_fn merge)
+{
+	union riod_granule live, guard, taken;
+	struct riod_patch p = {};
+	u32 i;
+
+	for (i = 0; i < RIOD_GRANULE; i++) {
+		live.b[i] = i;
+		guard.b[i] = i & 4 ? i : 0x55;	/* 4 to 7 and 12 to 15 match */
+		p.val.b[i] = 0xa0 + i;
+		p.mask.b[i] = i & 1 ? 0xff : 0;
+	}
+	merge(live.b, &p, &guard, &taken);
+	for (i = 0; i < RIOD_GRANULE; i++) {
+		bool take = (i & 1) && (i & 4);
+
+		KUNIT_EXPECT_EQ(test, take ? 0xa0 + i : i, live.b[i]);
+		KUNIT_EXPECT_EQ(test, take ? 0xff : 0, taken.b[i]);
+	}
+	KUNIT_EXPECT_EQ(test, 4, riod_granule_weight(&taken));
+	merge(live.b, &p, NULL, &taken);
+	for (i = 0; i < RIOD_GRANULE; i++)
+		KUNIT_EXPECT_EQ(test, i & 1 ? 0xa0 + i : i, live.b[i]);
+	KUNIT_EXPECT_EQ(test, 8, riod_granule_weight(&taken));
+}
+
+static void merging(struct kunit *test)
+{
+	check_merge(test, riod_granule_merge8);
+	check_merge(test, riod_granule_merge);
+#ifdef system_has_cmpxchg128
+	if (system_has_cmpxchg128())
+		check_merge(test, riod_granule_merge16);
+#endif
+}
+
+static void reading(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	union riod_granule g;
+	u32 i;
+
+	get_random_bytes(e->l[0], RIOD_PAGE_SIZE);
+	memcpy(e->s[0], e->l[0], RIOD_PAGE_SIZE);
+	riod_granule_read(e->l[0] + 16, &g);
+	KUNIT_EXPECT_MEMEQ(test, g.b, e->l[0] + 16, RIOD_GRANULE);
+	for (i = 0; i < RIOD_LINE; i++) {
+		KUNIT_EXPECT_FALSE(test, riod_line_differs(e->l[0], e->s[0]));
+		e->s[0][i] ^= 0x10;
+		KUNIT_EXPECT_TRUE(test, riod_line_differs(e->l[0], e->s[0]));
+		e->s[0][i] ^= 0x10;
+	}
+}
+
+/* ------------------------------------------------------------ frames */
+
+static void no_change(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	LIST_HEAD(frames);
+
+	map_one(e, 0, RW);
+	KUNIT_EXPECT_EQ(test, 0, take(e, &e->fe, &frames));
+	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
+	KUNIT_EXPECT_EQ(test, 1, e->fe.stats.passes);
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_collect(&e->fe, &frames, true, RIOD_FRAME_MIN));
+	KUNIT_EXPECT_EQ(test, 1, deliver(e, &e->fe, &frames));
+}
+
+/* the worst page there is, many times: frames stay whole and within bounds */
+static void many_frames(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	LIST_HEAD(frames);
+	unsigned int i, n;
+
+	for (i = 0; i < NPAGES; i++) {
+		map_one(e, i, RW);
+		for (n = i & 1; n < RIOD_PAGE_SIZE; n += 1 + (i & 3))
+			e->l[i][n] = 0xee;
+	}
+	take(e, &e->fe, &frames);
+	KUNIT_EXPECT_GT(test, list_count_nodes(&frames), 16);
+	KUNIT_EXPECT_EQ(test, 1, deliver(e, &e->fe, &frames));
+	for (i = 0; i < NPAGES; i++)
+		expect_same(e, i);
+}
+
+/* whatever changes on either side, the ends become the same */
+static void random_rounds(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	struct rnd_state rnd;
+	unsigned int round, i, page;
+
+	prandom_seed_state(&rnd, 42);
+	for (i = 0; i < 8; i++)
+		map_one(e, i, RW);
+	for (round = 0; round < 100; round++) {
+		for (i = 0; i < 50; i++) {
+			u8 *side = prandom_u32_state(&rnd) & 1 ?
+				   e->l[prandom_u32_state(&rnd) % 8] :
+				   e->s[prandom_u32_state(&rnd) % 8];
+
+			page = prandom_u32_state(&rnd) % (RIOD_PAGE_SIZE - 64);
+			memset(side + page, prandom_u32_state(&rnd),
+			       prandom_u32_state(&rnd) % 64);
+		}
+		cross(e, prandom_u32_state(&rnd) & 1 ? &e->fe : &e->st);
+	}
+	calm_down(e);
+	for (i = 0; i < 8; i++)
+		expect_same(e, i);
+}
+
+/* ------------------------------------------------------------ a hostile peer */
+
+static struct riod_frame *data_frame(struct ends *e, u64 cut, u64 page)
+{
+	struct riod_wire_cut_data *body;
+	struct riod_wire_delta *d;
+	struct riod_wire_run *run;
+	struct riod_frame *f;
+
+	f = riod_frame_alloc(RIOD_FRAME_CUT_DATA, 0, sizeof(*body) + 24, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(e->test, f);
+	body = (void *)f->body;
+	body->cut = cpu_to_le64(cut);
+	d = (void *)body->deltas;
+	d->page = cpu_to_le64(page);
+	d->nruns = cpu_to_le16(1);
+	d->nbytes = cpu_to_le16(1);
+	run = (void *)(d + 1);
+	run->offset = cpu_to_le16(8);
+	run->len = cpu_to_le16(1);
+	*(u8 *)(run + 1) = 0x99;
+	return f;
+}
+
+static int commit(struct riod_sync *y, u64 cut, u64 applied, u32 nframes)
+{
+	struct riod_wire_cut_commit c = {
+		.cut = cpu_to_le64(cut),
+		.applied = cpu_to_le64(applied),
+		.nframes = cpu_to_le32(nframes),
+	};
+
+	return riod_sync_apply(y, &c);
+}
+
+struct numbers_case {
+	const char *name;
+	u64 staged;	/* cut number of a CUT_DATA frame, 0: none */
+	u64 cut;
+	u64 applied;
+	u32 nframes;
+	int stage;
+	int apply;
+};
+
+static const struct numbers_case numbers_cases[] = {
+	{ "honest", 1, 1, 0, 1, 0, 0 },
+	{ "empty", 0, 1, 0, 0, 0, 0 },
+	{ "data_of_a_later_cut", 2, 1, 0, 0, -EPROTO, 0 },
+	{ "data_of_cut_0", 0xffffffffffffffff, 1, 0, 0, -EPROTO, 0 },
+	{ "commit_skips", 1, 2, 0, 1, 0, -EPROTO },
+	{ "commit_repeats", 1, 0, 0, 1, 0, -EPROTO },
+	{ "too_few_frames", 1, 1, 0, 2, 0, -EPROTO },
+	{ "too_many_frames", 1, 1, 0, 0, 0, -EPROTO },
+	{ "applied_what_was_not_sent", 1, 1, 1, 1, 0, -EPROTO },
+};
+
+static void numbers_desc(const struct numbers_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(numbers, numbers_cases, numbers_desc);
+
+static void numbers(struct kunit *test)
+{
+	const struct numbers_case *c = test->param_value;
+	struct ends *e = test->priv;
+
+	map_one(e, 0, RW);
+	if (c->staged)
+		KUNIT_EXPECT_EQ(test, c->stage,
+				riod_sync_stage(&e->fe, data_frame(e, c->staged, id_of(0))));
+	KUNIT_EXPECT_EQ(test, c->apply, commit(&e->fe, c->cut, c->applied, c->nframes));
+	KUNIT_EXPECT_EQ(test, c->nframes && !c->apply ? 0x99 : 0, e->l[0][8]);
+	KUNIT_EXPECT_EQ(test, 0, e->fe.nstaged);
+}
+
+/* what a commit says it had applied never goes back */
+static void applied_goes_back(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	LIST_HEAD(up);
+
+	map_one(e, 0, RW);
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_collect(&e->st, &up, true, RIOD_FRAME_MIN));
+	deliver(e, &e->st, &up);
+	KUNIT_EXPECT_EQ(test, 0, commit(&e->st, 1, 1, 0));
+	KUNIT_EXPECT_EQ(test, -EPROTO, commit(&e->st, 2, 0, 0));
+	KUNIT_EXPECT_EQ(test, 0, commit(&e->st, 2, 1, 0));
+}
+
+static void unknown_page(struct kunit *test)
+{
+	struct ends *e = test->priv;
+
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->st, data_frame(e, 1, 77)));
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->st, data_frame(e, 1, ~0ULL)));
+	KUNIT_EXPECT_EQ(test, 0, commit(&e->st, 1, 0, 2));
+	KUNIT_EXPECT_EQ(test, 2, e->st.stats.late);
+}
+
+static void staged_bound(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	int err = 0;
+	u64 before;
+	u32 n = 0;
+
+	for (; !err; n++)
+		err = riod_sync_stage(&e->st, data_frame(e, 1, 1));
+	KUNIT_EXPECT_EQ(test, -EPROTO, err);
+	KUNIT_EXPECT_LE(test, e->st.staged_bytes, e->st.staged_max);
+	/* with more mapped, more may come */
+	before = e->st.staged_max;
+	map_one(e, 0, RW);
+	KUNIT_EXPECT_GE(test, e->st.staged_max, before + RIOD_SYNC_DELTA_MAX);
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->st, data_frame(e, 1, 1)));
+	KUNIT_EXPECT_EQ(test, 0, commit(&e->st, 1, 0, n));
+	KUNIT_EXPECT_EQ(test, 0, e->st.staged_bytes);
+}
+
+static struct kunit_case cut_cases[] = {
+	KUNIT_CASE(zero_bytes),
+	KUNIT_CASE(merging),
+	KUNIT_CASE(reading),
+	KUNIT_CASE(no_change),
+	KUNIT_CASE(many_frames),
+	KUNIT_CASE(random_rounds),
+	KUNIT_CASE_PARAM(numbers, numbers_gen_params),
+	KUNIT_CASE(applied_goes_back),
+	KUNIT_CASE(unknown_page),
+	KUNIT_CASE(staged_bound),
+	{}
+};
+
+static struct kunit_suite cut_suite = {
+	.name = "riod_sync_cut",
+	.init = ends_init,
+	.exit = ends_exit,
+	.test_cases = cut_cases,
+};
+
+kunit_test_suite(cut_suite);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("KUnit tests of the coherence engine's cuts");
