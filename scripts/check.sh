@@ -116,11 +116,12 @@ stock)
 debug | soak-debug)
 	deps build debug vm
 	kernel=$("$top/scripts/debug-kernel.sh")
-	out=$top/build-debug
-	make -s -j "$(riod_jobs)" tools fixtures "BUILD=$out"
+	make -s -j "$(riod_jobs)" tools fixtures
+	# beside those for the stock kernel: a VM takes the ones that are for its kernel
+	out=$top/build/debug
 	scripts/kbuild.sh --install "$out" "$kernel/build" "$out/kernel" CONFIG_RIOD_KUNIT_TEST=m >&2
 	scripts/kbuild.sh --src selftests/planted --install "$out" "$kernel/build" "$out/planted" >&2
-	vm_tests --kernel "$kernel" --build "$out"
+	vm_tests --kernel "$kernel"
 	;;
 esac
 

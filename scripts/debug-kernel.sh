@@ -35,4 +35,4 @@ case ${1:-} in
 esac
 
 deps debug
-kernel_get debug x86_64 arch/x86/boot/bzImage 2500 "${1:-}"
+kernel_get debug x86_64 arch/x86/boot/bzImage 2050 "${1:-}"

@@ -48,7 +48,7 @@ results=$(cd "$results" && pwd)
 rm -f "$results"/*.ktap "$results"/{modules,done,stuck,console.log}
 
 if ! riod_nice "$top/scripts/kbuild.sh" --install "$tmp/root/modules" "$kernel/build" "$out" \
-	ARCH=um CONFIG_RIOD_KUNIT_TEST=m "$@" >"$results/build.log" 2>&1; then
+	ARCH=um CONFIG_RIOD_KUNIT_TEST=m KCFLAGS=-Werror "$@" >"$results/build.log" 2>&1; then
 	cat "$results/build.log" >&2
 	die "the modules do not build for UML"
 fi

@@ -153,9 +153,10 @@ ktap_run()
 	ktap_print "KTAP version 1"
 	ktap_print "1..${#ktap_tests[@]}"
 	if declare -F lib_begin > /dev/null; then
-		lib_begin
+		ktap_kmsg "begin setup"
+		lib_begin > "$ktap_dir/setup.log" 2>&1 || status=1
 	fi
-	if declare -F setup > /dev/null; then
+	if (( !status )) && declare -F setup > /dev/null; then
 		ktap_kmsg "begin setup"
 		(ktap_body setup) > "$ktap_dir/setup.log" 2>&1
 		status=$(ktap_status $?)

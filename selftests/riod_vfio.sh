@@ -44,4 +44,11 @@ test_maps() { vfio_program maps edu --no-reset; }
 test_pci_testdev() { vfio_program testdev pci-testdev --no-reset; }
 test_function() { vfio_program function nvme; }
 
+# the scan of kmemleak's behind this finds what they left, too
+test_modules_go()
+{
+	modprobe -r riod_frontend
+	on server modprobe -r riod_stub
+}
+
 ktap_run "$@"

@@ -162,15 +162,18 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 }
 EXPORT_SYMBOL_GPL(riod_sync_map);
 
-void riod_sync_publishes(struct riod_sync *y, u64 id)
+void riod_sync_publishes(struct riod_sync *y, const u64 *ids, unsigned int n)
 {
 	struct riod_sync_page *page;
+	unsigned int i;
 
 	/* a cut that is being applied is in one of its two turns */
 	mutex_lock(&y->gate);
 	mutex_lock(&y->lock);
-	page = xa_load(&y->index, id);
-	if (page && !page->publishes) {
+	for (i = 0; i < n; i++) {
+		page = xa_load(&y->index, ids[i]);
+		if (!page || page->publishes)
+			continue;
 		page->publishes = true;
 		y->npublishing++;
 	}

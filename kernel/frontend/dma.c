@@ -36,6 +36,9 @@
 /* unmaps that may wait for the next cut before the pump is woken for them */
 #define DMA_PENDING_MAX		64
 
+/* pages the engine is told of in one hold of its gate: on the stack */
+#define PUBLISHES_AT_ONCE	32
+
 /* the work item rests so long where there was no memory */
 #define DMA_REVISIT_MS		20
 
@@ -469,8 +472,9 @@ void riod_fe_dma_publishes(struct riod_fe_att *att, u64 iova, u64 len)
 {
 	struct riod_fe_dma *dma = &att->dma;
 	u64 at = iova & PAGE_MASK;
+	u64 ids[PUBLISHES_AT_ONCE];
 	struct riod_fe_range *r;
-	u64 id;
+	unsigned int n = 0;
 
 	lockdep_assert_held(&dma->lock);
 	if (dma->state != RIOD_BUS_MASTER_ON || !dma->domain)
@@ -480,10 +484,14 @@ void riod_fe_dma_publishes(struct riod_fe_att *att, u64 iova, u64 len)
 		r = riod_fe_range_find(dma->domain, at);
 		if (!r || !r->batch)
 			continue;
-		id = r->batch->slots[(at - r->batch->iova) >> PAGE_SHIFT].id;
-		if (id)
-			riod_sync_publishes(riod_link_sync(att->link), id);
+		ids[n] = r->batch->slots[(at - r->batch->iova) >> PAGE_SHIFT].id;
+		if (ids[n] && ++n == ARRAY_SIZE(ids)) {
+			riod_sync_publishes(riod_link_sync(att->link), ids, n);
+			n = 0;
+		}
 	}
+	if (n)
+		riod_sync_publishes(riod_link_sync(att->link), ids, n);
 }
 
 /**

@@ -211,13 +211,14 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 bool riod_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv);
 
 /**
- * riod_sync_publishes() - the device publishes by this page what it wrote to others
- * @y: engine; takes @y->gate and @y->lock
- * @id: page number; nothing happens where no such page is mapped
+ * riod_sync_publishes() - the device publishes by these pages what it wrote to others
+ * @y: engine; takes @y->gate and @y->lock, and holds both for all of them: dozens
+ * @ids: page numbers; nothing happens where no such page is mapped
+ * @n: how many
  *
- * Until the page's last mapping goes.  Frontend: it is applied last (rule 10).
+ * Until a page's last mapping goes.  Frontend: they are applied last (rule 10).
  */
-void riod_sync_publishes(struct riod_sync *y, u64 id);
+void riod_sync_publishes(struct riod_sync *y, const u64 *ids, unsigned int n);
 
 /**
  * riod_sync_collect() - take a cut

@@ -18,15 +18,17 @@
 
 declare -A VM_PID=()
 
-# vm_initrd VM JOB-FILE - the kernel's initrd with /job appended
+# vm_initrd VM JOB-FILE - the kernel's initrd with /job appended, and with riodctl, without
+# the debugging information that costs a debug kernel a minute to read from a share
 vm_initrd()
 {
 	local d=job-$1.d
 	mkdir "$d"
 	cp "$2" "$d/job"
+	[[ -z $TOOL ]] || strip -o "$d/riodctl" "$TOOL"
 	{
 		cat "$KERNEL_DIR/initrd"
-		(cd "$d" && echo job | cpio --quiet -o -H newc -R 0:0)
+		(cd "$d" && printf '%s\n' * | cpio --quiet -o -H newc -R 0:0)
 	} > "initrd-$1"
 	rm -r "$d"
 }

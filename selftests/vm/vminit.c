@@ -13,10 +13,10 @@
  *                       guests; else a link to kernel
  *   /riod, /riod-build, /results   the 9p shares riod, build, results
  *
- * A disk is known by its serial. Then it names links (by MAC) and virtio ports. /job,
- * appended to the initramfs per run, becomes /run/riod/job; its line RIOD_VM=NAME says
- * who this is. A host goes on with selftests/vm/init; a guest needs no more than the
- * command agent, so this process stays as its process 1.
+ * A disk is known by its serial. Then it names links (by MAC) and virtio ports. /job and
+ * /riodctl, appended to the initramfs per run, become files of /run/riod; job's line
+ * RIOD_VM=NAME says who this is. A host goes on with selftests/vm/init; a guest needs no
+ * more than the command agent, so this process stays as its process 1.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -230,9 +230,10 @@ static void mount_root(void)
 	mount_overlay(mount_share("modules", "/delta", MS_RDONLY, "loose") ?
 		      "/delta:/new/run/riod/kernel/lib/modules" :
 		      "/new/run/riod/kernel/lib/modules", "modules", "/new/lib/modules");
-	if (!mount_share("riod", "/new/riod", MS_RDONLY, "none"))
+	/* what is read-only does not change under a test: cached */
+	if (!mount_share("riod", "/new/riod", MS_RDONLY, "loose"))
 		fail("no checkout");
-	mount_share("build", "/new/riod-build", MS_RDONLY, "none");
+	mount_share("build", "/new/riod-build", MS_RDONLY, "loose");
 	mount_share("results", "/new/results", 0, "none");
 }
 
@@ -431,6 +432,8 @@ int main(void)
 	mount_root();
 	copy_file("/job", "/new/run/riod/job", 0644);
 	copy_file("/bin/vmtool", "/new/run/riod/vmtool", 0755);
+	if (!access("/riodctl", F_OK))
+		copy_file("/riodctl", "/new/run/riod/riodctl", 0755);
 	snprintf(host, sizeof(host), "riod-%s", vm_name);
 	if (sethostname(host, strlen(host)))
 		say("init: host name: %s", strerror(errno));

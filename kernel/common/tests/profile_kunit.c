@@ -408,11 +408,11 @@ static void read_only_buffer(struct kunit *test)
 }
 
 /* Create or Delete I/O Completion Queue: @entries, one piece of memory */
-static void admin_cq(struct guest *g, u8 opcode, u16 qid, u64 prp1, u16 entries, bool pc)
+static void admin_cq(struct guest *g, u8 opcode, u16 qid, u64 prp1, u32 entries, bool pc)
 {
 	u8 *sqe = g->mem + ASQ - MEM_BASE + g->tail * 64;
 
-	submit(g, opcode, 9, prp1, 0, (u32)(entries - 1) << 16 | qid);
+	submit(g, opcode, 9, prp1, 0, (entries - 1) << 16 | qid);
 	put_unaligned_le32(pc, sqe + 44);
 }
 

@@ -61,8 +61,7 @@ static void order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, cross(e, &e->st));
 	KUNIT_EXPECT_EQ(test, 1, e->l[0][5]);
 
-	riod_sync_publishes(&e->fe, id_of(1));
-	riod_sync_publishes(&e->fe, id_of(7));
+	riod_sync_publishes(&e->fe, (u64[]){ id_of(7), id_of(1), id_of(1) }, 3);
 	e->s[0][6] = 3;
 	e->s[1][6] = 4;
 	cross(e, &e->st);
