@@ -185,6 +185,11 @@ main()
 
 	local codename fresh=0
 	codename=$(codename)
+	# a new machine: apt has never asked what its sources hold, and names no suite
+	if [[ -z $(targets) ]]; then
+		update
+		fresh=1
+	fi
 	if [[ " ${need[*]} " == */backports* ]] && ! backports_known "$codename"; then
 		add_backports "$codename"
 		update

@@ -43,6 +43,9 @@ for gate in "${gates[@]}"; do
 	[[ -x $top/scripts/gates/$gate.sh ]] || die "no gate \"$gate\""
 done
 
+# called by "make -s", kbuild would be silent, and what a gate reads not be there
+unset MAKEFLAGS MAKELEVEL
+
 deps build gates
 "$top/scripts/kernel-source.sh" >/dev/null
 tmp=$(mktemp -d)

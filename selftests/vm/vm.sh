@@ -25,7 +25,7 @@ vm_initrd()
 	local d=job-$1.d
 	mkdir "$d"
 	cp "$2" "$d/job"
-	[[ -z $TOOL ]] || strip -o "$d/riodctl" "$TOOL"
+	[[ -z $TOOL ]] || strip -o "$d/riodctl" "$TOOL" || die "cannot strip $TOOL"
 	{
 		cat "$KERNEL_DIR/initrd"
 		(cd "$d" && printf '%s\n' * | cpio --quiet -o -H newc -R 0:0)
