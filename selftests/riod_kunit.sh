@@ -23,15 +23,17 @@ suites() { find "/lib/modules/$(uname -r)/" -name 'riod_*_kunit.ko' -printf '%f\
 # a module that is loaded has run its suites
 test_all_suites()
 {
-	local modules text
+	local modules files text
 	mapfile -t modules < <(suites)
 	modprobe -a "${modules[@]}"
 	# each file ends with its suite's totals
-	text=$(cat "$results"/riod_*/results)
+	files=("$results"/riod_*/results)
+	text=$(cat "${files[@]}")
 	modprobe -r "${modules[@]}"
 	echo "$text"
 	t_eq "failures" "$(grep -c 'not ok ' <<< "$text" || true)" 0
-	t_cmp "suites that came to their end" "$(grep -cE '^# Totals: ' <<< "$text" || true)" -ge "${#modules[@]}"
+	t_cmp "suites" "${#files[@]}" -ge "${#modules[@]}"
+	t_eq "suites that came to their end" "$(grep -c '^# Totals: ' <<< "$text" || true)" "${#files[@]}"
 	t_diag "$(grep -cE '^ {4,}ok ' <<< "$text") cases passed"
 	t_cmp "cases" "$(grep -cE '^ {4,}ok ' <<< "$text")" -gt 100
 }

@@ -31,7 +31,7 @@ command=$(<"$build/flags")
 key=$({
 	"$tidy" --version
 	printf '%s\n' "${command//"$top"/.}" "${files[@]}"
-	cat "${files[@]}" "${BASH_SOURCE[0]}"
+	cat "${files[@]}" include/uapi/linux/*.h "${BASH_SOURCE[0]}"
 } | sha256sum | cut -c 1-32)
 
 # back UNIT SOURCE...: what clang-tidy says of a line of the unit, said of the source
