@@ -56,23 +56,22 @@ wanted() {
 	awk -v mode="$mode" '!/^#/ && NF >= 3 && $1 == mode { $1 = ""; print }' "$list"
 }
 
-# test_step TOPOLOGY FILE [WORD...] [-- OPTION...]: what the list says, as run's options
+# test_step TOPOLOGY TEST [WORD...] [-- OPTION...]: what the list says, as run's options
 test_step() {
-	local name options=() functions=() topology=$1 file=$2
+	local name options=() topology=$1 test=$2
 
-	name=vm-$topology-$(basename "$file" .sh)
+	name=vm-$topology-$(sed -E 's,:[^+]*|\.sh|[^+]*/,,g' <<<"$test")
 	shift 2
 	while (($#)) && [[ $1 != -- ]]; do
 		case $1 in
 		cmdline:*) options+=(--append "${1#*:}") ;;
 		*=*) options+=(--env "$1") ;;
-		*) functions+=("$1") ;;
+		*) die "$list: what is \"$1\" in the line of $test?" ;;
 		esac
 		shift
 	done
-	((${#functions[@]} == 0)) || functions=(-- "${functions[@]}")
 	step "$name" "$top/selftests/vm/run" "${@:2}" "${options[@]}" --topology "$topology" \
-		"$top/selftests/$file" "${functions[@]}"
+		"$top/selftests/${test//+/+$top/selftests/}"
 }
 
 # Each run keeps one CPU busy, mostly; the harness itself lets no more than two in.

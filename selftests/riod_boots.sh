@@ -53,6 +53,7 @@ one_guest()
 test_guests()
 {
 	local i host file
+	rm -f /run/{vmm,server}.kib
 	t_eq "pages pinned at first" "$(pins)" 0
 	for ((i = 1; i <= BOOTS; i++)); do
 		one_guest "$i"

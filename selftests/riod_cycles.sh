@@ -34,6 +34,7 @@ cleanup()
 test_fifty_cycles()
 {
 	local i host file
+	rm -f /run/{vmm,server}.kib
 	for ((i = 1; i <= CYCLES; i++)); do
 		riod_attach
 		riod_detach

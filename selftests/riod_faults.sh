@@ -12,31 +12,40 @@
 # shellcheck source=selftests/riod.sh
 . "$(dirname "$0")/riod.sh"
 
+# One guest serves as many tests as it survives: the function is plugged into it, and out of
+# it when it is lost.
+
 setup()
 {
 	on server modprobe riod_stub
 	modprobe riod_frontend
 	riod_export nvme
 	remember EXPORT
+	: > /run/settled
 }
 
+# what a test that did not come to its end leaves behind is not the next one's
 each_setup()
 {
 	recall
-	riod_attach
+	[[ -e /run/settled ]] || start_over
+	rm /run/settled
 }
 
-each_cleanup()
+settled() { : > /run/settled; }
+
+start_over()
 {
-	recall
 	guest_kill
 	[[ $RIOD_TOPOLOGY == loopback ]] || link_restore
 	riod_detach_all
+	riod_export nvme
 }
 
 cleanup()
 {
-	each_cleanup
+	recall
+	start_over
 	riod_unexport
 }
 
@@ -44,10 +53,31 @@ not_in_use() { [[ $(att in_use) != true ]]; }
 bus_master_held() { [[ $(att bus_master) == held-limit ]]; }
 device_lost() { [[ $(att state) == lost ]]; }
 
-boot()
+# ready - there is a guest, and its driver has the function
+ready()
 {
-	guest_start "$@" -device "vfio-pci,host=$ATT_DEV"
+	guest_running || guest_start --reboot -device pcie-root-port,id=hp,chassis=9
+	guest 'pkill -KILL fio || true'
+	wait_for 60 guest '! pgrep fio'
+	! driven || return 0
+	if no_attachments; then
+		riod_attach
+		remember EXPORT ATT_ID ATT_DEV
+	fi
+	guest_monitor "device_add vfio-pci,host=$ATT_DEV,bus=hp,id=fn" | tee /run/said
+	t_eq "the monitor's complaint" "$(tr -d '\r\n' < /run/said)" ""
 	load_driver
+}
+
+driven() { [[ -n ${ATT_ID:-} && $(att state) == connected ]] && guest test -b /dev/nvme0n1; }
+
+# gone - QEMU has let go of a lost function, as VFIO asked it to, and the guest runs on
+gone()
+{
+	riod_detach --force || true
+	wait_for 60 no_attachments
+	wait_for 40 export_idle
+	guest true
 }
 
 # QEMU's drive says that it may have several paths: with multipath the guest would wait for
@@ -59,41 +89,45 @@ load_driver()
 	wait_for 30 guest test -b /dev/nvme0n1
 }
 
+guest_ios() { guest "awk '{ print \$1 }' /sys/block/nvme0n1/stat"; }
+guest_ios_above() { (( $(guest_ios) > $1 )); }
+
 io_in_background()
 {
+	local before
+	before=$(guest_ios)
 	guest 'nohup fio --name=bg --filename=/dev/nvme0n1 --rw=randrw --bs=16k --iodepth=16 --direct=1 \
 		--ioengine=libaio --time_based --runtime=600 > /tmp/fio.log 2>&1 < /dev/null &'
-	if ! wait_for 60 guest "awk '{ exit \$1 <= 50 }' /sys/block/nvme0n1/stat"; then
+	if ! wait_for 60 guest_ios_above $((before + 50)); then
 		guest 'cat /sys/block/nvme0n1/stat /tmp/fio.log; dmesg | tail -n 20; pgrep -a fio'
 		att_stats
 		t_fail "the guest does no I/O"
 	fi
 }
 
-works_again()
-{
-	boot
-	guest dd if=/dev/nvme0n1 of=/dev/null bs=64k count=16 iflag=direct
-}
+reads() { guest dd if=/dev/nvme0n1 of=/dev/null bs=64k count=16 iflag=direct; }
 
 test_qemu_killed()
 {
-	boot
+	ready
 	io_in_background
 	guest_kill
 	wait_for 20 not_in_use
 	t_eq "mapped" "$(att_mapped)" 0
-	works_again
+	ready
+	reads
+	settled
 }
 
 test_guest_reset()
 {
-	boot --reboot
+	ready
 	io_in_background
 	guest_monitor system_reset
 	guest_wait_boot
 	load_driver
-	guest dd if=/dev/nvme0n1 of=/dev/null bs=64k count=16 iflag=direct
+	reads
+	settled
 }
 
 # what happens on the server between a loss and the fence, task switches too
@@ -124,13 +158,12 @@ break_connection()
 	fi
 }
 
-guest_reads() { guest dd if=/dev/nvme0n1 of=/dev/null bs=4k count=1 iflag=direct; }
 server_lost() { on server "grep -q riod_stub_fence_done /sys/kernel/tracing/trace"; }
 
 test_connection_cut()
 {
-	boot
-	guest_reads
+	ready
+	reads
 	io_in_background
 	trace_start
 	break_connection
@@ -147,36 +180,34 @@ test_connection_cut()
 	t_match "bus master" "$(sed -n 3p /run/trace)" 'off|on=0'
 	t_diag "$(sed -nE '/^riod_stub_fence_done/s/^/server: /p' /run/trace)"
 	# the guest sees a dead device, not a silent one
-	wait_for 60 guest "! dd if=/dev/nvme0n1 of=/dev/null bs=4k count=1 iflag=direct"
-	guest true
+	wait_for 60 guest '! pgrep fio && ! dd if=/dev/nvme0n1 of=/dev/null bs=4k count=1 iflag=direct'
+	guest grep -q 'err=.*Input/output error\|err=.*No such device' /tmp/fio.log
 	[[ $RIOD_TOPOLOGY == loopback ]] || link_restore
-	guest_kill
-	riod_detach --force || true
-	wait_for 20 no_attachments
-	wait_for 40 export_idle
-	riod_attach
-	works_again
+	gone
+	ready
+	reads
+	settled
 }
 
 # the export is taken back while a guest drives it
 test_unbind_while_in_use()
 {
-	boot
+	ready
 	io_in_background
 	t_match "error" "$(t_fails server_ctl unbind "$EXPORT" 2>&1)" 'force'
 	server_ctl unbind "$EXPORT" --force
 	wait_for 40 device_lost
 	guest_monitor -t 5 info status
-	guest_kill
 	riod_detach --force || true
-	wait_for 20 no_attachments
+	wait_for 60 no_attachments
 	riod_export nvme
+	settled
 }
 
 test_detach_refused_then_forced()
 {
 	local ns
-	boot
+	ready
 	io_in_background
 	t_match "error" "$(t_fails riod_detach 2>&1)" 'force'
 	riod_detach --force
@@ -185,12 +216,14 @@ test_detach_refused_then_forced()
 	ns=$(exports | sed -n 's/^0\.fence_ns=//p')
 	t_diag "fenced $ns ns after the peer was declared lost"
 	t_cmp "fence" "$ns" -gt 0
-	guest_kill
-	wait_for 20 no_attachments
+	gone
+	settled
 }
 
 test_no_viommu()
 {
+	guest_kill
+	riod_attach
 	guest_start --iommu none -device "vfio-pci,host=$ATT_DEV"
 	# it comes back when the driver has given up, which turns bus mastering off
 	guest 'modprobe nvme > /dev/null 2>&1 < /dev/null &'

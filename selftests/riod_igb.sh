@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_igb.sh - an igb function, with no profile: checksummed traffic both ways for 30 s
+# riod_igb.sh - an igb function, with no profile: checksummed traffic, both ways at once, for
+# 30 s
 #
 # devices: igb
 # memory: 2048
@@ -52,23 +53,22 @@ cleanup()
 
 guest_net() { guest "basename \$(ls -d /sys/bus/pci/drivers/igb/0*/net/*)"; }
 
-# a stream for SECS seconds, whose sum both ends compute
+# stream NAME FROM TO ADDRESS PORT - for SECS seconds; both ends compute its sum
 stream()
 {
-	local what=$1 from=$2 to=$3 sums listener bytes
-	echo "$what"
-	"$to" "timeout $((SECS * 8)) socat -u TCP-LISTEN:5555,reuseaddr - | tee >(wc -c > /tmp/bytes) | sha256sum > /tmp/got" &
+	local what=$1 from=$2 to=$3 addr=$4 port=$5 sums listener bytes
+	"$to" "timeout $((SECS * 8)) socat -u TCP-LISTEN:$port,reuseaddr - | tee >(wc -c > /tmp/bytes.$port) | sha256sum > /tmp/got.$port" &
 	listener=$!
-	wait_for 20 "$to" 'ss -Hltn "sport = :5555" | grep -q .'
+	wait_for 20 "$to" "ss -Hltn 'sport = :$port' | grep -q ."
 	# no more in the sockets' buffers at the end than crosses in a moment
-	"$from" "timeout $SECS cat /dev/urandom | tee >(sha256sum > /tmp/sent) | socat -b 16384 -u - TCP:${4}:5555,sndbuf=32768" || true
+	"$from" "timeout $SECS cat /dev/urandom | tee >(sha256sum > /tmp/sent.$port) | socat -b 16384 -u - TCP:$addr:$port,sndbuf=32768" || true
 	wait "$listener"
-	sums=$("$from" 'cut -d " " -f 1 /tmp/sent')
+	sums=$("$from" "cut -d ' ' -f 1 /tmp/sent.$port")
 	t_match "sum" "$sums" '^[0-9a-f]{64}$'
-	t_eq "$what" "$("$to" 'cut -d " " -f 1 /tmp/got')" "$sums"
+	t_eq "$what" "$("$to" "cut -d ' ' -f 1 /tmp/got.$port")" "$sums"
 	# it counts beside the sum, and may come behind it
-	wait_for 5 "$to" 'test -s /tmp/bytes'
-	bytes=$("$to" 'cat /tmp/bytes')
+	wait_for 5 "$to" "test -s /tmp/bytes.$port"
+	bytes=$("$to" "cat /tmp/bytes.$port")
 	t_diag "$what: $bytes bytes in $SECS s"
 	# the sums of nothing are equal, too
 	t_cmp "bytes, $what" "$bytes" -ge 65536
@@ -79,7 +79,7 @@ in_guest() { GUEST_TIMEOUT=$((SECS * 10)) guest "$1"; }
 
 traffic()
 {
-	local net
+	local net out
 	guest_start --iommu "$1" -device "vfio-pci,host=$ATT_DEV"
 	guest modprobe igb
 	wait_for 30 guest_net
@@ -89,8 +89,11 @@ traffic()
 	# are, so no buffer may cross the end of a page. A real card does not care.
 	guest "ethtool -K $net tso off sg off; ip addr add 10.55.0.2/24 dev $net; ip link set $net up"
 	wait_for 60 guest ping -c 1 -W 1 10.55.0.1
-	stream "guest to far end" in_guest far 10.55.0.1
-	stream "far end to guest" far in_guest 10.55.0.2
+	# both ways at once
+	stream "guest to far end" in_guest far 10.55.0.1 5555 &
+	out=$!
+	stream "far end to guest" far in_guest 10.55.0.2 5556
+	wait "$out"
 	t_eq "profile" "$(att profile)" null
 	t_eq "forced cuts, frontend" "$(att_stat forced)" 0
 	t_eq "forced cuts, stub" "$(exp_stat forced)" 0

@@ -31,6 +31,8 @@ vfio_program()
 	t_eq "mapped" "$(att_mapped)" 0
 	t_eq "forced cuts" "$(att_stat forced)" 0
 	riod_detach
+	# the server resets the device before it lets go of it
+	wait_for 20 export_idle
 	riod_unexport
 }
 

@@ -86,8 +86,10 @@ duplicates() {
 rc=0
 duplicates || rc=1
 look "$project/tests" >"$build/tests.log" &
+# kept: the process substitutions of the other look change $!
+tests=$!
 look "$project" || rc=1
-wait $! || rc=1
+wait "$tests" || rc=1
 cat "$build/tests.log"
 find "$clean" -mtime +30 -delete
 exit "$rc"

@@ -72,7 +72,8 @@ kernel_get() {
 	if [[ ! -e $dir/config ]]; then
 		mkdir -p "$part/build" "$part/lib/modules"
 		kernel_configure "$source_dir" "$part/build" "$fragment" "$arch"
-		mk=(make -C "$source_dir" "O=$part/build" "ARCH=$arch" -j "$(riod_jobs)")
+		# called by "make -s" it would print nothing, and progress counts its lines
+		mk=(env -u MAKEFLAGS -u MAKELEVEL make -C "$source_dir" "O=$part/build" "ARCH=$arch" -j "$(riod_jobs)")
 		progress "$name kernel" "$lines" "$part/build.log" \
 			riod_nice "${mk[@]}" "$(basename "$image")" modules
 		release=$(<"$part/build/include/config/kernel.release")
