@@ -3,7 +3,8 @@
 #
 # Print the directory of the unpacked kernel source in the cache, unpacking the
 # distribution's linux-source package on the first call (and after an update of
-# it). The tree is read only by convention: build from it with O=.
+# it), with scripts/patches applied. The tree is read only by convention: build from it
+# with O=.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -44,7 +45,8 @@ if [[ ${1:-} == --version ]]; then
 	exit 0
 fi
 
-dir=$RIOD_CACHE/src/$package-${version//[^[:alnum:].+-]/_}
+patches=("$top"/scripts/patches/*.patch)
+dir=$RIOD_CACHE/src/$package-${version//[^[:alnum:].+-]/_}-$(cat "${patches[@]}" | sha256sum | cut -c 1-8)
 if [[ ! -d $dir ]]; then
 	lock "$RIOD_CACHE/src/.lock"
 fi
@@ -53,6 +55,9 @@ if [[ ! -d $dir ]]; then
 	mkdir -p "$dir.part"
 	progress "unpacking $package $version" 0 "$RIOD_CACHE/src/unpack.log" \
 		tar -xJf "$tarball" -C "$dir.part" --strip-components=1
+	for patch in "${patches[@]}"; do
+		patch -s -p 1 -d "$dir.part" <"$patch" || die "$patch does not apply"
+	done
 	mv "$dir.part" "$dir"
 fi
 printf '%s\n' "$dir"

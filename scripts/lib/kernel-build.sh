@@ -7,13 +7,16 @@
 : "${top:?}"
 
 # kernel_key FRAGMENT: what tells one cached build from another. The compiler
-# belongs to it: modules must be built by the one that built the kernel.
+# belongs to it: modules must be built by the one that built the kernel; and the
+# patches that are named after the kernel.
 kernel_key() {
-	local version
+	local version name
 
+	name=$(basename "$1" .config)
 	version=$("$top/scripts/kernel-source.sh" --version)
 	printf '%s-%s\n' "${version//[^[:alnum:].+-]/_}" \
-		"$({ sed '/^#  *[^C ]/d; /^# *$/d; /^$/d' "$1"; gcc --version | head -n 1; } |
+		"$({ sed '/^#  *[^C ]/d; /^# *$/d; /^$/d' "$1"; gcc --version | head -n 1
+			find "$top/scripts/patches" -name "$name-*.patch" -exec cat {} +; } |
 			sha256sum | cut -c 1-12)"
 }
 
