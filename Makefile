@@ -8,7 +8,7 @@ KDIR ?= stock
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: all modules tools fixtures check check-debug soak soak-debug kunit selftests demo gates install clean help
+.PHONY: all modules tools fixtures check check-debug soak soak-debug sim sim-mutants kunit selftests demo gates install clean help
 .DEFAULT_GOAL := all
 
 all: modules tools fixtures
@@ -36,6 +36,15 @@ check-debug:
 
 soak soak-debug:
 	scripts/check.sh $@
+
+# The engine in userspace: two million schedules (SCHEDULES=N), or its rules switched off
+sim:
+	@scripts/deps.sh build
+	@$(MAKE) -s -C selftests/sim rings
+
+sim-mutants:
+	@scripts/deps.sh build
+	@$(MAKE) -s -C selftests/sim mutants
 
 kunit:
 	scripts/kunit.sh
@@ -70,6 +79,8 @@ help:
 	@echo 'make check        all tests: KUnit, riodctl, VMs with the stock kernel'
 	@echo 'make check-debug  the VM tests on a kernel with KASAN, lockdep, kmemleak'
 	@echo 'make soak         the VM tests that take long; soak-debug: on the debug kernel'
+	@echo 'make sim          the coherence engine in two million simulated schedules'
+	@echo 'make sim-mutants  the same with one rule switched off at a time: each must be caught'
 	@echo 'make kunit        the KUnit suites alone, on User Mode Linux'
 	@echo 'make selftests TESTS="..."  selftests in VMs'
 	@echo 'make gates        W=1, sparse, checkpatch, shellcheck, clang-format, clang-tidy, ...'

@@ -298,6 +298,7 @@ static void hook(void)
 void sim_set_hook(bool on)
 {
 	sim_hook = on ? hook : NULL;
+	sim_budget = on ? 0 : LONG_MAX;
 }
 
 /* the stub's receive thread maps and unmaps while its pump takes a cut */

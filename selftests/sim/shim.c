@@ -10,20 +10,10 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
-#include "sim.h"
+#include "tasks.h"
+#include "transport.h"
 
-void (*sim_hook)(void);
 bool sim_alloc_may_fail;
-_Thread_local u64 sim_seed = 1;
-
-/* xorshift64*; anything will do that is the same everywhere */
-u32 sim_random(u32 below)
-{
-	sim_seed ^= sim_seed >> 12;
-	sim_seed ^= sim_seed << 25;
-	sim_seed ^= sim_seed >> 27;
-	return (sim_seed * 2685821657736338717ull >> 32) % below;
-}
 
 void *kmalloc(size_t size, gfp_t gfp)
 {
@@ -70,7 +60,7 @@ u64 ktime_get_ns(void)
 	static u64 now;
 	struct timespec ts;
 
-	if (sim_hook)
+	if (sim_hook || sim_task_name())
 		return now += 1000;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "tasks.h"
 #include "sync.h"
 #include "transport.h"
 
@@ -130,9 +131,7 @@ struct sim_world {
 
 extern struct sim_world *world;
 extern bool sim_alloc_may_fail;
-extern _Thread_local u64 sim_seed;
 
-u32 sim_random(u32 below);
 /* an invariant does not hold: say so, once per run */
 void sim_fail(const char *invariant, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -6,11 +6,17 @@
 
 #include <linux/types.h>
 
+/* between tasks @held is the lock, between threads @m is */
 struct mutex {
 	pthread_mutex_t m;
-	pthread_t owner;
+	const void *owner;
 	bool held;
 };
+
+/* tasks.c: who runs: a task or a thread */
+const void *sim_self(void);
+void mutex_lock(struct mutex *l);
+void mutex_unlock(struct mutex *l);
 
 static inline void mutex_init(struct mutex *l)
 {
@@ -24,22 +30,6 @@ static inline void mutex_destroy(struct mutex *l)
 	pthread_mutex_destroy(&l->m);
 }
 
-static inline void mutex_lock(struct mutex *l)
-{
-	/* with one thread, a lock that is held will never be let go of */
-	WARN_ON(sim_hook && l->held);
-	pthread_mutex_lock(&l->m);
-	l->owner = pthread_self();
-	l->held = true;
-}
-
-static inline void mutex_unlock(struct mutex *l)
-{
-	l->held = false;
-	pthread_mutex_unlock(&l->m);
-}
-
-#define lockdep_assert_held(l)	\
-	WARN_ON(!(l)->held || !pthread_equal((l)->owner, pthread_self()))
+#define lockdep_assert_held(l)	WARN_ON(!(l)->held || (l)->owner != sim_self())
 
 #endif /* _SIM_LINUX_MUTEX_H */

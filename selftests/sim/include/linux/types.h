@@ -73,12 +73,13 @@ typedef unsigned int gfp_t;
 
 #define hweight64(x)		((unsigned int)__builtin_popcountll(x))
 
-/* sim.c; NULL in the run with threads */
-extern void (*sim_hook)(void);
+/* tasks.c; without tasks, as in the run with threads, the budget has no end */
+extern _Thread_local long sim_budget;
+void sim_switch(void);
 static inline void sim_step(void)
 {
-	if (sim_hook)
-		sim_hook();
+	if (unlikely(--sim_budget < 0))
+		sim_switch();
 }
 
 #define READ_ONCE(x) ({							\

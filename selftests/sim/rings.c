@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * sim-rings - drivers and devices of every kind of ring, interleaved
+ *
+ * Each run is one schedule of one protocol, drawn from a seed.  Prints KTAP: a result for
+ * each protocol, and one for each race window, which must have been hit.  A failure is
+ * run again with turns taken out, until none can be missed, and what is left is told
+ * access by access.
+ */
+#include <getopt.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "world.h"
+
+#define PROTOS_MAX	64
+
+static const char *only;
+static u64 first_seed = 1, nseeds, hunted;
+static u32 jobs = 1;
+static bool one_seed;
+
+static const struct sim_proto *find(const char *name)
+{
+	u32 i;
+
+	for (i = 0; i < sim_nprotos; i++) {
+		if (!strcmp(sim_protos[i]->name, name))
+			return sim_protos[i];
+	}
+	fprintf(stderr, "there is no protocol '%s'; there are:", name);
+	for (i = 0; i < sim_nprotos; i++)
+		fprintf(stderr, " %s", sim_protos[i]->name);
+	fprintf(stderr, "\n");
+	exit(2);
+}
+
+/* ------------------------------------------------------------ making it short */
+
+static bool fails_as(const struct sim_proto *p, u64 seed, const struct sim_tape *tape,
+		     const char *invariant)
+{
+	struct sim_result r;
+
+	sim_world_run(p, seed, NULL, tape, &r);
+	return r.invariant && !strcmp(r.invariant, invariant);
+}
+
+/* @tape without turns @from to @to */
+static void without(const struct sim_tape *tape, size_t from, size_t to, struct sim_tape *out)
+{
+	out->n = tape->n - (to - from);
+	out->turns = malloc(out->n * sizeof(*out->turns) + 1);
+	memcpy(out->turns, tape->turns, from * sizeof(*out->turns));
+	memcpy(out->turns + from, tape->turns + to, (tape->n - to) * sizeof(*out->turns));
+}
+
+/* take out pieces of turns, large ones first, for as long as it fails in the same way */
+static void shrink(const struct sim_proto *p, u64 seed, struct sim_tape *tape,
+		   const char *invariant)
+{
+	size_t piece, from, to;
+	struct sim_tape less;
+	bool ok;
+	u64 budget = 500000000;	/* accesses */
+
+	for (piece = tape->n / 2 + 1; piece; piece /= 2) {
+		for (from = 0; from < tape->n && budget; ) {
+			to = min(from + piece, tape->n);
+			without(tape, from, to, &less);
+			ok = fails_as(p, seed, &less, invariant);
+			budget -= min(budget, sim_steps());
+			if (ok) {
+				sim_tape_free(tape);
+				*tape = less;
+			} else {
+				free(less.turns);
+				from = to;
+			}
+		}
+	}
+}
+
+static void explain(const struct sim_proto *p, u64 seed, const struct sim_result *failed)
+{
+	struct sim_tape tape = {};
+	struct sim_result r;
+	size_t before;
+
+	printf("# invariant %s: %s\n", failed->invariant, failed->text);
+	printf("# again: sim-rings --protocol %s --seed %llu\n", p->name, seed);
+	sim_world_run(p, seed, &tape, NULL, &r);
+	if (!fails_as(p, seed, &tape, failed->invariant)) {
+		printf("# its tape does not replay: the simulator is at fault\n");
+		return;
+	}
+	before = tape.n;
+	shrink(p, seed, &tape, failed->invariant);
+	printf("# %zu turns, of which %zu matter; with those:\n", before, tape.n);
+	sim_tracing = true;
+	sim_world_run(p, seed, NULL, &tape, &r);
+	sim_tracing = false;
+	sim_tape_free(&tape);
+}
+
+/* ------------------------------------------------------------ runs */
+
+/* what the processes tell each other */
+static struct shared {
+	u64 windows[SIM_WINDOWS];
+	u64 done[PROTOS_MAX];
+	u64 failed[PROTOS_MAX];		/* lowest seed that does, 0: none */
+} *shared;
+
+static u64 seeds_of(const struct sim_proto *p)
+{
+	return nseeds * (p->share ?: 100) / 100 ?: 1;
+}
+
+static void note_failure(u32 nr, u64 seed)
+{
+	u64 was = __atomic_load_n(&shared->failed[nr], __ATOMIC_RELAXED);
+
+	while ((!was || seed < was) &&
+	       !__atomic_compare_exchange_n(&shared->failed[nr], &was, seed, false,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+/* every @jobs-th seed of each protocol */
+static void work(u32 job)
+{
+	struct sim_result r;
+	u64 seed;
+	u32 i;
+
+	for (i = 0; i < sim_nprotos; i++) {
+		const struct sim_proto *p = sim_protos[i];
+
+		if (only && strcmp(only, p->name))
+			continue;
+		for (seed = first_seed + job; seed < first_seed + seeds_of(p); seed += jobs) {
+			sim_world_run(p, seed, NULL, NULL, &r);
+			__atomic_fetch_add(&shared->done[i], 1, __ATOMIC_RELAXED);
+			if (r.invariant)
+				note_failure(i, seed);
+			if (__atomic_load_n(&shared->failed[i], __ATOMIC_RELAXED))
+				break;
+		}
+	}
+	for (i = 0; i < SIM_WINDOWS; i++)
+		__atomic_fetch_add(&shared->windows[i], sim_windows[i], __ATOMIC_RELAXED);
+}
+
+/* false: one of them did not come to its end */
+static bool work_all(void)
+{
+	bool ok = true;
+	int status;
+	u32 i;
+
+	if (jobs == 1) {
+		work(0);
+		return true;
+	}
+	fflush(stdout);
+	for (i = 0; i < jobs; i++) {
+		if (!fork()) {
+			work(i);
+			fflush(stdout);
+			_exit(0);
+		}
+	}
+	while (wait(&status) > 0)
+		ok &= !status;
+	return ok;
+}
+
+static bool report(u32 nr, u32 n)
+{
+	const struct sim_proto *p = sim_protos[nr];
+	struct sim_result r;
+
+	if (shared->failed[nr]) {
+		sim_world_run(p, shared->failed[nr], NULL, NULL, &r);
+		explain(p, shared->failed[nr], &r);
+	}
+	printf("%sok %u %s # %llu schedules\n", shared->failed[nr] ? "not " : "", n, p->name,
+	       shared->done[nr]);
+	return !shared->failed[nr];
+}
+
+static bool report_windows(u32 n)
+{
+	bool ok = true;
+	u32 i;
+
+	for (i = 0; i < SIM_WINDOWS; i++) {
+		printf("# %10llu times: %s\n", shared->windows[i], sim_window_names[i]);
+		ok &= shared->windows[i] != 0;
+	}
+	printf("%sok %u every race window was hit\n", ok ? "" : "not ", n);
+	return ok;
+}
+
+/* all protocols by turns until one fails: for an engine that is broken on purpose */
+static int hunt(u64 most)
+{
+	struct sim_result r;
+	u64 n;
+
+	for (n = 0; n < most; n++) {
+		const struct sim_proto *p = sim_protos[n % sim_nprotos];
+
+		sim_world_run(p, first_seed + n / sim_nprotos, NULL, NULL, &r);
+		if (!r.invariant)
+			continue;
+		printf("# invariant %s: %s (%s, schedule %llu)\n", r.invariant, r.text, p->name,
+		       n + 1);
+		return 0;
+	}
+	printf("# nothing failed in %llu schedules\n", most);
+	return 1;
+}
+
+/* ------------------------------------------------------------ main */
+
+static const char usage[] =
+	"usage: sim-rings [--schedules N] [--jobs N] [--protocol NAME [--seed N] [--trace]]\n"
+	"       sim-rings --hunt N\n"
+	"       sim-rings --list\n"
+	"\n"
+	"--schedules N	so many in all, divided among the protocols (20000)\n"
+	"--jobs N	so many processes (1)\n"
+	"--protocol NAME	only this one\n"
+	"--seed N	only this schedule of it, as a failure names it\n"
+	"--trace		with every access\n"
+	"--hunt N	all protocols by turns, at most N schedules, until one fails: the\n"
+	"		status is 0 if one does\n";
+
+static void spread(u64 schedules)
+{
+	u64 shares = 0;
+	u32 i;
+
+	for (i = 0; i < sim_nprotos; i++) {
+		if (!only || !strcmp(only, sim_protos[i]->name))
+			shares += sim_protos[i]->share ?: 100;
+	}
+	nseeds = (100 * schedules + shares - 1) / shares;
+}
+
+static void parse(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "schedules", required_argument, NULL, 'n' },
+		{ "jobs", required_argument, NULL, 'j' },
+		{ "protocol", required_argument, NULL, 'p' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "trace", no_argument, NULL, 't' },
+		{ "hunt", required_argument, NULL, 'u' },
+		{ "list", no_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	u64 schedules = 20000;
+	u32 i;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "hj:", options, NULL)) >= 0) {
+		switch (opt) {
+		case 'n':
+			schedules = strtoull(optarg, NULL, 0);
+			break;
+		case 'j':
+			jobs = strtoul(optarg, NULL, 0) ?: 1;
+			break;
+		case 'p':
+			find(optarg);
+			only = optarg;
+			break;
+		case 's':
+			first_seed = strtoull(optarg, NULL, 0);
+			one_seed = true;
+			break;
+		case 't':
+			sim_tracing = true;
+			break;
+		case 'u':
+			hunted = strtoull(optarg, NULL, 0);
+			break;
+		case 'l':
+			for (i = 0; i < sim_nprotos; i++)
+				printf("%s\n", sim_protos[i]->name);
+			exit(0);
+		case 'h':
+			printf("%s", usage);
+			exit(0);
+		default:
+			fprintf(stderr, "%s", usage);
+			exit(2);
+		}
+	}
+	if (one_seed)
+		nseeds = 1;
+	else
+		spread(schedules);
+}
+
+int main(int argc, char **argv)
+{
+	u32 n = 0, i;
+	bool ok;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	parse(argc, argv);
+	if (hunted)
+		return hunt(hunted);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	printf("KTAP version 1\n");
+	ok = work_all();
+	for (i = 0; i < sim_nprotos; i++) {
+		if (!only || !strcmp(only, sim_protos[i]->name))
+			ok &= report(i, ++n);
+	}
+	if (!only)
+		ok &= report_windows(++n);
+	printf("1..%u\n", n);
+	return !ok;
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A world: how it begins, how it ends, what must hold then, and who says so.
+ */
+#include <stdarg.h>
+
+#include <linux/slab.h>
+
+#include "sync_cut.h"
+#include "world_priv.h"
+
+struct sim_world sim_w;
+bool sim_tracing;
+u64 sim_windows[SIM_WINDOWS];
+
+const char *const sim_window_names[SIM_WINDOWS] = {
+	[WIN_STORE_IN_PASS] = "guest stores into a page while a cut is taken",
+	[WIN_DMA_IN_PASS] = "device stores into a page while a cut is taken",
+	[WIN_STORE_IN_APPLY] = "guest stores while a cut is applied",
+	[WIN_DMA_IN_APPLY] = "device stores while a cut is applied",
+	[WIN_LOAD_IN_APPLY] = "guest looks while a cut is half applied",
+	[WIN_DMA_LOAD_IN_APPLY] = "device looks while a cut is half applied",
+	[WIN_POST_IN_PASS] = "register write while a cut is taken",
+	[WIN_IRQ_IN_PASS] = "interrupt while a cut is taken",
+	[WIN_HELD_BACK] = "register write waits until memory is quiet",
+	[WIN_MORE_PASSES] = "two passes do not agree",
+	[WIN_UNMAP_IN_PASS] = "unmap while a cut is taken",
+	[WIN_UNMAP_IN_APPLY] = "unmap while a cut is applied",
+	[WIN_UNMAP_UNTOLD] = "unmap of what the stub never heard of",
+	[WIN_LATE] = "data for a page that is unmapped",
+	[WIN_CONFLICT_UNSENT] = "both changed a byte, the device's not sent yet",
+	[WIN_CONFLICT_FLIGHT] = "both changed a byte, the device's on its way",
+	[WIN_REMAP] = "page mapped again while its data is on its way",
+	[WIN_LOST_STAGED] = "connection lost with half a cut staged",
+	[WIN_LOST_QUEUED] = "connection lost with a cut on its way",
+};
+
+void sim_trace(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!sim_tracing || !sim_task_name())
+		return;
+	printf("#  %7llu %-10s ", sim_steps(), sim_task_name() ?: "-");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+}
+
+void sim_fail(const char *invariant, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (sim_w.result->invariant)
+		return;
+	sim_w.result->invariant = invariant;
+	va_start(ap, fmt);
+	vsnprintf(sim_w.result->text, sizeof(sim_w.result->text), fmt, ap);
+	va_end(ap);
+	sim_trace("invariant %s: %s", invariant, sim_w.result->text);
+	sim_stop();
+}
+
+/* ------------------------------------------------------------ life */
+
+static void end_init(struct att *a, struct end *e, enum riod_sync_role role)
+{
+	const struct riod_sync_params params = { .deadline_us = 1000000 };
+
+	riod_sync_init(&e->y, role, &params);
+	sim_queue_init(&e->events);
+	e->tx = role == RIOD_SYNC_FRONTEND ? &a->down : &a->up;
+	e->rx = role == RIOD_SYNC_FRONTEND ? &a->up : &a->down;
+	e->in_collect = false;
+	e->in_apply = false;
+}
+
+static void att_init(struct att *a, u32 nr)
+{
+	memset(a, 0, sizeof(*a));
+	a->nr = nr;
+	sim_queue_init(&a->up);
+	sim_queue_init(&a->down);
+	sim_queue_init(&a->records);
+	mutex_init(&a->dma_lock);
+	end_init(a, &a->fe, RIOD_SYNC_FRONTEND);
+	end_init(a, &a->st, RIOD_SYNC_STUB);
+}
+
+/* a run may end in the middle of anything */
+static void end_exit(struct end *e, bool shadows)
+{
+	struct riod_sync_page *page;
+	u32 prot, i, n;
+	void *priv;
+
+	e->y.lock.held = false;
+	e->y.gate.held = false;
+	sim_drop(&e->events);
+	while ((page = list_first_entry_or_null(&e->y.pages, struct riod_sync_page, scan))) {
+		/* taken down as it was put up, one mapping at a time */
+		n = page->nmaps;
+		for (i = 0; i < n; i++) {
+			prot = (page->nread ? RIOD_PROT_READ : 0) |
+			       (page->nwrite ? RIOD_PROT_WRITE : 0);
+			page->capture = NULL;
+			if (riod_sync_unmap(&e->y, page->id, prot, &priv) && shadows)
+				free(priv);
+		}
+	}
+	riod_sync_destroy(&e->y);
+}
+
+static void att_exit(struct att *a)
+{
+	sim_drop(&a->up);
+	sim_drop(&a->down);
+	sim_drop(&a->records);
+	end_exit(&a->fe, false);
+	end_exit(&a->st, true);
+	a->dma_lock.held = false;
+	mutex_destroy(&a->dma_lock);
+}
+
+static void run_guest(void *arg)
+{
+	(void)arg;
+	sim_w.proto->guest();
+	sim_w.guest_done = true;
+}
+
+static void run_cpu(void *arg)
+{
+	(void)arg;
+	sim_w.proto->cpu();
+}
+
+static void run_device(void *arg)
+{
+	struct att *a = arg;
+
+	sim_w.proto->device(a->nr);
+}
+
+static void spawn_actor(const char *name, void (*fn)(void *arg), void *arg)
+{
+	const struct sim_task_params params = {
+		.name = name, .fn = fn, .arg = arg, .burst_max = 6,
+	};
+
+	sim_spawn(&params);
+}
+
+static void spawn(u64 seed)
+{
+	static const char *const device_names[SIM_ATTS] = { "device", "device-1" };
+	const struct sim_proto *p = sim_w.proto;
+	u32 i;
+
+	sim_sched_begin(seed);
+	for (i = 0; i < sim_w.natts; i++)
+		sim_spawn_services(&sim_w.atts[i]);
+	spawn_actor("guest", run_guest, NULL);
+	if (p->cpu)
+		spawn_actor("cpu", run_cpu, NULL);
+	for (i = 0; i < sim_w.natts; i++)
+		spawn_actor(device_names[i], run_device, &sim_w.atts[i]);
+	if (p->may_lose && !sim_random(4))
+		spawn_actor("cutter", sim_run_cutter, &sim_w.atts[0]);
+}
+
+/* ------------------------------------------------------------ what must hold at the end */
+
+static void check_page(struct att *a, u32 page)
+{
+	struct riod_sync_page *st = sim_engine_page(&a->st, a->ids[page]);
+	u32 i;
+
+	if (!a->ids[page])
+		return;
+	if (!st) {
+		sim_fail("converge", "the stub does not know page %u", page);
+		return;
+	}
+	for (i = 0; i < RIOD_PAGE_SIZE; i++) {
+		if (sim_w.mem[page][i] != st->live[i]) {
+			sim_fail("converge", "page %u, offset %u: guest has %02x, device %02x",
+				 page, i, sim_w.mem[page][i], st->live[i]);
+			return;
+		}
+	}
+}
+
+static void check_end(void)
+{
+	struct att *a;
+	u32 i, page;
+
+	for (i = 0; i < sim_w.natts; i++) {
+		a = &sim_w.atts[i];
+		if (a->fe.y.stats.forced || a->st.y.stats.forced)
+			sim_fail("unforced", "a cut was forced");
+		for (page = 0; page < sim_w.proto->pages && !a->lost; page++)
+			check_page(a, page);
+	}
+	if (sim_w.proto->check)
+		sim_w.proto->check();
+}
+
+static void judge(enum sim_outcome outcome)
+{
+	switch (outcome) {
+	case SIM_DONE:
+		sim_sched_drain();
+		if (!sim_w.result->invariant)
+			check_end();
+		break;
+	case SIM_STUCK:
+		sim_fail("wake-up", "somebody waits for what will not come");
+		break;
+	case SIM_ENDLESS:
+		sim_fail("progress", "no end after %u accesses", SIM_STEPS_MAX);
+		break;
+	case SIM_STOPPED:
+		break;
+	}
+}
+
+void sim_world_run(const struct sim_proto *proto, u64 seed, struct sim_tape *record,
+		   const struct sim_tape *replay, struct sim_result *result)
+{
+	u32 i;
+
+	memset(result, 0, sizeof(*result));
+	sim_w.proto = proto;
+	sim_w.result = result;
+	sim_w.natts = proto->natts ?: 1;
+	sim_w.guest_done = false;
+	for (i = 0; i < proto->pages; i++) {
+		if (!sim_w.mem[i])
+			sim_w.mem[i] = aligned_alloc(RIOD_PAGE_SIZE, RIOD_PAGE_SIZE);
+		memset(sim_w.mem[i], 0, RIOD_PAGE_SIZE);
+	}
+	for (i = 0; i < sim_w.natts; i++)
+		att_init(&sim_w.atts[i], i);
+	spawn(seed);
+	if (proto->init)
+		proto->init();
+	if (record)
+		record->n = 0;
+	result->outcome = sim_sched_run(record, replay, !replay);
+	judge(result->outcome);
+	for (i = 0; i < sim_w.natts; i++)
+		att_exit(&sim_w.atts[i]);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One guest, one or two devices, and the engines and networks between them
+ *
+ * What protocols (proto_*.c) are made of.  All functions marked "access" are one access
+ * to memory and one point of the schedule.  Everything is that of the run under way.
+ */
+#ifndef _SIM_WORLD_H
+#define _SIM_WORLD_H
+
+#include "tasks.h"
+#include "sync.h"
+#include "transport.h"
+
+#define SIM_PAGES	8	/* pages of guest memory */
+#define SIM_ATTS	2	/* attachments, of one device each */
+#define SIM_IOVAS	16	/* pages of an attachment's I/O address space */
+#define SIM_REGS	8	/* registers of a device */
+#define SIM_VECTORS	4
+
+/* an address in guest memory, and one in a device's I/O address space */
+typedef u32 gaddr_t;
+typedef u32 iova_t;
+
+static inline gaddr_t sim_page(u32 page)
+{
+	return page * RIOD_PAGE_SIZE;
+}
+
+/**
+ * struct sim_proto - how a driver and a device hand work to each other
+ * @name: as users write it
+ * @pages: of guest memory that it uses
+ * @natts: devices; 0 counts as 1
+ * @guest: the driver; done when all work is done and all was looked at
+ * @cpu: another CPU of the guest, which does something of its own; may be NULL
+ * @device: what each device does, for ever; @arg of the task is its number
+ * @check: when nobody does anything any more
+ * @may_lose: the connection may break on the way
+ * @share: of the schedules, in percent of the others'; 0 counts as 100.  Less for those
+ *	that take long.
+ */
+struct sim_proto {
+	const char *name;
+	u32 pages;
+	u32 natts;
+	void (*init)(void);
+	void (*guest)(void);
+	void (*cpu)(void);
+	void (*device)(u32 att);
+	void (*check)(void);
+	bool may_lose;
+	u32 share;
+};
+
+extern const struct sim_proto *const sim_protos[];
+extern const u32 sim_nprotos;
+
+/* an invariant does not hold: the run ends */
+void sim_fail(const char *invariant, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ------------------------------------------------------------ the guest's side */
+
+/* access */
+u64 sim_load(gaddr_t addr, u32 width);
+void sim_store(gaddr_t addr, u32 width, u64 value);
+
+/* store @new where there is @old, as one access; false: there was not */
+bool sim_exchange8(gaddr_t addr, u8 old, u8 new);
+bool sim_dma_exchange8(u32 att, iova_t addr, u8 old, u8 new);
+
+static inline u8 sim_load8(gaddr_t a) { return sim_load(a, 1); }
+static inline u16 sim_load16(gaddr_t a) { return sim_load(a, 2); }
+static inline u32 sim_load32(gaddr_t a) { return sim_load(a, 4); }
+static inline u64 sim_load64(gaddr_t a) { return sim_load(a, 8); }
+static inline void sim_store8(gaddr_t a, u8 v) { sim_store(a, 1, v); }
+static inline void sim_store16(gaddr_t a, u16 v) { sim_store(a, 2, v); }
+static inline void sim_store32(gaddr_t a, u32 v) { sim_store(a, 4, v); }
+static inline void sim_store64(gaddr_t a, u64 v) { sim_store(a, 8, v); }
+
+/* map a page for a device; unmapping is local and at once (rule 4) */
+iova_t sim_map(u32 att, u32 page, u32 prot);
+/* the same; the device may ask for @tag, to write what names the mapping */
+iova_t sim_map_tagged(u32 att, u32 page, u32 prot, u32 tag);
+void sim_unmap(u32 att, iova_t iova);
+
+void sim_write_reg(u32 att, u32 reg, u64 value);	/* posted */
+u64 sim_read_reg(u32 att, u32 reg);			/* waits for the reply */
+/* wait until the vector has fired since the last call; false: the device is lost */
+bool sim_wait_irq(u32 att, u32 vector);
+bool sim_lost(u32 att);
+
+/* ------------------------------------------------------------ a device's side */
+
+/* access; what is not mapped is "iommu", unless sim_dma_may_fault() */
+u64 sim_dma_load(u32 att, iova_t addr, u32 width);
+void sim_dma_store(u32 att, iova_t addr, u32 width, u64 value);
+/* store the mapping's tag; false where the device may not write there */
+bool sim_dma_store_tag(u32 att, iova_t addr);
+
+static inline u32 sim_dma_load32(u32 att, iova_t a) { return sim_dma_load(att, a, 4); }
+static inline void sim_dma_store32(u32 att, iova_t a, u32 v) { sim_dma_store(att, a, 4, v); }
+
+/* what register writes have left; wait until one arrives */
+u64 sim_reg(u32 att, u32 reg);
+void sim_set_reg(u32 att, u32 reg, u64 value);
+bool sim_wait_reg(u32 att, u32 reg, u64 not_value);	/* false: no more will come */
+void sim_irq(u32 att, u32 vector);
+/* the guest's driver has ended, or the connection: a device that polls may stop */
+bool sim_over(u32 att);
+
+/* ------------------------------------------------------------ profiles */
+
+/* rule 10: named as a profile would, for the pages as they are mapped now */
+void sim_publishes(u32 att, u32 page);
+
+/* ------------------------------------------------------------ race windows */
+
+/* what has to have happened in the sum of all runs, or they prove little */
+enum sim_window {
+	WIN_STORE_IN_PASS,	/* a guest's store into a page while a cut is taken */
+	WIN_DMA_IN_PASS,	/* a device's, likewise */
+	WIN_STORE_IN_APPLY,	/* a guest's store while a cut is applied to that page */
+	WIN_DMA_IN_APPLY,
+	WIN_LOAD_IN_APPLY,	/* the guest looks while a cut is half applied */
+	WIN_DMA_LOAD_IN_APPLY,
+	WIN_POST_IN_PASS,	/* a register write while a cut is taken */
+	WIN_IRQ_IN_PASS,
+	WIN_HELD_BACK,		/* a register write waited for the gate */
+	WIN_MORE_PASSES,	/* two passes did not agree */
+	WIN_UNMAP_IN_PASS,	/* a page left a cut that was being taken */
+	WIN_UNMAP_IN_APPLY,
+	WIN_UNMAP_UNTOLD,	/* of a map that the stub never heard of */
+	WIN_LATE,		/* data for a page that was unmapped meanwhile */
+	WIN_CONFLICT_UNSENT,	/* both changed a byte: the device's was not sent yet */
+	WIN_CONFLICT_FLIGHT,	/* ... was on its way */
+	WIN_REMAP,		/* a page was mapped again while its last cut was on its way */
+	WIN_LOST_STAGED,	/* the connection broke with half a cut staged */
+	WIN_LOST_QUEUED,	/* ... with a whole one on its way */
+	SIM_WINDOWS,
+};
+
+extern const char *const sim_window_names[SIM_WINDOWS];
+extern u64 sim_windows[SIM_WINDOWS];
+
+/* ------------------------------------------------------------ a run */
+
+struct sim_result {
+	enum sim_outcome outcome;
+	const char *invariant;	/* NULL: all held */
+	char text[256];
+};
+
+void sim_world_run(const struct sim_proto *proto, u64 seed, struct sim_tape *record,
+		   const struct sim_tape *replay, struct sim_result *result);
+
+/* print what happens, access by access */
+extern bool sim_tracing;
+void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif /* _SIM_WORLD_H */

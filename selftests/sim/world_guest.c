@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's side of the world: its memory, what its driver maps, its registers; of the
+ * frontend, what dma.c does with maps.
+ */
+#include "world_priv.h"
+
+/* ------------------------------------------------------------ the guest's memory */
+
+struct riod_sync_page *sim_engine_page(struct end *e, u64 id)
+{
+	return id ? xa_load(&e->y.index, id) : NULL;
+}
+
+static void watch_guest(u32 page, enum sim_window in_pass, enum sim_window in_apply)
+{
+	u32 i;
+
+	for (i = 0; i < sim_w.natts; i++) {
+		if (!sim_engine_page(&sim_w.atts[i].fe, sim_w.atts[i].ids[page]))
+			continue;
+		if (sim_w.atts[i].fe.in_collect && in_pass < SIM_WINDOWS)
+			sim_window(in_pass);
+		if (sim_w.atts[i].fe.in_apply)
+			sim_window(in_apply);
+	}
+}
+
+u64 sim_mem_load(const u8 *p, u32 width)
+{
+	switch (width) {
+	case 1:
+		return *p;
+	case 2:
+		return *(const u16 *)p;
+	case 4:
+		return *(const u32 *)p;
+	default:
+		return *(const u64 *)p;
+	}
+}
+
+void sim_mem_store(u8 *p, u32 width, u64 value)
+{
+	switch (width) {
+	case 1:
+		*p = value;
+		break;
+	case 2:
+		*(u16 *)p = value;
+		break;
+	case 4:
+		*(u32 *)p = value;
+		break;
+	default:
+		*(u64 *)p = value;
+		break;
+	}
+}
+
+static u8 *guest_byte(gaddr_t addr)
+{
+	return sim_w.mem[addr / RIOD_PAGE_SIZE] + addr % RIOD_PAGE_SIZE;
+}
+
+u64 sim_load(gaddr_t addr, u32 width)
+{
+	u64 value;
+
+	sim_step();
+	watch_guest(addr / RIOD_PAGE_SIZE, SIM_WINDOWS, WIN_LOAD_IN_APPLY);
+	value = sim_mem_load(guest_byte(addr), width);
+	if (sim_tracing)
+		sim_trace("loads  page %u +%u: %llx", addr / RIOD_PAGE_SIZE,
+			  addr % RIOD_PAGE_SIZE, value);
+	return value;
+}
+
+void sim_store(gaddr_t addr, u32 width, u64 value)
+{
+	sim_step();
+	watch_guest(addr / RIOD_PAGE_SIZE, WIN_STORE_IN_PASS, WIN_STORE_IN_APPLY);
+	if (sim_tracing)
+		sim_trace("stores page %u +%u: %llx", addr / RIOD_PAGE_SIZE,
+			  addr % RIOD_PAGE_SIZE, value);
+	sim_mem_store(guest_byte(addr), width, value);
+}
+
+bool sim_exchange8(gaddr_t addr, u8 old, u8 new)
+{
+	if (sim_load(addr, 1) != old)
+		return false;
+	*guest_byte(addr) = new;
+	return true;
+}
+
+/* ------------------------------------------------------------ maps, frontend */
+
+iova_t sim_map(u32 att, u32 page, u32 prot)
+{
+	return sim_map_tagged(att, page, prot, 0);
+}
+
+iova_t sim_map_tagged(u32 att, u32 page, u32 prot, u32 tag)
+{
+	struct att *a = &sim_w.atts[att];
+	struct msg *m;
+	u32 i;
+
+	sim_step();
+	mutex_lock(&a->dma_lock);
+	for (i = 0; a->maps[i].used; i++)
+		;
+	a->maps[i] = (struct fe_map){ .page = page, .prot = prot, .tag = tag,
+					.used = true };
+	m = sim_new_msg(MAP, i, 0);
+	sim_put(&a->records, m);
+	sim_trace("maps page %u at %x, prot %x", page, i * RIOD_PAGE_SIZE, prot);
+	mutex_unlock(&a->dma_lock);
+	return i * RIOD_PAGE_SIZE;
+}
+
+static void forget_record(struct att *a, u32 iova_page)
+{
+	struct msg *m, *tmp;
+
+	list_for_each_entry_safe(m, tmp, &a->records.msgs, list) {
+		if (m->what != MAP || m->n != iova_page)
+			continue;
+		list_del(&m->list);
+		a->records.n--;
+		free(m);
+	}
+}
+
+static bool cut_is_on_its_way(struct att *a)
+{
+	return a->up.n || a->fe.y.nstaged;
+}
+
+void sim_unmap(u32 att, iova_t iova)
+{
+	struct att *a = &sim_w.atts[att];
+	u32 i = iova / RIOD_PAGE_SIZE;
+	struct fe_map *map = &a->maps[i];
+	struct msg *m;
+	void *priv;
+
+	sim_step();
+	mutex_lock(&a->dma_lock);
+	sim_trace("unmaps page %u at %x", map->page, iova);
+	if (!map->id) {
+		sim_window(WIN_UNMAP_UNTOLD);
+		forget_record(a, i);
+	} else {
+		if (a->fe.in_collect)
+			sim_window(WIN_UNMAP_IN_PASS);
+		if (a->fe.in_apply)
+			sim_window(WIN_UNMAP_IN_APPLY);
+		if (riod_sync_unmap(&a->fe.y, map->id, map->prot, &priv))
+			a->ids[map->page] = 0;
+		m = sim_new_msg(UNMAP, i, 0);
+		m->id = map->id;
+		m->prot = map->prot;
+		sim_put(&a->records, m);
+	}
+	map->used = false;
+	mutex_unlock(&a->dma_lock);
+}
+
+/* pump: enter a queued map; the stub hears of it ahead of the next cut */
+static void enter(struct att *a, struct msg *m)
+{
+	struct fe_map *map = &a->maps[m->n];
+	u64 id = a->ids[map->page];
+
+	if (!id)
+		id = ++a->next_id;
+	else if (cut_is_on_its_way(a) && map->prot & RIOD_PROT_WRITE)
+		sim_window(WIN_REMAP);
+	while (riod_sync_map(&a->fe.y, id, sim_w.mem[map->page], map->prot, NULL))
+		;
+	a->ids[map->page] = id;
+	map->id = id;
+	m->id = id;
+	m->prot = map->prot;
+	m->tag = map->tag;
+}
+
+void sim_prepare(struct att *a)
+{
+	struct msg *m;
+
+	mutex_lock(&a->dma_lock);
+	while ((m = sim_get(&a->records))) {
+		if (m->what == MAP)
+			enter(a, m);
+		sim_put(a->fe.tx, m);
+	}
+	mutex_unlock(&a->dma_lock);
+}
+
+void sim_publishes(u32 att, u32 page)
+{
+	struct att *a = &sim_w.atts[att];
+
+	if (a->ids[page])
+		riod_sync_publishes(&a->fe.y, &a->ids[page], 1);
+}
+
+/* ------------------------------------------------------------ events */
+
+void sim_write_reg(u32 att, u32 reg, u64 value)
+{
+	struct att *a = &sim_w.atts[att];
+
+	sim_step();
+	sim_trace("writes register %u: %llx", reg, value);
+	if (a->lost)
+		return;
+	if (a->fe.in_collect)
+		sim_window(WIN_POST_IN_PASS);
+	sim_put(&a->fe.events, sim_new_msg(REG_WRITE, reg, value));
+}
+
+static bool reply_is_here(void *arg)
+{
+	struct att *a = arg;
+
+	return a->reply_here || a->lost;
+}
+
+u64 sim_read_reg(u32 att, u32 reg)
+{
+	struct att *a = &sim_w.atts[att];
+
+	sim_step();
+	sim_trace("reads register %u", reg);
+	if (a->lost)
+		return U64_MAX;
+	a->reply_here = false;
+	sim_put(&a->fe.events, sim_new_msg(REG_READ, reg, 0));
+	sim_wait(reply_is_here, a);
+	return a->lost ? U64_MAX : a->reply;
+}
+
+static bool irq_is_here(void *arg)
+{
+	struct wait *wait = arg;
+
+	return wait->a->irqs[wait->n] || wait->a->lost;
+}
+
+bool sim_wait_irq(u32 att, u32 vector)
+{
+	struct wait wait = { &sim_w.atts[att], vector, 0 };
+
+	sim_step();
+	sim_wait(irq_is_here, &wait);
+	wait.a->irqs[vector] = 0;
+	return !wait.a->lost;
+}
+
+bool sim_lost(u32 att)
+{
+	return sim_w.atts[att].lost;
+}

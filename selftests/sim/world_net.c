@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pumps, receive threads and the network between them: what link_pump.c, the session and
+ * the stub do, without the kernel.  An acknowledgment overtakes everything, for a header
+ * is filled in when its frame leaves.
+ */
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "sync_cut.h"
+#include "world_priv.h"
+
+/* ------------------------------------------------------------ queues */
+
+void sim_queue_init(struct queue *q)
+{
+	INIT_LIST_HEAD(&q->msgs);
+	q->n = 0;
+}
+
+struct msg *sim_new_msg(enum what what, u32 n, u64 value)
+{
+	struct msg *m = calloc(1, sizeof(*m));
+
+	m->what = what;
+	m->n = n;
+	m->value = value;
+	return m;
+}
+
+void sim_put(struct queue *q, struct msg *m)
+{
+	list_add_tail(&m->list, &q->msgs);
+	q->n++;
+}
+
+struct msg *sim_get(struct queue *q)
+{
+	struct msg *m = list_first_entry_or_null(&q->msgs, struct msg, list);
+
+	if (m) {
+		list_del(&m->list);
+		q->n--;
+	}
+	return m;
+}
+
+void sim_drop(struct queue *q)
+{
+	struct msg *m;
+
+	while ((m = sim_get(q))) {
+		riod_frame_free(m->frame);
+		free(m);
+	}
+}
+
+/* ------------------------------------------------------------ pumps */
+
+static void gather(struct att *a)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_VECTORS; i++) {
+		if (a->irqs_raised[i])
+			sim_put(&a->st.events, sim_new_msg(IRQ, i, 0));
+		a->irqs_raised[i] = 0;
+	}
+}
+
+static void collect(struct end *e, struct list_head *frames)
+{
+	u64 passes = e->y.stats.passes, cuts = e->y.stats.cuts_sent;
+	s64 bytes;
+
+	e->in_collect = true;
+	do {
+		bytes = riod_sync_collect(&e->y, frames, false, RIOD_FRAME_MIN);
+	} while (bytes == -ENOMEM);
+	e->in_collect = false;
+	if (e->y.stats.passes - passes > 2)
+		sim_window(WIN_MORE_PASSES);
+	if (e->y.stats.cuts_sent != cuts)
+		sim_trace("took cut %llu, %lld bytes", e->y.tx_cut, bytes);
+}
+
+/* one round; whether anything was sent */
+static bool pump(struct att *a, struct end *e)
+{
+	struct queue events;
+	LIST_HEAD(frames);
+	struct riod_frame *f, *ftmp;
+	bool sent;
+	struct msg *m;
+
+	/* those that wait now: later ones join the next cut */
+	sim_queue_init(&events);
+	if (e == &a->st)
+		gather(a);
+	while ((m = sim_get(&e->events)))
+		sim_put(&events, m);
+	if (e == &a->fe)
+		sim_prepare(a);
+	collect(e, &frames);
+	sent = !list_empty(&frames);
+	list_for_each_entry_safe(f, ftmp, &frames, list) {
+		list_del(&f->list);
+		m = sim_new_msg(CUT, 0, 0);
+		m->frame = f;
+		sim_put(e->tx, m);
+	}
+	while ((m = sim_get(&events))) {
+		sim_put(e->tx, m);
+		sent = true;
+	}
+	return sent;
+}
+
+struct service {
+	struct att *a;
+	struct end *e;
+	u64 due;		/* accesses after which a background cut is due (rule 12) */
+};
+
+static bool has_events(struct att *a, struct end *e)
+{
+	u32 i;
+
+	if (e == &a->fe)
+		return e->events.n || a->records.n;
+	for (i = 0; i < SIM_VECTORS; i++) {
+		if (a->irqs_raised[i])
+			return true;
+	}
+	return e->events.n;
+}
+
+static bool may_pump(void *arg)
+{
+	struct service *s = arg;
+	struct riod_sync *y = &s->e->y;
+
+	if (s->a->lost || s->e->tx->n > FRAMES_MAX)
+		return false;
+	if (s->e == &s->a->st && (s->a->acked < y->tx_cut || y->sent_weight > RIOD_SYNC_SENT_MAX))
+		return false;
+	return sim_hurry() || sim_steps() >= s->due || has_events(s->a, s->e);
+}
+
+static void run_pump(void *arg)
+{
+	struct service *s = arg;
+
+	for (;;) {
+		sim_wait(may_pump, s);
+		if (s->e == &s->a->st)
+			riod_sync_acked(&s->e->y, s->a->acked);
+		sim_did(pump(s->a, s->e));
+		s->due = sim_steps() + sim_random(20000);
+		sim_pause();
+	}
+}
+
+/* ------------------------------------------------------------ receiving */
+
+static void receive_cut(struct att *a, struct end *e, struct riod_frame *f)
+{
+	const struct riod_wire_cut_commit *c = (const void *)f->body;
+	u64 late = e->y.stats.late, dropped = e->y.stats.dropped;
+	int err;
+
+	if (f->hdr.type == RIOD_FRAME_CUT_DATA) {
+		if (riod_sync_stage(&e->y, f))
+			sim_fail("accepted", "a cut of the peer's was refused");
+		return;
+	}
+	e->in_apply = true;
+	err = riod_sync_apply(&e->y, c);
+	e->in_apply = false;
+	sim_trace("applied cut %llu", le64_to_cpu(c->cut));
+	if (err)
+		sim_fail("accepted", "a commit of the peer's was refused: %d", err);
+	else if (e == &a->fe)
+		a->acked = le64_to_cpu(c->cut);
+	if (e->y.stats.late != late)
+		sim_window(WIN_LATE);
+	if (e->y.stats.dropped != dropped)
+		sim_window(e->y.sent_weight ? WIN_CONFLICT_FLIGHT : WIN_CONFLICT_UNSENT);
+	riod_frame_free(f);
+}
+
+static void stub_map(struct att *a, const struct msg *m)
+{
+	struct riod_sync_page *page = sim_engine_page(&a->st, m->id);
+	u8 *shadow = page ? page->live : aligned_alloc(RIOD_PAGE_SIZE, RIOD_PAGE_SIZE);
+
+	if (!page)
+		memset(shadow, 0, RIOD_PAGE_SIZE);
+	while (riod_sync_map(&a->st.y, m->id, shadow, m->prot, shadow))
+		;
+	a->iommu[m->n] = (struct st_map){ shadow, m->prot, m->tag };
+}
+
+/* the IOMMU first: the device has no more access when the engine is told */
+static void stub_unmap(struct att *a, const struct msg *m)
+{
+	void *shadow;
+
+	a->iommu[m->n].shadow = NULL;
+	if (riod_sync_unmap(&a->st.y, m->id, m->prot, &shadow))
+		free(shadow);
+}
+
+/* rule 9: the device gets no new work while a cut looks for quiet */
+static void stub_write_reg(struct att *a, const struct msg *m)
+{
+	if (a->st.y.gate.held)
+		sim_window(WIN_HELD_BACK);
+	mutex_lock(&a->st.y.gate);
+	sim_trace("register %u is written: %llx", m->n, m->value);
+	a->regs[m->n] = m->value;
+	mutex_unlock(&a->st.y.gate);
+}
+
+static void receive(struct att *a, struct end *e, struct msg *m)
+{
+	switch (m->what) {
+	case CUT:
+		receive_cut(a, e, m->frame);
+		m->frame = NULL;
+		break;
+	case MAP:
+		stub_map(a, m);
+		break;
+	case UNMAP:
+		stub_unmap(a, m);
+		break;
+	case REG_WRITE:
+		stub_write_reg(a, m);
+		break;
+	case REG_READ:
+		sim_put(&a->st.events, sim_new_msg(REPLY, 0, a->regs[m->n]));
+		break;
+	case REPLY:
+		a->reply = m->value;
+		a->reply_here = true;
+		break;
+	case IRQ:
+		sim_trace("vector %u fires", m->n);
+		a->irqs[m->n]++;
+		break;
+	}
+	free(m);
+}
+
+static bool may_receive(void *arg)
+{
+	struct service *s = arg;
+
+	return s->e->rx->n && !s->a->lost;
+}
+
+static void run_receive(void *arg)
+{
+	struct service *s = arg;
+
+	for (;;) {
+		sim_wait(may_receive, s);
+		receive(s->a, s->e, sim_get(s->e->rx));
+		sim_did(true);
+		sim_pause();
+	}
+}
+
+/* ------------------------------------------------------------ loss */
+
+void sim_run_cutter(void *arg)
+{
+	struct att *a = arg;
+	u32 n;
+
+	for (n = sim_random(100); n; n--) {
+		if (sim_w.guest_done)
+			return;
+		sim_relax();
+	}
+	sim_trace("the connection breaks");
+	if (a->fe.y.nstaged || a->st.y.nstaged)
+		sim_window(WIN_LOST_STAGED);
+	if (a->up.n || a->down.n)
+		sim_window(WIN_LOST_QUEUED);
+	/* fenced: no store of the device's from here on */
+	a->lost = true;
+	sim_drop(&a->up);
+	sim_drop(&a->down);
+	sim_drop(&a->fe.events);
+	sim_drop(&a->st.events);
+}
+
+/* a point of the schedule like any other: no lock but the gate is held here */
+void cond_resched(void)
+{
+	sim_step();
+}
+
+static struct service services[SIM_ATTS][4];
+
+void sim_spawn_services(struct att *a)
+{
+	static const char *const names[SIM_ATTS][4] = {
+		{ "fe-pump", "fe-receive", "st-pump", "st-receive" },
+		{ "fe-pump-1", "fe-recv-1", "st-pump-1", "st-recv-1" },
+	};
+	struct service *s = services[a->nr];
+	u32 i;
+
+	for (i = 0; i < 4; i++) {
+		s[i] = (struct service){ .a = a, .e = i < 2 ? &a->fe : &a->st };
+		sim_spawn(&(struct sim_task_params){
+			.name = names[a->nr][i], .fn = i & 1 ? run_receive : run_pump,
+			.arg = &s[i], .service = true, .burst_max = 12 });
+	}
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the simulated world share; protocols see world.h only.
+ */
+#ifndef _SIM_WORLD_PRIV_H
+#define _SIM_WORLD_PRIV_H
+
+#include <linux/mutex.h>
+
+#include "world.h"
+
+#define FRAMES_MAX	24	/* that may be on their way */
+
+enum what { CUT, MAP, UNMAP, REG_WRITE, REG_READ, REPLY, IRQ };
+
+/* what crosses the network, or waits to */
+struct msg {
+	struct list_head list;
+	enum what what;
+	struct riod_frame *frame;
+	u32 n;			/* register, vector, I/O page */
+	u64 value;
+	u64 id;
+	u32 prot, tag;
+};
+
+struct queue {
+	struct list_head msgs;
+	u32 n;
+};
+
+struct end {
+	struct riod_sync y;
+	struct queue events;
+	struct queue *tx, *rx;
+	const char *name;
+	bool in_collect, in_apply;
+};
+
+/* a mapping, as the frontend has it */
+struct fe_map {
+	u64 id;			/* of the page; 0: the pump has not entered it */
+	u32 page, prot, tag;
+	bool used;
+};
+
+/* the same at the stub: an entry of its IOMMU */
+struct st_map {
+	u8 *shadow;
+	u32 prot, tag;
+};
+
+struct att {
+	u32 nr;
+	struct end fe, st;
+	struct queue up, down;
+	u64 acked;		/* frontend: last cut applied */
+	struct mutex dma_lock;	/* maps, and what of them is queued */
+	struct queue records;	/* MAP and UNMAP that the stub is to hear of */
+	struct fe_map maps[SIM_IOVAS];
+	u64 next_id, ids[SIM_PAGES];
+	u32 id_maps[SIM_PAGES];
+	struct st_map iommu[SIM_IOVAS];
+	u64 regs[SIM_REGS];
+	u32 irqs[SIM_VECTORS], irqs_raised[SIM_VECTORS];
+	u64 reply;
+	bool reply_here;
+	bool lost;
+};
+
+struct sim_world {
+	const struct sim_proto *proto;
+	u8 *mem[SIM_PAGES];
+	struct att atts[SIM_ATTS];
+	u32 natts;
+	bool guest_done;
+	struct sim_result *result;
+};
+
+/* what somebody waits for: a vector to fire, a register to be other than @value */
+struct wait {
+	struct att *a;
+	u32 n;
+	u64 value;
+};
+
+extern struct sim_world sim_w;
+
+/* world.c */
+static inline void sim_window(enum sim_window win)
+{
+	sim_windows[win]++;
+}
+
+/* world_guest.c */
+struct riod_sync_page *sim_engine_page(struct end *e, u64 id);
+u64 sim_mem_load(const u8 *p, u32 width);
+void sim_mem_store(u8 *p, u32 width, u64 value);
+/* pump: enter what is queued, and send word of it ahead of the cut */
+void sim_prepare(struct att *a);
+
+/* world_net.c */
+void sim_queue_init(struct queue *q);
+struct msg *sim_new_msg(enum what what, u32 n, u64 value);
+void sim_put(struct queue *q, struct msg *m);
+struct msg *sim_get(struct queue *q);
+void sim_drop(struct queue *q);
+void sim_spawn_services(struct att *a);
+void sim_run_cutter(void *arg);
+
+#endif /* _SIM_WORLD_PRIV_H */
