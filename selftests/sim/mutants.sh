@@ -33,13 +33,15 @@ unsent bytes outlive the mapping (rule 4)~sync.c~s/^\t\triod_sync_discard_unsent
 no seed (rule 5)~sync_collect.c~s/if (riod_sync_is_stub(y) \&\& !page->nwrite)/if (!page->base \&\& !page->nwrite)/~release converge flag-after-data
 whole granules (rule 5)~sync_apply.c~s/memset(t->p.mask.b + in, 0xff, n);/memset(t->p.mask.b, 0xff, 16);/~byte-exact flag-after-data
 byte by byte (rule 8)~sync_apply.c~s/n = min(len, RIOD_GRANULE - in);/n = 1;/;s/if (off - in != t->off) {/{/~untorn flag-after-data
+doorbells in memory are not rung (rule 11)~profile_nvme.c~s/if (n->shadow)/if (0)/~wake-up progress
+completion queues are not named (rule 10)~profile_nvme.c~s/if (c->len)$/if (0)/~flag-after-data
 ascending (rule 10)~sync_collect.c~s/list_move_tail(&cap->list, cut->at);/list_move(\&cap->list, cut->at);/~flag-after-data
 '
 
 build() {
 	local dir=$1 file
 
-	for file in sync.c sync_collect.c sync_encode.c sync_apply.c; do
+	for file in sync.c sync_collect.c sync_encode.c sync_apply.c profile_nvme.c; do
 		[[ -e $dir/$file ]] || cp "$common/$file" "$dir/$file"
 	done
 	gcc -std=gnu11 -w -mcx16 -pthread -O2 -g -I"$here/include" -I"$here" \

@@ -13,12 +13,12 @@
 #include "tasks.h"
 #include "transport.h"
 
-bool sim_alloc_may_fail;
+bool (*sim_alloc_fails)(void);
 
 void *kmalloc(size_t size, gfp_t gfp)
 {
 	(void)gfp;
-	if (sim_alloc_may_fail && !sim_random(40))
+	if (sim_alloc_fails && sim_alloc_fails())
 		return NULL;
 	/* sizes that are a power of two are aligned to it, as the kernel's are */
 	return aligned_alloc(size & (size - 1) ? 16 : size,
@@ -60,7 +60,7 @@ u64 ktime_get_ns(void)
 	static u64 now;
 	struct timespec ts;
 
-	if (sim_hook || sim_task_name())
+	if (sim_task_name())
 		return now += 1000;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
@@ -99,7 +99,7 @@ int xa_reserve(struct xarray *xa, unsigned long index, gfp_t gfp)
 	(void)xa;
 	(void)index;
 	(void)gfp;
-	return sim_alloc_may_fail && !sim_random(40) ? -ENOMEM : 0;
+	return sim_alloc_fails && sim_alloc_fails() ? -ENOMEM : 0;
 }
 
 void *xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)

@@ -46,7 +46,6 @@ static u32 idle, quiet_turns;
 
 _Thread_local long sim_budget = LONG_MAX;
 _Thread_local u64 sim_seed = 1;
-void (*sim_hook)(void);
 /* apart from what data is drawn from, which a replayed tape must not change */
 static u64 schedule_seed;
 
@@ -119,14 +118,10 @@ static u32 turn(struct task *t, u32 n)
 /* sim_step(): the budget is used up */
 void sim_switch(void)
 {
-	if (running) {
+	if (running)
 		leave();
-	} else if (sim_hook) {
-		sim_budget = 0;
-		sim_hook();
-	} else {
+	else
 		sim_budget = LONG_MAX;
-	}
 }
 
 void sim_pause(void)

@@ -91,8 +91,8 @@ u64 sim_steps(void);
 u32 sim_random(u32 below);
 extern _Thread_local u64 sim_seed;
 
-/* without tasks: called at every access; NULL: nothing is */
-extern void (*sim_hook)(void);
+/* does this allocation fail? NULL: none does */
+extern bool (*sim_alloc_fails)(void);
 
 void sim_tape_free(struct sim_tape *tape);
 

@@ -10,6 +10,14 @@
 #include "world_priv.h"
 
 struct sim_world sim_w;
+
+/* in some runs a pump finds no memory, now and then */
+static bool memory_is_short;
+
+static bool alloc_fails(void)
+{
+	return memory_is_short && sim_pump_runs() && !sim_random(40);
+}
 bool sim_tracing;
 u64 sim_windows[SIM_WINDOWS];
 
@@ -74,6 +82,7 @@ static void end_init(struct att *a, struct end *e, enum riod_sync_role role)
 	e->rx = role == RIOD_SYNC_FRONTEND ? &a->up : &a->down;
 	e->in_collect = false;
 	e->in_apply = false;
+	e->pump = NULL;
 }
 
 static void att_init(struct att *a, u32 nr)
@@ -86,6 +95,7 @@ static void att_init(struct att *a, u32 nr)
 	mutex_init(&a->dma_lock);
 	end_init(a, &a->fe, RIOD_SYNC_FRONTEND);
 	end_init(a, &a->st, RIOD_SYNC_STUB);
+	sim_profile_init(a);
 }
 
 /* a run may end in the middle of anything */
@@ -119,6 +129,7 @@ static void att_exit(struct att *a)
 	sim_drop(&a->records);
 	end_exit(&a->fe, false);
 	end_exit(&a->st, true);
+	sim_profile_exit(a);
 	a->dma_lock.held = false;
 	mutex_destroy(&a->dma_lock);
 }
@@ -237,6 +248,7 @@ void sim_world_run(const struct sim_proto *proto, u64 seed, struct sim_tape *rec
 	sim_w.result = result;
 	sim_w.natts = proto->natts ?: 1;
 	sim_w.guest_done = false;
+	sim_alloc_fails = alloc_fails;
 	for (i = 0; i < proto->pages; i++) {
 		if (!sim_w.mem[i])
 			sim_w.mem[i] = aligned_alloc(RIOD_PAGE_SIZE, RIOD_PAGE_SIZE);
@@ -245,6 +257,7 @@ void sim_world_run(const struct sim_proto *proto, u64 seed, struct sim_tape *rec
 	for (i = 0; i < sim_w.natts; i++)
 		att_init(&sim_w.atts[i], i);
 	spawn(seed);
+	memory_is_short = !sim_random(8);
 	if (proto->init)
 		proto->init();
 	if (record)

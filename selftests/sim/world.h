@@ -9,13 +9,14 @@
 #define _SIM_WORLD_H
 
 #include "tasks.h"
+#include "profile.h"
 #include "sync.h"
 #include "transport.h"
 
 #define SIM_PAGES	8	/* pages of guest memory */
 #define SIM_ATTS	2	/* attachments, of one device each */
 #define SIM_IOVAS	16	/* pages of an attachment's I/O address space */
-#define SIM_REGS	8	/* registers of a device */
+#define SIM_REGS	32	/* registers of a device */
 #define SIM_VECTORS	4
 
 /* an address in guest memory, and one in a device's I/O address space */
@@ -37,6 +38,8 @@ static inline gaddr_t sim_page(u32 page)
  * @device: what each device does, for ever; @arg of the task is its number
  * @check: when nobody does anything any more
  * @may_lose: the connection may break on the way
+ * @profile: of the first attachment; NULL: none
+ * @reg_of: with @profile: the register that an offset in BAR 0 is
  * @share: of the schedules, in percent of the others'; 0 counts as 100.  Less for those
  *	that take long.
  */
@@ -50,6 +53,8 @@ struct sim_proto {
 	void (*device)(u32 att);
 	void (*check)(void);
 	bool may_lose;
+	const struct riod_profile *profile;
+	u32 (*reg_of)(u64 offset);
 	u32 share;
 };
 
@@ -86,6 +91,8 @@ iova_t sim_map_tagged(u32 att, u32 page, u32 prot, u32 tag);
 void sim_unmap(u32 att, iova_t iova);
 
 void sim_write_reg(u32 att, u32 reg, u64 value);	/* posted */
+/* the same by its offset in BAR 0, seen by the profile first */
+void sim_write_bar(u64 offset, u32 width, u64 value);
 u64 sim_read_reg(u32 att, u32 reg);			/* waits for the reply */
 /* wait until the vector has fired since the last call; false: the device is lost */
 bool sim_wait_irq(u32 att, u32 vector);
@@ -106,6 +113,8 @@ static inline void sim_dma_store32(u32 att, iova_t a, u32 v) { sim_dma_store(att
 u64 sim_reg(u32 att, u32 reg);
 void sim_set_reg(u32 att, u32 reg, u64 value);
 bool sim_wait_reg(u32 att, u32 reg, u64 not_value);	/* false: no more will come */
+/* the same for any write; @seen: how many were, begins as 0 */
+bool sim_wait_write(u32 att, u32 reg, u32 *seen);
 void sim_irq(u32 att, u32 vector);
 /* the guest's driver has ended, or the connection: a device that polls may stop */
 bool sim_over(u32 att);

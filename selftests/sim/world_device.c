@@ -105,6 +105,23 @@ static bool reg_is_new(void *arg)
 	return wait->a->regs[wait->n] != wait->value || sim_over(wait->a->nr);
 }
 
+static bool write_is_new(void *arg)
+{
+	struct wait *wait = arg;
+
+	return wait->a->writes[wait->n] != wait->value || sim_over(wait->a->nr);
+}
+
+bool sim_wait_write(u32 att, u32 reg, u32 *seen)
+{
+	struct wait wait = { &sim_w.atts[att], reg, *seen };
+
+	sim_step();
+	sim_wait(write_is_new, &wait);
+	*seen = wait.a->writes[reg];
+	return !sim_over(att);
+}
+
 bool sim_wait_reg(u32 att, u32 reg, u64 not_value)
 {
 	struct wait wait = { &sim_w.atts[att], reg, not_value };

@@ -265,3 +265,82 @@ bool sim_lost(u32 att)
 {
 	return sim_w.atts[att].lost;
 }
+
+/* ------------------------------------------------------------ profile */
+
+static int profile_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value)
+{
+	struct att *a = priv;
+
+	(void)bar;
+	(void)width;
+	sim_trace("the profile rings %llx: %llx", offset, value);
+	sim_put(&a->fe.events, sim_new_msg(REG_WRITE, sim_w.proto->reg_of(offset), value));
+	return 0;
+}
+
+static struct fe_map *find_map(struct att *a, u64 iova)
+{
+	u64 i = iova / RIOD_PAGE_SIZE;
+
+	return i < SIM_IOVAS && a->maps[i].used ? &a->maps[i] : NULL;
+}
+
+static void *profile_mem(void *priv, u64 iova, size_t len, bool write)
+{
+	struct fe_map *map = find_map(priv, iova);
+
+	(void)len;
+	if (!map || (write && !(map->prot & RIOD_PROT_WRITE)))
+		return NULL;
+	return sim_w.mem[map->page] + iova % RIOD_PAGE_SIZE;
+}
+
+static void profile_publishes(void *priv, u64 iova, u64 len)
+{
+	struct fe_map *map = find_map(priv, iova);
+	struct att *a = priv;
+
+	(void)len;
+	if (map && map->id)
+		riod_sync_publishes(&a->fe.y, &map->id, 1);
+}
+
+void sim_profile_init(struct att *a)
+{
+	const struct riod_profile_env env = {
+		.kick = profile_kick,
+		.mem = profile_mem,
+		.publishes = profile_publishes,
+		.priv = a,
+	};
+
+	if (sim_w.proto->profile)
+		sim_w.proto->profile->init(&a->profile, &env);
+}
+
+void sim_profile_exit(struct att *a)
+{
+	if (sim_w.proto->profile)
+		sim_w.proto->profile->exit(a->profile);
+}
+
+/* under the lock that also keeps what it sees of memory mapped */
+void sim_profile_turn(struct att *a, void (*turn)(void *state))
+{
+	mutex_lock(&a->dma_lock);
+	turn(a->profile);
+	mutex_unlock(&a->dma_lock);
+}
+
+void sim_write_bar(u64 offset, u32 width, u64 value)
+{
+	struct att *a = &sim_w.atts[0];
+	bool taken;
+
+	mutex_lock(&a->dma_lock);
+	taken = sim_w.proto->profile->bar_write(a->profile, 0, offset, width, value);
+	mutex_unlock(&a->dma_lock);
+	if (!taken)
+		sim_write_reg(0, sim_w.proto->reg_of(offset), value);
+}

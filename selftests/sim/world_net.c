@@ -74,14 +74,28 @@ static void collect(struct end *e, struct list_head *frames)
 	s64 bytes;
 
 	e->in_collect = true;
+	e->pump = sim_self();
 	do {
 		bytes = riod_sync_collect(&e->y, frames, false, RIOD_FRAME_MIN);
 	} while (bytes == -ENOMEM);
 	e->in_collect = false;
+	e->pump = NULL;
 	if (e->y.stats.passes - passes > 2)
 		sim_window(WIN_MORE_PASSES);
 	if (e->y.stats.cuts_sent != cuts)
 		sim_trace("took cut %llu, %lld bytes", e->y.tx_cut, bytes);
+}
+
+bool sim_pump_runs(void)
+{
+	const void *self = sim_self();
+	u32 i;
+
+	for (i = 0; i < sim_w.natts; i++) {
+		if (sim_w.atts[i].fe.pump == self || sim_w.atts[i].st.pump == self)
+			return true;
+	}
+	return false;
 }
 
 /* one round; whether anything was sent */
@@ -102,6 +116,8 @@ static bool pump(struct att *a, struct end *e)
 	if (e == &a->fe)
 		sim_prepare(a);
 	collect(e, &frames);
+	if (e == &a->fe && sim_w.proto->profile)
+		sim_profile_turn(a, sim_w.proto->profile->after_cut);
 	sent = !list_empty(&frames);
 	list_for_each_entry_safe(f, ftmp, &frames, list) {
 		list_del(&f->list);
@@ -180,7 +196,9 @@ static void receive_cut(struct att *a, struct end *e, struct riod_frame *f)
 	sim_trace("applied cut %llu", le64_to_cpu(c->cut));
 	if (err)
 		sim_fail("accepted", "a commit of the peer's was refused: %d", err);
-	else if (e == &a->fe)
+	else if (e == &a->fe && sim_w.proto->profile)
+		sim_profile_turn(a, sim_w.proto->profile->after_apply);
+	if (!err && e == &a->fe)
 		a->acked = le64_to_cpu(c->cut);
 	if (e->y.stats.late != late)
 		sim_window(WIN_LATE);
@@ -219,6 +237,7 @@ static void stub_write_reg(struct att *a, const struct msg *m)
 	mutex_lock(&a->st.y.gate);
 	sim_trace("register %u is written: %llx", m->n, m->value);
 	a->regs[m->n] = m->value;
+	a->writes[m->n]++;
 	mutex_unlock(&a->st.y.gate);
 }
 

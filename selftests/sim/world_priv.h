@@ -35,6 +35,7 @@ struct end {
 	struct queue *tx, *rx;
 	const char *name;
 	bool in_collect, in_apply;
+	const void *pump;	/* the task that takes a cut, while it does */
 };
 
 /* a mapping, as the frontend has it */
@@ -62,7 +63,9 @@ struct att {
 	u32 id_maps[SIM_PAGES];
 	struct st_map iommu[SIM_IOVAS];
 	u64 regs[SIM_REGS];
+	u32 writes[SIM_REGS];
 	u32 irqs[SIM_VECTORS], irqs_raised[SIM_VECTORS];
+	void *profile;		/* its state */
 	u64 reply;
 	bool reply_here;
 	bool lost;
@@ -99,7 +102,14 @@ void sim_mem_store(u8 *p, u32 width, u64 value);
 /* pump: enter what is queued, and send word of it ahead of the cut */
 void sim_prepare(struct att *a);
 
+void sim_profile_init(struct att *a);
+void sim_profile_exit(struct att *a);
+/* pump, receive thread: the profile's turn (after_cut, after_apply) */
+void sim_profile_turn(struct att *a, void (*turn)(void *state));
+
 /* world_net.c */
+/* is the task that runs a pump that takes a cut? */
+bool sim_pump_runs(void);
 void sim_queue_init(struct queue *q);
 struct msg *sim_new_msg(enum what what, u32 n, u64 value);
 void sim_put(struct queue *q, struct msg *m);

@@ -34,6 +34,7 @@ typedef unsigned int gfp_t;
 
 #define __aligned(n)		__attribute__((aligned(n)))
 #define __counted_by(member)
+#define __force
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define static_assert		_Static_assert

@@ -9,7 +9,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "sim.h"
+#include "threads.h"
 
 static void queue_init(struct sim_queue *q)
 {
@@ -151,9 +151,7 @@ static s64 collect(struct sim_end *end, struct list_head *frames)
 	s64 bytes;
 
 	do {
-		sim_alloc_may_fail = world->p->fail_alloc;
 		bytes = riod_sync_collect(&end->y, frames, false, RIOD_FRAME_MIN);
-		sim_alloc_may_fail = false;
 	} while (bytes == -ENOMEM);
 	return bytes;
 }
@@ -171,7 +169,6 @@ bool sim_pump(struct sim_end *end)
 		riod_sync_acked(&end->y, atomic_load(&world->applied));
 	if (riod_sync_in_flight(&end->y) || atomic_load(&end->tx->n) > WINDOW)
 		return false;
-	end->busy = true;
 	queue_take(&end->events, &events);
 	if (end == &world->fe)
 		prepare(end);
@@ -187,7 +184,6 @@ bool sim_pump(struct sim_end *end)
 		list_del(&m->list);
 		queue_put(end->tx, m);
 	}
-	end->busy = false;
 	return sent;
 }
 
@@ -217,7 +213,6 @@ bool sim_receive(struct sim_end *end)
 
 	if (!m)
 		return false;
-	end->busy = true;
 	switch (m->what) {
 	case CUT:
 		receive_cut(end, m->frame);
@@ -241,92 +236,13 @@ bool sim_receive(struct sim_end *end)
 		sim_on_ttl_irq();
 		break;
 	}
-	end->busy = false;
 	free(m);
 	return true;
 }
 
-/* ------------------------------------------------------------ one thread */
-
-static bool other_end_runs;
-
-/* bursts at the end whose memory is looked at: some per pass, each long for many looks */
-static void beat(void)
-{
-	static bool guest;
-	static u32 left;
-
-	if (left) {
-		left--;
-		sim_beat_step(guest);
-	} else if (!sim_random(500)) {
-		guest = world->fe.busy;
-		left = sim_random(4) ? 8 : 300;
-	}
-}
-
-/* everybody else's turn; the other end may work too, but not inside that */
-static void hook(void)
-{
-	struct sim_end *other = world->fe.busy ? &world->st : &world->fe;
-	bool may_fail = sim_alloc_may_fail;
-
-	if (world->p->noise)
-		sim_noise_step();
-	if (world->p->fast_counter)
-		sim_fast_counter_step();
-	if (world->p->beat)
-		beat();
-	if (world->quiet || sim_random(world->p->rate))
-		return;
-	if (sim_random(2))
-		sim_guest_step();
-	else
-		sim_device_step();
-	if (other_end_runs || other->busy || sim_random(16))
-		return;
-	other_end_runs = true;
-	sim_alloc_may_fail = false;
-	if (sim_random(3))
-		sim_receive(other);
-	else
-		sim_pump(other);
-	sim_alloc_may_fail = may_fail;
-	other_end_runs = false;
-}
-
-void sim_set_hook(bool on)
-{
-	sim_hook = on ? hook : NULL;
-	sim_budget = on ? 0 : LONG_MAX;
-}
-
-/* the stub's receive thread maps and unmaps while its pump takes a cut */
-static void stub_maps(void)
-{
-	struct sim_msg *m = list_first_entry_or_null(&world->down.msgs, struct sim_msg, list);
-
-	if (!m || (m->what != MAP && m->what != UNMAP))
-		return;
-	sim_receive(&world->st);
-	world->st.busy = true;
-}
-
 void cond_resched(void)
 {
-	bool may_fail = sim_alloc_may_fail;
-
-	if (!sim_hook) {
-		sched_yield();
-		return;
-	}
-	/* only locks that nobody holds now are needed */
-	sim_alloc_may_fail = false;
-	if (world->p->churn && !world->quiet && !world->fe.y.lock.held && !sim_random(100))
-		sim_guest_churn();
-	if (world->st.busy && !world->st.y.lock.held)
-		stub_maps();
-	sim_alloc_may_fail = may_fail;
+	sched_yield();
 }
 
 /* ------------------------------------------------------------ life */
@@ -334,7 +250,8 @@ void cond_resched(void)
 static void end_init(struct sim_end *end, enum riod_sync_role role,
 		     struct sim_queue *tx, struct sim_queue *rx)
 {
-	const struct riod_sync_params params = { .deadline_us = world->p->deadline_us };
+	/* no deadline: a thread may be off its CPU for as long as it pleases the host */
+	const struct riod_sync_params params = { .deadline_us = 1000000000 };
 
 	riod_sync_init(&end->y, role, &params);
 	queue_init(&end->events);

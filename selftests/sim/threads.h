@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest, a device and a network around two coherence engines.
- *
- * With one thread every access an engine makes is a point where guest, device
- * and the other end may have a turn, drawn from a seed: a failure can be run
- * again.  With threads the same actors run freely, under sanitizers.
+ * A guest, a device and a network around two coherence engines, each a thread of its own,
+ * to be run under sanitizers: what no order of accesses that one CPU makes can show.
  */
-#ifndef _SIM_H
-#define _SIM_H
+#ifndef _SIM_THREADS_H
+#define _SIM_THREADS_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -75,18 +72,6 @@ struct sim_churn {
 	u8 tag;
 };
 
-struct sim_params {
-	const char *name;
-	unsigned int rounds;
-	unsigned int rate;	/* an actor has a turn once in so many accesses */
-	bool noise;		/* the neighbour has one at every access */
-	bool fast_counter;	/* the device counts at every access (rule 9) */
-	bool beat;		/* both have flags that beat, in bursts (rule 9) */
-	bool churn;
-	bool fail_alloc;
-	u32 deadline_us;	/* 0: the engine's own */
-};
-
 /* what crosses the network beside frames */
 enum sim_what { CUT, MAP, UNMAP, DOORBELL, DOORBELL_TTL, IRQ, IRQ_TTL };
 struct sim_msg {
@@ -111,11 +96,9 @@ struct sim_end {
 	struct sim_queue events;	/* wait for the next cut; frontend: maps first */
 	struct sim_queue maps;
 	struct sim_queue *tx, *rx;
-	bool busy;		/* one thread: an operation on this engine is under way */
 };
 
 struct sim_world {
-	const struct sim_params *p;
 	struct sim_page pages[NPAGES];
 	struct sim_churn churn[2];
 	struct sim_end fe, st;
@@ -130,14 +113,12 @@ struct sim_world {
 };
 
 extern struct sim_world *world;
-extern bool sim_alloc_may_fail;
-
 /* an invariant does not hold: say so, once per run */
 void sim_fail(const char *invariant, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 bool sim_failed(void);
 
-/* actors.c */
+/* threads_actors.c */
 void sim_actors_init(void);
 void sim_guest_step(void);
 void sim_device_step(void);
@@ -154,7 +135,7 @@ void sim_check_quiet(void);
 /* both consumers of what memory alone publishes have seen something */
 bool sim_polling_works(void);
 
-/* ends.c */
+/* threads_ends.c */
 void sim_ends_init(void);
 void sim_ends_exit(void);
 void sim_post(struct sim_end *end, enum sim_what what, u32 value);
@@ -162,6 +143,5 @@ void sim_map(enum sim_page_name page, u32 prot, u8 tag, bool fresh);
 void sim_unmap(enum sim_page_name page, u32 prot);
 bool sim_pump(struct sim_end *end);
 bool sim_receive(struct sim_end *end);
-void sim_set_hook(bool on);
 
-#endif /* _SIM_H */
+#endif /* _SIM_THREADS_H */

@@ -4,7 +4,7 @@
  */
 #include <stdarg.h>
 
-#include "sim.h"
+#include "threads.h"
 
 struct word {
 	enum sim_page_name page;
