@@ -50,6 +50,18 @@ one_guest()
 	wait_for 20 nothing_pinned
 }
 
+# From guest to guest it goes up and down by 40 KiB, a few task_structs and slabs; a guest
+# maps hundreds of pages, and some that were lost of each would show in a line through many.
+# Through a few there is no line: all of them together must not have grown by much more.
+judge()
+{
+	if (( BOOTS - WARM >= 10 )); then
+		t_cmp "slope of $1, tenths of a KiB per guest" "$(slope < "$2" | tr -d .)" -lt 200
+	else
+		t_cmp "growth of $1, KiB" "$(( $(tail -n 1 "$2") - $(head -n 1 "$2") ))" -lt 200
+	fi
+}
+
 test_guests()
 {
 	local i host file
@@ -67,8 +79,7 @@ test_guests()
 	for host in vmm server; do
 		file=/run/$host.kib
 		t_diag "$host: $(head -n 1 "$file") to $(tail -n 1 "$file") KiB, $(slope < "$file") KiB per guest"
-		# a guest maps hundreds of pages: one in a hundred that were lost would be seen
-		t_cmp "slope of $host, tenths of a KiB per guest" "$(slope < "$file" | tr -d .)" -lt 400
+		judge "$host" "$file"
 	done
 }
 

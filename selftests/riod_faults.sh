@@ -222,7 +222,8 @@ test_detach_refused_then_forced()
 
 test_no_viommu()
 {
-	guest_kill
+	# a guest of another kind
+	start_over
 	riod_attach
 	guest_start --iommu none -device "vfio-pci,host=$ATT_DEV"
 	# it comes back when the driver has given up, which turns bus mastering off
