@@ -18,6 +18,7 @@ static bool alloc_fails(void)
 {
 	return memory_is_short && sim_pump_runs() && !sim_random(40);
 }
+
 bool sim_tracing;
 u64 sim_windows[SIM_WINDOWS];
 
