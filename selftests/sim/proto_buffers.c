@@ -5,6 +5,7 @@
  *  small_buffer	64 bytes of the device's beside memory that another CPU rewrites
  *  read_buffer		mapped for long, device reads only, rewritten without a signal
  *  contended		bytes that both write, each once
+ *  shared		bytes that both write, over and over, back to what they were too
  *  words		counters of both sides side by side: never torn
  *  publish		many words, then a flag in another page, by doorbell and by interrupt
  */
@@ -195,6 +196,51 @@ const struct sim_proto sim_proto_contended = {
 	.name = "contended", .pages = OTHER, .init = contended_init,
 	.guest = contended_guest,
 	.device = contended_device, .check = contended_check,
+};
+
+/* ------------------------------------------------------------ shared */
+
+/* few bytes, in granules of their own, and few values: all that counts is the end */
+#define SHARED		6
+#define SHARED_WRITES	80
+
+static u32 shared_at(void)
+{
+	return 16 * sim_random(SHARED);
+}
+
+static void shared_device(u32 att)
+{
+	u32 n;
+
+	if (!sim_wait_reg(att, GO, 0))
+		return;
+	for (n = 0; n < SHARED_WRITES && !sim_over(att); n++) {
+		sim_dma_store(att, sim_reg(att, AT) + shared_at(), 1, sim_random(3));
+		if (!sim_random(4))
+			sim_relax();
+	}
+	sim_irq(att, 0);
+}
+
+static void shared_guest(void)
+{
+	u32 n;
+
+	sim_write_reg(0, AT, sim_map(0, DATA, RW));
+	sim_write_reg(0, GO, 1);
+	for (n = 0; n < SHARED_WRITES; n++) {
+		sim_store8(sim_page(DATA) + shared_at(), sim_random(3));
+		if (!sim_random(6))
+			sim_write_reg(0, AT2, n);
+		else if (!sim_random(4))
+			sim_relax();
+	}
+	sim_wait_irq(0, 0);
+}
+
+const struct sim_proto sim_proto_shared = {
+	.name = "shared", .pages = OTHER, .guest = shared_guest, .device = shared_device,
 };
 
 /* ------------------------------------------------------------ words */
