@@ -7,7 +7,7 @@
  *  contended		bytes that both write, each once
  *  shared		bytes that both write, over and over, back to what they were too
  *  words		counters of both sides side by side: never torn
- *  publish		many words, then a flag in another page, by doorbell and by interrupt
+ *  publish		words in several pages, by doorbell and by interrupt, many on their way
  */
 #include "world.h"
 
@@ -133,13 +133,11 @@ const struct sim_proto sim_proto_read_buffer = {
 #define CONTENDED	48
 
 static u8 guest_wrote[CONTENDED], device_wrote[CONTENDED];
-static bool contended_done;
 
 static void contended_init(void)
 {
 	memset(guest_wrote, 0, sizeof(guest_wrote));
 	memset(device_wrote, 0, sizeof(device_wrote));
-	contended_done = false;
 }
 
 /*
@@ -183,7 +181,6 @@ static void contended_check(void)
 
 	for (off = 0; off < CONTENDED; off++) {
 		u8 want = device_wrote[off] ?: guest_wrote[off];
-
 		u8 got = sim_load8(sim_page(DATA) + off);
 
 		if (got != want)
@@ -194,8 +191,8 @@ static void contended_check(void)
 
 const struct sim_proto sim_proto_contended = {
 	.name = "contended", .pages = OTHER, .init = contended_init,
-	.guest = contended_guest,
-	.device = contended_device, .check = contended_check,
+	.guest = contended_guest, .device = contended_device,
+	.check = contended_check,
 };
 
 /* ------------------------------------------------------------ shared */
@@ -325,8 +322,6 @@ static void look(bool guest, u32 att, u32 base, u32 n, const char *invariant)
 	}
 }
 
-static u32 published[2];
-
 /* the device publishes by interrupts, and looks at what doorbells published */
 static void publish_device(u32 att)
 {
@@ -346,7 +341,6 @@ static void publish_device(u32 att)
 		n++;
 		for (i = 0; i < WORDS; i++)
 			sim_dma_store32(att, publish_at(att, 2048, i), n);
-		published[1] = n;
 		sim_irq(att, 0);
 	}
 }
@@ -358,7 +352,10 @@ static void publish_irqs(void)
 	while (!sim_lost(0)) {
 		if (!sim_wait_irq(0, 0))
 			return;
-		/* one interrupt may stand for several: what the last one published is there */
+		/*
+		 * One interrupt may stand for several, and more may have been stored since:
+		 * whatever the word that is stored last says, the others must not be behind.
+		 */
 		n = sim_load32(sim_page(where[WORDS - 1]) + 2048 + off_of(WORDS - 1));
 		look(true, 0, 2048, n, "acquire");
 		if (n >= ROUNDS)

@@ -11,7 +11,7 @@
  */
 #include "world.h"
 
-enum { PAGE, PAGE2, PAGE3 };
+enum { PAGE, PAGE2, PAGE3 };	/* pages */
 enum { GO, AT, AT2 };
 
 #define R		RIOD_PROT_READ
@@ -49,7 +49,7 @@ static void alias_device(u32 att)
 static void alias_guest(void)
 {
 	iova_t read, write, kept = 0;
-	bool keep = sim_random(2);
+	bool keep = sim_random(2), read_first;
 	u32 n, i;
 
 	if (keep)
@@ -65,14 +65,12 @@ static void alias_guest(void)
 		sim_write_reg(0, GO, n);
 		if (!sim_wait_irq(0, 0))
 			return;
-		if (sim_random(2) && !keep)
+		read_first = sim_random(2);
+		if (!keep && read_first)
 			sim_unmap(0, read);
-		else
-			n |= 1u << 31;
 		sim_unmap(0, write);
-		if (n >> 31 && !keep)
+		if (!keep && !read_first)
 			sim_unmap(0, read);
-		n &= ~(1u << 31);
 		if (sim_load8(sim_page(PAGE) + STATUS) != n)
 			sim_fail("acquire", "status of %u is %u", n,
 				 sim_load8(sim_page(PAGE) + STATUS));

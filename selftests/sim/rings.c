@@ -314,6 +314,8 @@ int main(int argc, char **argv)
 	bool ok;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (sim_nprotos > PROTOS_MAX)
+		abort();
 	parse(argc, argv);
 	if (hunted)
 		return hunt(hunted);

@@ -50,7 +50,7 @@ void sim_trace(const char *fmt, ...)
 
 	if (!sim_tracing || !sim_task_name())
 		return;
-	printf("#  %7llu %-10s ", sim_steps(), sim_task_name() ?: "-");
+	printf("#  %7llu %-10s ", sim_steps(), sim_task_name());
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);

@@ -100,7 +100,7 @@ bool sim_lost(u32 att);
 
 /* ------------------------------------------------------------ a device's side */
 
-/* access; what is not mapped is "iommu", unless sim_dma_may_fault() */
+/* access; one to what is not mapped fails the run: the device was told of it too early */
 u64 sim_dma_load(u32 att, iova_t addr, u32 width);
 void sim_dma_store(u32 att, iova_t addr, u32 width, u64 value);
 /* store the mapping's tag; false where the device may not write there */
@@ -111,7 +111,6 @@ static inline void sim_dma_store32(u32 att, iova_t a, u32 v) { sim_dma_store(att
 
 /* what register writes have left; wait until one arrives */
 u64 sim_reg(u32 att, u32 reg);
-void sim_set_reg(u32 att, u32 reg, u64 value);
 bool sim_wait_reg(u32 att, u32 reg, u64 not_value);	/* false: no more will come */
 /* the same for any write; @seen: how many were, begins as 0 */
 bool sim_wait_write(u32 att, u32 reg, u32 *seen);
@@ -126,7 +125,11 @@ void sim_publishes(u32 att, u32 page);
 
 /* ------------------------------------------------------------ race windows */
 
-/* what has to have happened in the sum of all runs, or they prove little */
+/*
+ * What has to have happened in the sum of all runs, or they prove little.  Told from
+ * outside the engine, so those of conflicts and of pages mapped again are likely cases
+ * of what they are named after, not certain ones.
+ */
 enum sim_window {
 	WIN_STORE_IN_PASS,	/* a guest's store into a page while a cut is taken */
 	WIN_DMA_IN_PASS,	/* a device's, likewise */

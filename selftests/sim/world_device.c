@@ -87,12 +87,6 @@ u64 sim_reg(u32 att, u32 reg)
 	return sim_w.atts[att].regs[reg];
 }
 
-void sim_set_reg(u32 att, u32 reg, u64 value)
-{
-	sim_step();
-	sim_w.atts[att].regs[reg] = value;
-}
-
 bool sim_over(u32 att)
 {
 	return sim_w.guest_done || sim_w.atts[att].lost;
