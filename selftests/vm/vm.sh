@@ -8,6 +8,7 @@
 #   console-VM.log   kernel console         VM.ctl.in/.out  fifos: the init's reports
 #   qemu-VM.log      QEMU's own messages    VM.qmp          QEMU's monitor
 #   ktap.log         the test's output      VM.shell        socket of the shell on hvc0
+#   ctl              fifo: what the inits report, all VMs' (behind VM.ctl.out), and ticks
 #   results/         what the VMs put into /results
 #
 # A VM sees, read-only: the images of the root file system, of its kernel and of the
@@ -99,6 +100,22 @@ vm_boot()
 	VM_PID[$vm]=$!
 }
 
+# vm_reports SECONDS - makes ctl, open as descriptor 8, with a "run tick" in it every so
+# often, so that who reads it has a look at the VMs, too. `read -t` is no way to do that:
+# it loses the bytes of a line that it was reading when its time was up.
+vm_reports()
+{
+	mkfifo ctl
+	exec 8<> ctl
+	# shellcheck disable=SC2016 # the inner shell's
+	setpriv --pdeathsig KILL bash -c 'while sleep "$0"; do echo run tick; done' "$1" \
+		< /dev/null > ctl 2> /dev/null 8>&- 200>&- &
+	TICKER=$!
+}
+
+# vm_report - waits for the next one: VM, WHAT and REST of "<vm> <what> <rest>"
+vm_report() { read -r -u 8 VM WHAT REST; }
+
 vm_alive() { [[ -n ${VM_PID[$1]:-} ]] && kill -0 "${VM_PID[$1]}" 2> /dev/null; }
 
 # vm_monitor VM COMMAND... - QEMU's human monitor
@@ -112,13 +129,15 @@ vm_monitor()
 vm_end_all()
 {
 	local vm
+	[[ -z ${TICKER:-} ]] || kill -KILL "$TICKER" 2> /dev/null
 	for vm in "${!VM_PID[@]}"; do
 		kill -KILL "${VM_PID[$vm]}" 2> /dev/null
 	done
 	for vm in "${!VM_PID[@]}"; do
 		wait "${VM_PID[$vm]}" 2> /dev/null
 	done
-	VM_PID=()
+	[[ -z ${TICKER:-} ]] || wait "$TICKER" 2> /dev/null || true
+	VM_PID=() TICKER=
 }
 
 # vm_request VM LINE - "hmp ID TARGET COMMAND..." from a test (see vm_monitor in lib.sh)
