@@ -113,6 +113,7 @@ vm_reports()
 	TICKER=$!
 }
 
+# shellcheck disable=SC2034 # VM, WHAT and REST are the callers'
 # vm_report - waits for the next one: VM, WHAT and REST of "<vm> <what> <rest>"
 vm_report() { read -r -u 8 VM WHAT REST; }
 
