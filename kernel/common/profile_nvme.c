@@ -133,6 +133,7 @@ struct riod_nvme_cq {
  * @next_watch: where the next one goes, over the oldest
  * @cqs: completion queues; the admin queue is the first
  * @tell: cuts behind which they are to be named
+ * @spans: where they are put together for that
  * @shadow: address of the doorbells in memory, 0 where the guest has none
  * @rung: what was rung of them
  */
@@ -149,6 +150,7 @@ struct riod_nvme {
 	u8 next_watch;
 	struct riod_nvme_cq cqs[NVME_CQS];
 	u8 tell;
+	struct riod_sync_span spans[NVME_CQS];
 	u64 shadow;
 	u32 rung[NVME_SHADOW_SIZE / sizeof(u32)];
 };
@@ -308,6 +310,11 @@ static struct riod_nvme_cq *find_cq(struct riod_nvme *n, u16 qid, bool fresh)
 	return fresh ? empty : NULL;
 }
 
+static void warn_unordered(void)
+{
+	pr_warn_once("a guest has a completion queue that is scattered, or more of them than are kept track of: whoever polls it may see completions ahead of their data\n");
+}
+
 /*
  * Learnt from the command and not from its completion, for the device may write into
  * the queue right behind that.  A queue that the controller refuses costs nothing: its
@@ -319,7 +326,7 @@ static void create_cq(struct riod_nvme *n, const struct riod_nvme_sqe *e)
 	struct riod_nvme_cq *c = find_cq(n, cdw10, true);
 
 	if (!c || !(le32_to_cpu(e->cdw11) & NVME_CREATE_CQ_PC)) {
-		pr_warn_once("a guest has a completion queue that is scattered, or more of them than are kept track of: whoever polls it may see completions ahead of their data\n");
+		warn_unordered();
 		return;
 	}
 	c->qid = cdw10;
@@ -333,8 +340,10 @@ static void delete_cq(struct riod_nvme *n, const struct riod_nvme_sqe *e)
 {
 	struct riod_nvme_cq *c = find_cq(n, le32_to_cpu(e->cdw10), false);
 
-	if (c)
-		c->len = 0;
+	if (!c)
+		return;
+	c->len = 0;
+	n->tell = NVME_TELL;
 }
 
 static void look_at_command(struct riod_nvme *n, const struct riod_nvme_sqe *e)
@@ -494,14 +503,24 @@ static void ring_shadow(struct riod_nvme *n)
 static void tell_cqs(struct riod_nvme *n)
 {
 	const struct riod_nvme_cq *c;
+	u32 spans = 0;
+	int err;
 
 	if (!n->tell)
 		return;
-	n->tell--;
+	memset(n->spans, 0, sizeof(n->spans));
 	for (c = n->cqs; c < n->cqs + NVME_CQS; c++) {
-		if (c->len)
-			n->env.publishes(n->env.priv, c->base, c->len);
+		if (!c->len)
+			continue;
+		n->spans[spans].iova = c->base;
+		n->spans[spans++].len = c->len;
 	}
+	err = n->env.order(n->env.priv, n->spans, spans);
+	if (err == -E2BIG)
+		warn_unordered();
+	/* without memory, the next cut is as good a time */
+	if (err != -ENOMEM)
+		n->tell--;
 }
 
 static void nvme_after_cut(void *state)

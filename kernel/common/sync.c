@@ -43,6 +43,7 @@ void riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
 	y->role = role;
 	INIT_LIST_HEAD(&y->pages);
 	xa_init(&y->index);
+	INIT_LIST_HEAD(&y->orders);
 	INIT_LIST_HEAD(&y->staged);
 	INIT_LIST_HEAD(&y->sent);
 	y->staged_max = STAGED_SLACK;
@@ -62,6 +63,7 @@ void riod_sync_destroy(struct riod_sync *y)
 	struct riod_frame *f, *tmp;
 
 	WARN_ON(!list_empty(&y->pages));
+	WARN_ON(!list_empty(&y->orders));
 	list_for_each_entry_safe(f, tmp, &y->staged, list) {
 		list_del(&f->list);
 		riod_frame_free(f);
@@ -162,26 +164,6 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 }
 EXPORT_SYMBOL_GPL(riod_sync_map);
 
-void riod_sync_publishes(struct riod_sync *y, const u64 *ids, unsigned int n)
-{
-	struct riod_sync_page *page;
-	unsigned int i;
-
-	/* a cut that is being applied is in one of its two turns */
-	mutex_lock(&y->gate);
-	mutex_lock(&y->lock);
-	for (i = 0; i < n; i++) {
-		page = xa_load(&y->index, ids[i]);
-		if (!page || page->publishes)
-			continue;
-		page->publishes = true;
-		y->npublishing++;
-	}
-	mutex_unlock(&y->lock);
-	mutex_unlock(&y->gate);
-}
-EXPORT_SYMBOL_GPL(riod_sync_publishes);
-
 /* the cut being taken loses the page; it keeps the capture and frees it */
 static void leave_cut(struct riod_sync_page *page)
 {
@@ -239,7 +221,6 @@ static void free_page_of(struct riod_sync *y, struct riod_sync_page *page)
 	xa_erase(&y->index, page->id);
 	list_del(&page->scan);
 	y->npages--;
-	y->npublishing -= page->publishes;
 	kfree(page->base);
 	kfree(page);
 }

@@ -28,17 +28,23 @@
  * @sent: stub: bytes of the page that cuts of ours carry which the peer did not
  *	know of; NULL where there are none
  * @keep: the page's memory is not to be written, only the base follows
+ * @last: granules that have the last turn (rule 10); NULL: the page has one turn
+ * @turn: which turn it is: true: the last
  * @p: what was gathered for granule @off
  * @off: offset of a granule in the page
- * @taken: bytes that were stored
+ * @offered: bytes of this turn
+ * @taken: those of them that were stored
  */
 struct riod_sync_target {
 	struct riod_sync *y;
 	struct riod_sync_page *page;
 	const unsigned long *sent;
 	bool keep;
+	const unsigned long *last;
+	bool turn;
 	struct riod_patch p;
 	u32 off;
+	u32 offered;
 	u32 taken;
 };
 
@@ -129,6 +135,7 @@ static void apply_granule(struct riod_sync_target *t)
 	union riod_granule mask, taken = {};
 	const union riod_granule *guard = NULL;
 
+	t->offered += riod_granule_weight(&t->p.mask);
 	if (t->sent) {
 		spread_sent(t->sent, t->off, &mask);
 		t->p.mask.w[0] &= ~mask.w[0];
@@ -140,6 +147,13 @@ static void apply_granule(struct riod_sync_target *t)
 		riod_granule_merge(page->live + t->off, &t->p, guard, &taken);
 	patch_base(t);
 	t->taken += riod_granule_weight(&taken);
+}
+
+/* the granule that was gathered is complete */
+static void end_granule(struct riod_sync_target *t)
+{
+	if (!t->last || test_bit(t->off / RIOD_GRANULE, t->last) == t->turn)
+		apply_granule(t);
 	t->p.mask.w[0] = 0;
 	t->p.mask.w[1] = 0;
 }
@@ -153,7 +167,7 @@ static void gather_run(struct riod_sync_target *t, u32 off, u32 len, const u8 *d
 		in = off % RIOD_GRANULE;
 		n = min(len, RIOD_GRANULE - in);
 		if (off - in != t->off) {
-			apply_granule(t);
+			end_granule(t);
 			t->off = off - in;
 		}
 		memcpy(t->p.val.b + in, data, n);
@@ -174,7 +188,7 @@ static void apply_runs(struct riod_sync_target *t, const struct riod_wire_delta 
 		gather_run(t, le16_to_cpu(run->offset), len, data);
 		data += len;
 	}
-	apply_granule(t);
+	end_granule(t);
 }
 
 static void mark_sent(const struct riod_sync_page *page, unsigned long *sent)
@@ -205,15 +219,17 @@ static bool keeps_out(const struct riod_sync *y, const struct riod_sync_page *pa
 }
 
 static void apply_to_page(struct riod_sync *y, struct riod_sync_page *page,
-			  const struct riod_wire_delta *d, u64 applied)
+			  const struct riod_wire_delta *d, u64 applied,
+			  const unsigned long *last, bool turn)
 {
 	DECLARE_BITMAP(sent, RIOD_PAGE_SIZE);
 	struct riod_sync_target t = {
 		.y = y,
 		.page = page,
 		.keep = keeps_out(y, page, applied),
+		.last = last,
+		.turn = turn,
 	};
-	u32 nbytes = le16_to_cpu(d->nbytes);
 
 	if (!list_empty(&page->sent)) {
 		mark_sent(page, sent);
@@ -222,9 +238,9 @@ static void apply_to_page(struct riod_sync *y, struct riod_sync_page *page,
 	apply_runs(&t, d);
 	y->stats.applied += t.taken;
 	if (t.keep)
-		y->stats.late += nbytes;
+		y->stats.late += t.offered;
 	else
-		y->stats.dropped += nbytes - t.taken;
+		y->stats.dropped += t.offered - t.taken;
 }
 
 /* ------------------------------------------------------------ bases */
@@ -300,21 +316,24 @@ static bool give_base(struct riod_sync_page *page, struct list_head *bases)
 
 /* ------------------------------------------------------------ cuts */
 
-/* rule 10: pages that publish others have a turn of their own, the last */
+/* rule 10: granules that publish others have a turn of their own, the last */
 static void apply_delta(struct riod_sync *y, const struct riod_wire_delta *d,
-			u64 applied, struct list_head *bases, bool last)
+			u64 applied, struct list_head *bases, bool turn)
 {
 	struct riod_sync_page *page = xa_load(&y->index, le64_to_cpu(d->page));
+	DECLARE_BITMAP(last, RIOD_GRANULES);
+	u32 nlast;
 
 	lockdep_assert_held(&y->lock);
 	/* each is told once, whatever becomes of its page between the turns */
-	if (!last && !riod_sync_is_stub(y))
+	if (!turn && !riod_sync_is_stub(y))
 		y->untold += RIOD_SYNC_SENT_WEIGHT(le16_to_cpu(d->nruns));
-	if ((page && page->publishes) != last)
+	nlast = page ? riod_sync_last_to_guest(y, page->id, last) : 0;
+	if (turn && !nlast)
 		return;
 	/* without a base: mapped a moment ago, the peer cannot have meant it */
 	if (page && give_base(page, bases))
-		apply_to_page(y, page, d, applied);
+		apply_to_page(y, page, d, applied, nlast ? last : NULL, turn);
 	else
 		y->stats.late += le16_to_cpu(d->nbytes);
 }
@@ -348,7 +367,7 @@ static int check_commit(struct riod_sync *y, const struct riod_wire_cut_commit *
 	return 0;
 }
 
-static void apply_frames(struct riod_sync *y, u64 applied, struct list_head *bases, bool last)
+static void apply_frames(struct riod_sync *y, u64 applied, struct list_head *bases, bool turn)
 {
 	const struct riod_wire_delta *d;
 	struct riod_frame *f;
@@ -356,7 +375,7 @@ static void apply_frames(struct riod_sync *y, u64 applied, struct list_head *bas
 	list_for_each_entry(f, &y->staged, list) {
 		mutex_lock(&y->lock);
 		for (d = first_delta(f); d; d = next_delta(f, d))
-			apply_delta(y, d, applied, bases, last);
+			apply_delta(y, d, applied, bases, turn);
 		mutex_unlock(&y->lock);
 		cond_resched();
 	}
@@ -364,18 +383,19 @@ static void apply_frames(struct riod_sync *y, u64 applied, struct list_head *bas
 
 static void apply_staged(struct riod_sync *y, u64 applied, struct list_head *bases)
 {
-	u64 before, publishing;
+	bool ordered;
+	u64 before;
 
 	lockdep_assert_held(&y->gate);
 	mutex_lock(&y->lock);
 	before = y->stats.applied;
-	publishing = y->npublishing;
+	ordered = !list_empty(&y->orders);
 	forget_sent(y, applied);
 	mutex_unlock(&y->lock);
 
 	apply_frames(y, applied, bases, false);
-	/* there cannot be more of them meanwhile: see riod_sync_publishes() */
-	if (publishing)
+	/* no order comes or goes meanwhile: that takes the gate */
+	if (ordered)
 		apply_frames(y, applied, bases, true);
 
 	mutex_lock(&y->lock);

@@ -448,7 +448,7 @@ static void rebase(struct riod_sync_cut *cut)
 		if (!cap->page)
 			continue;
 		cap->page->capture = NULL;
-		if (!cap->nruns)
+		if (!cap->carried)
 			continue;
 		/* the snapshot is the whole page; the old base is freed with @cap */
 		swap(cap->page->base, cap->snap);

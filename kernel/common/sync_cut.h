@@ -29,8 +29,11 @@
  * @strikes: passes in which the page moved
  * @nmoved: granules that were seen to move
  * @nrunning: granules out of the comparison
- * @nruns: runs of bytes in which @snap differs from the base
+ * @nruns: of the delta at hand: runs of bytes in which @snap differs from the base
  * @nbytes: bytes in them
+ * @carried: the cut has a delta of the page
+ * @nlast: granules that are to be sent behind all others (rule 10)
+ * @last: which they are
  * @running: which granules are out of the comparison
  * @moves: how often each was seen to move
  *
@@ -47,6 +50,9 @@ struct riod_sync_capture {
 	u32 nrunning;
 	u32 nruns;
 	u32 nbytes;
+	bool carried;
+	u32 nlast;
+	DECLARE_BITMAP(last, RIOD_GRANULES);
 	DECLARE_BITMAP(running, RIOD_GRANULES);
 	u8 moves[RIOD_GRANULES];
 };
@@ -82,6 +88,7 @@ struct riod_sync_sent {
  * @at: where in @captures the pass is
  * @frames: what was encoded
  * @nframes: how many CUT_DATA frames
+ * @last: captures with granules that are to be sent last
  * @sent: stub: struct riod_sync_sent for what was encoded
  * @passes: passes done
  * @moved: granules that moved in the pass
@@ -98,6 +105,7 @@ struct riod_sync_cut {
 	struct list_head *at;
 	struct list_head frames;
 	u32 nframes;
+	u32 last;
 	struct list_head sent;
 	u32 passes;
 	u64 moved;
@@ -139,6 +147,10 @@ static inline u32 riod_sync_delta_size(u32 nruns, u32 nbytes)
 
 /* sync.c; under riod_sync.lock */
 void riod_sync_discard_unsent(struct riod_sync_page *page);
+
+/* sync_order.c; all under riod_sync.lock and .gate */
+u32 riod_sync_last_to_guest(struct riod_sync *y, u64 page, unsigned long *last);
+void riod_sync_last_to_device(struct riod_sync *y, struct riod_sync_capture *cap);
 
 /* sync_encode.c; all under riod_sync.gate */
 int riod_sync_encode(struct riod_sync_cut *cut, u32 max_frame);

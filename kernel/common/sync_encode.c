@@ -32,20 +32,43 @@ static u32 find_byte(const u8 *now, const u8 *base, u32 pos, bool differ)
 	return pos;
 }
 
-/* how large the page's delta is; 0 where it has none */
-static u32 measure(struct riod_sync_capture *cap)
+/*
+ * The next run of bytes, from @pos on, that this turn carries; its end, or where there
+ * is none the page's.  Only captures with @nlast have two turns.
+ */
+static u32 find_run(const struct riod_sync_capture *cap, bool last, u32 *pos)
 {
-	const u8 *base;
+	const u8 *base = riod_sync_base(cap->page);
+	u32 end, g;
+
+	*pos = find_byte(cap->snap, base, *pos, true);
+	while (cap->nlast && *pos < RIOD_PAGE_SIZE &&
+	       test_bit(*pos / RIOD_GRANULE, cap->last) != last)
+		*pos = find_byte(cap->snap, base,
+				 round_down(*pos, RIOD_GRANULE) + RIOD_GRANULE, true);
+	end = find_byte(cap->snap, base, *pos, false);
+	for (g = *pos / RIOD_GRANULE + 1; cap->nlast && g * RIOD_GRANULE < end; g++) {
+		if (test_bit(g, cap->last) != last)
+			return g * RIOD_GRANULE;
+	}
+	return end;
+}
+
+/* how large the page's delta is in this turn; 0 where it has none */
+static u32 measure(struct riod_sync_cut *cut, struct riod_sync_capture *cap, bool last)
+{
 	u32 pos, end;
 
 	cap->nruns = 0;
 	cap->nbytes = 0;
-	if (!cap->page)
+	if (!cap->page || (last && !cap->nlast))
 		return 0;
-	base = riod_sync_base(cap->page);
+	if (!last) {
+		riod_sync_last_to_device(cut->y, cap);
+		cut->last += !!cap->nlast;
+	}
 	for (pos = 0; pos < RIOD_PAGE_SIZE; pos = end) {
-		pos = find_byte(cap->snap, base, pos, true);
-		end = find_byte(cap->snap, base, pos, false);
+		end = find_run(cap, last, &pos);
 		cap->nruns += pos < end;
 		cap->nbytes += end - pos;
 	}
@@ -53,11 +76,10 @@ static u32 measure(struct riod_sync_capture *cap)
 }
 
 /* write a measured delta, whose padding is zero already; returns its size */
-static u32 put_delta(u8 *p, const struct riod_sync_capture *cap)
+static u32 put_delta(u8 *p, struct riod_sync_capture *cap, bool last)
 {
 	struct riod_wire_delta *d = (struct riod_wire_delta *)p;
 	struct riod_wire_run *run = (struct riod_wire_run *)(d + 1);
-	const u8 *base = riod_sync_base(cap->page);
 	u8 *data = (u8 *)(run + cap->nruns);
 	u32 pos = 0, end, i;
 
@@ -65,50 +87,60 @@ static u32 put_delta(u8 *p, const struct riod_sync_capture *cap)
 	d->nruns = cpu_to_le16(cap->nruns);
 	d->nbytes = cpu_to_le16(cap->nbytes);
 	for (i = 0; i < cap->nruns; i++, run++, pos = end) {
-		pos = find_byte(cap->snap, base, pos, true);
-		end = find_byte(cap->snap, base, pos, false);
+		end = find_run(cap, last, &pos);
 		run->offset = cpu_to_le16(pos);
 		run->len = cpu_to_le16(end - pos);
 		memcpy(data, cap->snap + pos, end - pos);
 		data += end - pos;
 	}
+	cap->carried = true;
 	return riod_sync_delta_size(cap->nruns, cap->nbytes);
 }
 
-/* measure captures after @at that fit @room together; *@last is set to the last */
-static u32 plan_frame(struct riod_sync_cut *cut, struct list_head *at, u32 room,
-		      struct list_head **last)
+/**
+ * struct riod_sync_plan - captures that share a frame
+ * @at: behind this one on the cut's list
+ * @to: up to this one
+ * @last: the turn of what comes last (rule 10)
+ */
+struct riod_sync_plan {
+	struct list_head *at;
+	struct list_head *to;
+	bool last;
+};
+
+/* measure captures after @p->at that fit @room together, and set @p->to */
+static u32 plan_frame(struct riod_sync_cut *cut, struct riod_sync_plan *p, u32 room)
 {
 	struct riod_sync_capture *cap;
 	u32 size, total = 0;
 	unsigned int n = 0;
 
 	lockdep_assert_held(&cut->y->lock);
-	for (; at->next != &cut->captures; at = at->next) {
-		cap = list_entry(at->next, struct riod_sync_capture, list);
-		size = measure(cap);
+	for (p->to = p->at; p->to->next != &cut->captures; p->to = p->to->next) {
+		cap = list_entry(p->to->next, struct riod_sync_capture, list);
+		size = measure(cut, cap, p->last);
 		if (total + size > room || n++ == RIOD_SYNC_PAGES_PER_HOLD)
 			break;
 		total += size;
 	}
-	*last = at;
 	return total;
 }
 
-/* captures after @at up to @last; pages that dropped out meanwhile leave no trace */
-static u32 fill_frame(struct riod_sync_cut *cut, struct list_head *at,
-		      struct list_head *last, u8 *p)
+/* what was planned; pages that dropped out meanwhile leave no trace */
+static u32 fill_frame(struct riod_sync_cut *cut, const struct riod_sync_plan *plan, u8 *p)
 {
+	struct list_head *at = plan->at;
 	struct riod_sync_capture *cap;
 	u8 *start = p;
 
 	lockdep_assert_held(&cut->y->lock);
-	while (at != last) {
+	while (at != plan->to) {
 		at = at->next;
 		cap = list_entry(at, struct riod_sync_capture, list);
 		if (!cap->page || !cap->nruns)
 			continue;
-		p += put_delta(p, cap);
+		p += put_delta(p, cap, plan->last);
 		cut->bytes += cap->nbytes;
 		if (!cap->page->base)
 			cut->seeded += cap->nbytes;
@@ -117,14 +149,13 @@ static u32 fill_frame(struct riod_sync_cut *cut, struct list_head *at,
 }
 
 /*
- * A delta always fits into an empty frame (RIOD_FRAME_MIN), so it is never
- * split, and no granule can be torn between two deltas (rule 8).
+ * A delta always fits into an empty frame (RIOD_FRAME_MIN).  Where a page has two,
+ * each granule is in one of them, so none can be torn between two deltas (rule 8).
  */
 static_assert(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_cut_data) +
 	      RIOD_SYNC_DELTA_MAX <= RIOD_FRAME_MIN);
 
-static int add_frame(struct riod_sync_cut *cut, struct list_head *at,
-		     struct list_head *last, u32 size)
+static int add_frame(struct riod_sync_cut *cut, const struct riod_sync_plan *plan, u32 size)
 {
 	struct riod_wire_cut_data *body;
 	struct riod_frame *f;
@@ -135,7 +166,7 @@ static int add_frame(struct riod_sync_cut *cut, struct list_head *at,
 	body = (struct riod_wire_cut_data *)f->body;
 	body->cut = cpu_to_le64(cut->y->tx_cut + 1);
 	mutex_lock(&cut->y->lock);
-	size = fill_frame(cut, at, last, body->deltas);
+	size = fill_frame(cut, plan, body->deltas);
 	mutex_unlock(&cut->y->lock);
 	if (!size) {
 		riod_frame_free(f);
@@ -148,12 +179,29 @@ static int add_frame(struct riod_sync_cut *cut, struct list_head *at,
 	return 0;
 }
 
+static int encode_turn(struct riod_sync_cut *cut, u32 room, bool last)
+{
+	struct riod_sync_plan plan = { .at = &cut->captures, .last = last };
+	u32 size;
+	int err = 0;
+
+	for (; !err && plan.at->next != &cut->captures; plan.at = plan.to) {
+		mutex_lock(&cut->y->lock);
+		size = plan_frame(cut, &plan, room);
+		mutex_unlock(&cut->y->lock);
+		if (size)
+			err = add_frame(cut, &plan, size);
+		cond_resched();
+	}
+	return err;
+}
+
 /**
  * riod_sync_encode() - make the CUT_DATA frames
  * @cut: passes are done
  * @max_frame: largest frame the peer takes
  *
- * Bases do not change while the gate is held, so what is planned is what is
+ * Bases and orders do not change while the gate is held, so what is planned is what is
  * filled in later, but for pages that are unmapped meanwhile.  Memory is
  * allocated with no lock held but the gate.
  * Return: 0, -ENOMEM.
@@ -162,20 +210,13 @@ int riod_sync_encode(struct riod_sync_cut *cut, u32 max_frame)
 {
 	u32 room = max_frame - sizeof(struct riod_frame_hdr) -
 		   sizeof(struct riod_wire_cut_data);
-	struct list_head *at = &cut->captures, *last;
-	u32 size;
-	int err = 0;
+	int err;
 
 	if (WARN_ON_ONCE(max_frame < RIOD_FRAME_MIN))
 		return -EINVAL;
-	for (; !err && at->next != &cut->captures; at = last) {
-		mutex_lock(&cut->y->lock);
-		size = plan_frame(cut, at, room, &last);
-		mutex_unlock(&cut->y->lock);
-		if (size)
-			err = add_frame(cut, at, last, size);
-		cond_resched();
-	}
+	err = encode_turn(cut, room, false);
+	if (!err && cut->last)
+		err = encode_turn(cut, room, true);
 	return err;
 }
 

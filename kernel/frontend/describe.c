@@ -121,11 +121,31 @@ static void *func_mem(void *priv, u64 iova, size_t len, bool write)
 	return riod_fe_dma_mem(fn->att, iova, len, write);
 }
 
-static void func_publishes(void *priv, u64 iova, u64 len)
+static u64 func_page_id(void *priv, u64 iova)
 {
 	struct riod_fe_func *fn = priv;
 
-	riod_fe_dma_publishes(fn->att, iova, len);
+	return riod_fe_dma_page_id(fn->att, iova);
+}
+
+static void func_set_order(struct riod_fe_func *fn, struct riod_sync_order *o)
+{
+	lockdep_assert_held(&fn->att->dma.lock);
+	riod_sync_set_order(riod_link_sync(fn->att->link), fn->order, o);
+	riod_sync_order_free(fn->order);
+	fn->order = o;
+}
+
+static int func_order(void *priv, const struct riod_sync_span *spans, u32 n)
+{
+	struct riod_fe_func *fn = priv;
+	struct riod_sync_order *o;
+
+	o = riod_sync_order_make(spans, n, func_page_id, fn);
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	func_set_order(fn, o);
+	return 0;
 }
 
 static int func_profile(struct riod_fe_func *fn, const char *name,
@@ -148,7 +168,7 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 	}
 	fn->env.kick = riod_fe_region_kick;
 	fn->env.mem = func_mem;
-	fn->env.publishes = func_publishes;
+	fn->env.order = func_order;
 	fn->env.priv = fn;
 	if (p->init) {
 		ret = p->init(&fn->profile_state, &fn->env);
@@ -220,6 +240,9 @@ void riod_fe_describe_exit(struct riod_fe_att *att)
 
 		if (!fn || !fn->profile)
 			continue;
+		mutex_lock(&att->dma.lock);
+		func_set_order(fn, NULL);
+		mutex_unlock(&att->dma.lock);
 		if (fn->profile->exit)
 			fn->profile->exit(fn->profile_state);
 		fn->profile = NULL;

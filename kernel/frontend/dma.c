@@ -36,9 +36,6 @@
 /* unmaps that may wait for the next cut before the pump is woken for them */
 #define DMA_PENDING_MAX		64
 
-/* pages the engine is told of in one hold of its gate: on the stack */
-#define PUBLISHES_AT_ONCE	32
-
 /* the work item rests so long where there was no memory */
 #define DMA_REVISIT_MS		20
 
@@ -461,37 +458,24 @@ void riod_fe_dma_unmapped(struct riod_fe_domain *d)
 }
 
 /**
- * riod_fe_dma_publishes() - what the device writes there speaks of other memory (rule 10)
+ * riod_fe_dma_page_id() - the engine's number of what is mapped there
  * @att: attachment; the DMA lock is held
  * @iova: address as the device uses it
- * @len: bytes
  *
- * For what is mapped, and known to the engine, at this time.
+ * Return: 0 where nothing is mapped, or the engine does not know it yet.
  */
-void riod_fe_dma_publishes(struct riod_fe_att *att, u64 iova, u64 len)
+u64 riod_fe_dma_page_id(struct riod_fe_att *att, u64 iova)
 {
 	struct riod_fe_dma *dma = &att->dma;
-	u64 at = iova & PAGE_MASK;
-	u64 ids[PUBLISHES_AT_ONCE];
 	struct riod_fe_range *r;
-	unsigned int n = 0;
 
 	lockdep_assert_held(&dma->lock);
 	if (dma->state != RIOD_BUS_MASTER_ON || !dma->domain)
-		return;
-	/* the profile bounds @len */
-	for (; at < iova + len; at += PAGE_SIZE) {
-		r = riod_fe_range_find(dma->domain, at);
-		if (!r || !r->batch)
-			continue;
-		ids[n] = r->batch->slots[(at - r->batch->iova) >> PAGE_SHIFT].id;
-		if (ids[n] && ++n == ARRAY_SIZE(ids)) {
-			riod_sync_publishes(riod_link_sync(att->link), ids, n);
-			n = 0;
-		}
-	}
-	if (n)
-		riod_sync_publishes(riod_link_sync(att->link), ids, n);
+		return 0;
+	r = riod_fe_range_find(dma->domain, iova);
+	if (!r || !r->batch)
+		return 0;
+	return r->batch->slots[(iova - r->batch->iova) >> PAGE_SHIFT].id;
 }
 
 /**

@@ -285,7 +285,7 @@ int riod_fe_dma_mapped(struct riod_fe_domain *d, struct riod_fe_range *r, gfp_t 
 void riod_fe_dma_cut(struct riod_fe_domain *d, struct riod_fe_range *r,
 		     u64 first, u64 last);
 void riod_fe_dma_unmapped(struct riod_fe_domain *d);
-void riod_fe_dma_publishes(struct riod_fe_att *att, u64 iova, u64 len);
+u64 riod_fe_dma_page_id(struct riod_fe_att *att, u64 iova);
 void *riod_fe_dma_mem(struct riod_fe_att *att, u64 iova, size_t len, bool write);
 int riod_fe_page_enter(struct riod_fe_att *att, struct riod_fe_batch *b, u32 i);
 void riod_fe_batch_put(struct riod_fe_batch *b);
@@ -332,6 +332,7 @@ int riod_fe_dma_send(struct riod_fe_att *att);
  * @profile: device knowledge, or NULL
  * @profile_state: its state; as @profile under riod_fe_dma.lock
  * @env: what the profile may ask of us
+ * @order: what it said of rule 10, or NULL; under riod_fe_dma.lock
  * @probe_err: why our driver did not bind
  */
 struct riod_fe_func {
@@ -360,6 +361,7 @@ struct riod_fe_func {
 	const struct riod_profile *profile;
 	void *profile_state;
 	struct riod_profile_env env;
+	struct riod_sync_order *order;
 	int probe_err;
 };
 

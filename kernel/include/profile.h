@@ -19,14 +19,15 @@
  *	nothing is mapped, and for @write where no mapping lets the device write
  *	(rule 14: such a page may not even be the guest's alone).  Valid until the
  *	callback returns.
- * @publishes: what the device writes into these pages speaks of what it writes
- *	elsewhere (rule 10); takes effect for the pages that are mapped now
+ * @order: from now on, this is all by which guest and device publish what they wrote
+ *	elsewhere (rule 10), of what is mapped now.  0; -ENOMEM: all is as it was;
+ *	-E2BIG: likewise, @spans are more than RIOD_SYNC_AREAS_MAX
  * @priv: first argument of all
  */
 struct riod_profile_env {
 	int (*kick)(void *priv, u8 bar, u64 offset, u8 width, u64 value);
 	void *(*mem)(void *priv, u64 iova, size_t len, bool write);
-	void (*publishes)(void *priv, u64 iova, u64 len);
+	int (*order)(void *priv, const struct riod_sync_span *spans, u32 n);
 	void *priv;
 };
 
@@ -46,7 +47,7 @@ struct riod_profile_env {
  *	guest wrote before it visible in memory: the place for kicks
  * @mapped: frontend: bus mastering came on, so that all pages are known anew, as
  *	they are mapped now, when @after_cut is called next but one; that is the place
- *	for env->publishes()
+ *	for env->order()
  * @after_apply: frontend: called by the receive thread after a cut of the
  *	device's was applied and before any event behind it becomes visible: the
  *	place for editing what the device said in memory

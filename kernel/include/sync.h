@@ -13,7 +13,7 @@
  *   @gate   mutex.  A cut being taken excludes a cut being applied and, at the
  *           stub, register writes being made (rule 9: that *is* the hold-back).
  *           Held by riod_sync_collect() from its first pass until the cut is
- *           taken, by riod_sync_apply(), by riod_sync_publishes(), and by the stub
+ *           taken, by riod_sync_apply(), by riod_sync_set_order(), and by the stub
  *           around each register write.  Never held while waiting for the
  *           peer or for window space.
  *   @lock   mutex, inside @gate.  Protects the page table and every access to
@@ -50,8 +50,6 @@ enum riod_sync_role {
  * @nread: live mappings that let the device read
  * @nwrite: live mappings that let the device write (rule 14: union)
  * @nmaps: live mappings
- * @publishes: frontend: what the device writes here speaks of what it writes
- *	elsewhere: applied behind all other pages of a cut (rule 10)
  * @since: frontend: cuts of the stub's that were taken before it had applied
  *	this cut of ours are from an earlier generation of writable mappings
  *	(rule 4); 0 where there was none
@@ -71,7 +69,6 @@ struct riod_sync_page {
 	u32 nread;
 	u32 nwrite;
 	u32 nmaps;
-	bool publishes;
 	u64 since;
 	struct list_head sent;
 	struct riod_sync_capture *capture;
@@ -117,8 +114,9 @@ struct riod_sync_params {
  * @pages: every page, in the order of @id (a cut has them the other way round, rule 10)
  * @npages: pages on @pages
  * @nwritable: pages that the device may write
- * @npublishing: pages that publish others
  * @index: @id to page
+ * @orders: frontend: struct riod_sync_order, what profiles know of rule 10; changed
+ *	under both mutexes
  * @staged: CUT_DATA frames of the peer's cut that is arriving
  * @nstaged: how many
  * @staged_bytes: what they weigh
@@ -150,8 +148,8 @@ struct riod_sync {
 	struct list_head pages;
 	u64 npages;
 	u64 nwritable;
-	u64 npublishing;
 	struct xarray index;
+	struct list_head orders;
 	struct list_head staged;
 	u32 nstaged;
 	u64 staged_bytes;
@@ -210,15 +208,98 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
  */
 bool riod_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv);
 
+/* ------------------------------------------------------------ rule 10 */
+
+/* areas that one order may have; a page of a span is one, where it is mapped */
+#define RIOD_SYNC_AREAS_MAX	16384u
+
+struct riod_sync_area;
+struct riod_sync_order;
+
+#define RIOD_SYNC_ENTRY		16u	/* bytes that are looked at of an entry */
+
 /**
- * riod_sync_publishes() - the device publishes by these pages what it wrote to others
- * @y: engine; takes @y->gate and @y->lock, and holds both for all of them: dozens
- * @ids: page numbers; nothing happens where no such page is mapped
- * @n: how many
- *
- * Until a page's last mapping goes.  Frontend: they are applied last (rule 10).
+ * struct riod_sync_entry - an entry of a ring, or of anything else that was named
+ * @was: what both ends agree on
+ * @now: as the cut has it
+ * @y: private
+ * @order: private
+ * @area: private
+ * @g: private
  */
-void riod_sync_publishes(struct riod_sync *y, const u64 *ids, unsigned int n);
+struct riod_sync_entry {
+	u8 was[RIOD_SYNC_ENTRY];
+	u8 now[RIOD_SYNC_ENTRY];
+	struct riod_sync *y;
+	const struct riod_sync_order *order;
+	const struct riod_sync_area *area;
+	u32 g;
+};
+
+/**
+ * typedef riod_sync_flag - does this entry publish others?
+ * @e: an entry that changed; may be moved by riod_sync_entry_before()
+ *
+ * While a cut is taken, under both mutexes; looks at @e and nothing else.
+ */
+typedef bool riod_sync_flag(struct riod_sync_entry *e);
+
+/**
+ * riod_sync_entry_before() - go to the entry ahead of this one in its ring
+ * @e: entry
+ *
+ * Return: false where it is not mapped; @e is as it was.
+ */
+bool riod_sync_entry_before(struct riod_sync_entry *e);
+
+/**
+ * struct riod_sync_span - memory by which one side publishes what it wrote elsewhere
+ * @iova: address as the device uses it
+ * @len: bytes.  Whole granules, those at its edges included, are meant.
+ * @step: bytes from one granule that is meant to the next, a multiple of 16;
+ *	0: all of them
+ * @by_guest: the guest writes it; else the device
+ * @ring: not 0: spans with the same number, one behind the other, are one ring, whose
+ *	first entry follows upon its last
+ * @flag: with @by_guest, where not all entries publish: those of which it is true
+ */
+struct riod_sync_span {
+	u64 iova;
+	u32 len;
+	u32 step;
+	bool by_guest;
+	u32 ring;
+	riod_sync_flag *flag;
+};
+
+/**
+ * riod_sync_order_make() - from addresses to pages
+ * @spans: what publishes
+ * @n: how many
+ * @page_id: number of the page at an address, 0 where none is mapped
+ * @priv: its first argument
+ *
+ * What is mapped later is not in it.  GFP_KERNEL_ACCOUNT.
+ * Return: the order; ERR_PTR(-ENOMEM); ERR_PTR(-E2BIG): RIOD_SYNC_AREAS_MAX.
+ */
+struct riod_sync_order *riod_sync_order_make(const struct riod_sync_span *spans, u32 n,
+					     u64 (*page_id)(void *priv, u64 iova),
+					     void *priv);
+
+/* NULL is ignored */
+void riod_sync_order_free(struct riod_sync_order *o);
+
+/**
+ * riod_sync_set_order() - from now on this comes last
+ * @y: engine, frontend's; takes @y->gate and @y->lock, and so waits for a cut that is
+ *	being taken or applied
+ * @old: to be taken out, or NULL; the caller frees it
+ * @new: to be put in, or NULL; the caller's again when it is taken out
+ *
+ * Of each cut, in either direction, everything else is applied before.
+ */
+void riod_sync_set_order(struct riod_sync *y, struct riod_sync_order *old,
+			 struct riod_sync_order *new);
 
 /**
  * riod_sync_collect() - take a cut

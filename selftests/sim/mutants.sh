@@ -41,7 +41,7 @@ ascending (rule 10)~sync_collect.c~s/list_move_tail(&cap->list, cut->at);/list_m
 build() {
 	local dir=$1 file
 
-	for file in sync.c sync_collect.c sync_encode.c sync_apply.c profile_nvme.c; do
+	for file in sync.c sync_collect.c sync_encode.c sync_order.c sync_apply.c profile_nvme.c; do
 		[[ -e $dir/$file ]] || cp "$common/$file" "$dir/$file"
 	done
 	gcc -std=gnu11 -w -mcx16 -pthread -O2 -g -I"$here/include" -I"$here" \

@@ -127,7 +127,8 @@ static void drive(bool poll)
 	if (poll) {
 		/* a reply comes when the queues are known everywhere */
 		sim_read_reg(0, SQ_AT);
-		sim_publishes(0, QUEUES);
+		sim_order(0, &(struct riod_sync_span){ .iova = queues + CQ,
+			  .len = 16 * ENTRIES }, 1);
 	}
 	for (command = 0; command < WORK; command++) {
 		page = DATA + command % NDATA;

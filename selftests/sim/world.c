@@ -99,15 +99,12 @@ static void att_init(struct att *a, u32 nr)
 	sim_profile_init(a);
 }
 
-/* a run may end in the middle of anything */
 static void end_exit(struct end *e, bool shadows)
 {
 	struct riod_sync_page *page;
 	u32 prot, i, n;
 	void *priv;
 
-	e->y.lock.held = false;
-	e->y.gate.held = false;
 	sim_drop(&e->events);
 	while ((page = list_first_entry_or_null(&e->y.pages, struct riod_sync_page, scan))) {
 		/* taken down as it was put up, one mapping at a time */
@@ -123,15 +120,24 @@ static void end_exit(struct end *e, bool shadows)
 	riod_sync_destroy(&e->y);
 }
 
+/* a run may end in the middle of anything */
+static void let_go(struct end *e)
+{
+	e->y.lock.held = false;
+	e->y.gate.held = false;
+}
+
 static void att_exit(struct att *a)
 {
+	let_go(&a->fe);
+	let_go(&a->st);
+	a->dma_lock.held = false;
+	sim_profile_exit(a);
 	sim_drop(&a->up);
 	sim_drop(&a->down);
 	sim_drop(&a->records);
 	end_exit(&a->fe, false);
 	end_exit(&a->st, true);
-	sim_profile_exit(a);
-	a->dma_lock.held = false;
 	mutex_destroy(&a->dma_lock);
 }
 

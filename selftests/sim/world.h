@@ -120,8 +120,8 @@ bool sim_over(u32 att);
 
 /* ------------------------------------------------------------ profiles */
 
-/* rule 10: named as a profile would, for the pages as they are mapped now */
-void sim_publishes(u32 att, u32 page);
+/* rule 10: said as a profile would, for the pages as they are mapped now */
+void sim_order(u32 att, const struct riod_sync_span *spans, u32 n);
 
 /* ------------------------------------------------------------ race windows */
 

@@ -3,6 +3,8 @@
  * The guest's side of the world: its memory, what its driver maps, its registers; of the
  * frontend, what dma.c does with maps.
  */
+#include <linux/err.h>
+
 #include "world_priv.h"
 
 /* ------------------------------------------------------------ the guest's memory */
@@ -200,14 +202,6 @@ void sim_prepare(struct att *a)
 	mutex_unlock(&a->dma_lock);
 }
 
-void sim_publishes(u32 att, u32 page)
-{
-	struct att *a = &sim_w.atts[att];
-
-	if (a->ids[page])
-		riod_sync_publishes(&a->fe.y, &a->ids[page], 1);
-}
-
 /* ------------------------------------------------------------ events */
 
 void sim_write_reg(u32 att, u32 reg, u64 value)
@@ -296,14 +290,34 @@ static void *profile_mem(void *priv, u64 iova, size_t len, bool write)
 	return sim_w.mem[map->page] + iova % RIOD_PAGE_SIZE;
 }
 
-static void profile_publishes(void *priv, u64 iova, u64 len)
+static u64 page_id(void *priv, u64 iova)
 {
 	struct fe_map *map = find_map(priv, iova);
-	struct att *a = priv;
 
-	(void)len;
-	if (map && map->id)
-		riod_sync_publishes(&a->fe.y, &map->id, 1);
+	return map ? map->id : 0;
+}
+
+static int profile_order(void *priv, const struct riod_sync_span *spans, u32 n)
+{
+	struct att *a = priv;
+	struct riod_sync_order *o = riod_sync_order_make(spans, n, page_id, a);
+
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	sim_trace("the profile says what comes last");
+	riod_sync_set_order(&a->fe.y, a->order, o);
+	riod_sync_order_free(a->order);
+	a->order = o;
+	return 0;
+}
+
+void sim_order(u32 att, const struct riod_sync_span *spans, u32 n)
+{
+	struct att *a = &sim_w.atts[att];
+
+	mutex_lock(&a->dma_lock);
+	profile_order(a, spans, n);
+	mutex_unlock(&a->dma_lock);
 }
 
 void sim_profile_init(struct att *a)
@@ -311,7 +325,7 @@ void sim_profile_init(struct att *a)
 	const struct riod_profile_env env = {
 		.kick = profile_kick,
 		.mem = profile_mem,
-		.publishes = profile_publishes,
+		.order = profile_order,
 		.priv = a,
 	};
 
@@ -323,6 +337,9 @@ void sim_profile_exit(struct att *a)
 {
 	if (sim_w.proto->profile)
 		sim_w.proto->profile->exit(a->profile);
+	riod_sync_set_order(&a->fe.y, a->order, NULL);
+	riod_sync_order_free(a->order);
+	a->order = NULL;
 }
 
 /* under the lock that also keeps what it sees of memory mapped */

@@ -66,6 +66,7 @@ struct att {
 	u32 writes[SIM_REGS];
 	u32 irqs[SIM_VECTORS], irqs_raised[SIM_VECTORS];
 	void *profile;		/* its state */
+	struct riod_sync_order *order;
 	u64 reply;
 	bool reply_here;
 	bool lost;

@@ -40,6 +40,8 @@ struct guest {
 	int kick_ret;
 	u64 told[64];
 	unsigned int ntold;
+	unsigned int order_calls;
+	int order_ret;
 	u16 tail;
 	u16 cq;
 	u8 phase;
@@ -67,14 +69,22 @@ static int guest_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value)
 	return 0;
 }
 
-/* page numbers are recorded, once for each time */
-static void guest_publishes(void *priv, u64 iova, u64 len)
+/* pages are recorded; what is told anew counts instead of what was told before */
+static int guest_order(void *priv, const struct riod_sync_span *spans, u32 n)
 {
 	struct guest *g = priv;
 	u64 at;
+	u32 i;
 
-	for (at = iova & ~4095ull; at < iova + len && g->ntold < ARRAY_SIZE(g->told); at += 4096)
-		g->told[g->ntold++] = at;
+	g->ntold = 0;
+	g->order_calls++;
+	for (i = 0; i < n; i++) {
+		KUNIT_EXPECT_FALSE(g->test, spans[i].by_guest);
+		for (at = spans[i].iova & ~4095ull; at < spans[i].iova + spans[i].len &&
+		     g->ntold < ARRAY_SIZE(g->told); at += 4096)
+			g->told[g->ntold++] = at;
+	}
+	return g->order_ret;
 }
 
 static void write_reg(struct guest *g, u64 offset, u8 width, u64 value)
@@ -101,7 +111,7 @@ static int guest_init(struct kunit *test)
 	struct riod_profile_env env = {
 		.kick = guest_kick,
 		.mem = guest_mem,
-		.publishes = guest_publishes,
+		.order = guest_order,
 		.priv = g,
 	};
 
@@ -416,15 +426,24 @@ static void admin_cq(struct guest *g, u8 opcode, u16 qid, u64 prp1, u32 entries,
 	put_unaligned_le32(pc, sqe + 44);
 }
 
+/* the next cut makes the profile say it; @n pages */
 static void expect_told(struct guest *g, const u64 *pages, unsigned int n)
 {
 	unsigned int i;
 
-	g->ntold = 0;
+	g->order_calls = 0;
 	g->p->after_cut(g->state);
+	KUNIT_EXPECT_EQ(g->test, g->order_calls, 1);
 	KUNIT_EXPECT_EQ(g->test, g->ntold, n);
 	for (i = 0; i < min(n, g->ntold); i++)
 		KUNIT_EXPECT_EQ(g->test, g->told[i], pages[i]);
+}
+
+static void expect_not_told(struct guest *g)
+{
+	g->order_calls = 0;
+	g->p->after_cut(g->state);
+	KUNIT_EXPECT_EQ(g->test, g->order_calls, 0);
 }
 
 /* rule 10: completion queues are named, behind the cut that knows them for certain */
@@ -435,30 +454,46 @@ static void completion_queues(struct kunit *test)
 
 	expect_told(g, all, 1);
 	expect_told(g, all, 1);
-	expect_told(g, all, 0);
+	expect_not_told(g);
 	/* 300 entries of 16 bytes: two pages */
 	admin_cq(g, 0x05, 1, DATA, 300, true);
 	expect_told(g, all, 3);
 	admin_cq(g, 0x05, 2, DATA2, 2, true);
 	expect_told(g, all, 4);
 	expect_told(g, all, 4);
-	expect_told(g, all, 0);
+	expect_not_told(g);
 	/* bus mastering was off, and pages are known anew */
 	g->p->mapped(g->state);
 	expect_told(g, all, 4);
 	expect_told(g, all, 4);
+	/* what was a queue may be something else now */
 	admin_cq(g, 0x04, 2, 0, 1, false);
-	g->p->mapped(g->state);
+	expect_told(g, all, 3);
 	expect_told(g, all, 3);
 	/* a scattered one is not known */
 	admin_cq(g, 0x05, 3, DATA2, 2, false);
-	expect_told(g, all, 3);
+	expect_not_told(g);
 	/* the controller begins anew */
 	write_reg(g, 0x14, 4, 0x00460000);
 	enable(g);
 	expect_told(g, all, 1);
 	g->p->reset(g->state);
-	expect_told(g, all, 0);
+	expect_not_told(g);
+}
+
+/* where there is no memory for it the next cut has it; where it is too much, none has */
+static void order_refused(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	g->order_ret = -ENOMEM;
+	expect_told(g, (u64[]){ ACQ }, 1);
+	expect_told(g, (u64[]){ ACQ }, 1);
+	expect_told(g, (u64[]){ ACQ }, 1);
+	g->order_ret = -E2BIG;
+	expect_told(g, (u64[]){ ACQ }, 1);
+	expect_told(g, (u64[]){ ACQ }, 1);
+	expect_not_told(g);
 }
 
 /* more queues than are kept track of, of addresses that are nonsense */
@@ -589,6 +624,7 @@ static struct kunit_case profile_cases[] = {
 	KUNIT_CASE(read_only_buffer),
 	KUNIT_CASE(hostile),
 	KUNIT_CASE(completion_queues),
+	KUNIT_CASE(order_refused),
 	KUNIT_CASE(many_completion_queues),
 	KUNIT_CASE(shadow_doorbells),
 	KUNIT_CASE(shadow_stride_and_bound),

@@ -46,44 +46,6 @@ static void delivery(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, e->fe.stats.cuts_applied);
 }
 
-/* rule 10: two pages of the engine's are one of memory, so the last one applied shows */
-static void order(struct kunit *test)
-{
-	struct ends *e = test->priv;
-	void *priv;
-	u32 i;
-
-	for (i = 0; i < 2; i++) {
-		KUNIT_ASSERT_EQ(test, 0, riod_sync_map(&e->fe, id_of(i), e->l[0], RW, e->l[0]));
-		KUNIT_ASSERT_EQ(test, 0, riod_sync_map(&e->st, id_of(i), e->s[i], RW, e->s[i]));
-		e->s[i][5] = i + 1;
-	}
-	KUNIT_EXPECT_EQ(test, 2, cross(e, &e->st));
-	KUNIT_EXPECT_EQ(test, 1, e->l[0][5]);
-
-	riod_sync_publishes(&e->fe, (u64[]){ id_of(7), id_of(1), id_of(1) }, 3);
-	e->s[0][6] = 3;
-	e->s[1][6] = 4;
-	cross(e, &e->st);
-	KUNIT_EXPECT_EQ(test, 4, e->l[0][6]);
-	KUNIT_EXPECT_EQ(test, 1, e->fe.npublishing);
-
-	/* a page that is forgotten publishes no more */
-	riod_sync_unmap(&e->fe, id_of(1), RW, &priv);
-	KUNIT_EXPECT_EQ(test, 0, e->fe.npublishing);
-	KUNIT_ASSERT_EQ(test, 0, riod_sync_map(&e->fe, id_of(1), e->l[0], RW, e->l[0]));
-	e->s[0][7] = 5;
-	e->s[1][7] = 6;
-	/* the frontend's next cut makes the new mapping known */
-	cross(e, &e->fe);
-	cross(e, &e->st);
-	KUNIT_EXPECT_EQ(test, 5, e->l[0][7]);
-	for (i = 0; i < 2; i++) {
-		riod_sync_unmap(&e->fe, id_of(i), RW, &priv);
-		riod_sync_unmap(&e->st, id_of(i), RW, &priv);
-	}
-}
-
 /* rule 5: bytes beside those that changed belong to somebody else */
 static void byte_exact(struct kunit *test)
 {
@@ -454,7 +416,6 @@ static void busy_neighbour(struct kunit *test)
 static struct kunit_case sync_cases[] = {
 	KUNIT_CASE(seed),
 	KUNIT_CASE(delivery),
-	KUNIT_CASE(order),
 	KUNIT_CASE(byte_exact),
 	KUNIT_CASE(recycled),
 	KUNIT_CASE(device_wins_unsent),
