@@ -150,6 +150,7 @@ static int put_func_stats(struct sk_buff *skb, const struct riod_func_stats *fs)
 		{ RIOD_A_STATS_MAPS, atomic64_read(&fs->maps) },
 		{ RIOD_A_STATS_UNMAPS, atomic64_read(&fs->unmaps) },
 		{ RIOD_A_STATS_KICKS, atomic64_read(&fs->kicks) },
+		{ RIOD_A_STATS_RAISED, atomic64_read(&fs->raised) },
 	};
 
 	return put_attrs(skb, attrs, ARRAY_SIZE(attrs));

@@ -11,6 +11,7 @@
 
 static const struct riod_profile *const profiles[] = {
 	&riod_profile_nvme,
+	&riod_profile_virtio,
 };
 
 static const struct riod_profile *find_by_name(const char *name)

@@ -237,6 +237,8 @@ static void apply_to_page(struct riod_sync *y, struct riod_sync_page *page,
 	}
 	apply_runs(&t, d);
 	y->stats.applied += t.taken;
+	if (t.taken)
+		page->changed = y->rx_cut + 1;
 	if (t.keep)
 		y->stats.late += t.offered;
 	else
@@ -423,3 +425,16 @@ int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c)
 	return err;
 }
 EXPORT_SYMBOL_GPL(riod_sync_apply);
+
+bool riod_sync_changed(struct riod_sync *y, u64 id)
+{
+	struct riod_sync_page *page;
+	bool ret;
+
+	mutex_lock(&y->lock);
+	page = xa_load(&y->index, id);
+	ret = page && page->changed && page->changed == y->rx_cut;
+	mutex_unlock(&y->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(riod_sync_changed);

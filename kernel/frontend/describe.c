@@ -121,11 +121,32 @@ static void *func_mem(void *priv, u64 iova, size_t len, bool write)
 	return riod_fe_dma_mem(fn->att, iova, len, write);
 }
 
+static void func_raise(void *priv, u16 vector)
+{
+	riod_fe_irq_raise(priv, vector);
+}
+
 static u64 func_page_id(void *priv, u64 iova)
 {
 	struct riod_fe_func *fn = priv;
 
 	return riod_fe_dma_page_id(fn->att, iova);
+}
+
+static bool func_changed(void *priv, u64 iova, u64 len)
+{
+	struct riod_fe_func *fn = priv;
+	struct riod_sync *y = riod_link_sync(fn->att->link);
+	u64 at;
+
+	/* the profile bounds @len */
+	for (at = iova & PAGE_MASK; at < iova + len; at += PAGE_SIZE) {
+		u64 id = riod_fe_dma_page_id(fn->att, at);
+
+		if (id && riod_sync_changed(y, id))
+			return true;
+	}
+	return false;
 }
 
 static void func_set_order(struct riod_fe_func *fn, struct riod_sync_order *o)
@@ -157,7 +178,7 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 	p = riod_profile_find(name, fn->vendor, fn->device, fn->class);
 	if (IS_ERR(p)) {
 		NL_SET_ERR_MSG(extack,
-			       "no profile has that name; leave it out, or say \"none\"");
+			       "no profile has that name; say nvme, virtio or none, or leave it out");
 		return PTR_ERR(p);
 	}
 	if (!p) {
@@ -167,7 +188,9 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 		return 0;
 	}
 	fn->env.kick = riod_fe_region_kick;
+	fn->env.raise = func_raise;
 	fn->env.mem = func_mem;
+	fn->env.changed = func_changed;
 	fn->env.order = func_order;
 	fn->env.priv = fn;
 	if (p->init) {

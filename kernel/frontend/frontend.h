@@ -105,6 +105,7 @@ int riod_fe_irq_resend(struct riod_fe_func *fn);
 void riod_fe_irq_intx_enabled(struct riod_fe_func *fn);
 /* an IRQ frame arrived; receive thread */
 void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w);
+void riod_fe_irq_raise(struct riod_fe_func *fn, u16 vector);
 void riod_fe_irq_request(struct riod_fe_func *fn);
 void riod_fe_irq_lost(struct riod_fe_func *fn);
 

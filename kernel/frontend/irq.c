@@ -492,6 +492,34 @@ void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w)
 	atomic64_add(n, &fn->att->stats.irqs);
 }
 
+/**
+ * riod_fe_irq_raise() - an interrupt that a profile makes (rule 11)
+ * @fn: function
+ * @vector: of MSI-X; all others are dropped, but while the guest uses INTx: there is one
+ *
+ * INTx: the stub's comes again when the guest unmasks, if the device means it, too.
+ */
+void riod_fe_irq_raise(struct riod_fe_func *fn, u16 vector)
+{
+	struct riod_fe_irq *irq = &fn->irq;
+	bool fire;
+
+	spin_lock(&irq->lock);
+	if (irq->index == RIOD_IRQ_INTX) {
+		fire = irq->max && irq->triggers[0] && !irq->masked;
+		vector = 0;
+	} else {
+		fire = irq->index == RIOD_IRQ_MSIX && vector < irq->max && irq->triggers[vector];
+	}
+	if (fire) {
+		irq->masked = irq->index == RIOD_IRQ_INTX;
+		eventfd_signal(irq->triggers[vector]);
+	}
+	spin_unlock(&irq->lock);
+	if (fire)
+		atomic64_inc(&fn->att->stats.raised);
+}
+
 /* ask the user, again, to let go of the device */
 void riod_fe_irq_request(struct riod_fe_func *fn)
 {

@@ -116,6 +116,7 @@ void *riod_nl_put_header(struct sk_buff *skb, struct netlink_callback *cb, u8 cm
  * @maps: pages mapped
  * @unmaps: pages unmapped
  * @kicks: doorbells that a profile rang by itself (rule 11)
+ * @raised: interrupts that a profile raised by itself (rule 11)
  */
 struct riod_func_stats {
 	atomic64_t reg_reads;
@@ -127,6 +128,7 @@ struct riod_func_stats {
 	atomic64_t maps;
 	atomic64_t unmaps;
 	atomic64_t kicks;
+	atomic64_t raised;
 };
 
 /* put a nested RIOD_A_*_STATS attribute of type @attr; @l may be NULL.  -EMSGSIZE. */

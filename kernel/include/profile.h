@@ -15,10 +15,14 @@
  * struct riod_profile_env - what a profile may ask of the frontend it runs in
  * @kick: post a register write as if the guest had made it (rule 11); does not
  *	wait, as it is called from the pump
+ * @raise: signal the guest an interrupt, as if the device had sent it (rule 11).  A
+ *	vector of MSI-X; 0xffff: none, which without MSI-X is INTx.
  * @mem: guest memory behind @iova, at most to the end of the page; NULL where
  *	nothing is mapped, and for @write where no mapping lets the device write
  *	(rule 14: such a page may not even be the guest's alone).  Valid until the
  *	callback returns.
+ * @changed: did the cut of the device's that was applied last change anything in the
+ *	pages behind @len bytes from @iova on?  From @after_apply.
  * @order: from now on, this is all by which guest and device publish what they wrote
  *	elsewhere (rule 10), of what is mapped now.  0; -ENOMEM: all is as it was;
  *	-E2BIG: likewise, @spans are more than RIOD_SYNC_AREAS_MAX
@@ -26,7 +30,9 @@
  */
 struct riod_profile_env {
 	int (*kick)(void *priv, u8 bar, u64 offset, u8 width, u64 value);
+	void (*raise)(void *priv, u16 vector);
 	void *(*mem)(void *priv, u64 iova, size_t len, bool write);
+	bool (*changed)(void *priv, u64 iova, u64 len);
 	int (*order)(void *priv, const struct riod_sync_span *spans, u32 n);
 	void *priv;
 };
@@ -42,7 +48,7 @@ struct riod_profile_env {
  * @bar_read: frontend: fix up what a register read returned, before the guest
  *	sees it (hide a capability bit); may not sleep
  * @bar_write: frontend: the guest writes a register; called before it is
- *	posted, may not sleep.  Return true to swallow the write.
+ *	posted; may allocate.  Return true to swallow the write.
  * @after_cut: frontend: called by the pump after a cut was taken, with what the
  *	guest wrote before it visible in memory: the place for kicks
  * @mapped: frontend: bus mastering came on, so that all pages are known anew, as
@@ -74,6 +80,7 @@ struct riod_profile {
 };
 
 extern const struct riod_profile riod_profile_nvme;
+extern const struct riod_profile riod_profile_virtio;
 
 /**
  * riod_profile_find() - the profile for a function

@@ -53,6 +53,7 @@ enum riod_sync_role {
  * @since: frontend: cuts of the stub's that were taken before it had applied
  *	this cut of ours are from an earlier generation of writable mappings
  *	(rule 4); 0 where there was none
+ * @changed: the last of the peer's cuts that changed the page
  * @sent: stub: what our cuts carried of this page that the peer may not have
  *	known of when it took the cuts that are still to arrive (rule 7)
  * @capture: what the cut being taken has seen of the page, or NULL
@@ -70,6 +71,7 @@ struct riod_sync_page {
 	u32 nwrite;
 	u32 nmaps;
 	u64 since;
+	u64 changed;
 	struct list_head sent;
 	struct riod_sync_capture *capture;
 	struct list_head scan;
@@ -348,6 +350,9 @@ int riod_sync_stage(struct riod_sync *y, struct riod_frame *f);
  * applied unless it is 0.
  */
 int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c);
+
+/* did the peer's cut that was applied last change page @id?  Takes @y->lock. */
+bool riod_sync_changed(struct riod_sync *y, u64 id);
 
 /**
  * riod_sync_interval_us() - time until the next background cut is due (rule 12)

@@ -40,6 +40,7 @@ static inline gaddr_t sim_page(u32 page)
  * @may_lose: the connection may break on the way
  * @profile: of the first attachment; NULL: none
  * @reg_of: with @profile: the register that an offset in BAR 0 is
+ * @config: likewise: config space, all zeroes, as far as the profile looks at it
  * @share: of the schedules, in percent of the others'; 0 counts as 100.  Less for those
  *	that take long.
  */
@@ -55,6 +56,7 @@ struct sim_proto {
 	bool may_lose;
 	const struct riod_profile *profile;
 	u32 (*reg_of)(u64 offset);
+	void (*config)(struct riod_cfg *cfg);
 	u32 share;
 };
 

@@ -273,6 +273,16 @@ static int profile_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value)
 	return 0;
 }
 
+static void profile_raise(void *priv, u16 vector)
+{
+	struct att *a = priv;
+
+	if (vector >= SIM_VECTORS)
+		return;
+	sim_trace("the profile raises vector %u", vector);
+	a->irqs[vector] = 1;
+}
+
 static struct fe_map *find_map(struct att *a, u64 iova)
 {
 	u64 i = iova / RIOD_PAGE_SIZE;
@@ -295,6 +305,18 @@ static u64 page_id(void *priv, u64 iova)
 	struct fe_map *map = find_map(priv, iova);
 
 	return map ? map->id : 0;
+}
+
+static bool profile_changed(void *priv, u64 iova, u64 len)
+{
+	struct att *a = priv;
+	u64 at;
+
+	for (at = round_down(iova, RIOD_PAGE_SIZE); at < iova + len; at += RIOD_PAGE_SIZE) {
+		if (riod_sync_changed(&a->fe.y, page_id(a, at)))
+			return true;
+	}
+	return false;
 }
 
 static int profile_order(void *priv, const struct riod_sync_span *spans, u32 n)
@@ -324,13 +346,23 @@ void sim_profile_init(struct att *a)
 {
 	const struct riod_profile_env env = {
 		.kick = profile_kick,
+		.raise = profile_raise,
 		.mem = profile_mem,
+		.changed = profile_changed,
 		.order = profile_order,
 		.priv = a,
 	};
 
-	if (sim_w.proto->profile)
-		sim_w.proto->profile->init(&a->profile, &env);
+	static struct riod_cfg cfg;
+
+	if (!sim_w.proto->profile)
+		return;
+	sim_w.proto->profile->init(&a->profile, &env);
+	if (!sim_w.proto->config)
+		return;
+	memset(&cfg, 0, sizeof(cfg));
+	sim_w.proto->config(&cfg);
+	sim_w.proto->profile->edit_config(a->profile, &cfg);
 }
 
 void sim_profile_exit(struct att *a)

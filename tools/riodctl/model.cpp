@@ -45,6 +45,7 @@ const std::vector<StatField> &stat_fields()
 		{RIOD_A_STATS_MAPS, "device", "maps", "pages mapped"},
 		{RIOD_A_STATS_UNMAPS, "device", "unmaps", "pages unmapped"},
 		{RIOD_A_STATS_KICKS, "device", "kicks", "doorbells rung by the profile"},
+		{RIOD_A_STATS_RAISED, "device", "raised", "interrupts raised by the profile"},
 	};
 	// NOLINTEND(modernize-use-designated-initializers)
 	return fields;

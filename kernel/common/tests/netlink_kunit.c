@@ -457,6 +457,7 @@ static void function_stats(struct kunit *test)
 
 	atomic64_set(&fs.reg_reads, 7);
 	atomic64_set(&fs.kicks, 1ll << 40);
+	atomic64_set(&fs.raised, 9);
 	KUNIT_ASSERT_EQ(test, riod_nl_put_stats(r->skb, RIOD_A_EXPORT_STATS, NULL, &fs), 0);
 	nest = end_request(test, r)->attrs[RIOD_A_EXPORT_STATS];
 	KUNIT_ASSERT_NOT_NULL(test, nest);
@@ -468,6 +469,8 @@ static void function_stats(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nla_len(tb[RIOD_A_STATS_REG_READS]), sizeof(u32));
 	KUNIT_ASSERT_NOT_NULL(test, tb[RIOD_A_STATS_KICKS]);
 	KUNIT_EXPECT_EQ(test, nla_get_uint(tb[RIOD_A_STATS_KICKS]), 1ull << 40);
+	KUNIT_ASSERT_NOT_NULL(test, tb[RIOD_A_STATS_RAISED]);
+	KUNIT_EXPECT_EQ(test, nla_get_uint(tb[RIOD_A_STATS_RAISED]), 9);
 }
 
 static void stats_without_room(struct kunit *test)

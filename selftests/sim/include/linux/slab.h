@@ -15,6 +15,7 @@ void *kmalloc(size_t size, gfp_t gfp);
 void *kzalloc(size_t size, gfp_t gfp);
 void kfree(const void *p);
 #define kvzalloc		kzalloc
+#define kvcalloc(n, size, gfp)	kzalloc((size_t)(n) * (size), gfp)
 #define kvfree			kfree
 
 #endif /* _SIM_LINUX_SLAB_H */
