@@ -35,13 +35,21 @@ whole granules (rule 5)~sync_apply.c~s/memset(t->p.mask.b + in, 0xff, n);/memset
 byte by byte (rule 8)~sync_apply.c~s/n = min(len, RIOD_GRANULE - in);/n = 1;/;s/if (off - in != t->off) {/{/~untorn flag-after-data
 doorbells in memory are not rung (rule 11)~profile_nvme.c~s/if (n->shadow)/if (0)/~wake-up progress
 completion queues are not named (rule 10)~profile_nvme.c~s/if (c->len)$/if (0)/~flag-after-data
+what the guest publishes is sent as it comes (rule 10)~sync_order.c~s/^\t\tfor (i = find_area(o, cap->page->id); i < o->n; i++) {/\t\tfor (i = o->n; i < o->n; i++) {/~flag-after-data
+what the device publishes is applied as it comes (rule 10)~sync_order.c~s/^\tu32 i, g, n = 0;/\tu32 i, g, n = 0; return 0;/~flag-after-data
+no entry is ahead of another (rule 10)~sync_order.c~s/^\tconst struct riod_sync_area \*area = e->area;/\tconst struct riod_sync_area *area = e->area; return false;/~flag-after-data
+steps are not counted (rule 10)~sync_order.c~s/a->step = max(s->step .*/a->step = 1;/~flag-after-data
+virtqueues are not named (rule 10)~profile_virtio.c~s/err = v->env.order(v->env.priv, v->spans, n);/err = 0;/~flag-after-data
+chains of a packed ring show in parts (rule 10)~profile_virtio.c~s/^\ts->flag = packed_begins;/\t;/~flag-after-data
+devices are not notified again (rule 11)~profile_virtio.c~s/if (q->avail != q->notified \&\&/if (0 \&\&/~wake-up
+guests are not interrupted again (rule 11)~profile_virtio.c~s/v->env.raise(v->env.priv, q->vector);/;/~wake-up
 ascending (rule 10)~sync_collect.c~s/list_move_tail(&cap->list, cut->at);/list_move(\&cap->list, cut->at);/~flag-after-data
 '
 
 build() {
 	local dir=$1 file
 
-	for file in sync.c sync_collect.c sync_encode.c sync_order.c sync_apply.c profile_nvme.c; do
+	for file in sync.c sync_collect.c sync_encode.c sync_order.c sync_apply.c profile_nvme.c profile_virtio.c; do
 		[[ -e $dir/$file ]] || cp "$common/$file" "$dir/$file"
 	done
 	gcc -std=gnu11 -w -mcx16 -pthread -O2 -g -I"$here/include" -I"$here" \

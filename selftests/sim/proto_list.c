@@ -8,7 +8,8 @@ extern const struct sim_proto sim_proto_nvme, sim_proto_nvme_polled,
 	sim_proto_contended, sim_proto_shared, sim_proto_words, sim_proto_publish, sim_proto_alias,
 	sim_proto_bridge, sim_proto_churn, sim_proto_lazy, sim_proto_sound, sim_proto_mlx5,
 	sim_proto_beat, sim_proto_noise, sim_proto_rewritten,
-	sim_proto_virtio_split, sim_proto_virtio_packed;
+	sim_proto_virtio_split, sim_proto_virtio_packed,
+	sim_proto_xhci, sim_proto_ehci, sim_proto_packet_split;
 
 const struct sim_proto *const sim_protos[] = {
 	&sim_proto_nvme,
@@ -33,6 +34,9 @@ const struct sim_proto *const sim_protos[] = {
 	&sim_proto_rewritten,
 	&sim_proto_virtio_split,
 	&sim_proto_virtio_packed,
+	&sim_proto_xhci,
+	&sim_proto_ehci,
+	&sim_proto_packet_split,
 };
 
 const u32 sim_nprotos = ARRAY_SIZE(sim_protos);
