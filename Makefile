@@ -8,7 +8,7 @@ KDIR ?= stock
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: all modules tools fixtures check check-debug soak soak-debug sim sim-mutants kunit selftests demo gates install clean help
+.PHONY: all modules tools fixtures check check-debug zoo zoo-debug soak soak-debug sim sim-mutants kunit selftests demo gates install clean help
 .DEFAULT_GOAL := all
 
 all: modules tools fixtures
@@ -34,7 +34,7 @@ check:
 check-debug:
 	scripts/check.sh debug
 
-soak soak-debug:
+zoo zoo-debug soak soak-debug:
 	scripts/check.sh $@
 
 # The engine in userspace: two million schedules (SCHEDULES=N), or its rules switched off
@@ -78,6 +78,8 @@ help:
 	@echo 'make demo         the main job, shown: a guest on one VM drives an NVMe drive of another'
 	@echo 'make check        all tests: KUnit, riodctl, VMs with the stock kernel'
 	@echo 'make check-debug  the VM tests on a kernel with KASAN, lockdep, kmemleak'
+	@echo 'make zoo          devices of all kinds, each with the guest'"'"'s own driver (zoo-debug: on the'
+	@echo '                  debug kernel; goes on where it was stopped)'
 	@echo 'make soak         the VM tests that take long; soak-debug: on the debug kernel'
 	@echo 'make sim          the coherence engine in two million simulated schedules'
 	@echo 'make sim-mutants  the same with one rule switched off at a time: each must be caught'

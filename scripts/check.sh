@@ -12,11 +12,16 @@ source "$top/scripts/lib/common.sh"
 
 usage() {
 	cat <<-TXT
-	usage: ${0##*/} stock|debug|soak|soak-debug
+	usage: ${0##*/} stock|debug|zoo|zoo-debug|soak|soak-debug
 
 	stock	KUnit on UML, riodctl's unit tests, the engine in userspace, the
-		scripts' own tests, and selftests in VMs with the distribution's kernel
+		scripts' own tests, and selftests in VMs with the distribution's kernel,
+		the zoo among them
 	debug	KUnit as modules and selftests in VMs with KASAN, lockdep, kmemleak
+	zoo	devices of all kinds, each with the guest's own driver
+	zoo-debug
+		the same with KASAN and lockdep. Run again it goes on where it was: what
+		passed in this very tree is not run again.
 	soak, soak-debug
 		selftests in VMs that take longer than one wants to wait each time
 	Which selftests run where is in selftests/tests.list.
@@ -25,15 +30,27 @@ usage() {
 
 mode=${1:-}
 case $mode in
-stock | debug | soak | soak-debug) ;;
+stock | debug | zoo | zoo-debug | soak | soak-debug) ;;
 -h | --help) usage; exit 0 ;;
 *) usage >&2; exit 2 ;;
 esac
 
 list=$top/selftests/tests.list
 results=$RIOD_CACHE/results/$mode
-rm -rf "$results"
-mkdir -p "$results"
+
+# begin_results: an empty directory; zoo-debug's stays while the tree is the same
+begin_results() {
+	local tree=
+
+	if [[ $mode == zoo-debug ]]; then
+		tree=$({ git -C "$top" ls-files -s; git -C "$top" diff HEAD; } | sha256sum)
+		[[ ! -f $results/tree || $(<"$results/tree") != "$tree" ]] || return 0
+	fi
+	rm -rf "$results"
+	mkdir -p "$results"
+	printf '%s' "$tree" >"$results/tree"
+}
+begin_results
 
 # step NAME COMMAND...: its KTAP into NAME.ktap. A failure is left in NAME.failed,
 # too, for steps that run in the background.
@@ -41,19 +58,27 @@ step() {
 	local name=$1 start rc=0
 
 	shift
+	if [[ $mode == zoo-debug && -e $results/$name.passed ]]; then
+		note "$name: passed before"
+		return
+	fi
+	rm -f "$results/$name.failed"
 	start=$(uptime_s)
 	note "$name ..."
 	"$@" >"$results/$name.ktap" || rc=$?
 	note "$name: status $rc, $(($(uptime_s) - start)) s"
-	((rc == 0)) || {
-		: >"$results/$name.failed"
-		grep -aE '^ *(not ok|# .*(fail|complain|log))' "$results/$name.ktap" | tail -n 30 >&2 || true
-	}
+	if ((rc == 0)); then
+		: >"$results/$name.passed"
+		return
+	fi
+	: >"$results/$name.failed"
+	grep -aE '^ *(not ok|# .*(fail|complain|log))' "$results/$name.ktap" | tail -n 30 >&2 || true
 }
 
-# selftests of this mode: what is behind the mode in the list's lines
+# selftests of this mode: what is behind it in the list's lines. The zoo belongs to stock.
 wanted() {
-	awk -v mode="$mode" '!/^#/ && NF >= 3 && $1 == mode { $1 = ""; print }' "$list"
+	awk -v mode="${mode/zoo-debug/zoo}" '!/^#/ && NF >= 3 &&
+		($1 == mode || $1 == "zoo" && mode == "stock") { $1 = ""; print }' "$list"
 }
 
 # test_step TOPOLOGY TEST [WORD...] [-- OPTION...]: what the list says, as run's options
@@ -101,7 +126,7 @@ trap stop INT TERM
 
 cd "$top"
 case $mode in
-soak)
+zoo | soak)
 	make -s -j "$(riod_jobs)" all
 	"$top/selftests/vm/run" --prepare
 	vm_tests
@@ -116,7 +141,7 @@ stock)
 	step sim make -s -C selftests/sim check
 	vm_tests
 	;;
-debug | soak-debug)
+debug | zoo-debug | soak-debug)
 	deps build debug vm
 	kernel=$("$top/scripts/debug-kernel.sh")
 	make -s -j "$(riod_jobs)" tools fixtures

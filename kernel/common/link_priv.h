@@ -33,6 +33,7 @@
  * @wake: the pump
  * @out: pump: frames that go ahead of the cut and were not queued yet
  * @out_bytes: pump: what they weigh
+ * @joining: pump: a cut is being taken, so what is sent now waits for it
  * @cut_at: pump: when the last cut was taken
  * @cut_took: pump: how long that took
  * @lock: protects everything below but @requests' insides; innermost but for
@@ -62,6 +63,7 @@ struct riod_link {
 
 	struct list_head out;
 	u32 out_bytes;
+	bool joining;
 	ktime_t cut_at;
 	ktime_t cut_took;
 
@@ -82,6 +84,7 @@ struct riod_link {
 
 /* link_pump.c */
 int riod_link_pump(void *data);
+int riod_link_join(void *priv);
 void riod_link_retime(struct riod_link *l);
 void riod_link_acked(void *priv);
 

@@ -166,13 +166,15 @@ static int riod_link_flush(struct riod_link *l)
 
 /*
  * Only from ops->prepare, so in the pump.  A little is kept to leave with the
- * cut in one go; never more than a frame's worth, so the window bounds it all.
+ * cut in one go; never more than a frame's worth, so the window bounds it all.  But
+ * while a cut is taken (rule 1) nothing waits for the window: what is kept then is of
+ * what was mapped in that short time, and as much as the engine keeps of it anyway.
  */
 int riod_link_send(struct riod_link *l, struct riod_frame *f)
 {
 	list_add_tail(&f->list, &l->out);
 	l->out_bytes += riod_frame_size(f);
-	return l->out_bytes < RIOD_FRAME_MAX ? 0 : riod_link_flush(l);
+	return l->joining || l->out_bytes < RIOD_FRAME_MAX ? 0 : riod_link_flush(l);
 }
 EXPORT_SYMBOL_GPL(riod_link_send);
 
@@ -212,6 +214,18 @@ static int riod_link_prepare(struct riod_link *l)
 	do {
 		err = l->ops->prepare(l->priv);
 	} while (riod_link_retry(l, err));
+	return err;
+}
+
+/* what was mapped while the cut is taken has to be ahead of it */
+int riod_link_join(void *priv)
+{
+	struct riod_link *l = priv;
+	int err;
+
+	l->joining = true;
+	err = l->ops->prepare(l->priv);
+	l->joining = false;
 	return err;
 }
 

@@ -69,6 +69,7 @@
 
 /* 6 feature bits, in words of 32 */
 #define VIRTIO_F_EVENT_IDX	BIT(29)
+#define VIRTIO_F_ACCESS_PLATFORM	BIT(33 - 32)
 #define VIRTIO_F_RING_PACKED	BIT(34 - 32)
 #define VIRTIO_F_NOTIFICATION_DATA	BIT(38 - 32)
 #define VIRTIO_F_NOTIF_CONFIG_DATA	BIT(39 - 32)
@@ -549,12 +550,21 @@ static bool virtio_bar_write(void *state, u8 bar, u64 offset, u8 width, u64 valu
 	return false;
 }
 
+/* the features that the device has to do with the bus */
+static u64 offer_features(u64 value)
+{
+	/* 6.1: such a device takes addresses for physical ones, as QEMU's do by default */
+	if (!(value & VIRTIO_F_ACCESS_PLATFORM))
+		pr_warn_ratelimited("the device does not offer VIRTIO_F_ACCESS_PLATFORM: it goes past the server host's IOMMU and cannot work for a guest; QEMU's devices need iommu_platform=on\n");
+	return value & ~(u64)VIRTIO_HIDDEN;
+}
+
 static u64 read_common(struct riod_virtio *v, u32 offset, u64 value)
 {
 	struct riod_virtq *q = selected(v);
 
 	if (offset == VIRTIO_FEATURE && get_reg(v, VIRTIO_FEATURE_SELECT, 4) == 1)
-		return value & ~(u64)VIRTIO_HIDDEN;
+		return offer_features(value);
 	if (q && offset == VIRTIO_QUEUE_NOTIFY_OFF)
 		q->notify_off = value;
 	/* what the device begins with, unless the guest makes it less */

@@ -101,6 +101,7 @@ static void insert_in_order(struct riod_sync *y, struct riod_sync_page *page)
 	}
 	list_add_tail(&page->scan, before);
 	y->npages++;
+	y->newest = max(y->newest, page->id);
 	/* read by riod_sync_stage() without the lock: it only grows */
 	WRITE_ONCE(y->staged_max,
 		   max(y->staged_max, STAGED_SLACK + y->npages * STAGED_PAGE));

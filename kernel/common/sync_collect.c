@@ -48,6 +48,8 @@
 /* a page is noisy that moved in so many passes, and in so many places */
 #define NOISY_PASSES		16
 #define NOISY_GRANULES		64
+/* so often pages that were mapped meanwhile may join between two passes */
+#define JOINS_MAX		64
 /* readings of the running granules, to have two that agree ... */
 #define SETTLE_TRIES		64
 /* ... and, there being noisy pages, hold while those are read ... */
@@ -134,6 +136,12 @@ static void count_move(struct riod_sync_cut *cut, struct riod_sync_capture *cap,
 		list_add_tail(&cap->apart, &cut->running);
 }
 
+/* what finds what changed, and cannot tell what moves */
+static bool is_first_look(const struct riod_sync_cut *cut)
+{
+	return !cut->passes || cut->joining;
+}
+
 /* @off: of a line that does not look like what was captured before */
 static u32 capture_line(struct riod_sync_cut *cut, struct riod_sync_capture *cap, u32 off)
 {
@@ -145,8 +153,7 @@ static u32 capture_line(struct riod_sync_cut *cut, struct riod_sync_capture *cap
 		if (test_bit(g, cap->running) || !recapture(cap, g))
 			continue;
 		moved++;
-		/* the first pass finds what changed, not what moves */
-		if (cut->passes)
+		if (!is_first_look(cut))
 			count_move(cut, cap, g);
 	}
 	return moved;
@@ -154,7 +161,7 @@ static u32 capture_line(struct riod_sync_cut *cut, struct riod_sync_capture *cap
 
 static void count_strike(struct riod_sync_cut *cut, struct riod_sync_capture *cap)
 {
-	if (!cut->passes || ++cap->strikes < NOISY_PASSES ||
+	if (is_first_look(cut) || ++cap->strikes < NOISY_PASSES ||
 	    cap->nmoved < NOISY_GRANULES)
 		return;
 	cap->noisy = true;
@@ -218,15 +225,12 @@ static enum hold scan_some(struct riod_sync_cut *cut, unsigned long *next)
 	return HOLD_DONE;
 }
 
-/* read every granule once; between pages the lock may be let go of */
-static int scan_all(struct riod_sync_cut *cut)
+/* pages from number @next on; between pages the lock may be let go of */
+static int scan_from(struct riod_sync_cut *cut, unsigned long next)
 {
-	unsigned long next = 0;
 	enum hold hold;
 	int err = 0;
 
-	cut->moved = 0;
-	cut->at = &cut->captures;
 	do {
 		mutex_lock(&cut->y->lock);
 		hold = scan_some(cut, &next);
@@ -235,9 +239,37 @@ static int scan_all(struct riod_sync_cut *cut)
 			err = refill_spare(cut);
 		cond_resched();
 	} while (hold != HOLD_DONE && !err);
-	/* this pass's reads are before the next one's, or what settle() reads */
+	/* these reads are before the next pass's, or what settle() reads */
 	smp_rmb();
+	return err;
+}
+
+/* read every granule once */
+static int scan_all(struct riod_sync_cut *cut)
+{
+	int err;
+
+	cut->moved = 0;
+	cut->at = &cut->captures;
+	err = scan_from(cut, 0);
 	cut->passes++;
+	return err;
+}
+
+/*
+ * The same for pages that joined: they have the highest numbers, so they come first.  The
+ * next pass would find them, too, but take them for what moves, and cost another one.
+ */
+static int scan_joined(struct riod_sync_cut *cut, u64 first)
+{
+	u64 moved = cut->moved;
+	int err;
+
+	cut->joining = true;
+	cut->at = cut->captures.next;
+	err = scan_from(cut, first);
+	cut->joining = false;
+	cut->moved = moved;
 	return err;
 }
 
@@ -393,18 +425,48 @@ static void count_passes(struct riod_sync_cut *cut, bool forced)
 }
 
 /*
+ * Find a T before which everything was mapped that the stub has been told of when the cut
+ * arrives.  What is in the cut may name a page that was mapped since the cut was begun:
+ * the device would look for it, and no doorbell has to come before that.  So such pages
+ * join the cut, are read once like all others before T, and T is looked for anew.
+ * Return: 0, -ENOMEM; *@quiet is false where there is none.
+ */
+static int find_moment(struct riod_sync_cut *cut, bool *quiet)
+{
+	struct riod_sync *y = cut->y;
+	unsigned int joins;
+	u64 newest;
+	int err = 0;
+
+	for (joins = 0; joins < JOINS_MAX && !err; joins++) {
+		newest = y->newest;
+		*quiet = settle(cut);
+		if (y->join)
+			err = y->join(y->join_priv);
+		if (err || y->newest == newest)
+			return err;
+		err = scan_joined(cut, newest + 1);
+	}
+	*quiet = false;
+	return err;
+}
+
+/*
  * Pass over the pages until two passes agree.  A first pass that finds nothing
  * is enough: nothing is delivered then.
  */
 static int find_quiet(struct riod_sync_cut *cut)
 {
 	u64 deadline = ktime_get_ns() + 1000ull * cut->y->params.deadline_us;
-	bool quiet, forced = false;
-	int err;
+	bool quiet = true, forced = false;
+	int err = 0;
 
 	do {
-		quiet = settle(cut);
-		err = scan_all(cut);
+		/* what is mapped when the first pass begins was told by who called */
+		if (cut->passes)
+			err = find_moment(cut, &quiet);
+		if (!err)
+			err = scan_all(cut);
 		if (err)
 			break;
 		quiet = quiet && !cut->moved;

@@ -91,6 +91,7 @@ struct riod_sync_sent {
  * @last: captures with granules that are to be sent last
  * @sent: stub: struct riod_sync_sent for what was encoded
  * @passes: passes done
+ * @joining: pages that were mapped meanwhile are looked at for the first time
  * @moved: granules that moved in the pass
  * @settled: bytes read between two passes
  * @bytes: bytes of pages in @frames
@@ -108,6 +109,7 @@ struct riod_sync_cut {
 	u32 last;
 	struct list_head sent;
 	u32 passes;
+	bool joining;
 	u64 moved;
 	u64 settled;
 	u64 bytes;

@@ -188,6 +188,10 @@ static void att_collected(void *priv)
 	}
 	att->dma.anew = false;
 	mutex_unlock(&att->dma.lock);
+	for (i = 0; i < att->nfuncs; i++) {
+		if (att->funcs[i])
+			riod_fe_order_settle(att->funcs[i]);
+	}
 }
 
 static void att_applied(void *priv)

@@ -149,24 +149,44 @@ static bool func_changed(void *priv, u64 iova, u64 len)
 	return false;
 }
 
-static void func_set_order(struct riod_fe_func *fn, struct riod_sync_order *o)
-{
-	lockdep_assert_held(&fn->att->dma.lock);
-	riod_sync_set_order(riod_link_sync(fn->att->link), fn->order, o);
-	riod_sync_order_free(fn->order);
-	fn->order = o;
-}
-
+/* the engine gets it when the DMA lock is free: its gate is outside of that */
 static int func_order(void *priv, const struct riod_sync_span *spans, u32 n)
 {
 	struct riod_fe_func *fn = priv;
 	struct riod_sync_order *o;
 
+	lockdep_assert_held(&fn->att->dma.lock);
 	o = riod_sync_order_make(spans, n, func_page_id, fn);
 	if (IS_ERR(o))
 		return PTR_ERR(o);
-	func_set_order(fn, o);
+	riod_sync_order_free(fn->next_order);
+	fn->next_order = o;
 	return 0;
+}
+
+static void func_set_order(struct riod_fe_func *fn, struct riod_sync_order *o)
+{
+	riod_sync_set_order(riod_link_sync(fn->att->link), fn->order, o);
+	riod_sync_order_free(fn->order);
+	fn->order = o;
+}
+
+/**
+ * riod_fe_order_settle() - what the profile has said of rule 10 holds from now on
+ * @fn: function
+ *
+ * From the pump, without locks.
+ */
+void riod_fe_order_settle(struct riod_fe_func *fn)
+{
+	struct riod_sync_order *o;
+
+	mutex_lock(&fn->att->dma.lock);
+	o = fn->next_order;
+	fn->next_order = NULL;
+	mutex_unlock(&fn->att->dma.lock);
+	if (o)
+		func_set_order(fn, o);
 }
 
 static int func_profile(struct riod_fe_func *fn, const char *name,
@@ -263,9 +283,8 @@ void riod_fe_describe_exit(struct riod_fe_att *att)
 
 		if (!fn || !fn->profile)
 			continue;
-		mutex_lock(&att->dma.lock);
+		riod_fe_order_settle(fn);
 		func_set_order(fn, NULL);
-		mutex_unlock(&att->dma.lock);
 		if (fn->profile->exit)
 			fn->profile->exit(fn->profile_state);
 		fn->profile = NULL;

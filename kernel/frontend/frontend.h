@@ -333,7 +333,8 @@ int riod_fe_dma_send(struct riod_fe_att *att);
  * @profile: device knowledge, or NULL
  * @profile_state: its state; as @profile under riod_fe_dma.lock
  * @env: what the profile may ask of us
- * @order: what it said of rule 10, or NULL; under riod_fe_dma.lock
+ * @order: what it said of rule 10, as the engine has it, or NULL; the pump's
+ * @next_order: what it has said since, or NULL; under riod_fe_dma.lock
  * @probe_err: why our driver did not bind
  */
 struct riod_fe_func {
@@ -363,6 +364,7 @@ struct riod_fe_func {
 	void *profile_state;
 	struct riod_profile_env env;
 	struct riod_sync_order *order;
+	struct riod_sync_order *next_order;
 	int probe_err;
 };
 
@@ -503,6 +505,7 @@ extern struct workqueue_struct *riod_fe_wq;
 int riod_fe_describe(struct riod_fe_att *att, const struct riod_frame *f);
 int riod_fe_describe_done(struct riod_fe_att *att, const char *profile,
 			  struct netlink_ext_ack *extack);
+void riod_fe_order_settle(struct riod_fe_func *fn);
 void riod_fe_describe_exit(struct riod_fe_att *att);
 void riod_fe_describe_free(struct riod_fe_att *att);
 

@@ -26,8 +26,8 @@ struct riod_link;
  *	-ENOMEM: keep the bits, it is called again after a rest; any other error
  *	ends the link.
  * @prepare: pump: send what must be ahead of the cut (MAP, UNMAP) with
- *	riod_link_send().  Called after @gather, before the scan.  Errors as
- *	@gather's.  May be NULL.
+ *	riod_link_send().  Called after @gather, before the scan, and again while the
+ *	scan goes on, under &riod_sync.gate (rule 1).  Errors as @gather's.  May be NULL.
  * @collected: pump: a cut was taken (it may have been empty).  May be NULL.
  * @applied: receive thread: a cut of the peer's was applied; no frame behind it
  *	has been handed over yet.  May be NULL.

@@ -15,7 +15,7 @@
  *           Held by riod_sync_collect() from its first pass until the cut is
  *           taken, by riod_sync_apply(), by riod_sync_set_order(), and by the stub
  *           around each register write.  Never held while waiting for the
- *           peer or for window space.
+ *           peer or for window space.  @join is called under it.
  *   @lock   mutex, inside @gate.  Protects the page table and every access to
  *           page memory and bases.  Held for a part of a pass, or one frame of
  *           an apply, at most, and never while memory is allocated, so that an
@@ -115,6 +115,7 @@ struct riod_sync_params {
  * @role: which end
  * @pages: every page, in the order of @id (a cut has them the other way round, rule 10)
  * @npages: pages on @pages
+ * @newest: the highest @id there ever was; changes in the caller of riod_sync_map()
  * @nwritable: pages that the device may write
  * @index: @id to page
  * @orders: frontend: struct riod_sync_order, what profiles know of rule 10; changed
@@ -134,6 +135,10 @@ struct riod_sync_params {
  *	of ours what we applied
  * @owe_commit: frontend: the next cut has a commit although it may be empty
  * @interval_us: time between background cuts, as of now
+ * @join: frontend: riod_sync_collect() asks its caller to enter what was mapped
+ *	meanwhile, and to tell the stub of it ahead of the cut: what the cut shows may name
+ *	it (rule 1).  Under @gate alone.  0 or -ENOMEM.  NULL: nothing is mapped meanwhile.
+ * @join_priv: its argument
  * @profile: device knowledge, or NULL
  * @profile_priv: its state
  * @params: tunables
@@ -149,6 +154,7 @@ struct riod_sync {
 	enum riod_sync_role role;
 	struct list_head pages;
 	u64 npages;
+	u64 newest;
 	u64 nwritable;
 	struct xarray index;
 	struct list_head orders;
@@ -165,6 +171,8 @@ struct riod_sync {
 	u64 untold;
 	bool owe_commit;
 	u32 interval_us;
+	int (*join)(void *priv);
+	void *join_priv;
 	const struct riod_profile *profile;
 	void *profile_priv;
 	struct riod_sync_params params;
@@ -313,7 +321,8 @@ void riod_sync_set_order(struct riod_sync *y, struct riod_sync_order *old,
  *
  * Frontend: bytes of all pages.  Stub: bytes of pages the device may write; not
  * to be called while a cut is in flight (riod_sync_in_flight()).
- * Return: bytes of pages in the cut, or -ENOMEM (then nothing has changed).
+ * Return: bytes of pages in the cut, -ENOMEM, or what &riod_sync.join returned (then
+ * nothing has changed).
  */
 s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames,
 		      bool commit_empty, u32 max_frame);

@@ -43,6 +43,7 @@ virtqueues are not named (rule 10)~profile_virtio.c~s/err = v->env.order(v->env.
 chains of a packed ring show in parts (rule 10)~profile_virtio.c~s/^\ts->flag = packed_begins;/\t;/~flag-after-data
 devices are not notified again (rule 11)~profile_virtio.c~s/if (q->avail != q->notified \&\&/if (0 \&\&/~wake-up
 guests are not interrupted again (rule 11)~profile_virtio.c~s/v->env.raise(v->env.priv, q->vector);/;/~wake-up
+what was mapped meanwhile is not told of (rule 1)~sync_collect.c~s/^\t\tif (y->join)/\t\tif (0)/~iommu flag-after-data
 ascending (rule 10)~sync_collect.c~s/list_move_tail(&cap->list, cut->at);/list_move(\&cap->list, cut->at);/~flag-after-data
 '
 

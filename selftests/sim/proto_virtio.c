@@ -4,8 +4,10 @@
  *
  * Each side publishes by memory alone and notifies only where the other says that it
  * sleeps (rule 11).  Chains of one or two descriptors: a request that the driver wrote,
- * and room for the answer.  The data pages are mapped before or behind the rings, so that
- * the order of pages is right in every second run only (rule 10).
+ * and room for the answer.  Its page is mapped for the request, and unmapped when it is
+ * done: a descriptor must not show at the device before the page that it names (rule 1).
+ * A first request leaves its page mapped, before the rings or behind, so that the order of
+ * pages helps in every second run only (rule 10).
  *
  * Split: the index is below its entries.  Packed: the ring lies across two pages, and a
  * chain may go from its end to its start; its first descriptor is made available last.
@@ -110,6 +112,8 @@ static void ask(u32 slot, u32 n)
 {
 	u32 i;
 
+	if (n >= NDATA)
+		iova[slot_page(slot)] = sim_map(0, slot_page(slot), RW);
 	for (i = 0; i < WORDS; i++)
 		sim_store32(sim_page(slot_page(slot)) + slot_at(slot) + 32 * i, word(n, i));
 }
@@ -130,6 +134,7 @@ static void verify(u32 slot, u32 n)
 {
 	u32 i, got;
 
+	sim_unmap(0, iova[slot_page(slot)]);
 	for (i = 0; i < WORDS; i++) {
 		got = sim_load32(sim_page(slot_page(slot)) + slot_at(slot) + ANSWER_AT + 32 * i);
 		if (got != ~word(n, i))

@@ -33,6 +33,7 @@ const char *const sim_window_names[SIM_WINDOWS] = {
 	[WIN_IRQ_IN_PASS] = "interrupt while a cut is taken",
 	[WIN_HELD_BACK] = "register write waits until memory is quiet",
 	[WIN_MORE_PASSES] = "two passes do not agree",
+	[WIN_MAP_IN_PASS] = "a page is mapped, and told of, while a cut is taken",
 	[WIN_UNMAP_IN_PASS] = "unmap while a cut is taken",
 	[WIN_UNMAP_IN_APPLY] = "unmap while a cut is applied",
 	[WIN_UNMAP_UNTOLD] = "unmap of what the stub never heard of",
@@ -96,6 +97,8 @@ static void att_init(struct att *a, u32 nr)
 	mutex_init(&a->dma_lock);
 	end_init(a, &a->fe, RIOD_SYNC_FRONTEND);
 	end_init(a, &a->st, RIOD_SYNC_STUB);
+	a->fe.y.join = sim_join;
+	a->fe.y.join_priv = a;
 	sim_profile_init(a);
 }
 

@@ -202,6 +202,17 @@ void sim_prepare(struct att *a)
 	mutex_unlock(&a->dma_lock);
 }
 
+int sim_join(void *att)
+{
+	struct att *a = att;
+	u64 newest = a->fe.y.newest;
+
+	sim_prepare(a);
+	if (a->fe.y.newest != newest)
+		sim_window(WIN_MAP_IN_PASS);
+	return 0;
+}
+
 /* ------------------------------------------------------------ events */
 
 void sim_write_reg(u32 att, u32 reg, u64 value)
@@ -319,6 +330,7 @@ static bool profile_changed(void *priv, u64 iova, u64 len)
 	return false;
 }
 
+/* as the frontend does it: the engine gets it without the lock */
 static int profile_order(void *priv, const struct riod_sync_span *spans, u32 n)
 {
 	struct att *a = priv;
@@ -327,10 +339,24 @@ static int profile_order(void *priv, const struct riod_sync_span *spans, u32 n)
 	if (IS_ERR(o))
 		return PTR_ERR(o);
 	sim_trace("the profile says what comes last");
+	riod_sync_order_free(a->next_order);
+	a->next_order = o;
+	return 0;
+}
+
+void sim_order_settle(struct att *a)
+{
+	struct riod_sync_order *o;
+
+	mutex_lock(&a->dma_lock);
+	o = a->next_order;
+	a->next_order = NULL;
+	mutex_unlock(&a->dma_lock);
+	if (!o)
+		return;
 	riod_sync_set_order(&a->fe.y, a->order, o);
 	riod_sync_order_free(a->order);
 	a->order = o;
-	return 0;
 }
 
 void sim_order(u32 att, const struct riod_sync_span *spans, u32 n)
@@ -340,6 +366,7 @@ void sim_order(u32 att, const struct riod_sync_span *spans, u32 n)
 	mutex_lock(&a->dma_lock);
 	profile_order(a, spans, n);
 	mutex_unlock(&a->dma_lock);
+	sim_order_settle(a);
 }
 
 void sim_profile_init(struct att *a)
@@ -371,7 +398,9 @@ void sim_profile_exit(struct att *a)
 		sim_w.proto->profile->exit(a->profile);
 	riod_sync_set_order(&a->fe.y, a->order, NULL);
 	riod_sync_order_free(a->order);
+	riod_sync_order_free(a->next_order);
 	a->order = NULL;
+	a->next_order = NULL;
 }
 
 /* under the lock that also keeps what it sees of memory mapped */

@@ -118,6 +118,7 @@ static bool pump(struct att *a, struct end *e)
 	collect(e, &frames);
 	if (e == &a->fe && sim_w.proto->profile)
 		sim_profile_turn(a, sim_w.proto->profile->after_cut);
+	sim_order_settle(a);
 	sent = !list_empty(&frames);
 	list_for_each_entry_safe(f, ftmp, &frames, list) {
 		list_del(&f->list);

@@ -66,7 +66,7 @@ struct att {
 	u32 writes[SIM_REGS];
 	u32 irqs[SIM_VECTORS], irqs_raised[SIM_VECTORS];
 	void *profile;		/* its state */
-	struct riod_sync_order *order;
+	struct riod_sync_order *order, *next_order;
 	u64 reply;
 	bool reply_here;
 	bool lost;
@@ -102,7 +102,10 @@ u64 sim_mem_load(const u8 *p, u32 width);
 void sim_mem_store(u8 *p, u32 width, u64 value);
 /* pump: enter what is queued, and send word of it ahead of the cut */
 void sim_prepare(struct att *a);
+/* the same while the cut is being taken; the engine's riod_sync.join */
+int sim_join(void *att);
 
+void sim_order_settle(struct att *a);
 void sim_profile_init(struct att *a);
 void sim_profile_exit(struct att *a);
 /* pump, receive thread: the profile's turn (after_cut, after_apply) */

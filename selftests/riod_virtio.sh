@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# riod_virtio.sh - virtio-blk and virtio-net functions, with split and with packed rings
+#
+# devices: virtio-blk-pci,iommu_platform=on virtio-blk-pci,iommu_platform=on,packed=on
+# devices: virtio-net-pci,iommu_platform=on virtio-net-pci,iommu_platform=on,packed=on
+# memory: 2048
+# timeout: 900
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/riod.sh
+. "$(dirname "$0")/riod.sh"
+# shellcheck source=selftests/zoo.sh
+. "$(dirname "$0")/zoo.sh"
+
+MIB=${ZOO_MIB:-4}
+
+setup()
+{
+	zoo_begin
+	# devices are counted over all kinds
+	zoo_far 2
+	zoo_far 3
+}
+
+each_cleanup() { zoo_end; }
+
+# what the guest's driver agreed to: bit 34 is packed, 33 that the IOMMU is between
+features() { guest "cut -c 34,35 $ZOO_FUNC/virtio*/features"; }
+
+disk()
+{
+	zoo_guest "virtio-blk-pci,$1"
+	t_eq features "$(features)" "1$1"
+	zoo_fio "$MIB"
+	zoo_account "$STREAMED" 20000 virtio
+	guest_poweroff 60
+}
+
+net()
+{
+	zoo_guest "virtio-net-pci,$1"
+	t_eq features "$(features)" "1$1"
+	zoo_link $((2 + $1))
+	zoo_streams $((2 + $1))
+	zoo_account "$STREAMED" 20000 virtio
+	guest_poweroff 60
+}
+
+test_disk_split() { disk 0; }
+test_disk_packed() { disk 1; }
+test_net_split() { net 0; }
+test_net_packed() { net 1; }
+
+ktap_run "$@"

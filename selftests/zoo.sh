@@ -1,0 +1,165 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# zoo.sh - one device of the zoo, driven by the guest's own driver (sourced after riod.sh)
+#
+#   zoo_begin                            the modules, on both hosts
+#   zoo_guest KIND[,N] [GUEST-OPTION...] export the run's N-th KIND, attach it, boot a guest
+#                                        with it, have its driver loaded; sets EXPORT,
+#                                        ATT_ID, ATT_DEV
+#   zoo_end                              the guest, the attachment and the export go
+#   zoo_account BYTES CEILING [PROFILE]  nothing was forced, and for BYTES of payload the
+#                                        engines read no more than CEILING times as much
+#                                        memory; PROFILE is in use ("null": none)
+#   zoo_disk                             the function's disk in the guest: "sda"
+#   zoo_fio MIB                          random reads and writes there, verified
+#   zoo_net                              the function's network interface in the guest
+#   far CMD                              run in the network at the NIC's far end
+#   zoo_far N [MTU]                      make that network of the server's peer: 10.55.N.1
+#   zoo_link N [MTU [ETHTOOL-FEATURE...]]   up, and the guest's end of it: 10.55.N.2
+#   zoo_streams N                        ZOO_SECS of checksummed traffic both ways at once;
+#                                        sets STREAMED to the bytes that arrived
+
+# where the function is in the guest
+ZOO_SLOT=1e
+ZOO_FUNC=/sys/bus/pci/devices/0000:00:$ZOO_SLOT.0
+
+ZOO_SECS=${ZOO_SECS:-10}
+# more options of bind
+ZOO_BIND=()
+
+zoo_begin()
+{
+	on server modprobe riod_stub
+	modprobe riod_frontend
+}
+
+zoo_guest()
+{
+	local kind=${1%%,*} n=0
+	[[ $1 != *,* ]] || n=${1##*,}
+	shift
+	EXPORT=$(device "$kind" "$n")
+	remember EXPORT
+	zoo_bind "$EXPORT"
+	riod_attach
+	remember EXPORT ATT_ID ATT_DEV
+	guest_start "$@" -device "vfio-pci,host=$ATT_DEV,addr=$ZOO_SLOT"
+	# there is no udev; some drivers are in the guest's own use already
+	guest "[[ -e $ZOO_FUNC/driver ]] || modprobe \$(< $ZOO_FUNC/modalias)"
+}
+
+zoo_bind()
+{
+	local allow=()
+	[[ $RIOD_TOPOLOGY == loopback ]] || allow=(--allow "$RIOD_VMM_ADDR/32")
+	server_ctl bind "$1" --export "${allow[@]}" "${ZOO_BIND[@]}"
+}
+
+zoo_end()
+{
+	[[ -e /run/riod/remembered ]] || return 0
+	recall
+	# nobody listens any more: what is sent would wait in QEMU for ever
+	on server 'for n in {0..7}; do ip -n far link set far$n down; done 2> /dev/null; true'
+	guest_kill
+	riod_detach_all
+	riod_unexport
+	rm /run/riod/remembered
+}
+
+zoo_account()
+{
+	local bytes=$1 ceiling=$2 profile=${3:-null} scanned
+	t_eq "profile" "$(att profile)" "$profile"
+	t_eq "forced cuts, frontend" "$(att_stat forced)" 0
+	t_eq "forced cuts, stub" "$(exp_stat forced)" 0
+	scanned=$(( $(att_stat scanned) + $(exp_stat scanned) ))
+	t_diag "frontend $(att_stats)"
+	t_diag "stub $(exp_stats)"
+	t_diag "$bytes bytes of payload, $((scanned / bytes)) times as much was scanned"
+	t_cmp "bytes scanned for a byte" $((scanned / bytes)) -le "$ceiling"
+}
+
+# ---- disks ----
+
+zoo_disk() { guest "ls -d /sys/block/* | xargs -n 1 readlink -f | grep -m 1 /0000:00:$ZOO_SLOT.0/ | xargs basename"; }
+
+zoo_fio()
+{
+	local disk
+	wait_for 60 zoo_disk > /dev/null
+	disk=$(zoo_disk)
+	GUEST_TIMEOUT=600 guest fio --name=t --filename="/dev/$disk" --direct=1 --ioengine=libaio \
+		--rw=randrw --bsrange=4k-128k --iodepth=8 --size="${1}m" --verify=crc32c \
+		--verify_fatal=1 --verify_state_save=0 --output-format=json > /run/fio.json
+	sed -n '/^{/,$p' /run/fio.json | jq -e '.jobs | length > 0 and all(.error == 0)'
+	# both were done, and what was written was read once more
+	STREAMED=$(sed -n '/^{/,$p' /run/fio.json |
+		jq '[.jobs[] | .read.io_bytes + .write.io_bytes] | add')
+	t_cmp "bytes read and written" "$STREAMED" -ge $(($1 * 1024 * 1024))
+}
+
+# ---- networks ----
+
+zoo_net() { guest "basename \$(ls -d $ZOO_FUNC/net/* $ZOO_FUNC/*/net/* 2> /dev/null | grep -m 1 .)"; }
+
+far() { on server "ip netns exec far bash -c $(printf '%q' "$1")"; }
+in_guest() { GUEST_TIMEOUT=$((ZOO_SECS * 10)) guest "$1"; }
+
+# the far end of the NIC that is the run's N-th device is a virtio NIC of the server host's
+zoo_far()
+{
+	local peer mac
+	mac=$(printf '52:54:00:55:00:%02x' $(($1 * 2)))
+	peer=$(on server "grep -lx $mac /sys/class/net/*/address | cut -d / -f 5")
+	[[ -n $peer ]]
+	on server "ip netns add far 2> /dev/null; ip link set $peer name far$1 netns far &&
+		ip -n far link set far$1 mtu ${2:-1500} && ip -n far link set lo up"
+}
+
+zoo_link()
+{
+	local n=$1 mtu=${2:-1500} net
+	wait_for 60 zoo_net > /dev/null
+	net=$(zoo_net)
+	shift $(( $# < 2 ? $# : 2 ))
+	(( ! $# )) || guest ethtool -K "$net" "$@"
+	guest "ip addr add 10.55.$n.2/24 dev $net; ip link set $net mtu $mtu up"
+	on server "ip -n far addr replace 10.55.$n.1/24 dev far$n && ip -n far link set far$n up"
+	wait_for 60 guest ping -c 1 -W 1 "10.55.$n.1"
+}
+
+# stream NAME FROM TO ADDRESS PORT - for ZOO_SECS seconds; both ends compute its sum
+stream()
+{
+	local what=$1 from=$2 to=$3 addr=$4 port=$5 sums listener bytes
+	"$to" "timeout $((ZOO_SECS * 8)) socat -u TCP-LISTEN:$port,reuseaddr - | tee >(wc -c > /tmp/bytes.$port) | sha256sum > /tmp/got.$port" &
+	listener=$!
+	wait_for 20 "$to" "ss -Hltn 'sport = :$port' | grep -q ."
+	# no more in the sockets' buffers at the end than crosses in a moment
+	"$from" "timeout $ZOO_SECS cat /dev/urandom | tee >(sha256sum > /tmp/sent.$port) | socat -b 16384 -u - TCP:$addr:$port,sndbuf=32768" || true
+	wait "$listener"
+	sums=$("$from" "cut -d ' ' -f 1 /tmp/sent.$port")
+	t_match "sum" "$sums" '^[0-9a-f]{64}$'
+	t_eq "$what" "$("$to" "cut -d ' ' -f 1 /tmp/got.$port")" "$sums"
+	# it counts beside the sum, and may come behind it
+	wait_for 5 "$to" "test -s /tmp/bytes.$port"
+	bytes=$("$to" "cat /tmp/bytes.$port")
+	t_diag "$what: $bytes bytes in $ZOO_SECS s"
+	# the sums of nothing are equal, too
+	t_cmp "bytes, $what" "$bytes" -ge 65536
+	echo "$bytes" > "/run/streamed.$port"
+}
+
+zoo_streams()
+{
+	local out
+	rm -f /run/streamed.*
+	# both ways at once
+	stream "guest to far end" in_guest far "10.55.$1.1" 5555 &
+	out=$!
+	stream "far end to guest" far in_guest "10.55.$1.2" 5556
+	wait "$out"
+	STREAMED=$(( $(< /run/streamed.5555) + $(< /run/streamed.5556) ))
+}
