@@ -15,7 +15,7 @@
 #   device KIND [N]              PCI address, on the server, of the N-th (0) emulated KIND
 #   link_cut, link_restore       the data link, from outside the VMs (pair only)
 #   vm_monitor server|vmm|host|self CMD   QEMU's monitor, of a host VM (set_link, device_del,
-#                                info, stop, cont, quit, system_reset, nmi only)
+#                                sendkey, info, stop, cont, quit, system_reset, nmi only)
 #   bind_driver ADDR DRIVER      give a PCI device of this host to a driver (vfio-pci, ...)
 #   release_driver ADDR          back to the driver it would have by itself
 #

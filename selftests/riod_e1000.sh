@@ -4,7 +4,7 @@
 # riod_e1000.sh - network cards of the e1000 family, with no profile: MSI-X and packet split, INTx,
 # and a card without DMA
 #
-# devices: e1000e e1000 ne2k_pci
+# devices: e1000e e1000 ne2k_pci e1000e,functions=2
 # memory: 2048
 # timeout: 900
 
@@ -19,51 +19,95 @@ setup()
 {
 	zoo_begin
 	zoo_far 0 9000
-	zoo_far 1
 	zoo_far 2
+	zoo_far 4
+	zoo_far 6
+	zoo_far 7
 }
 
 each_cleanup() { zoo_end; }
 
 # As QEMU's igb, its e1000e drops what it sends from buffers in several pages (riod_igb.sh)
-ONE_PAGE="tso off sg off"
+ONE_PAGE=(tso off sg off)
 
 test_e1000e()
 {
 	zoo_guest e1000e
-	zoo_link 0 1500 $ONE_PAGE
+	zoo_link 0 1500 "${ONE_PAGE[@]}"
 	zoo_streams 0
-	zoo_account "$STREAMED" 20000
+	# 2562 measured
+	zoo_account "$STREAMED" 6000
 	guest_poweroff 60
 }
 
-# frames that take several buffers: the driver changes to packet split
-test_e1000e_jumbo()
+# frames that take several pages: the driver changes to packet split. What the guest sends
+# stays small (see above).
+test_e1000e_packet_split()
 {
 	zoo_guest e1000e
-	zoo_link 0 9000
+	zoo_link 0 9000 "${ONE_PAGE[@]}"
+	guest "ip route replace 10.55.0.0/24 dev $(zoo_net) mtu lock 1500 advmss 8960"
 	zoo_streams 0
-	zoo_account "$STREAMED" 20000
+	t_diag "$(guest "ethtool -S $(zoo_net) | grep -i spl")"
+	# 4547 measured
+	zoo_account "$STREAMED" 10000
 	guest_poweroff 60
 }
 
 test_e1000_intx()
 {
+	local -a ZOO_BIND=(--no-reset)
 	zoo_guest e1000
-	zoo_link 1
-	zoo_streams 1
-	zoo_account "$STREAMED" 20000
+	zoo_link 2
+	zoo_streams 2
+	# 1877 measured
+	zoo_account "$STREAMED" 5000
 	guest_poweroff 60
 }
 
-# all of it through I/O ports
+# All of it through I/O ports, two bytes for each round trip: with more than a few packets a
+# nested guest's kernel complains that its CPU is stuck. ping compares what comes back.
+# QEMU's card takes shorter frames than Ethernet has from the far end and does not pad them,
+# and its driver drops them, without riod, too: so nobody asks for addresses.
 test_ne2k_without_dma()
 {
+	local -a ZOO_BIND=(--no-reset)
+	local out
 	zoo_guest ne2k_pci
-	zoo_link 2
-	zoo_streams 2
+	NO_ARP=1 zoo_link 4
+	out=$(guest ping -c 10 -W 10 -s 700 -p 5aa5f00f 10.55.4.1 2>&1)
+	t_match "ping's words" "$out" '10 packets transmitted, 10 received'
+	t_fails grep -i 'wrong data' <<< "$out"
 	t_eq "forced cuts" "$(att_stat forced)" 0
 	t_eq "bytes of pages sent" "$(exp_stat sent)" 0
+	guest_poweroff 60
+}
+
+# A card whose two functions are one group: exported and attached together, and in the guest
+# behind a bridge, as riodctl says.
+test_e1000e_two_functions()
+{
+	local card first ZOO_FUNC=/sys/bus/pci/devices/0000:01:01
+	local -a args
+	card=$(device e1000e 1)
+	EXPORT=$card
+	remember EXPORT
+	zoo_bind "$card" "${card%.0}.1"
+	riod_attach
+	remember EXPORT ATT_ID ATT_DEV
+	mapfile -t args < <("$RIODCTL" qemu-args "$ATT_ID" | tr ' ' '\n' | grep -E '^(pcie-pci-bridge|vfio-pci),')
+	t_eq "devices" "${#args[@]}" 3
+	guest_start -device "${args[0]}" -device "${args[1]}" -device "${args[2]}"
+	guest modprobe e1000e
+	zoo_link 6 1500 "${ONE_PAGE[@]}"
+	FUNCTION=1 zoo_link 7 1500 "${ONE_PAGE[@]}"
+	zoo_streams 6 &
+	first=$!
+	zoo_streams 7
+	wait "$first"
+	STREAMED=$(zoo_streamed)
+	# 6024 measured
+	zoo_account "$STREAMED" 15000
 	guest_poweroff 60
 }
 

@@ -27,16 +27,42 @@ test_ahci()
 	zoo_guest ahci
 	guest modprobe -a sd_mod
 	zoo_fio "$MIB"
-	zoo_account "$STREAMED" 20000
+	# 303 measured
+	zoo_account "$STREAMED" 1000
 	guest_poweroff 60
 }
 
-test_usb_storage()
+# what was pressed, as the guest has it: codes of EV_KEY events of value 1
+# shellcheck disable=SC2016 # expanded there
+keys() { guest 'od -An -v -w24 -tu2 /tmp/keys | awk "\$9 == 1 && \$11 == 1 { printf \"%s \", \$10 }"'; }
+keys_are() { [[ $(keys) == "$1" ]]; }
+
+event_node() { guest "find $ZOO_FUNC.0/ -path '*/input/*' -name 'event[0-9]*' -printf '%f\n' | grep -m 1 ."; }
+
+# the server host's own keyboard is another one
+keyboard()
+{
+	local event key
+	guest modprobe -a usbhid hid-generic evdev
+	wait_for 30 event_node
+	event=$(event_node)
+	guest "setsid cat /dev/input/$event > /tmp/keys < /dev/null 2> /dev/null &"
+	# usbhid drops what comes before it is opened
+	wait_for 10 guest "ls -l /proc/[0-9]*/fd 2> /dev/null | grep -q input/$event"
+	for key in r i o d; do
+		vm_monitor server "sendkey $key"
+	done
+	wait_for 30 keys_are "19 23 24 32 "
+}
+
+test_usb_storage_and_keyboard()
 {
 	zoo_guest usb
 	guest modprobe -a usb-storage sd_mod
+	keyboard
 	zoo_fio "$MIB"
-	zoo_account "$STREAMED" 20000
+	# 144 measured
+	zoo_account "$STREAMED" 500
 	guest_poweroff 60
 }
 

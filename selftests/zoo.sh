@@ -15,14 +15,17 @@
 #   zoo_fio MIB                          random reads and writes there, verified
 #   zoo_net                              the function's network interface in the guest
 #   far CMD                              run in the network at the NIC's far end
-#   zoo_far N [MTU]                      make that network of the server's peer: 10.55.N.1
+#   zoo_far N [MTU]                      make that network of the server's peer<N>: 10.55.N.1.
+#                                        N is twice the device's number in the run, plus
+#                                        the function's
 #   zoo_link N [MTU [ETHTOOL-FEATURE...]]   up, and the guest's end of it: 10.55.N.2
 #   zoo_streams N                        ZOO_SECS of checksummed traffic both ways at once;
 #                                        sets STREAMED to the bytes that arrived
+#   With FUNCTION=1 before them the functions of networks are about that one of a card.
 
 # where the function is in the guest
 ZOO_SLOT=1e
-ZOO_FUNC=/sys/bus/pci/devices/0000:00:$ZOO_SLOT.0
+ZOO_FUNC=/sys/bus/pci/devices/0000:00:$ZOO_SLOT
 
 ZOO_SECS=${ZOO_SECS:-10}
 # more options of bind
@@ -46,26 +49,27 @@ zoo_guest()
 	remember EXPORT ATT_ID ATT_DEV
 	guest_start "$@" -device "vfio-pci,host=$ATT_DEV,addr=$ZOO_SLOT"
 	# there is no udev; some drivers are in the guest's own use already
-	guest "[[ -e $ZOO_FUNC/driver ]] || modprobe \$(< $ZOO_FUNC/modalias)"
+	guest "[[ -e $ZOO_FUNC.0/driver ]] || modprobe \$(< $ZOO_FUNC.0/modalias)"
 }
 
-zoo_bind()
-{
-	local allow=()
-	[[ $RIOD_TOPOLOGY == loopback ]] || allow=(--allow "$RIOD_VMM_ADDR/32")
-	server_ctl bind "$1" --export "${allow[@]}" "${ZOO_BIND[@]}"
-}
+# who may attach, as bind's option
+zoo_allow() { [[ $RIOD_TOPOLOGY == loopback ]] || echo "--allow=$RIOD_VMM_ADDR/32"; }
+
+# zoo_bind ADDR... - and whatever else bind takes; quoted nowhere, as it may be nothing
+# shellcheck disable=SC2046
+zoo_bind() { server_ctl bind "$@" --export $(zoo_allow) "${ZOO_BIND[@]}"; }
 
 zoo_end()
 {
 	[[ -e /run/riod/remembered ]] || return 0
 	recall
 	# nobody listens any more: what is sent would wait in QEMU for ever
+	# shellcheck disable=SC2016 # expanded there
 	on server 'for n in {0..7}; do ip -n far link set far$n down; done 2> /dev/null; true'
 	guest_kill
 	riod_detach_all
 	riod_unexport
-	rm /run/riod/remembered
+	rm -f /run/riod/remembered /run/streamed.*
 }
 
 zoo_account()
@@ -102,20 +106,33 @@ zoo_fio()
 
 # ---- networks ----
 
-zoo_net() { guest "basename \$(ls -d $ZOO_FUNC/net/* $ZOO_FUNC/*/net/* 2> /dev/null | grep -m 1 .)"; }
+zoo_net()
+{
+	local func=$ZOO_FUNC.${FUNCTION:-0}
+	guest "basename \$(ls -d $func/net/* $func/*/net/* 2> /dev/null | grep -m 1 .)"
+}
 
 far() { on server "ip netns exec far bash -c $(printf '%q' "$1")"; }
 in_guest() { GUEST_TIMEOUT=$((ZOO_SECS * 10)) guest "$1"; }
 
-# the far end of the NIC that is the run's N-th device is a virtio NIC of the server host's
+# the far end of each NIC is a virtio NIC of the server host's
 zoo_far()
 {
 	local peer mac
-	mac=$(printf '52:54:00:55:00:%02x' $(($1 * 2)))
+	mac=$(printf '52:54:00:55:00:%02x' "$1")
 	peer=$(on server "grep -lx $mac /sys/class/net/*/address | cut -d / -f 5")
 	[[ -n $peer ]]
 	on server "ip netns add far 2> /dev/null; ip link set $peer name far$1 netns far &&
 		ip -n far link set far$1 mtu ${2:-1500} && ip -n far link set lo up"
+}
+
+# both ends know each other's addresses and do not ask
+zoo_neighbours()
+{
+	guest "ip neigh replace 10.55.$1.1 dev $2 nud permanent \
+		lladdr $(printf '52:54:00:55:00:%02x' "$1")"
+	on server "ip -n far neigh replace 10.55.$1.2 dev far$1 nud permanent \
+		lladdr $(guest "cat /sys/class/net/$2/address")"
 }
 
 zoo_link()
@@ -127,6 +144,7 @@ zoo_link()
 	(( ! $# )) || guest ethtool -K "$net" "$@"
 	guest "ip addr add 10.55.$n.2/24 dev $net; ip link set $net mtu $mtu up"
 	on server "ip -n far addr replace 10.55.$n.1/24 dev far$n && ip -n far link set far$n up"
+	[[ -z ${NO_ARP:-} ]] || zoo_neighbours "$n" "$net"
 	wait_for 60 guest ping -c 1 -W 1 "10.55.$n.1"
 }
 
@@ -152,14 +170,15 @@ stream()
 	echo "$bytes" > "/run/streamed.$port"
 }
 
+zoo_streamed() { cat /run/streamed.* | awk '{ n += $1 } END { print n }'; }
+
 zoo_streams()
 {
 	local out
-	rm -f /run/streamed.*
 	# both ways at once
-	stream "guest to far end" in_guest far "10.55.$1.1" 5555 &
+	stream "guest to far end $1" in_guest far "10.55.$1.1" "55$1""1" &
 	out=$!
-	stream "far end to guest" far in_guest "10.55.$1.2" 5556
+	stream "far end $1 to guest" far in_guest "10.55.$1.2" "55$1""2"
 	wait "$out"
-	STREAMED=$(( $(< /run/streamed.5555) + $(< /run/streamed.5556) ))
+	STREAMED=$(zoo_streamed)
 }

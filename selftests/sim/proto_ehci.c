@@ -199,6 +199,6 @@ static void drive(void)
 }
 
 const struct sim_proto sim_proto_ehci = {
-	.name = "ehci", .share = 50, .pages = NPAGES, .guest = drive, .device = device,
+	.name = "ehci", .share = 30, .pages = NPAGES, .guest = drive, .device = device,
 	.may_lose = true,
 };

@@ -149,6 +149,6 @@ static void mlx5_guest(void)
 }
 
 const struct sim_proto sim_proto_mlx5 = {
-	.name = "mlx5", .share = 25, .pages = DATA2, .guest = mlx5_guest, .device = mlx5_device,
+	.name = "mlx5", .share = 12, .pages = DATA2, .guest = mlx5_guest, .device = mlx5_device,
 	.may_lose = true,
 };

@@ -149,7 +149,7 @@ static void rewrite_device(u32 att)
 }
 
 const struct sim_proto sim_proto_noise = {
-	.name = "noise", .share = 25, .pages = DATA2 + 1, .init = noise_init,
+	.name = "noise", .share = 12, .pages = DATA2 + 1, .init = noise_init,
 	.guest = rewrite_guest, .cpu = noise_cpu, .device = rewrite_device, .may_lose = true,
 };
 

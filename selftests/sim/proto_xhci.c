@@ -267,6 +267,6 @@ static void drive(void)
 }
 
 const struct sim_proto sim_proto_xhci = {
-	.name = "xhci", .share = 50, .pages = NPAGES, .guest = drive, .device = device,
+	.name = "xhci", .share = 30, .pages = NPAGES, .guest = drive, .device = device,
 	.may_lose = true,
 };

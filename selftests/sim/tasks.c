@@ -55,7 +55,7 @@ static u32 draw_from(u64 *seed, u32 below)
 	*seed ^= *seed >> 12;
 	*seed ^= *seed << 25;
 	*seed ^= *seed >> 27;
-	return (*seed * 2685821657736338717ull >> 32) % below;
+	return (u32)(*seed * 2685821657736338717ull >> 32) % below;
 }
 
 u32 sim_random(u32 below)
@@ -299,19 +299,17 @@ static bool all_done(void)
 
 static u32 draw(u32 may)
 {
-	u32 weight = 0, at, i;
+	u32 weight = 0, left, at, i;
 
-	for (i = 0; i < ntasks; i++)
-		weight += may >> i & 1 ? tasks[i].weight : 0;
+	for (left = may; left; left &= left - 1)
+		weight += tasks[__builtin_ctz(left)].weight;
 	at = draw_from(&schedule_seed, weight);
-	for (i = 0; i < ntasks; i++) {
-		if (!(may >> i & 1))
-			continue;
+	for (left = may;; left &= left - 1) {
+		i = __builtin_ctz(left);
 		if (at < tasks[i].weight)
-			break;
+			return i;
 		at -= tasks[i].weight;
 	}
-	return i;
 }
 
 /* everybody who can, each until it waits or pauses */
