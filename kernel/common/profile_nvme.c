@@ -555,7 +555,7 @@ static void nvme_reset(void *state)
 
 static int nvme_init(void **state, const struct riod_profile_env *env)
 {
-	struct riod_nvme *n = kzalloc(sizeof(*n), GFP_KERNEL_ACCOUNT);
+	struct riod_nvme *n = kvzalloc(sizeof(*n), GFP_KERNEL_ACCOUNT);
 
 	if (!n)
 		return -ENOMEM;
@@ -567,7 +567,7 @@ static int nvme_init(void **state, const struct riod_profile_env *env)
 
 static void nvme_exit(void *state)
 {
-	kfree(state);
+	kvfree(state);
 }
 
 static bool nvme_match(u16 vendor, u16 device, u32 class)

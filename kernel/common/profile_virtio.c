@@ -284,7 +284,6 @@ static bool split_wants(struct riod_virtio *v, struct riod_virtq *q)
 	return load16(v, avail, &flags) && !(flags & VIRTQ_NO_INTERRUPT);
 }
 
-
 /* ------------------------------------------------------------ kicks */
 
 static void look_at_avail(struct riod_virtio *v, struct riod_virtq *q)

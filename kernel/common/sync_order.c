@@ -257,6 +257,9 @@ bool riod_sync_entry_before(struct riod_sync_entry *e)
 	u32 g;
 
 	lockdep_assert_held(&e->y->lock);
+	if (!e->left)
+		return false;
+	e->left--;
 	if (e->g > area->first) {
 		g = e->g - area->step;
 	} else {
@@ -276,7 +279,9 @@ EXPORT_SYMBOL_GPL(riod_sync_entry_before);
 static bool is_last(struct riod_sync *y, const struct riod_sync_order *o,
 		    const struct riod_sync_area *a, const struct riod_sync_capture *cap, u32 g)
 {
-	struct riod_sync_entry e = { .y = y, .order = o, .area = a, .g = g };
+	struct riod_sync_entry e = {
+		.y = y, .order = o, .area = a, .g = g, .left = RIOD_SYNC_BACK,
+	};
 
 	read_entry(&e, cap->page);
 	if (!memcmp(e.was, e.now, sizeof(e.now)))

@@ -227,6 +227,7 @@ struct riod_sync_area;
 struct riod_sync_order;
 
 #define RIOD_SYNC_ENTRY		16u	/* bytes that are looked at of an entry */
+#define RIOD_SYNC_BACK		8u	/* entries that one may look back */
 
 /**
  * struct riod_sync_entry - an entry of a ring, or of anything else that was named
@@ -236,6 +237,7 @@ struct riod_sync_order;
  * @order: private
  * @area: private
  * @g: private
+ * @left: private
  */
 struct riod_sync_entry {
 	u8 was[RIOD_SYNC_ENTRY];
@@ -244,6 +246,7 @@ struct riod_sync_entry {
 	const struct riod_sync_order *order;
 	const struct riod_sync_area *area;
 	u32 g;
+	u32 left;
 };
 
 /**
@@ -258,7 +261,8 @@ typedef bool riod_sync_flag(struct riod_sync_entry *e);
  * riod_sync_entry_before() - go to the entry ahead of this one in its ring
  * @e: entry
  *
- * Return: false where it is not mapped; @e is as it was.
+ * Return: false where it is not mapped, or RIOD_SYNC_BACK were looked at: what is in
+ * them is the guest's word; @e is as it was.
  */
 bool riod_sync_entry_before(struct riod_sync_entry *e);
 

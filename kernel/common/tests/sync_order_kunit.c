@@ -241,6 +241,24 @@ static void rings_wrap(struct kunit *test)
 	unset(e, o);
 }
 
+/* a guest that says of every entry that the one ahead counts: nobody looks for ever */
+static void rings_of_links(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	struct riod_sync_order *o = set(e, ring, 2);
+	unsigned int g;
+
+	map_one(e, 0, RW);
+	map_one(e, 2, RW);
+	for (g = 0; g < 2; g++)
+		store(e, 0, g, 0x81);
+	for (g = 253; g < 256; g++)
+		store(e, 2, g, 0x81);
+	/* all are taken for first ones: one turn, the last */
+	expect_sent(e, G(2, 253), G(2, 254), G(2, 255), G(0, 0), G(0, 1));
+	unset(e, o);
+}
+
 /* what was ahead of an entry has gone: then it is taken for a first one */
 static void rings_lose_pages(struct kunit *test)
 {
@@ -357,6 +375,7 @@ static struct kunit_case order_cases[] = {
 	KUNIT_CASE(steps),
 	KUNIT_CASE(rings),
 	KUNIT_CASE(rings_wrap),
+	KUNIT_CASE(rings_of_links),
 	KUNIT_CASE(rings_lose_pages),
 	KUNIT_CASE(applied_last),
 	KUNIT_CASE(applied_late),
