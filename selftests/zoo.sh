@@ -82,6 +82,8 @@ zoo_account()
 	t_diag "frontend $(att_stats)"
 	t_diag "stub $(exp_stats)"
 	t_diag "$bytes bytes of payload, $((scanned / bytes)) times as much was scanned"
+	# pages are looked at all the time, bytes move when the machine gets round to it
+	[[ $RIOD_KERNEL == stock ]] || ceiling=$((ceiling * 8))
 	t_cmp "bytes scanned for a byte" $((scanned / bytes)) -le "$ceiling"
 }
 

@@ -23,8 +23,8 @@
  *	callback returns.
  * @changed: did the cut of the device's that was applied last change anything in the
  *	pages behind @len bytes from @iova on?  From @after_apply.
- * @order: from @after_cut: from now on, this is all by which guest and device publish what they wrote
- *	elsewhere (rule 10), of what is mapped now.  0; -ENOMEM: all is as it was;
+ * @order: from @after_cut: from now on, this is all by which guest and device publish
+ *	what they wrote elsewhere (rule 10), of what is mapped now.  0; -ENOMEM: all is as it was;
  *	-E2BIG: likewise, @spans are more than RIOD_SYNC_AREAS_MAX
  * @priv: first argument of all
  */

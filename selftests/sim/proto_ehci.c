@@ -165,8 +165,8 @@ static void verify(u32 n)
 	for (i = 0; i < 2; i++) {
 		got = sim_load32(sim_page(page_of(n)) + at_of(n, i) + 64);
 		if (got != ~word(n, i))
-			sim_fail("flag-after-data", "element %u: the guest reads %x, not %x", n, got,
-				 ~word(n, i));
+			sim_fail("flag-after-data", "element %u: the guest reads %x, not %x", n,
+				 got, ~word(n, i));
 	}
 }
 

@@ -24,8 +24,8 @@ enum { RING, RING2, EVENTS, DATA, NDATA = 2, NPAGES = DATA + NDATA };	/* pages *
 #define COMMON_REG	0
 #define STATUS		20
 
-#define FEATURE_EVENT_IDX	(1u << 29)
-#define FEATURE_PACKED		(1u << 2)	/* of the second word */
+#define FEATURE_EVENT_IDX	BIT(29)
+#define FEATURE_PACKED		BIT(2)		/* of the second word */
 
 #define ENTRIES		4
 #define WORK		12
@@ -138,7 +138,7 @@ static void verify(u32 slot, u32 n)
 	for (i = 0; i < WORDS; i++) {
 		got = sim_load32(sim_page(slot_page(slot)) + slot_at(slot) + ANSWER_AT + 32 * i);
 		if (got != ~word(n, i))
-			sim_fail("flag-after-data", "answer %u, word %u: the guest reads %x, not %x",
+			sim_fail("flag-after-data", "answer %u, word %u: guest reads %x, not %x",
 				 n, i, got, ~word(n, i));
 	}
 }
