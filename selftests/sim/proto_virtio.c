@@ -12,6 +12,8 @@
  * Split: the index is below its entries.  Packed: the ring lies across two pages, and a
  * chain may go from its end to its start; its first descriptor is made available last.
  */
+#include <linux/bits.h>
+
 #include "world.h"
 
 enum { RING, RING2, EVENTS, DATA, NDATA = 2, NPAGES = DATA + NDATA };	/* pages */

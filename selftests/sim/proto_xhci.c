@@ -111,7 +111,7 @@ static void transfer_one(u32 att, const struct place *p, u32 n, u32 i)
 	for (j = 0; j < WORDS; j++) {
 		got = sim_dma_load32(att, buf + 32 * j);
 		if (got != word(n, i, j) && !sim_over(att))
-			sim_fail("flag-after-data", "transfer %u, entry %u: device reads %x, not %x",
+			sim_fail("flag-after-data", "transfer %u, entry %u: device has %x, not %x",
 				 n, i, got, word(n, i, j));
 		sim_dma_store32(att, buf + ANSWER_AT + 32 * j, ~word(n, i, j));
 	}
