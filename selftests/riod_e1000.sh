@@ -36,7 +36,7 @@ test_e1000e()
 	zoo_link 0 1500 "${ONE_PAGE[@]}"
 	zoo_streams 0
 	# 2562 measured
-	zoo_account "$STREAMED" 6000
+	zoo_account "$STREAMED" 12000
 	guest_poweroff 60
 }
 
@@ -50,7 +50,7 @@ test_e1000e_packet_split()
 	zoo_streams 0
 	t_diag "$(guest "ethtool -S $(zoo_net) | grep -i spl")"
 	# 4547 measured
-	zoo_account "$STREAMED" 10000
+	zoo_account "$STREAMED" 22000
 	guest_poweroff 60
 }
 
@@ -61,7 +61,7 @@ test_e1000_intx()
 	zoo_link 2
 	zoo_streams 2
 	# 1877 measured
-	zoo_account "$STREAMED" 5000
+	zoo_account "$STREAMED" 10000
 	guest_poweroff 60
 }
 
@@ -107,7 +107,7 @@ test_e1000e_two_functions()
 	wait "$first"
 	STREAMED=$(zoo_streamed)
 	# 6024 measured
-	zoo_account "$STREAMED" 15000
+	zoo_account "$STREAMED" 30000
 	guest_poweroff 60
 }
 

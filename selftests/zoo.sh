@@ -83,7 +83,7 @@ zoo_account()
 	t_diag "stub $(exp_stats)"
 	t_diag "$bytes bytes of payload, $((scanned / bytes)) times as much was scanned"
 	# pages are looked at all the time, bytes move when the machine gets round to it
-	[[ $RIOD_KERNEL == stock ]] || ceiling=$((ceiling * 8))
+	[[ $RIOD_KERNEL == stock ]] || ceiling=$((ceiling * 4))
 	t_cmp "bytes scanned for a byte" $((scanned / bytes)) -le "$ceiling"
 }
 
