@@ -36,7 +36,7 @@ test_e1000e()
 	zoo_link 0 1500 "${ONE_PAGE[@]}"
 	zoo_streams 0
 	# 2562 measured
-	zoo_account "$STREAMED" 12000
+	zoo_account "$STREAMED" 20000
 	guest_poweroff 60
 }
 
@@ -49,8 +49,8 @@ test_e1000e_packet_split()
 	guest "ip route replace 10.55.0.0/24 dev $(zoo_net) mtu lock 1500 advmss 8960"
 	zoo_streams 0
 	t_diag "$(guest "ethtool -S $(zoo_net) | grep -i spl")"
-	# 4547 measured
-	zoo_account "$STREAMED" 22000
+	# 4547 measured, 10824 on a machine that had other work
+	zoo_account "$STREAMED" 50000
 	guest_poweroff 60
 }
 
@@ -61,7 +61,7 @@ test_e1000_intx()
 	zoo_link 2
 	zoo_streams 2
 	# 1877 measured
-	zoo_account "$STREAMED" 10000
+	zoo_account "$STREAMED" 20000
 	guest_poweroff 60
 }
 
@@ -107,7 +107,7 @@ test_e1000e_two_functions()
 	wait "$first"
 	STREAMED=$(zoo_streamed)
 	# 6024 measured
-	zoo_account "$STREAMED" 30000
+	zoo_account "$STREAMED" 60000
 	guest_poweroff 60
 }
 

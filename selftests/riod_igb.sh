@@ -35,7 +35,7 @@ traffic()
 	zoo_link 0 1500 tso off sg off
 	zoo_streams 0
 	# 2440 measured
-	zoo_account "$STREAMED" 12000
+	zoo_account "$STREAMED" 20000
 	guest_poweroff 60
 }
 

@@ -28,7 +28,7 @@ test_ahci()
 	guest modprobe -a sd_mod
 	zoo_fio "$MIB"
 	# 303 measured
-	zoo_account "$STREAMED" 1500
+	zoo_account "$STREAMED" 3000
 	guest_poweroff 60
 }
 
@@ -62,7 +62,7 @@ test_usb_storage_and_keyboard()
 	keyboard
 	zoo_fio "$MIB"
 	# 144 measured
-	zoo_account "$STREAMED" 700
+	zoo_account "$STREAMED" 1500
 	guest_poweroff 60
 }
 

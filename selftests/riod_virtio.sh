@@ -36,7 +36,7 @@ disk()
 	t_eq features "$(features)" "1$1"
 	zoo_fio "$MIB"
 	# 18 to 22 measured
-	zoo_account "$STREAMED" 100 virtio
+	zoo_account "$STREAMED" 200 virtio
 	guest_poweroff 60
 }
 
@@ -47,7 +47,7 @@ net()
 	zoo_link $((4 + 2 * $1))
 	zoo_streams $((4 + 2 * $1))
 	# 1108 to 1673 measured
-	zoo_account "$STREAMED" 8000 virtio
+	zoo_account "$STREAMED" 15000 virtio
 	guest_poweroff 60
 }
 
