@@ -15,8 +15,7 @@ usage() {
 	usage: ${0##*/} stock|debug|zoo|zoo-debug|soak|soak-debug
 
 	stock	KUnit on UML, riodctl's unit tests, the engine in userspace, the
-		scripts' own tests, and selftests in VMs with the distribution's kernel,
-		the zoo among them
+		scripts' own tests, and selftests in VMs with the distribution's kernel
 	debug	KUnit as modules and selftests in VMs with KASAN, lockdep, kmemleak
 	zoo	devices of all kinds, each with the guest's own driver
 	zoo-debug
@@ -75,10 +74,10 @@ step() {
 	grep -aE '^ *(not ok|# .*(fail|complain|log))' "$results/$name.ktap" | tail -n 30 >&2 || true
 }
 
-# selftests of this mode: what is behind it in the list's lines. The zoo belongs to stock.
+# selftests of this mode: what is behind it in the list's lines
 wanted() {
 	awk -v mode="${mode/zoo-debug/zoo}" '!/^#/ && NF >= 3 &&
-		($1 == mode || $1 == "zoo" && mode == "stock") { $1 = ""; print }' "$list"
+		index("," $1 ",", "," mode ",") { $1 = ""; print }' "$list"
 }
 
 # test_step TOPOLOGY TEST [WORD...] [-- OPTION...]: what the list says, as run's options
