@@ -34,13 +34,12 @@ no seed (rule 5)~sync_collect.c~s/if (riod_sync_is_stub(y) \&\& !page->nwrite)/i
 whole granules (rule 5)~sync_apply.c~s/memset(t->p.mask.b + in, 0xff, n);/memset(t->p.mask.b, 0xff, 16);/~byte-exact flag-after-data
 byte by byte (rule 8)~sync_apply.c~s/n = min(len, RIOD_GRANULE - in);/n = 1;/;s/if (off - in != t->off) {/{/~untorn flag-after-data
 doorbells in memory are not rung (rule 11)~profile_nvme.c~s/if (n->shadow)/if (0)/~wake-up progress
-completion queues are not named (rule 10)~profile_nvme.c~s/if (c->len)$/if (0)/~flag-after-data
+completion queues are not named (rule 10)~profile_nvme.c~s/err = n->env.order(n->env.priv, n->spans, spans);/err = 0;/~flag-after-data
 what the guest publishes is sent as it comes (rule 10)~sync_order.c~s/^\t\tfor (i = find_area(o, cap->page->id); i < o->n; i++) {/\t\tfor (i = o->n; i < o->n; i++) {/~flag-after-data
 what the device publishes is applied as it comes (rule 10)~sync_order.c~s/^\tu32 i, g, n = 0;/\tu32 i, g, n = 0; return 0;/~flag-after-data
 no entry is ahead of another (rule 10)~sync_order.c~s/^\tconst struct riod_sync_area \*area = e->area;/\tconst struct riod_sync_area *area = e->area; return false;/~flag-after-data
 steps are not counted (rule 10)~sync_order.c~s/a->step = max(s->step .*/a->step = 1;/~flag-after-data
 virtqueues are not named (rule 10)~profile_virtio.c~s/err = v->env.order(v->env.priv, v->spans, n);/err = 0;/~flag-after-data
-chains of a packed ring show in parts (rule 10)~profile_virtio.c~s/^\ts->flag = packed_begins;/\t;/~flag-after-data
 devices are not notified again (rule 11)~profile_virtio.c~s/if (q->avail != q->notified \&\&/if (0 \&\&/~wake-up
 guests are not interrupted again (rule 11)~profile_virtio.c~s/v->env.raise(v->env.priv, q->vector);/;/~wake-up
 what was mapped meanwhile is not told of (rule 1)~sync_collect.c~s/^\t\tif (y->join)/\t\tif (0)/~iommu flag-after-data
