@@ -65,7 +65,7 @@ zoo_end()
 	recall
 	# nobody listens any more: what is sent would wait in QEMU for ever
 	# shellcheck disable=SC2016 # expanded there
-	on server 'for n in {0..7}; do ip -n far link set far$n down; done 2> /dev/null; true'
+	on server 'for n in {0..9}; do ip -n far link set far$n down; done 2> /dev/null; true'
 	guest_kill
 	riod_detach_all
 	riod_unexport

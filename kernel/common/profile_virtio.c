@@ -286,6 +286,14 @@ static bool split_wants(struct riod_virtio *v, struct riod_virtq *q)
 
 /* ------------------------------------------------------------ kicks */
 
+/* offset in a structure, or -1 */
+static s64 window_at(const struct riod_virtio_window *w, u8 bar, u64 offset, u8 width)
+{
+	if (bar != w->bar || offset < w->offset || offset + width > (u64)w->offset + w->len)
+		return -1;
+	return offset - w->offset;
+}
+
 static void look_at_avail(struct riod_virtio *v, struct riod_virtq *q)
 {
 	if (is_packed(v))
@@ -310,9 +318,12 @@ static bool is_running(const struct riod_virtio *v)
  */
 static void notify_device(struct riod_virtio *v, struct riod_virtq *q)
 {
+	u64 at = notify_at(v, q);
+
 	look_at_avail(v, q);
-	if (q->avail != q->notified &&
-	    !v->env.kick(v->env.priv, v->notify.bar, notify_at(v, q), 2, q - v->queues))
+	/* where it would be is the device's word */
+	if (q->avail != q->notified && window_at(&v->notify, v->notify.bar, at, 2) >= 0 &&
+	    !v->env.kick(v->env.priv, v->notify.bar, at, 2, q - v->queues))
 		q->notified = q->avail;
 }
 
@@ -411,11 +422,14 @@ static void virtio_mapped(void *state)
 
 /* ------------------------------------------------------------ registers */
 
+/* where it is notified stays: a driver need not ask again */
 static void forget_queue(struct riod_virtio *v, struct riod_virtq *q)
 {
+	u16 notify_off = q->notify_off;
+
 	memset(q, 0, sizeof(*q));
 	q->vector = 0xffff;
-	q->notify_off = q - v->queues;
+	q->notify_off = notify_off;
 	v->tell = VIRTIO_TELL;
 }
 
@@ -515,14 +529,6 @@ static void write_common(struct riod_virtio *v, u32 offset, u8 width, u64 value)
 		v->tell = VIRTIO_TELL;
 }
 
-/* offset in a structure, or -1 */
-static s64 window_at(const struct riod_virtio_window *w, u8 bar, u64 offset, u8 width)
-{
-	if (bar != w->bar || offset < w->offset || offset + width > (u64)w->offset + w->len)
-		return -1;
-	return offset - w->offset;
-}
-
 /* the guest notifies of what it has published up to here, and that is ahead */
 static void guest_notifies(struct riod_virtio *v, u64 offset)
 {
@@ -603,7 +609,9 @@ static void learn_window(struct riod_virtio *v, const struct riod_cfg *cfg, u32 
 		.len = cfg_le32(cfg, at + VIRTIO_CAP_LENGTH),
 	};
 
-	/* 4.1.4: the first of each kind that can be used counts */
+	/* 4.1.4: the first of each kind that can be used counts; other BARs are reserved */
+	if (w.bar >= RIOD_BARS)
+		return;
 	switch (cfg->bytes[at + VIRTIO_CAP_TYPE]) {
 	case VIRTIO_CAP_COMMON:
 		w.len = min_t(u32, w.len, VIRTIO_COMMON_SIZE);
@@ -639,10 +647,14 @@ static void virtio_edit_config(void *state, struct riod_cfg *cfg)
 static int virtio_init(void **state, const struct riod_profile_env *env)
 {
 	struct riod_virtio *v = kvzalloc(sizeof(*v), GFP_KERNEL_ACCOUNT);
+	u32 i;
 
 	if (!v)
 		return -ENOMEM;
 	v->env = *env;
+	/* as devices do, should a driver not ask */
+	for (i = 0; i < VIRTQ_MAX; i++)
+		v->queues[i].notify_off = i;
 	virtio_reset(v);
 	*state = v;
 	return 0;

@@ -149,7 +149,7 @@ static bool func_changed(void *priv, u64 iova, u64 len)
 	return false;
 }
 
-/* the engine gets it when the DMA lock is free: its gate is outside of that */
+/* from the pump; the engine gets it when the DMA lock is free: its gate is outside of that */
 static int func_order(void *priv, const struct riod_sync_span *spans, u32 n)
 {
 	struct riod_fe_func *fn = priv;
@@ -175,16 +175,13 @@ static void func_set_order(struct riod_fe_func *fn, struct riod_sync_order *o)
  * riod_fe_order_settle() - what the profile has said of rule 10 holds from now on
  * @fn: function
  *
- * From the pump, without locks.
+ * From the pump, or when it has ended; without locks.
  */
 void riod_fe_order_settle(struct riod_fe_func *fn)
 {
-	struct riod_sync_order *o;
+	struct riod_sync_order *o = fn->next_order;
 
-	mutex_lock(&fn->att->dma.lock);
-	o = fn->next_order;
 	fn->next_order = NULL;
-	mutex_unlock(&fn->att->dma.lock);
 	if (o)
 		func_set_order(fn, o);
 }

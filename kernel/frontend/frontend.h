@@ -65,7 +65,7 @@ struct riod_fe_func;
 /**
  * struct riod_fe_irq - interrupts of one function, as VFIO's user set them up
  * @gate: set-up is one at a time and is told to the stub under it; outermost
- * @lock: @index, @max, @triggers and what they point to, @masked, @err, @req:
+ * @lock: @index, @max, @triggers and what they point to, @masked, @raised, @err, @req:
  *	the receive thread signals under it, so it is never held while waiting
  * @index: RIOD_IRQ_*, or RIOD_FE_IRQ_NONE
  * @count: vectors the function is switched on with; @gate
@@ -73,6 +73,7 @@ struct riod_fe_func;
  * @triggers: eventfd of each vector, or NULL
  * @masked: INTx: one was delivered, or the user masked it, and it was not
  *	unmasked since
+ * @raised: INTx: one that a profile makes waits until it is unmasked
  * @unmask: INTx: eventfd that unmasks (resample), or NULL; VFIO's own lock
  * @err: eventfd of the error interrupt
  * @req: eventfd that asks the user to release the device
@@ -85,6 +86,7 @@ struct riod_fe_irq {
 	u16 max;
 	struct eventfd_ctx **triggers;
 	bool masked;
+	bool raised;
 	struct virqfd *unmask;
 	struct eventfd_ctx *err;
 	struct eventfd_ctx *req;
@@ -334,7 +336,7 @@ int riod_fe_dma_send(struct riod_fe_att *att);
  * @profile_state: its state; as @profile under riod_fe_dma.lock
  * @env: what the profile may ask of us
  * @order: what it said of rule 10, as the engine has it, or NULL; the pump's
- * @next_order: what it has said since, or NULL; under riod_fe_dma.lock
+ * @next_order: what it has said since, or NULL; the pump's
  * @probe_err: why our driver did not bind
  */
 struct riod_fe_func {

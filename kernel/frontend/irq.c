@@ -82,6 +82,7 @@ int riod_fe_irq_resend(struct riod_fe_func *fn)
 	if (irq->index != RIOD_FE_IRQ_NONE) {
 		spin_lock(&irq->lock);
 		irq->masked = false;
+		irq->raised = false;
 		spin_unlock(&irq->lock);
 		ret = irq_send(fn, irq->index, irq->count);
 	}
@@ -146,6 +147,7 @@ static void irq_disable(struct riod_fe_irq *irq)
 	irq->index = RIOD_FE_IRQ_NONE;
 	irq->count = 0;
 	irq->masked = false;
+	irq->raised = false;
 	spin_unlock(&irq->lock);
 	if (!triggers)
 		return;
@@ -305,16 +307,33 @@ static int irq_set_trigger(struct riod_fe_func *fn, const struct vfio_irq_set *h
 
 /* ------------------------------------------------------------ INTx */
 
+/* it stays masked until the guest is done with it */
+static bool intx_fire(struct riod_fe_irq *irq)
+{
+	lockdep_assert_held(&irq->lock);
+	if (!irq->max || !irq->triggers[0])
+		return false;
+	irq->masked = true;
+	eventfd_signal(irq->triggers[0]);
+	return true;
+}
+
+/* what a profile has raised meanwhile comes first; the device's waits until that is done */
 static void intx_unmask(struct riod_fe_func *fn)
 {
 	struct riod_fe_irq *irq = &fn->irq;
-	bool was;
+	bool was, again = false;
 
 	spin_lock(&irq->lock);
-	was = irq->masked && irq->index == VFIO_PCI_INTX_IRQ_INDEX;
+	was = irq->masked && irq->index == RIOD_IRQ_INTX;
 	irq->masked = false;
+	if (irq->raised && irq->index == RIOD_IRQ_INTX)
+		again = intx_fire(irq);
+	irq->raised = false;
 	spin_unlock(&irq->lock);
-	if (was)
+	if (again)
+		atomic64_inc(&fn->att->stats.raised);
+	else if (was)
 		riod_fe_ctl_post(fn, RIOD_CTL_INTX_UNMASK);
 }
 
@@ -492,31 +511,36 @@ void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w)
 	atomic64_add(n, &fn->att->stats.irqs);
 }
 
+/* under irq->lock: INTx is raised, or waits until it is unmasked */
+static bool intx_raise(struct riod_fe_func *fn)
+{
+	if (!fn->irq.masked && !(riod_cfg_command(&fn->cfg) & PCI_COMMAND_INTX_DISABLE))
+		return intx_fire(&fn->irq);
+	fn->irq.raised = true;
+	return false;
+}
+
 /**
  * riod_fe_irq_raise() - an interrupt that a profile makes (rule 11)
  * @fn: function
- * @vector: of MSI-X; all others are dropped, but while the guest uses INTx: there is one
+ * @vector: of MSI-X; where the guest uses INTx there is one only, and it is that
  *
- * INTx: the stub's comes again when the guest unmasks, if the device means it, too.
+ * The stub's INTx comes again when the guest unmasks, if the device means it, too.
  */
 void riod_fe_irq_raise(struct riod_fe_func *fn, u16 vector)
 {
 	struct riod_fe_irq *irq = &fn->irq;
-	bool fire;
+	bool fired = false;
 
 	spin_lock(&irq->lock);
 	if (irq->index == RIOD_IRQ_INTX) {
-		fire = irq->max && irq->triggers[0] && !irq->masked;
-		vector = 0;
-	} else {
-		fire = irq->index == RIOD_IRQ_MSIX && vector < irq->max && irq->triggers[vector];
-	}
-	if (fire) {
-		irq->masked = irq->index == RIOD_IRQ_INTX;
+		fired = intx_raise(fn);
+	} else if (irq->index == RIOD_IRQ_MSIX && vector < irq->max && irq->triggers[vector]) {
 		eventfd_signal(irq->triggers[vector]);
+		fired = true;
 	}
 	spin_unlock(&irq->lock);
-	if (fire)
+	if (fired)
 		atomic64_inc(&fn->att->stats.raised);
 }
 

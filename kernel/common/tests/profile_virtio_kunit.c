@@ -441,6 +441,48 @@ static void split_kicks(struct kunit *test)
 	expect_kicks(g, 0, 0);
 }
 
+/* set up anew, by a driver that knows where to notify; and by a device that lies about it */
+static void where_to_notify(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	features(g, true, false);
+	queue(g, 1);
+	run(g);
+	common(g, 22, 2, 1);
+	common(g, 58, 2, 1);
+	common(g, 24, 2, SIZE);
+	common(g, 40, 8, driver_at(1));
+	common(g, 48, 8, device_at(1));
+	common(g, 28, 2, 1);
+	put16(g, driver_at(1) + 2, 1);
+	expect_kicks(g, 1, 1);
+	/* the last place that is in the structure, and the first that is not */
+	read_bar(g, COMMON + 30, 2, 0x1000 / MULTIPLIER - 1);
+	put16(g, driver_at(1) + 2, 2);
+	g->nkicks = 0;
+	p->after_cut(g->state);
+	KUNIT_EXPECT_EQ(test, g->nkicks, 1);
+	KUNIT_EXPECT_EQ(test, g->kicks[0].offset, NOTIFY + 0x1000 - MULTIPLIER);
+	read_bar(g, COMMON + 30, 2, 0x1000 / MULTIPLIER);
+	put16(g, driver_at(1) + 2, 3);
+	expect_kicks(g, 0, 1);
+}
+
+/* structures in a BAR that there cannot be are not there */
+static void reserved_bar(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	p->exit(g->state);
+	KUNIT_ASSERT_EQ(test, 0, p->init(&g->state, &(struct riod_profile_env){ .priv = g }));
+	g->cfg.bytes[0x50 + 4] = 6;
+	g->cfg.bytes[0x84 + 4] = 0xff;
+	p->edit_config(g->state, &g->cfg);
+	KUNIT_EXPECT_EQ(test, p->bar_read(g->state, 6, COMMON + COMMON_FEATURE, 4, 77), 77);
+	KUNIT_EXPECT_FALSE(test, p->bar_write(g->state, 6, COMMON + COMMON_STATUS, 1, 4));
+}
+
 static void avail(struct guest *g, unsigned int n, bool wrap)
 {
 	put16(g, desc_at(0) + 16 * n + 14, wrap ? 0x80 : 0x8000);
@@ -658,6 +700,8 @@ static struct kunit_case virtio_cases[] = {
 	KUNIT_CASE(packed_chains),
 	KUNIT_CASE(split_kicks),
 	KUNIT_CASE(packed_kicks),
+	KUNIT_CASE(where_to_notify),
+	KUNIT_CASE(reserved_bar),
 	KUNIT_CASE(split_interrupts),
 	KUNIT_CASE(split_flags),
 	KUNIT_CASE(packed_interrupts),
