@@ -8,7 +8,7 @@ KDIR ?= stock
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: all modules tools fixtures check check-debug zoo zoo-debug soak soak-debug sim sim-mutants kunit selftests demo gates install clean help
+.PHONY: all modules tools fixtures check check-debug check-newest zoo zoo-debug soak soak-debug sim sim-mutants kunit selftests demo gates install clean help
 .DEFAULT_GOAL := all
 
 all: modules tools fixtures
@@ -33,6 +33,9 @@ check:
 
 check-debug:
 	scripts/check.sh debug
+
+check-newest:
+	scripts/check.sh newest
 
 zoo zoo-debug soak soak-debug:
 	scripts/check.sh $@
@@ -78,6 +81,7 @@ help:
 	@echo 'make demo         the main job, shown: a guest on one VM drives an NVMe drive of another'
 	@echo 'make check        all tests: KUnit, riodctl, VMs with the stock kernel'
 	@echo 'make check-debug  the VM tests on a kernel with KASAN, lockdep, kmemleak'
+	@echo 'make check-newest  builds and VM tests with the newest kernel that Debian carries'
 	@echo 'make zoo          devices of all kinds, each with the guest'"'"'s own driver (zoo-debug: on the'
 	@echo '                  debug kernel; goes on where it was stopped)'
 	@echo 'make soak         the VM tests that take long; soak-debug: on the debug kernel'

@@ -12,15 +12,19 @@ source "$top/scripts/lib/common.sh"
 
 usage() {
 	cat <<-TXT
-	usage: ${0##*/} stock|debug|zoo|zoo-debug|soak|soak-debug
+	usage: ${0##*/} stock|debug|newest|zoo|zoo-debug|soak|soak-debug
 
 	stock	KUnit on UML, riodctl's unit tests, the engine in userspace, the
 		scripts' own tests, and selftests in VMs with the distribution's kernel
 	debug	KUnit as modules and selftests in VMs with KASAN, lockdep, kmemleak
+	newest	the modules built for the newest kernel that Debian carries, no warning
+		allowed, and selftests in VMs with it
 	zoo	devices of all kinds, each with the guest's own driver
 	zoo-debug
 		the same with KASAN and lockdep. Run again it goes on where it was: what
 		passed in this very tree is not run again.
+		"debug" runs the tests of the zoo whose own files changed since RIOD_BASE (a
+		commit; the last one that is six hours older than HEAD).
 	soak, soak-debug
 		selftests in VMs that take longer than one wants to wait each time
 	Which selftests run where is in selftests/tests.list.
@@ -29,7 +33,7 @@ usage() {
 
 mode=${1:-}
 case $mode in
-stock | debug | zoo | zoo-debug | soak | soak-debug) ;;
+stock | debug | newest | zoo | zoo-debug | soak | soak-debug) ;;
 -h | --help) usage; exit 0 ;;
 *) usage >&2; exit 2 ;;
 esac
@@ -74,17 +78,41 @@ step() {
 	grep -aE '^ *(not ok|# .*(fail|complain|log))' "$results/$name.ktap" | tail -n 30 >&2 || true
 }
 
-# selftests of this mode: what is behind it in the list's lines
+# wanted MODE: what is behind it in the list's lines
 wanted() {
-	awk -v mode="${mode/zoo-debug/zoo}" '!/^#/ && NF >= 3 &&
+	awk -v mode="${1/zoo-debug/zoo}" '!/^#/ && NF >= 3 &&
 		index("," $1 ",", "," mode ",") { $1 = ""; print }' "$list"
+}
+
+# changed: files that are not what they were at RIOD_BASE
+changed() {
+	local base=${RIOD_BASE:-}
+
+	[[ -n $base ]] || base=$(git rev-list -n 1 \
+		"--before=$(($(git log -n 1 --format=%ct) - 6 * 3600))" HEAD)
+	[[ -z $base ]] || git diff --name-only "$base"
+}
+
+# touched: lines of the zoo's tests that changed, or whose profile did
+touched() {
+	local files topology test words file
+
+	files=$(changed)
+	while read -r topology test words; do
+		for file in "selftests/${test%%[+:]*}" "$(sed -n 's/^# profile: *//p' "selftests/${test%%[+:]*}")"; do
+			if [[ -n $file ]] && grep -qx "$file" <<<"$files"; then
+				echo "$topology $test $words cmdline:kmemleak=off"
+				break
+			fi
+		done
+	done < <(wanted zoo)
 }
 
 # test_step TOPOLOGY TEST [WORD...] [-- OPTION...]: what the list says, as run's options
 test_step() {
 	local name options=() topology=$1 test=$2
 
-	name=vm-$topology-$(sed -E 's,:[^+]*|\.sh|[^+]*/,,g' <<<"$test")
+	name=vm-$topology-$(sed -E 's/:([^,+]*)[^+]*/:\1/g; s,\.sh|[^+]*/,,g' <<<"$test")
 	shift 2
 	while (($#)) && [[ $1 != -- ]]; do
 		case $1 in
@@ -111,7 +139,7 @@ vm_tests() {
 		while (($(jobs -rp | wc -l) >= lanes)); do wait -n || true; done
 		n=$((n + 1))
 		test_step "${words[@]}" -- "$@" &
-	done < <(wanted)
+	done < <(wanted "$mode"; [[ $mode != debug ]] || touched)
 	((n)) || die "$list names no test for $mode"
 	wait
 }
@@ -139,6 +167,11 @@ stock)
 	step riodctl make -s -j "$(riod_jobs)" -C tools/riodctl "BUILD=$top/build/riodctl" check
 	step sim make -s -C selftests/sim check
 	vm_tests
+	;;
+newest)
+	make -s -j "$(riod_jobs)" tools fixtures
+	kernel=$("$top/scripts/newest-kernel.sh" --install "$top/build/newest" W=1)
+	vm_tests --kernel "$kernel"
 	;;
 debug | zoo-debug | soak-debug)
 	deps build debug vm

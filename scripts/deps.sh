@@ -5,8 +5,9 @@
 #
 #   scripts/deps.sh GROUP...      install what is missing of each group
 #   scripts/deps.sh --check GROUP...  print what is missing, install nothing
-#   scripts/deps.sh --sources     print one-line apt sources of the release this
-#                                 machine runs, with backports (for mmdebstrap)
+#   scripts/deps.sh --sources [RELEASE]   print one-line apt sources of the release
+#                                 this machine runs, or of another one from the same
+#                                 archive, with backports (for mmdebstrap)
 #
 # A group is a file scripts/packages/GROUP: one package name per line, "#"
 # starts a comment. "NAME/backports" asks for the version in the release's
@@ -117,6 +118,20 @@ add_backports()
 	die "apt on this machine has no suite '$codename' to derive backports from"
 }
 
+# sources_of RELEASE - of another release: beside this one's main suite
+sources_of()
+{
+	local codename release uri entry key
+	codename=$(codename)
+	while IFS='|' read -r release uri _ entry _; do
+		[[ $release == "$codename" ]] || continue
+		key=$(signed_by "${entry%:*}" "$uri" | sed -n 's/^Signed-By: *\(\/.*\)/[signed-by=\1] /p')
+		printf 'deb %s%s %s main\n' "$key" "$uri" "$1" "$key" "$uri" "$1-backports"
+		return
+	done < <(targets)
+	die "apt on this machine has no suite '$codename' to derive $1 from"
+}
+
 # sources - what this machine's release comes from, as one-line apt sources
 sources()
 {
@@ -162,8 +177,10 @@ main()
 	local check=0
 	case ${1:-} in
 	--check) check=1; shift ;;
-	--sources) sources; exit ;;
-	-h | --help | "") sed -n '4,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+	--sources)
+		if [[ -n ${2:-} ]]; then sources_of "$2"; else sources; fi
+		exit ;;
+	-h | --help | "") sed -n '4,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
 	esac
 
 	local -a want need

@@ -14,23 +14,26 @@ source "$top/scripts/lib/common.sh"
 
 usage() {
 	cat <<-TXT
-	usage: ${0##*/} [--src DIR] [--install DIR] KDIR OUTDIR [make arguments]
+	usage: ${0##*/} [--src DIR] [--install DIR] [--root DIR] KDIR OUTDIR [make arguments]
 
 	Mirrors kernel/ and include/ into OUTDIR and builds the modules there, as
 	OUTDIR/kernel/**/*.ko, against KDIR: an absolute path, or "stock" for the
 	newest installed headers of the series $RIOD_KERNEL_SERIES.
 	--src DIR	build DIR (relative to the top) instead of kernel/
 	--install DIR	then copy every module into DIR, flat
+	--root DIR	run kbuild in this root; KDIR and OUTDIR are paths in it
 	Make arguments go to kbuild: W=1, C=2, ARCH=um, CONFIG_RIOD_KUNIT_TEST=m, ...
 	TXT
 }
 
 src=kernel
 install=
+root=
 while [[ ${1:-} == -* ]]; do
 	case $1 in
 	--src) src=${2:?}; shift ;;
 	--install) install=${2:?}; shift ;;
+	--root) root=$(realpath "${2:?}"); shift ;;
 	-h | --help) usage; exit 0 ;;
 	*) usage >&2; exit 2 ;;
 	esac
@@ -47,11 +50,11 @@ if [[ $kdir == stock ]]; then
 	kdir=$(ls -d "/lib/modules/$RIOD_KERNEL_SERIES".*/build 2>/dev/null | sort -V | tail -n 1)
 	[[ -n $kdir ]] || die "no headers for $RIOD_KERNEL_SERIES are installed"
 fi
-[[ -e $kdir/Makefile ]] || die "$kdir is not a kernel build directory"
+[[ -e $root$kdir/Makefile ]] || die "$kdir is not a kernel build directory"
 [[ -e $top/$src/Kbuild || -e $top/$src/Makefile ]] || die "no Kbuild file in $src/"
 
-mkdir -p "$out"
-out=$(cd "$out" && pwd)
+mkdir -p "$root$out"
+out=$(cd "$root$out" && pwd)
 lock "$out/.lock"
 mkdir -p "$out/include"
 
@@ -67,13 +70,18 @@ mkdir -p "$out/$src"
 # only bring a warning; its other flags are wanted.
 MAKEFLAGS=$(sed -E 's/ -j[0-9]*( |$)/\1/; s/ --jobserver-[a-z]+=[^ ]+//' <<<"${MAKEFLAGS:-}")
 export MAKEFLAGS
-make -C "$kdir" M="$out/$src" -j "$(riod_jobs)" --no-print-directory "$@" modules
+kbuild=(make)
+# objtool reads /proc; the mount is this make's alone
+# shellcheck disable=SC2016 # the inner shell's
+[[ -z $root ]] || kbuild=(unshare --mount sh -ec 'mount --bind /proc "$0/proc"; exec chroot "$0" "$@"' "$root"
+	/usr/bin/env -u TMPDIR PATH=/usr/sbin:/usr/bin:/sbin:/bin make)
+"${kbuild[@]}" -C "$kdir" M="${out#"$root"}/$src" -j "$(riod_jobs)" --no-print-directory "$@" modules
 
 if [[ -n $install ]]; then
 	mkdir -p "$install"
 	# modules.order names what this build makes, not what an older one left.
 	sed "s,\.o\$,.ko," "$out/$src/modules.order" | while read -r ko; do
-		[[ $ko == /* ]] || ko=$out/$src/$ko
+		if [[ $ko == /* ]]; then ko=$root$ko; else ko=$out/$src/$ko; fi
 		cmp -s "$ko" "$install/${ko##*/}" || cp "$ko" "$install/"
 	done
 fi

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_igb.sh - an igb function, with no profile: checksummed traffic, both ways at once, for
-# 30 s
+# riod_igb.sh - an igb function, and a virtual function of it alone, with no profile:
+# checksummed traffic, both ways at once, for 30 s
 #
 # devices: igb
 # memory: 2048
@@ -24,11 +24,16 @@ setup()
 	zoo_far 0
 }
 
-each_cleanup() { zoo_end; }
+each_cleanup()
+{
+	zoo_end
+	on server "echo 0 > /sys/bus/pci/devices/$(device igb)/sriov_numvfs"
+}
 
+# traffic GUEST-IOMMU [ADDRESS] - of the card, or of the function at the address
 traffic()
 {
-	zoo_guest igb --iommu "$1"
+	zoo_guest "${2:-igb}" --iommu "$1"
 	# QEMU's igb drops what it sends from a buffer whose pages are not side by side in
 	# QEMU's own memory (net_tx_pkt_add_raw_fragment_pci()); shadow pages are where they
 	# are, so no buffer may cross the end of a page. A real card does not care.
@@ -41,5 +46,25 @@ traffic()
 
 test_igb_intel_iommu() { traffic intel; }
 test_igb_virtio_iommu() { traffic virtio; }
+
+# the card's own driver keeps the physical function, on the server host
+vf_begin()
+{
+	local pf=$1
+	on server "modprobe igb && ip link set dev \$(ls /sys/bus/pci/devices/$pf/net) up &&
+		echo 0 > /sys/bus/pci/devices/$pf/sriov_drivers_autoprobe &&
+		echo 1 > /sys/bus/pci/devices/$pf/sriov_numvfs"
+}
+
+test_igb_vf()
+{
+	local pf vf
+	pf=$(device igb)
+	vf_begin "$pf"
+	vf=$(on server "basename \$(readlink /sys/bus/pci/devices/$pf/virtfn0)")
+	t_match "what the whole card says" "$(t_fails server_ctl bind "$pf" --export 2>&1)" 'sriov_numvfs'
+	traffic intel "$vf"
+	t_eq "driver of the physical function" "$(on server "basename \$(readlink /sys/bus/pci/devices/$pf/driver)")" igb
+}
 
 ktap_run "$@"

@@ -6,7 +6,7 @@
 #
 # devices: edu pci-testdev nvme
 # timeout: 240
-# console-allow: DMAR: (DRHD: handling fault status|\[DMA Write NO_PASID\] Request device \[00:18.0\])
+# console-allow: DMAR: (DRHD: handling fault status|\[DMA Write NO_PASID\] Request device \[(0000:)?00:18.0\])
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -7,6 +7,7 @@
 # devices: virtio-blk-pci,iommu_platform=on,vectors=0
 # devices: virtio-net-pci,iommu_platform=on virtio-net-pci,iommu_platform=on,packed=on
 # memory: 2048
+# profile: kernel/common/profile_virtio.c
 # timeout: 900
 
 # shellcheck source=selftests/lib.sh

@@ -4,9 +4,9 @@
 # zoo.sh - one device of the zoo, driven by the guest's own driver (sourced after riod.sh)
 #
 #   zoo_begin                            the modules, on both hosts
-#   zoo_guest KIND[,N] [GUEST-OPTION...] export the run's N-th KIND, attach it, boot a guest
-#                                        with it, have its driver loaded; sets EXPORT,
-#                                        ATT_ID, ATT_DEV
+#   zoo_guest KIND[,N]|ADDRESS [GUEST-OPTION...]   export the run's N-th KIND, or the function
+#                                        at ADDRESS, attach it, boot a guest with it, have its
+#                                        driver loaded; sets EXPORT, ATT_ID, ATT_DEV
 #   zoo_end                              the guest, the attachment and the export go
 #   zoo_account BYTES CEILING [PROFILE]  nothing was forced, and for BYTES of payload the
 #                                        engines read no more than CEILING times as much
@@ -42,7 +42,8 @@ zoo_guest()
 	local kind=${1%%,*} n=0
 	[[ $1 != *,* ]] || n=${1##*,}
 	shift
-	EXPORT=$(device "$kind" "$n")
+	EXPORT=$kind
+	[[ $kind == *:* ]] || EXPORT=$(device "$kind" "$n")
 	remember EXPORT
 	zoo_bind "$EXPORT"
 	riod_attach

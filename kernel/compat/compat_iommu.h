@@ -9,12 +9,18 @@
 
 #include <linux/iommu.h>
 #include <linux/lockdep.h>
+#include <linux/version.h>
 
 /*
- * The arguments of attach_dev().  Later kernels hand it the domain that is
+ * The arguments of attach_dev().  From 6.19 on it is handed the domain that is
  * replaced as well, which is not used.
  */
+#if KERNEL_VERSION(6, 19, 0) <= LINUX_VERSION_CODE
+#define RIOD_COMPAT_ATTACH_ARGS	struct iommu_domain *domain, struct device *dev, \
+				struct iommu_domain *old
+#else
 #define RIOD_COMPAT_ATTACH_ARGS	struct iommu_domain *domain, struct device *dev
+#endif
 
 /**
  * riod_compat_fwspec_init() - make an IOMMU driver responsible for a device

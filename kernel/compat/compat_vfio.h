@@ -8,21 +8,33 @@
 #define _RIOD_COMPAT_VFIO_H
 
 #include <linux/uaccess.h>
+#include <linux/version.h>
 #include <linux/vfio.h>
+
+/*
+ * Where fe_region_info() goes in vfio_device_ops.  Before 6.19 there is no such callback,
+ * and the driver handles the ioctl.
+ */
+#if KERNEL_VERSION(6, 19, 0) <= LINUX_VERSION_CODE
+#define RIOD_COMPAT_REGION_INFO_OP	.get_region_info_caps = fe_region_info,
+#else
+#define RIOD_COMPAT_REGION_INFO_OP
+#endif
 
 /**
  * riod_compat_region_info() - VFIO_DEVICE_GET_REGION_INFO around a function
  * @vdev: device
  * @arg: the ioctl's argument
- * @fill: fills in what is known of the region
+ * @fill: fills in what is known of the region, as the callback of later kernels does;
+ *	it adds no capabilities
  *
- * In 6.12 the driver handles the ioctl; later kernels have a callback of its own
- * in vfio_device_ops, which is given the copied structure and could be @fill.
+ * For kernels without that callback; the others never come here.
  */
 static inline int riod_compat_region_info(struct vfio_device *vdev,
 					  struct vfio_region_info __user *arg,
 					  int (*fill)(struct vfio_device *vdev,
-						      struct vfio_region_info *info))
+						      struct vfio_region_info *info,
+						      struct vfio_info_cap *caps))
 {
 	unsigned long minsz = offsetofend(struct vfio_region_info, offset);
 	struct vfio_region_info info;
@@ -32,7 +44,7 @@ static inline int riod_compat_region_info(struct vfio_device *vdev,
 		return -EFAULT;
 	if (info.argsz < minsz)
 		return -EINVAL;
-	ret = fill(vdev, &info);
+	ret = fill(vdev, &info, NULL);
 	if (ret)
 		return ret;
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;

@@ -111,7 +111,8 @@ static ssize_t fe_vfio_write(struct vfio_device *vdev, const char __user *buf,
 	return fe_rw(to_func(vdev), (char __user *)buf, count, ppos, true);
 }
 
-static int fe_region_info(struct vfio_device *vdev, struct vfio_region_info *info)
+static int fe_region_info(struct vfio_device *vdev, struct vfio_region_info *info,
+			  struct vfio_info_cap *caps)
 {
 	struct riod_fe_func *fn = to_func(vdev);
 
@@ -240,4 +241,5 @@ const struct vfio_device_ops riod_fe_vfio_ops = {
 	.write = fe_vfio_write,
 	.ioctl = fe_vfio_ioctl,
 	.request = fe_vfio_request,
+	RIOD_COMPAT_REGION_INFO_OP
 };

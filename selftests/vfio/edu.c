@@ -85,6 +85,30 @@ static void dma_round(uint8_t *mem, unsigned int seed, int fd, const char *how)
 	check(i == 2 * PAGE, "DMA %s: neighbours", how);
 }
 
+/* The device ignores address bits from 28 up: it reaches the last page below, and no other. */
+static void dma_mask(void)
+{
+	const unsigned int flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;
+	uint8_t *last = dma_map(&dev, EDU_DMA_LIMIT - PAGE, PAGE, flags);
+	uint8_t *above = dma_map(&dev, 2 * EDU_DMA_LIMIT - PAGE, PAGE, flags);
+	int i;
+
+	for (i = 0; i < PAGE; i++)
+		last[i] = i * 3 + 1;
+	memset(above, 0x77, PAGE);
+	edu_dma(&dev, EDU_DMA_LIMIT - PAGE, EDU_BUFFER, PAGE, 0, -1);
+	memset(last, 0, PAGE);
+	edu_dma(&dev, EDU_BUFFER, 2 * EDU_DMA_LIMIT - PAGE, PAGE, EDU_DMA_FROM, -1);
+	for (i = 0; i < PAGE && last[i] == (uint8_t)(i * 3 + 1); i++)
+		;
+	check(i == PAGE, "28 bits: the last page that the device reaches");
+	for (i = 0; i < PAGE && above[i] == 0x77; i++)
+		;
+	check(i == PAGE, "28 bits: none above");
+	dma_unmap(&dev, EDU_DMA_LIMIT - PAGE, PAGE);
+	dma_unmap(&dev, 2 * EDU_DMA_LIMIT - PAGE, PAGE);
+}
+
 int main(int argc, char **argv)
 {
 	uint8_t *mem;
@@ -95,7 +119,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	device_open(&dev, argv[1]);
-	plan(4 + 6 + 5 + 6 + 2 + 1);
+	plan(4 + 6 + 5 + 6 + 2 + 2 + 1);
 	device_enable(&dev);
 	registers();
 	try_irq(VFIO_PCI_INTX_IRQ_INDEX, "INTx");
@@ -105,6 +129,8 @@ int main(int argc, char **argv)
 	dma_round(mem, 1, -1, "polled by register");
 	fd = irq_enable(&dev, VFIO_PCI_MSI_IRQ_INDEX, 0);
 	dma_round(mem, 100, fd, "with MSI");
+
+	dma_mask();
 
 	/*
 	 * Rule 14: a page that the device may only read keeps its bytes.  The

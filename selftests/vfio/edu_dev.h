@@ -21,6 +21,7 @@
 #define EDU_DMA_COUNT	0x90
 #define EDU_DMA_CMD	0x98
 #define EDU_BUFFER	0x40000
+#define EDU_DMA_LIMIT	0x10000000ull
 
 #define EDU_DMA_START	1
 #define EDU_DMA_FROM	2	/* from its buffer to memory */

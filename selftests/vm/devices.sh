@@ -19,6 +19,8 @@
 #   ivshmem        ivshmem-plain with 64 MiB
 #   hda            intel-hda with a duplex codec
 #
+# What a sound device plays is in the run's results/KIND<N><F>.wav, N and F counted from 0.
+#
 # Addresses: the N-th device behind a port (from 0) is 0000:<03+N>:00.0, buses 01 and
 # 02 being empty hot-plug ports (rp0, rp1); the N-th on the root bus is
 # 0000:00:<0x18+N>.0; the N-th behind the bridge is <bus>:<01+N>.0, on the bus after
@@ -56,6 +58,12 @@ device_nic()
 	DEVICE_ARGS+=(-netdev "hubport,hubid=$((100 + id)),id=nic$1f$2"
 		-netdev "hubport,hubid=$((100 + id)),id=far$1f$2"
 		-device "virtio-net-pci,netdev=far$1f$2,romfile=,mac=$(printf '52:54:00:55:00:%02x' $id)")
+}
+
+# device_recorder KIND N - audiodev audio<N>, what it plays in results/KIND<N>.wav
+device_recorder()
+{
+	DEVICE_ARGS+=(-audiodev "wav,id=audio$2,path=results/$1$2.wav,out.frequency=44100,out.channels=2,out.format=s16")
 }
 
 # device_one N SPEC - adds one device
@@ -116,7 +124,7 @@ device_one()
 			DEVICE_ARGS+=(-object "memory-backend-ram,id=ivshmem$n$f,size=64M,share=on")
 			extra=,memdev=ivshmem$n$f ;;
 		ES1370 | AC97)
-			DEVICE_ARGS+=(-audiodev "none,id=audio$n$f")
+			device_recorder "$kind" "$n$f"
 			extra=,audiodev=audio$n$f ;;
 		esac
 		(( functions > 1 )) && extra+=,multifunction=on
@@ -130,8 +138,9 @@ device_one()
 			DEVICE_ARGS+=(-device "usb-storage,bus=dev$n$f.0,drive=drive$n$f,serial=$(device_serial)"
 				-device "usb-kbd,bus=dev$n$f.0") ;;
 		hda)
-			DEVICE_ARGS+=(-audiodev "none,id=audio$n$f"
-				-device "hda-duplex,bus=dev$n$f.0,audiodev=audio$n$f") ;;
+			device_recorder "$kind" "$n$f"
+			# no amplifier, which would change the samples
+			DEVICE_ARGS+=(-device "hda-duplex,bus=dev$n$f.0,audiodev=audio$n$f,mixer=off") ;;
 		esac
 	done
 }
