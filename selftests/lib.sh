@@ -249,6 +249,8 @@ guest_start()
 	guest_share riod /riod
 	guest_share build /riod-build
 	(( reboot )) || GUEST_ARGS+=(-no-reboot)
+	# on a debug kernel a register access takes a guest's CPU for a long time
+	[[ $RIOD_KERNEL == stock ]] || append+=" watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=300"
 
 	: > "$(guest_log console)"
 	# shellcheck disable=SC2016 # expanded by the inner shell

@@ -16,7 +16,7 @@
 . "$(dirname "$0")/zoo.sh"
 
 ZOO_SECS=30
-[[ $RIOD_KERNEL == stock ]] || ZOO_SECS=10
+[[ $RIOD_KERNEL == stock ]] || ZOO_SECS=5
 
 setup()
 {
@@ -27,7 +27,7 @@ setup()
 each_cleanup()
 {
 	zoo_end
-	on server "echo 0 > /sys/bus/pci/devices/$(device igb)/sriov_numvfs"
+	on server "echo 0 > /sys/bus/pci/devices/$(device igb)/sriov_numvfs" || true
 }
 
 # traffic GUEST-IOMMU [ADDRESS] - of the card, or of the function at the address

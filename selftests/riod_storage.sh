@@ -15,6 +15,7 @@
 . "$(dirname "$0")/zoo.sh"
 
 MIB=${ZOO_MIB:-4}
+[[ $RIOD_KERNEL == stock ]] || MIB=${ZOO_MIB:-1}
 
 setup() { zoo_begin; }
 

@@ -18,6 +18,7 @@
 . "$(dirname "$0")/zoo.sh"
 
 MIB=${ZOO_MIB:-4}
+[[ $RIOD_KERNEL == stock ]] || MIB=${ZOO_MIB:-1}
 
 setup()
 {

@@ -6,7 +6,9 @@
 #   zoo_begin                            the modules, on both hosts
 #   zoo_guest KIND[,N]|ADDRESS [GUEST-OPTION...]   export the run's N-th KIND, or the function
 #                                        at ADDRESS, attach it, boot a guest with it, have its
-#                                        driver loaded; sets EXPORT, ATT_ID, ATT_DEV
+#                                        driver loaded, unless ZOO_NO_DRIVER is set; sets
+#                                        EXPORT, ATT_ID, ATT_DEV
+#   zoo_attach KIND[,N]|ADDRESS          the same without the guest
 #   zoo_end                              the guest, the attachment and the export go
 #   zoo_account BYTES CEILING [PROFILE]  nothing was forced, and for BYTES of payload the
 #                                        engines read no more than CEILING times as much
@@ -28,8 +30,10 @@ ZOO_SLOT=1e
 ZOO_FUNC=/sys/bus/pci/devices/0000:00:$ZOO_SLOT
 
 ZOO_SECS=${ZOO_SECS:-10}
-# more options of bind
+[[ $RIOD_KERNEL == stock ]] || ZOO_SECS=5
+# more options of bind, and of attach
 ZOO_BIND=()
+ZOO_ATTACH=()
 
 zoo_begin()
 {
@@ -37,18 +41,24 @@ zoo_begin()
 	modprobe riod_frontend
 }
 
-zoo_guest()
+zoo_attach()
 {
 	local kind=${1%%,*} n=0
 	[[ $1 != *,* ]] || n=${1##*,}
-	shift
 	EXPORT=$kind
 	[[ $kind == *:* ]] || EXPORT=$(device "$kind" "$n")
 	remember EXPORT
 	zoo_bind "$EXPORT"
-	riod_attach
+	riod_attach "${ZOO_ATTACH[@]}"
 	remember EXPORT ATT_ID ATT_DEV
+}
+
+zoo_guest()
+{
+	zoo_attach "$1"
+	shift
 	guest_start "$@" -device "vfio-pci,host=$ATT_DEV,addr=$ZOO_SLOT"
+	[[ -z ${ZOO_NO_DRIVER:-} ]] || return 0
 	# there is no udev; some drivers are in the guest's own use already
 	guest "[[ -e $ZOO_FUNC.0/driver ]] || modprobe \$(< $ZOO_FUNC.0/modalias)"
 }
@@ -67,7 +77,7 @@ zoo_end()
 	# nobody listens any more: what is sent would wait in QEMU for ever
 	# shellcheck disable=SC2016 # expanded there
 	on server 'for n in {0..9}; do ip -n far link set far$n down; done 2> /dev/null; true'
-	guest_kill
+	! guest_running || guest_kill
 	riod_detach_all
 	riod_unexport
 	rm -f /run/riod/remembered /run/streamed.*

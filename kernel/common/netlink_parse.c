@@ -265,6 +265,8 @@ int riod_nl_parse_attach(struct genl_info *info, struct riod_attach_request *req
 	}
 	if (info->attrs[RIOD_A_ATTACHMENT_LIMIT])
 		req->limit = nla_get_uint(info->attrs[RIOD_A_ATTACHMENT_LIMIT]);
+	if (info->attrs[RIOD_A_ATTACHMENT_SHADOW_BARS])
+		req->shadow_bars = nla_get_u32(info->attrs[RIOD_A_ATTACHMENT_SHADOW_BARS]);
 	if (!profile)
 		return 0;
 	return riod_nl_parse_name(profile, req->profile, sizeof(req->profile), info->extack);

@@ -74,7 +74,7 @@ void riod_sync_destroy(struct riod_sync *y)
 }
 EXPORT_SYMBOL_GPL(riod_sync_destroy);
 
-static struct riod_sync_page *new_page(u64 id, void *live, void *priv)
+static struct riod_sync_page *new_page(u64 id, void *live, bool mmio, void *priv)
 {
 	struct riod_sync_page *page = kzalloc(sizeof(*page), RIOD_SYNC_GFP);
 
@@ -82,6 +82,7 @@ static struct riod_sync_page *new_page(u64 id, void *live, void *priv)
 		return NULL;
 	page->id = id;
 	page->live = live;
+	page->mmio = mmio;
 	page->priv = priv;
 	INIT_LIST_HEAD(&page->sent);
 	return page;
@@ -139,7 +140,7 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 	int err = 0;
 
 	/* before the lock, which an unmap may be waiting for */
-	fresh = new_page(id, live, priv);
+	fresh = new_page(id, live, prot & RIOD_SYNC_MMIO, priv);
 	if (!fresh || xa_reserve(&y->index, id, RIOD_SYNC_GFP)) {
 		kfree(fresh);
 		return -ENOMEM;
@@ -194,7 +195,7 @@ void riod_sync_discard_unsent(struct riod_sync_page *page)
 	p.mask.w[1] = ~0ULL;
 	for (off = 0; off < RIOD_PAGE_SIZE; off += RIOD_GRANULE) {
 		memcpy(&p.val, base + off, RIOD_GRANULE);
-		riod_granule_merge(page->live + off, &p, NULL, &taken);
+		riod_sync_merge(page, off, &p, NULL, &taken);
 	}
 }
 

@@ -144,7 +144,7 @@ static void apply_granule(struct riod_sync_target *t)
 	if (riod_sync_is_stub(t->y))
 		guard = (const union riod_granule *)(page->base + t->off);
 	if (!t->keep)
-		riod_granule_merge(page->live + t->off, &t->p, guard, &taken);
+		riod_sync_merge(page, t->off, &t->p, guard, &taken);
 	patch_base(t);
 	t->taken += riod_granule_weight(&taken);
 }

@@ -116,7 +116,7 @@ static bool recapture(struct riod_sync_capture *cap, u32 g)
 	union riod_granule *snap = (union riod_granule *)cap->snap + g;
 	union riod_granule now;
 
-	riod_granule_read(cap->page->live + g * RIOD_GRANULE, &now);
+	riod_sync_read(cap->page, g * RIOD_GRANULE, &now);
 	if (riod_granule_equal(&now, snap))
 		return false;
 	*snap = now;
@@ -320,7 +320,7 @@ static u32 watch_running(struct riod_sync_capture *cap)
 	for_each_set_bit(g, cap->running, RIOD_GRANULES) {
 		if (is_restless(cap, g))
 			continue;
-		riod_granule_read(cap->page->live + g * RIOD_GRANULE, &now);
+		riod_sync_read(cap->page, g * RIOD_GRANULE, &now);
 		moved += !riod_granule_equal(&now, snap + g);
 	}
 	return moved;

@@ -136,6 +136,25 @@ static inline const u8 *riod_sync_base(const struct riod_sync_page *page)
 	return page->base ?: riod_sync_zeroes;
 }
 
+/* a granule of a page's memory as it was at one moment */
+static inline void riod_sync_read(const struct riod_sync_page *page, u32 off,
+				  union riod_granule *g)
+{
+	riod_granule_read(page->live + off, page->mmio, g);
+}
+
+/* change bytes of one; riod_granule_merge() has what the arguments are */
+static inline void riod_sync_merge(struct riod_sync_page *page, u32 off,
+				   const struct riod_patch *p,
+				   const union riod_granule *guard,
+				   union riod_granule *taken)
+{
+	if (page->mmio)
+		riod_granule_store(page->live + off, p, guard, taken);
+	else
+		riod_granule_merge(page->live + off, p, guard, taken);
+}
+
 static inline bool riod_sync_is_stub(const struct riod_sync *y)
 {
 	return y->role == RIOD_SYNC_STUB;

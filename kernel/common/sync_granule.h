@@ -72,6 +72,7 @@ static inline bool riod_line_differs(const u8 *live, const u8 *copy)
 /**
  * riod_granule_read() - read a granule as it was at one moment
  * @live: 16 bytes, aligned, that others write
+ * @mmio: no exchange, it is a device's memory
  * @g: the bytes
  *
  * The second word was read between two reads of the first that agree, so both
@@ -79,7 +80,7 @@ static inline bool riod_line_differs(const u8 *live, const u8 *copy)
  * in order on CPUs that would not.  A granule that never holds still is read by
  * an exchange that changes nothing, or, where the CPU has none, word by word.
  */
-static inline void riod_granule_read(const u8 *live, union riod_granule *g)
+static inline void riod_granule_read(const u8 *live, bool mmio, union riod_granule *g)
 {
 	const u64 *p = (const u64 *)live;
 	unsigned int i;
@@ -98,7 +99,7 @@ static inline void riod_granule_read(const u8 *live, union riod_granule *g)
 		g->w[0] = again;
 	}
 #ifdef system_has_cmpxchg128
-	if (system_has_cmpxchg128())
+	if (!mmio && system_has_cmpxchg128())
 		g->whole = cmpxchg128((u128 *)p, 0, 0);
 #endif
 }
@@ -157,6 +158,50 @@ static inline void riod_granule_merge16(u8 *live, const struct riod_patch *p,
 		 !try_cmpxchg128((u128 *)live, &old.whole, new.whole));
 }
 #endif
+
+/* bytes of @val that @mask names, each half, where it is whole, in one store */
+static inline void riod_word_store(u8 *to, u64 val, u64 mask)
+{
+	unsigned int i, half;
+
+	if (mask == ~0ULL) {
+		WRITE_ONCE(*(u64 *)to, val);
+		return;
+	}
+	for (half = 0; half < 8; half += 4) {
+		if ((u32)(mask >> (8 * half)) == ~0u) {
+			WRITE_ONCE(*(u32 *)(to + half), (u32)(val >> (8 * half)));
+			continue;
+		}
+		for (i = half; i < half + 4; i++) {
+			if (mask >> (8 * i) & 1)
+				WRITE_ONCE(to[i], (u8)(val >> (8 * i)));
+		}
+	}
+}
+
+/*
+ * The same in a device's memory, where no locked cycle may go (PCIe 6.5: endpoints
+ * need not take them): stores of the bytes that change, and no others.  One that the
+ * device changes between the look at @guard and the store is lost: it is the device's
+ * and the guest's word for the same byte at once (rule 7).
+ */
+static inline void riod_granule_store(u8 *live, const struct riod_patch *p,
+				      const union riod_granule *guard,
+				      union riod_granule *taken)
+{
+	const u64 *word = (const u64 *)live;
+	unsigned int i;
+	u64 old, new;
+
+	for (i = 0; i < 2; i++) {
+		old = READ_ONCE(word[i]);
+		new = riod_word_merge(old, p->val.w[i], p->mask.w[i],
+				      guard ? &guard->w[i] : NULL, &taken->w[i]);
+		if (new != old)
+			riod_word_store(live + 8 * i, new, taken->w[i]);
+	}
+}
 
 /**
  * riod_granule_merge() - change bytes of a granule, all at one moment

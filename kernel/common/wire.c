@@ -283,7 +283,7 @@ static const char *check_ctl(const void *body, u32 len)
 	u32 op = le16_to_cpu(c->op);
 	bool posted = op == RIOD_CTL_INTX_UNMASK || op == RIOD_CTL_INTX_MASK;
 
-	if (op < RIOD_CTL_COMMAND || op > RIOD_CTL_INTX_MASK)
+	if (op < RIOD_CTL_COMMAND || op > RIOD_CTL_BARS_FORGET)
 		return "CTL: op";
 	if (c->rsvd || c->rsvd2)
 		return "CTL: reserved field";
@@ -358,6 +358,27 @@ static const char *check_unmap(const void *body, u32 len)
 		if (u->rsvd)
 			return "UNMAP: reserved field";
 	}
+	return NULL;
+}
+
+static const char *check_bar_map(const void *body, u32 len)
+{
+	const struct riod_wire_bar_map *b = body;
+	u32 npages = le16_to_cpu(b->npages);
+	u64 last;
+
+	if (!b->tag)
+		return "BAR_MAP: no tag";
+	if (b->bar >= RIOD_REGION_ROM)
+		return "BAR_MAP: BAR";
+	if (b->rsvd[0] || b->rsvd[1] || b->rsvd[2] || b->rsvd2)
+		return "BAR_MAP: reserved field";
+	if (!npages || npages > RIOD_BAR_PAGES_MAX)
+		return "BAR_MAP: number of pages";
+	if (PAGE_IN_IOVA((u64)le32_to_cpu(b->first) + npages) > RIOD_BAR_SIZE_MAX)
+		return "BAR_MAP: pages outside of any BAR";
+	if (!b->page || check_add_overflow(le64_to_cpu(b->page), (u64)npages - 1, &last))
+		return "BAR_MAP: page numbers";
 	return NULL;
 }
 
@@ -507,6 +528,11 @@ static const struct riod_wire_rule rules[] = {
 		.dir = TO_STUB,
 		.len = sizeof(struct riod_wire_unmap), .more = true,
 		.check = check_unmap,
+	},
+	[RIOD_FRAME_BAR_MAP] = {
+		.dir = TO_STUB, .func = true,
+		.len = sizeof(struct riod_wire_bar_map),
+		.check = check_bar_map,
 	},
 	[RIOD_FRAME_CUT_DATA] = {
 		.dir = BOTH_WAYS,

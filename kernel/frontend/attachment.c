@@ -221,6 +221,10 @@ static void att_lost(void *priv, enum riod_reason reason)
 	unsigned int i;
 
 	riod_fe_dma_lost(att);
+	for (i = 0; i < att->nfuncs; i++) {
+		if (att->funcs[i])
+			riod_fe_shadow_lost(att->funcs[i]);
+	}
 	trace_riod_fe_lost(att->id, reason);
 
 	spin_lock(&att->state_lock);
@@ -379,12 +383,12 @@ static int att_wait_ready(struct riod_fe_att *att, struct netlink_ext_ack *extac
 	return 0;
 }
 
-static int att_add_functions(struct riod_fe_att *att, const char *profile,
+static int att_add_functions(struct riod_fe_att *att, const struct riod_attach_request *req,
 			     struct netlink_ext_ack *extack)
 {
 	int ret;
 
-	ret = riod_fe_describe_done(att, profile, extack);
+	ret = riod_fe_describe_done(att, req, extack);
 	if (ret)
 		return ret;
 	ret = riod_fe_bridge_reserve(att);
@@ -438,7 +442,7 @@ static int att_attach(struct riod_fe_att *att, struct net *net,
 	if (!ret)
 		ret = att_wait_ready(att, extack);
 	if (!ret)
-		ret = att_add_functions(att, req->profile, extack);
+		ret = att_add_functions(att, req, extack);
 	if (!ret)
 		ret = att_publish(att, extack);
 	return ret;

@@ -141,6 +141,9 @@ static int func_reset(struct riod_fe_func *fn)
 	int ret = 0;
 
 	lockdep_assert_held(&fn->cfg_lock);
+	ret = riod_fe_shadow_forget(fn);
+	if (ret)
+		return ret;
 	if (fn->flags & RIOD_FUNC_F_RESET) {
 		WRITE_ONCE(fn->epoch, fn->epoch + 1);
 		ret = riod_fe_ctl(fn, RIOD_CTL_RESET, fn->epoch);
@@ -204,6 +207,7 @@ void riod_fe_config_close(struct riod_fe_func *fn)
 	riod_fe_irq_clear(fn);
 	mutex_lock(&fn->cfg_lock);
 	fn->opened = false;
+	fn->shadow.mapping = NULL;
 	riod_fe_dma_disable(fn->att, fn->num);
 	mutex_unlock(&fn->cfg_lock);
 	WRITE_ONCE(fn->closing, true);
@@ -213,11 +217,12 @@ void riod_fe_config_close(struct riod_fe_func *fn)
 /**
  * riod_fe_config_open() - a user opens the function
  * @fn: function
+ * @mapping: what the user maps of it is found there
  *
  * The device is reset; memory and I/O decoding are on, as vfio-pci has them.
  * Return: 0, -ENODEV once the session is over, -EINTR, -EIO.
  */
-int riod_fe_config_open(struct riod_fe_func *fn)
+int riod_fe_config_open(struct riod_fe_func *fn, struct address_space *mapping)
 {
 	int ret;
 
@@ -230,6 +235,7 @@ int riod_fe_config_open(struct riod_fe_func *fn)
 		return ret;
 	ret = func_reset_to(fn, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
 	fn->opened = !ret;
+	fn->shadow.mapping = ret ? NULL : mapping;
 	mutex_unlock(&fn->cfg_lock);
 	if (!ret)
 		return 0;
@@ -283,8 +289,11 @@ static int config_effects(struct riod_fe_func *fn, u32 effects)
 	int ret = 0;
 
 	lockdep_assert_held(&fn->cfg_lock);
-	if (effects & RIOD_CFG_EFF_POWER)
-		ret = riod_fe_ctl(fn, RIOD_CTL_POWER, riod_cfg_power(&fn->cfg));
+	if (effects & RIOD_CFG_EFF_POWER) {
+		ret = riod_fe_shadow_forget(fn);
+		if (!ret)
+			ret = riod_fe_ctl(fn, RIOD_CTL_POWER, riod_cfg_power(&fn->cfg));
+	}
 	if (effects & RIOD_CFG_EFF_COMMAND)
 		ret = push_command(fn, true);
 	/* PCIe 6.6.2: a function level reset clears the command register */

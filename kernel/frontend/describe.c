@@ -25,6 +25,7 @@ static struct riod_fe_func *func_new(struct riod_fe_att *att, u8 num)
 	mutex_init(&fn->cfg_lock);
 	spin_lock_init(&fn->msix_lock);
 	riod_fe_irq_init(&fn->irq);
+	riod_fe_shadow_init(&fn->shadow);
 	INIT_WORK(&fn->close_work, riod_fe_config_close_work);
 	return fn;
 }
@@ -227,7 +228,7 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 	return 0;
 }
 
-static int func_done(struct riod_fe_func *fn, const char *profile,
+static int func_done(struct riod_fe_func *fn, const struct riod_attach_request *req,
 		     struct netlink_ext_ack *extack)
 {
 	const u8 *bytes = fn->cfg.bytes;
@@ -236,7 +237,9 @@ static int func_done(struct riod_fe_func *fn, const char *profile,
 	fn->vendor = get_unaligned_le16(bytes + PCI_VENDOR_ID);
 	fn->device = get_unaligned_le16(bytes + PCI_DEVICE_ID);
 	fn->class = get_unaligned_le32(bytes + PCI_CLASS_REVISION) >> 8;
-	ret = func_profile(fn, profile, extack);
+	ret = riod_fe_shadow_setup(fn, req->shadow_bars, extack);
+	if (!ret)
+		ret = func_profile(fn, req->profile, extack);
 	if (ret)
 		return ret;
 	if (fn->cfg.msix_cap) {
@@ -253,17 +256,17 @@ static int func_done(struct riod_fe_func *fn, const char *profile,
 /**
  * riod_fe_describe_done() - READY arrived: make functions of what was described
  * @att: attachment
- * @profile: name that the user gave, or empty
+ * @req: what the user asked for: @profile, @shadow_bars
  * @extack: says why not
  */
-int riod_fe_describe_done(struct riod_fe_att *att, const char *profile,
+int riod_fe_describe_done(struct riod_fe_att *att, const struct riod_attach_request *req,
 			  struct netlink_ext_ack *extack)
 {
 	unsigned int i;
 	int ret;
 
 	for (i = 0; i < att->nfuncs; i++) {
-		ret = func_done(att->funcs[i], profile, extack);
+		ret = func_done(att->funcs[i], req, extack);
 		if (ret)
 			return ret;
 	}
@@ -295,6 +298,7 @@ void riod_fe_describe_free(struct riod_fe_att *att)
 	for (i = 0; i < att->nfuncs; i++) {
 		if (!att->funcs[i])
 			continue;
+		WARN_ON_ONCE(!xa_empty(&att->funcs[i]->shadow.pages));
 		kvfree(att->funcs[i]->msix_table);
 		kvfree(att->funcs[i]);
 	}

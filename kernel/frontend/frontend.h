@@ -301,6 +301,39 @@ void riod_fe_record_drop(struct riod_fe_dma *dma, struct riod_fe_record *r);
 void riod_fe_record_drop_all(struct riod_fe_dma *dma);
 int riod_fe_dma_send(struct riod_fe_att *att);
 
+/* ------------------------------------------------------------ shadow.c */
+
+/**
+ * struct riod_fe_shadow - memory BARs of one function that can be mapped
+ * @bars: which, one bit for each; constant
+ * @fetch: pages are asked for, and let go of, one at a time; held while waiting for
+ *	the peer
+ * @lock: all that follows but @told; held while a page is mapped
+ * @pages: struct page by BAR and number; its private is the number in the engine, 0
+ *	once the session is over
+ * @npages: how many
+ * @lost: the session is over: pages are all-ones
+ * @told: the stub may have pages of ours; @fetch
+ * @mapping: of the VFIO device while it is open, or NULL; cfg_lock
+ */
+struct riod_fe_shadow {
+	u32 bars;
+	struct mutex fetch;	/* see above */
+	struct mutex lock;	/* see above */
+	struct xarray pages;
+	unsigned long npages;
+	bool lost;
+	bool told;
+	struct address_space *mapping;
+};
+
+void riod_fe_shadow_init(struct riod_fe_shadow *s);
+int riod_fe_shadow_setup(struct riod_fe_func *fn, u32 bars,
+			 struct netlink_ext_ack *extack);
+void riod_fe_shadow_lost(struct riod_fe_func *fn);
+int riod_fe_shadow_forget(struct riod_fe_func *fn);
+int riod_fe_shadow_mmap(struct riod_fe_func *fn, struct vm_area_struct *vma);
+
 /* ------------------------------------------------------------ vpci.c */
 
 #define RIOD_FE_HEADER	64
@@ -332,6 +365,7 @@ int riod_fe_dma_send(struct riod_fe_att *att);
  * @msix_table: the MSI-X table as the guest wrote it; nothing but this copy
  * @msix_lock: @msix_table
  * @irq: interrupts
+ * @shadow: BARs that are memory
  * @profile: device knowledge, or NULL
  * @profile_state: its state; as @profile under riod_fe_dma.lock
  * @env: what the profile may ask of us
@@ -362,6 +396,7 @@ struct riod_fe_func {
 	u8 *msix_table;
 	spinlock_t msix_lock;	/* the copy of the MSI-X table */
 	struct riod_fe_irq irq;
+	struct riod_fe_shadow shadow;
 	const struct riod_profile *profile;
 	void *profile_state;
 	struct riod_profile_env env;
@@ -505,7 +540,7 @@ extern struct workqueue_struct *riod_fe_wq;
 /* ------------------------------------------------------------ describe.c */
 
 int riod_fe_describe(struct riod_fe_att *att, const struct riod_frame *f);
-int riod_fe_describe_done(struct riod_fe_att *att, const char *profile,
+int riod_fe_describe_done(struct riod_fe_att *att, const struct riod_attach_request *req,
 			  struct netlink_ext_ack *extack);
 void riod_fe_order_settle(struct riod_fe_func *fn);
 void riod_fe_describe_exit(struct riod_fe_att *att);
@@ -520,7 +555,7 @@ void riod_fe_nl_event(struct riod_fe_att *att);
 
 ssize_t riod_fe_config_rw(struct riod_fe_func *fn, char __user *buf, size_t count,
 			  u64 pos, bool write);
-int riod_fe_config_open(struct riod_fe_func *fn);
+int riod_fe_config_open(struct riod_fe_func *fn, struct address_space *mapping);
 void riod_fe_config_close(struct riod_fe_func *fn);
 void riod_fe_config_close_work(struct work_struct *work);
 int riod_fe_config_reset(struct riod_fe_func *fn);
@@ -550,6 +585,10 @@ static inline u8 riod_fe_width(u64 pos, size_t count, u8 max)
 }
 
 /* ------------------------------------------------------------ vfio.c */
+
+/* as in vfio-pci: users may derive neither, but all take them from the ioctl */
+#define RIOD_FE_OFFSET_SHIFT	40
+#define RIOD_FE_OFFSET_MASK	((1ull << RIOD_FE_OFFSET_SHIFT) - 1)
 
 extern const struct vfio_device_ops riod_fe_vfio_ops;
 

@@ -92,6 +92,22 @@ static int put_identity(struct riod_fe_att *att, struct sk_buff *skb)
 	return 0;
 }
 
+static int put_shadow(struct riod_fe_att *att, struct sk_buff *skb)
+{
+	u64 bytes = 0;
+	u32 bars = 0;
+	unsigned int i;
+
+	for (i = 0; i < att->nfuncs; i++) {
+		bars |= att->funcs[i]->shadow.bars;
+		bytes += (u64)READ_ONCE(att->funcs[i]->shadow.npages) << PAGE_SHIFT;
+	}
+	if (bars && (nla_put_u32(skb, RIOD_A_ATTACHMENT_SHADOW_BARS, bars) ||
+		     nla_put_u64_64bit(skb, RIOD_A_ATTACHMENT_SHADOWED, bytes, 0)))
+		return -EMSGSIZE;
+	return 0;
+}
+
 /* ------------------------------------------------------------ commands */
 
 static int nl_attach(struct net *net, const struct riod_attach_request *req,
@@ -128,7 +144,7 @@ static int dump_one(struct riod_fe_att *att, void *arg)
 		return -EMSGSIZE;
 	att_view(att, &v);
 	if (put_who(att, skb) || put_state(att, skb, &v) || put_dma(att, skb) ||
-	    put_identity(att, skb) ||
+	    put_identity(att, skb) || put_shadow(att, skb) ||
 	    (v.open && nla_put_flag(skb, RIOD_A_ATTACHMENT_IN_USE)) ||
 	    riod_nl_put_stats(skb, RIOD_A_ATTACHMENT_STATS, att->link, &att->stats)) {
 		genlmsg_cancel(skb, hdr);

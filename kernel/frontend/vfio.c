@@ -4,7 +4,8 @@
  *
  * What VFIO's users (QEMU, DPDK, the kernel's selftests) know as vfio-pci: the
  * same regions, interrupts and ioctls (include/uapi/linux/vfio.h).  No region can
- * be mapped: every access is trapped, because it crosses the network.
+ * be mapped, because every access crosses the network; but for BARs of which the user
+ * said that they are memory (shadow.c).
  */
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -13,10 +14,6 @@
 
 #include "compat_vfio.h"
 #include "frontend.h"
-
-/* as in vfio-pci: users may derive neither, but all take them from the ioctl */
-#define FE_OFFSET_SHIFT		40
-#define FE_OFFSET_MASK		((1ull << FE_OFFSET_SHIFT) - 1)
 
 static struct riod_fe_func *to_func(struct vfio_device *vdev)
 {
@@ -50,7 +47,7 @@ static int fe_vfio_open(struct vfio_device *vdev)
 	ret = riod_fe_att_open(fn->att);
 	if (ret)
 		return ret;
-	ret = riod_fe_config_open(fn);
+	ret = riod_fe_config_open(fn, vdev->inode->i_mapping);
 	if (ret)
 		riod_fe_att_close(fn->att);
 	return ret;
@@ -78,8 +75,8 @@ static void fe_vfio_request(struct vfio_device *vdev, unsigned int count)
 static ssize_t fe_rw(struct riod_fe_func *fn, char __user *buf, size_t count,
 		     loff_t *ppos, bool write)
 {
-	unsigned int index = *ppos >> FE_OFFSET_SHIFT;
-	u64 pos = *ppos & FE_OFFSET_MASK;
+	unsigned int index = *ppos >> RIOD_FE_OFFSET_SHIFT;
+	u64 pos = *ppos & RIOD_FE_OFFSET_MASK;
 	ssize_t done;
 
 	if (!count)
@@ -111,6 +108,11 @@ static ssize_t fe_vfio_write(struct vfio_device *vdev, const char __user *buf,
 	return fe_rw(to_func(vdev), (char __user *)buf, count, ppos, true);
 }
 
+static int fe_vfio_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
+{
+	return riod_fe_shadow_mmap(to_func(vdev), vma);
+}
+
 static int fe_region_info(struct vfio_device *vdev, struct vfio_region_info *info,
 			  struct vfio_info_cap *caps)
 {
@@ -128,12 +130,14 @@ static int fe_region_info(struct vfio_device *vdev, struct vfio_region_info *inf
 	default:
 		return -EINVAL;
 	}
-	info->offset = (u64)info->index << FE_OFFSET_SHIFT;
+	info->offset = (u64)info->index << RIOD_FE_OFFSET_SHIFT;
 	info->flags = 0;
 	if (info->size)
 		info->flags = VFIO_REGION_INFO_FLAG_READ;
 	if (info->size && info->index != VFIO_PCI_ROM_REGION_INDEX)
 		info->flags |= VFIO_REGION_INFO_FLAG_WRITE;
+	if (fn->shadow.bars & BIT(info->index))
+		info->flags |= VFIO_REGION_INFO_FLAG_MMAP;
 	return 0;
 }
 
@@ -239,6 +243,7 @@ const struct vfio_device_ops riod_fe_vfio_ops = {
 	.close_device = fe_vfio_close,
 	.read = fe_vfio_read,
 	.write = fe_vfio_write,
+	.mmap = fe_vfio_mmap,
 	.ioctl = fe_vfio_ioctl,
 	.request = fe_vfio_request,
 	RIOD_COMPAT_REGION_INFO_OP

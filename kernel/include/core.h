@@ -51,6 +51,7 @@ struct riod_attach_request {
 	char export[RIOD_NAME_LEN];	/* may be empty */
 	u64 limit;			/* bytes; 0: the default */
 	char profile[32];		/* empty: by identity; "none" */
+	u32 shadow_bars;		/* BARs that are memory, one bit each */
 };
 
 /**

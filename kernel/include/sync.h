@@ -47,6 +47,7 @@ enum riod_sync_role {
  * @live: the page's memory, RIOD_PAGE_SIZE bytes, coherent
  * @base: what both ends agree on: what was last sent or applied.  NULL stands
  *	for zeroes (a page nobody has sent a byte of).
+ * @mmio: @live is memory of the device's, not of this host: no locked cycles go there
  * @nread: live mappings that let the device read
  * @nwrite: live mappings that let the device write (rule 14: union)
  * @nmaps: live mappings
@@ -67,6 +68,7 @@ struct riod_sync_page {
 	u64 id;
 	u8 *live;
 	u8 *base;
+	bool mmio;
 	u32 nread;
 	u32 nwrite;
 	u32 nmaps;
@@ -184,12 +186,15 @@ void riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
 /* every page was unmapped; frees staged frames */
 void riod_sync_destroy(struct riod_sync *y);
 
+/* riod_sync_map()'s @prot: stub: the page is memory of a BAR (rule 16) */
+#define RIOD_SYNC_MMIO	0x80000000u
+
 /**
  * riod_sync_map() - one more mapping of a page
  * @y: engine; takes @y->lock
  * @id: page number
  * @live: its memory; used where the page is new, checked where it is not
- * @prot: RIOD_PROT_*
+ * @prot: RIOD_PROT_*, and RIOD_SYNC_MMIO
  * @priv: for &riod_sync_page.priv where the page is new
  *
  * A new page has the base zero at both ends: its content crosses with the next
@@ -197,7 +202,8 @@ void riod_sync_destroy(struct riod_sync *y);
  *
  * Frontend: only from the pump, once the MAP frame is on its way and before the
  * cut behind it is begun (&riod_link_ops.prepare), so that the stub knows the
- * page when bytes of it arrive.  Stub: when the MAP frame arrives.
+ * page when bytes of it arrive; or, of a page that nobody but the engine can write
+ * yet, before the BAR_MAP frame is posted.  Stub: when the frame arrives.
  * Return: 0 or -ENOMEM.
  */
 int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv);

@@ -70,6 +70,7 @@
  * @RIOD_FRAME_IRQ_SETUP: frontend to stub, which interrupts are wanted
  * @RIOD_FRAME_MAP: frontend to stub, pages that become reachable
  * @RIOD_FRAME_UNMAP: frontend to stub, IOVAs that no longer are
+ * @RIOD_FRAME_BAR_MAP: frontend to stub, memory of a BAR that becomes pages
  * @RIOD_FRAME_CUT_DATA: either way, changed bytes of a cut; staged
  * @RIOD_FRAME_CUT_COMMIT: either way, the cut is whole; applied
  */
@@ -90,6 +91,7 @@ enum riod_frame_type {
 	RIOD_FRAME_IRQ_SETUP	= 34,
 	RIOD_FRAME_MAP		= 35,
 	RIOD_FRAME_UNMAP	= 36,
+	RIOD_FRAME_BAR_MAP	= 37,
 	RIOD_FRAME_CUT_DATA	= 48,
 	RIOD_FRAME_CUT_COMMIT	= 49,
 };
@@ -419,6 +421,8 @@ enum riod_ctl_op {
 	RIOD_CTL_INTX_UNMASK	= 4,
 	/* posted, tag 0: it may not */
 	RIOD_CTL_INTX_MASK	= 5,
+	/* pages of the function's BARs (RIOD_FRAME_BAR_MAP) are pages no more */
+	RIOD_CTL_BARS_FORGET	= 6,
 };
 
 /**
@@ -527,6 +531,38 @@ struct riod_wire_unmap {
 };
 
 static_assert(sizeof(struct riod_wire_unmap) == 16);
+
+/* most pages of one BAR_MAP frame: 256 KiB */
+#define RIOD_BAR_PAGES_MAX	64u
+
+/**
+ * struct riod_wire_bar_map - body of RIOD_FRAME_BAR_MAP
+ *
+ * Pages @page to @page + @npages - 1 are the memory of BAR @bar from page @first on:
+ * from now on both ends keep copies of it in step, as of any page that the device may
+ * read and write.  As with a shadow page both begin with zeroes: the cut that is
+ * ahead of the REPLY brings what is in the BAR.  Page numbers are those of
+ * RIOD_FRAME_MAP, and these are new.
+ *
+ * @tag: number that the REPLY echoes
+ * @bar: 0 to 5
+ * @rsvd: 0
+ * @first: first page of the BAR, counted in RIOD_PAGE_SIZE
+ * @npages: 1 to RIOD_BAR_PAGES_MAX
+ * @rsvd2: 0
+ * @page: number of the first page
+ */
+struct riod_wire_bar_map {
+	__le32	tag;
+	__u8	bar;
+	__u8	rsvd[3];
+	__le32	first;
+	__le16	npages;
+	__le16	rsvd2;
+	__le64	page;
+};
+
+static_assert(sizeof(struct riod_wire_bar_map) == 24);
 
 /**
  * struct riod_wire_run - consecutive changed bytes in a page

@@ -85,8 +85,8 @@ static void mem_write(void __iomem *p, u8 width, u64 value)
 
 /* ------------------------------------------------------------ BARs */
 
-/* does the function answer here, as far as the peer has turned it on? */
-static bool bar_decoded(const struct riod_stub_func *fn, const struct riod_stub_bar *bar)
+bool riod_stub_bar_decoded(const struct riod_stub_func *fn,
+			   const struct riod_stub_bar *bar)
 {
 	u16 bit = bar->flags & RIOD_BAR_F_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
 
@@ -111,7 +111,7 @@ static enum riod_status bar_read(struct riod_stub_func *fn,
 				 const struct riod_stub_bar *bar,
 				 u8 region, u64 offset, u8 width, u64 *value)
 {
-	if (!bar_decoded(fn, bar))
+	if (!riod_stub_bar_decoded(fn, bar))
 		return RIOD_STATUS_DENIED;
 	if (region == RIOD_REGION_ROM)
 		return rom_read(fn, offset, width, value);
@@ -128,7 +128,7 @@ static enum riod_status bar_write(struct riod_stub_func *fn,
 				  const struct riod_stub_bar *bar,
 				  u8 region, u64 offset, u8 width, u64 value)
 {
-	if (!bar_decoded(fn, bar) || region == RIOD_REGION_ROM ||
+	if (!riod_stub_bar_decoded(fn, bar) || region == RIOD_REGION_ROM ||
 	    riod_cfg_is_msix(fn->cfg, region, offset, width))
 		return RIOD_STATUS_DENIED;
 	if (bar->flags & RIOD_BAR_F_IO)

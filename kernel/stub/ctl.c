@@ -65,6 +65,7 @@ static enum riod_status ctl_power(struct riod_stub_func *fn, u8 state)
 
 /**
  * riod_stub_ctl() - CTL frame
+ * @dma: of the attachment
  * @fn: function
  * @c: validated: operation, argument, tag
  *
@@ -72,7 +73,8 @@ static enum riod_status ctl_power(struct riod_stub_func *fn, u8 state)
  * operation is done, so that a driver that frees memory when it sees the reply
  * has everything the device wrote (rule 3).
  */
-int riod_stub_ctl(struct riod_stub_func *fn, const struct riod_wire_ctl *c)
+int riod_stub_ctl(struct riod_stub_dma *dma, struct riod_stub_func *fn,
+		  const struct riod_wire_ctl *c)
 {
 	u32 arg = le32_to_cpu(c->arg);
 	enum riod_status status;
@@ -93,6 +95,10 @@ int riod_stub_ctl(struct riod_stub_func *fn, const struct riod_wire_ctl *c)
 	case RIOD_CTL_INTX_MASK:
 		riod_stub_intx_mask(fn, true);
 		return 0;
+	case RIOD_CTL_BARS_FORGET:
+		riod_stub_shadow_forget(dma, fn);
+		status = RIOD_STATUS_OK;
+		break;
 	default:
 		return -EPROTO;
 	}

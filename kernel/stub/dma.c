@@ -63,8 +63,10 @@ void riod_stub_dma_init(struct riod_stub_att *att)
 	dma->stats = &att->exp->stats;
 	dma->over = &att->lost_ns;
 	xa_init_flags(&dma->pages, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&dma->bar_pages, XA_FLAGS_ACCOUNT);
 	dma->ranges = RB_ROOT_CACHED;
 	dma->npages = 0;
+	dma->nbar_pages = 0;
 	dma->nmapped = 0;
 	dma->max_pages = (u64)READ_ONCE(shadow_max_mib) << (20 - PAGE_SHIFT);
 }
@@ -78,7 +80,11 @@ static struct page *page_get(struct riod_stub_dma *dma, u64 id)
 
 	if (page)
 		return page;
-	if (dma->npages >= dma->max_pages)
+	if (xa_load(&dma->bar_pages, id)) {
+		pr_warn_ratelimited("peer maps the number of a page of a BAR\n");
+		return ERR_PTR(-EPROTO);
+	}
+	if (dma->npages + dma->nbar_pages >= dma->max_pages)
 		return ERR_PTR(-ENOMEM);
 	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!page)
@@ -340,7 +346,10 @@ u64 riod_stub_dma_destroy(struct riod_stub_dma *dma)
 
 	while ((node = interval_tree_iter_first(&dma->ranges, 0, ULONG_MAX)))
 		range_cut(dma, to_range(node), 0, U64_MAX);
-	WARN_ON_ONCE(dma->npages || dma->nmapped || !xa_empty(&dma->pages));
+	riod_stub_shadow_forget(dma, NULL);
+	WARN_ON_ONCE(dma->npages || dma->nmapped || !xa_empty(&dma->pages) ||
+		     dma->nbar_pages || !xa_empty(&dma->bar_pages));
 	xa_destroy(&dma->pages);
+	xa_destroy(&dma->bar_pages);
 	return npages;
 }

@@ -55,13 +55,15 @@ int riod_stub_frame(void *priv, struct riod_frame *f)
 	case RIOD_FRAME_REG:
 		return riod_stub_reg(fn, (const void *)f->body);
 	case RIOD_FRAME_CTL:
-		return riod_stub_ctl(fn, (const void *)f->body);
+		return riod_stub_ctl(&att->dma, fn, (const void *)f->body);
 	case RIOD_FRAME_IRQ_SETUP:
 		return frame_irq_setup(fn, f);
 	case RIOD_FRAME_MAP:
 		return frame_map(att, f);
 	case RIOD_FRAME_UNMAP:
 		return frame_unmap(att, f);
+	case RIOD_FRAME_BAR_MAP:
+		return riod_stub_shadow_map(&att->dma, fn, (const void *)f->body);
 	default:
 		return -EPROTO;
 	}

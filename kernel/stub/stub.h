@@ -289,9 +289,11 @@ bool riod_stub_reserved(const struct riod_stub_domain *d, u64 start, u64 last);
  * @stats: of the export
  * @pages: page number to struct page
  * @ranges: struct riod_stub_range by IOVA
+ * @bar_pages: page number to function, of pages that are memory of a BAR
  * @npages: shadow pages
+ * @nbar_pages: entries of @bar_pages
  * @nmapped: pages mapped, the same page at two IOVAs counted twice
- * @max_pages: most that @npages may reach
+ * @max_pages: most that @npages and @nbar_pages may reach together
  * @over: not 0 when the device was fenced: a long MAP ends early
  */
 struct riod_stub_dma {
@@ -300,7 +302,9 @@ struct riod_stub_dma {
 	struct riod_func_stats *stats;
 	struct xarray pages;
 	struct rb_root_cached ranges;
+	struct xarray bar_pages;
 	u64 npages;
+	u64 nbar_pages;
 	u64 nmapped;
 	u64 max_pages;
 	const atomic64_t *over;
@@ -310,6 +314,12 @@ void riod_stub_dma_init(struct riod_stub_att *att);
 int riod_stub_dma_map(struct riod_stub_dma *dma, const struct riod_wire_map *m);
 int riod_stub_dma_unmap(struct riod_stub_dma *dma, const struct riod_wire_unmap *u);
 u64 riod_stub_dma_destroy(struct riod_stub_dma *dma);
+
+/* ------------------------------------------------------------ shadow.c */
+
+int riod_stub_shadow_map(struct riod_stub_dma *dma, struct riod_stub_func *fn,
+			 const struct riod_wire_bar_map *b);
+void riod_stub_shadow_forget(struct riod_stub_dma *dma, struct riod_stub_func *fn);
 
 /* ------------------------------------------------------------ export.c */
 
@@ -485,6 +495,10 @@ int riod_stub_reply(struct riod_stub_func *fn, __le32 tag,
 /* ------------------------------------------------------------ bar.c, ctl.c */
 
 int riod_stub_reg(struct riod_stub_func *fn, const struct riod_wire_reg *r);
-int riod_stub_ctl(struct riod_stub_func *fn, const struct riod_wire_ctl *c);
+/* does the function answer at a BAR, as far as the peer has turned it on? */
+bool riod_stub_bar_decoded(const struct riod_stub_func *fn,
+			   const struct riod_stub_bar *bar);
+int riod_stub_ctl(struct riod_stub_dma *dma, struct riod_stub_func *fn,
+		  const struct riod_wire_ctl *c);
 
 #endif /* _RIOD_STUB_H */

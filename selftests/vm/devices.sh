@@ -16,7 +16,7 @@
 #   nvme, e1000e, igb, virtio-blk-pci, virtio-net-pci, ...   as in QEMU
 #   ahci           ich9-ahci with a disk
 #   usb            qemu-xhci with usb-storage and usb-kbd
-#   ivshmem        ivshmem-plain with 64 MiB
+#   ivshmem        ivshmem-plain with 64 MiB; the same memory in all of a run
 #   hda            intel-hda with a duplex codec
 #
 # What a sound device plays is in the run's results/KIND<N><F>.wav, N and F counted from 0.
@@ -121,7 +121,7 @@ device_one()
 			device_nic "$n" $f
 			extra=,netdev=nic${n}f$f,romfile=,mac=$(printf '52:54:00:44:%02x:%02x' "$n" $f) ;;
 		ivshmem-plain)
-			DEVICE_ARGS+=(-object "memory-backend-ram,id=ivshmem$n$f,size=64M,share=on")
+			DEVICE_ARGS+=(-object "memory-backend-file,id=ivshmem$n$f,mem-path=disk-ivshmem.img,size=64M,share=on")
 			extra=,memdev=ivshmem$n$f ;;
 		ES1370 | AC97)
 			device_recorder "$kind" "$n$f"

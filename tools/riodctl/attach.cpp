@@ -29,6 +29,8 @@ AttachRequest parse(const Endpoint &endpoint, const AttachOptions &options)
 		request.limit = parse_size(options.limit);
 	if (!options.profile.empty())
 		request.profile = options.profile;
+	for (const unsigned bar : options.shadow_bars)
+		request.shadow_bars |= 1U << bar;
 	if (request.export_name.size() > 63)
 		throw usage_error("the name of an export has at most 63 bytes");
 	if (options.profile.size() > 31)

@@ -89,7 +89,8 @@ void add_attach(Cli &cli)
 	CLI::App *sub = cli.verb("attach", "Get a PCI device that another host exports",
 				 "  riodctl attach server1\n"
 				 "  riodctl attach 192.0.2.1:7463 nvme0\n"
-				 "  riodctl attach [2001:db8::1]:7463 0000:03:00.0 --profile none");
+				 "  riodctl attach [2001:db8::1]:7463 0000:03:00.0 --profile none\n"
+				 "  riodctl attach 192.0.2.1 ivshmem0 --shadow-bar 2");
 
 	sub->add_option("HOST[:PORT]", options->host, "Server host; the port is 7463 by default")
 		->required();
@@ -100,6 +101,11 @@ void add_attach(Cli &cli)
 			"(default 64M; rule 18)");
 	sub->add_option("--profile", options->profile,
 			"Device profile instead of the one for its ids; 'none' for none");
+	sub->add_option("--shadow-bar", options->shadow_bars,
+			"BAR that is memory, and nothing but memory: it is mapped into the guest,\n"
+			"and both hosts keep what was touched of it in step (may be repeated)")
+		->check(CLI::Range(0U, 5U))
+		->type_name("N");
 	sub->callback([&cli, options] {
 		cli.action = [options](const Context &context) { attach(context, *options); };
 	});

@@ -141,6 +141,12 @@ void decode_condition(const nlattr *a, Attachment &t)
 	case RIOD_A_ATTACHMENT_PROFILE:
 		t.profile = attr_string(a);
 		break;
+	case RIOD_A_ATTACHMENT_SHADOW_BARS:
+		t.shadow_bars = static_cast<std::uint32_t>(attr_integer(a));
+		break;
+	case RIOD_A_ATTACHMENT_SHADOWED:
+		t.shadowed = attr_integer(a);
+		break;
 	case RIOD_A_ATTACHMENT_STATS:
 		t.stats = decode_stats(Attrs::of(a));
 		break;
@@ -321,6 +327,8 @@ void encode(nl_msg *msg, const AttachRequest &request)
 		check_room(nla_put_u64(msg, RIOD_A_ATTACHMENT_LIMIT, *request.limit));
 	if (request.profile)
 		put_string(msg, RIOD_A_ATTACHMENT_PROFILE, *request.profile);
+	if (request.shadow_bars != 0)
+		check_room(nla_put_u32(msg, RIOD_A_ATTACHMENT_SHADOW_BARS, request.shadow_bars));
 }
 
 void encode_export_del(nl_msg *msg, const std::string &name, bool force)

@@ -86,4 +86,15 @@ std::string bus_master_name(std::uint32_t bus_master)
 	}
 }
 
+std::vector<unsigned> bar_numbers(std::uint32_t bars)
+{
+	std::vector<unsigned> numbers;
+
+	for (unsigned n = 0; n < 6; n++) {
+		if ((bars >> n & 1) != 0)
+			numbers.push_back(n);
+	}
+	return numbers;
+}
+
 } // namespace riodctl

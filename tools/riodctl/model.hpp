@@ -64,6 +64,8 @@ struct Attachment {
 	std::uint64_t limit = 0;
 	Identity identity;
 	std::string profile;
+	std::uint32_t shadow_bars = 0;
+	std::uint64_t shadowed = 0;
 	Stats stats;
 };
 
@@ -97,6 +99,7 @@ struct AttachRequest {
 	std::string export_name;
 	std::optional<std::uint64_t> limit;
 	std::optional<std::string> profile;
+	std::uint32_t shadow_bars = 0;
 };
 
 struct AttachResult {
@@ -126,5 +129,7 @@ const std::vector<StatField> &stat_fields();
 std::string state_name(std::uint32_t state);
 std::string state_name(const std::optional<std::uint32_t> &state);
 std::string bus_master_name(std::uint32_t bus_master);
+// Of a mask with a bit for each BAR.
+std::vector<unsigned> bar_numbers(std::uint32_t bars);
 
 } // namespace riodctl

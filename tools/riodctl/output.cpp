@@ -158,6 +158,8 @@ json to_json(const Attachment &attachment)
 	object["mapped_rw"] = attachment.mapped_rw;
 	object["limit"] = attachment.limit;
 	object["profile"] = attachment.profile.empty() ? json() : json(attachment.profile);
+	object["shadow_bars"] = bar_numbers(attachment.shadow_bars);
+	object["shadowed"] = attachment.shadowed;
 	return object;
 }
 

@@ -113,6 +113,11 @@ void show_attachment(const Context &context, const Attachment &a)
 	      fmt::format("{} writable, {} read-only; limit {}", size_str(a.mapped_rw),
 			  size_str(a.mapped_ro), size_str(a.limit)));
 	field(context, "profile", a.profile.empty() ? "none" : a.profile);
+	if (a.shadow_bars != 0) {
+		field(context, "shadowed",
+		      fmt::format("{} of BAR {}", size_str(a.shadowed),
+				  fmt::join(bar_numbers(a.shadow_bars), ", ")));
+	}
 	if (a.stats[RIOD_A_STATS_FORCED] != 0) {
 		field(context, "warning",
 		      fmt::format("{} forced cuts: data may be corrupt (rule 9)",

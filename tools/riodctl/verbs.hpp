@@ -46,6 +46,7 @@ struct AttachOptions {
 	std::string export_name;
 	std::string limit;
 	std::string profile;
+	std::vector<unsigned> shadow_bars;
 };
 
 struct DetachOptions {

@@ -66,6 +66,7 @@ static void merging(struct kunit *test)
 {
 	check_merge(test, riod_granule_merge8);
 	check_merge(test, riod_granule_merge);
+	check_merge(test, riod_granule_store);
 #ifdef system_has_cmpxchg128
 	if (system_has_cmpxchg128())
 		check_merge(test, riod_granule_merge16);
@@ -80,7 +81,7 @@ static void reading(struct kunit *test)
 
 	get_random_bytes(e->l[0], RIOD_PAGE_SIZE);
 	memcpy(e->s[0], e->l[0], RIOD_PAGE_SIZE);
-	riod_granule_read(e->l[0] + 16, &g);
+	riod_granule_read(e->l[0] + 16, false, &g);
 	KUNIT_EXPECT_MEMEQ(test, g.b, e->l[0] + 16, RIOD_GRANULE);
 	for (i = 0; i < RIOD_LINE; i++) {
 		KUNIT_EXPECT_FALSE(test, riod_line_differs(e->l[0], e->s[0]));

@@ -319,6 +319,35 @@ static u32 build_unmap_max(void *body)
 	return build_unmap(body, BODY_MAX / sizeof(struct riod_wire_unmap));
 }
 
+static u32 build_bar_map(void *body)
+{
+	struct riod_wire_bar_map *b = body;
+
+	b->tag = cpu_to_le32(7);
+	b->bar = 2;
+	b->first = cpu_to_le32(64);
+	b->npages = cpu_to_le16(RIOD_BAR_PAGES_MAX);
+	b->page = cpu_to_le64(1);
+	return sizeof(*b);
+}
+
+static u32 build_bar_map_edge(void *body)
+{
+	struct riod_wire_bar_map *b = body;
+
+	build_bar_map(body);
+	b->bar = 5;
+	b->first = cpu_to_le32((RIOD_BAR_SIZE_MAX >> RIOD_PAGE_SHIFT) - 1);
+	b->npages = cpu_to_le16(1);
+	b->page = cpu_to_le64(~0ull);
+	return sizeof(*b);
+}
+
+static u32 build_forget(void *body)
+{
+	return build_ctl(body, 7, RIOD_CTL_BARS_FORGET, 0);
+}
+
 /* adds a delta of @nruns runs of @len bytes, @step apart; its length */
 static u32 add_delta(void *at, u64 page, u16 nruns, u16 len, u16 step)
 {
@@ -399,6 +428,7 @@ const struct shape wire_shapes[] = {
 	[IRQ_SETUP]	= { "irq setup", RIOD_FRAME_IRQ_SETUP, 7, TO_STUB, build_irq_ten },
 	[MAP]		= { "map", RIOD_FRAME_MAP, 0, TO_STUB, build_map_one },
 	[UNMAP]		= { "unmap", RIOD_FRAME_UNMAP, 0, TO_STUB, build_unmap_two },
+	[BAR_MAP]	= { "bar map", RIOD_FRAME_BAR_MAP, 7, TO_STUB, build_bar_map },
 	[CUT]		= { "cut data", RIOD_FRAME_CUT_DATA, 0, 3, build_cut },
 	[COMMIT]	= { "cut commit", RIOD_FRAME_CUT_COMMIT, 0, 3, build_commit },
 	[LARGER] = { "describe, all there can be", RIOD_FRAME_DESCRIBE, 0, TO_FRONTEND,
@@ -417,6 +447,8 @@ const struct shape wire_shapes[] = {
 	{ "map, a full frame", RIOD_FRAME_MAP, 0, TO_STUB, build_map_max },
 	{ "map, the last addresses", RIOD_FRAME_MAP, 0, TO_STUB, build_map_edge },
 	{ "unmap, a full frame", RIOD_FRAME_UNMAP, 0, TO_STUB, build_unmap_max },
+	{ "bar map, the last page", RIOD_FRAME_BAR_MAP, 0, TO_STUB, build_bar_map_edge },
+	{ "bars forget", RIOD_FRAME_CTL, 0, TO_STUB, build_forget },
 	{ "cut data, a full frame", RIOD_FRAME_CUT_DATA, 0, 3, build_cut_pages },
 	{ "cut data, most runs", RIOD_FRAME_CUT_DATA, 0, 3, build_cut_runs },
 };

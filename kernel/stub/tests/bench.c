@@ -190,6 +190,7 @@ void riod_stub_refence_func(struct riod_stub_func *fn)
 #include "../bar.c"
 #include "../ctl.c"
 #include "../irq.c"
+#include "../shadow.c"
 
 /* ------------------------------------------------------------ the bench */
 

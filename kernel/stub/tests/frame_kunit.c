@@ -40,6 +40,12 @@ static struct riod_frame *example(struct kunit *test, u8 type, u8 func)
 			.iova = cpu_to_le64(0x10000), .npages = cpu_to_le32(1),
 		};
 		break;
+	case RIOD_FRAME_BAR_MAP:
+		*(struct riod_wire_bar_map *)f->body = (struct riod_wire_bar_map){
+			.tag = cpu_to_le32(1), .bar = 1, .npages = cpu_to_le16(1),
+			.page = cpu_to_le64(1),
+		};
+		break;
 	default:
 		*tag = cpu_to_le32(1);
 	}
@@ -55,11 +61,11 @@ static void types(struct kunit *test)
 	for (type = 0; type <= U8_MAX; type++) {
 		want = type == RIOD_FRAME_REG || type == RIOD_FRAME_CTL ||
 		       type == RIOD_FRAME_IRQ_SETUP || type == RIOD_FRAME_MAP ||
-		       type == RIOD_FRAME_UNMAP;
+		       type == RIOD_FRAME_UNMAP || type == RIOD_FRAME_BAR_MAP;
 		KUNIT_EXPECT_EQ_MSG(test, riod_stub_frame(&b->a->att, example(test, type, 0)),
 				    want ? 0 : -EPROTO, "type %u", type);
 	}
-	KUNIT_EXPECT_EQ(test, b->nreplies, 3);
+	KUNIT_EXPECT_EQ(test, b->nreplies, 4);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&b->a->exp.stats.maps), 1);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&b->a->exp.stats.unmaps), 1);
 }
@@ -67,7 +73,8 @@ static void types(struct kunit *test)
 /* two functions: there is no third, whatever the frame is */
 static void functions(struct kunit *test)
 {
-	static const u8 about[] = { RIOD_FRAME_REG, RIOD_FRAME_CTL, RIOD_FRAME_IRQ_SETUP };
+	static const u8 about[] = { RIOD_FRAME_REG, RIOD_FRAME_CTL, RIOD_FRAME_IRQ_SETUP,
+				    RIOD_FRAME_BAR_MAP };
 	struct bench *b = test->priv;
 	unsigned int i, func, replies = 0;
 
@@ -167,9 +174,9 @@ static void ctl_unknown(struct kunit *test)
 	struct riod_wire_ctl c = { .tag = cpu_to_le32(1) };
 	struct bench *b = test->priv;
 
-	KUNIT_EXPECT_EQ(test, riod_stub_ctl(&b->fn[0], &c), -EPROTO);
-	c.op = cpu_to_le16(RIOD_CTL_INTX_MASK + 1);
-	KUNIT_EXPECT_EQ(test, riod_stub_ctl(&b->fn[0], &c), -EPROTO);
+	KUNIT_EXPECT_EQ(test, riod_stub_ctl(&b->a->att.dma, &b->fn[0], &c), -EPROTO);
+	c.op = cpu_to_le16(RIOD_CTL_BARS_FORGET + 1);
+	KUNIT_EXPECT_EQ(test, riod_stub_ctl(&b->a->att.dma, &b->fn[0], &c), -EPROTO);
 	KUNIT_EXPECT_EQ(test, b->nreplies, 0);
 }
 

@@ -28,7 +28,7 @@ _riodctl_options()
 	case $1 in
 	bind) echo --export --name --allow --port --no-reset --force --dry-run ;;
 	unbind) echo --driver --force ;;
-	attach) echo --limit --profile ;;
+	attach) echo --limit --profile --shadow-bar ;;
 	detach) echo --force ;;
 	list) echo --devices ;;
 	stats) echo --watch ;;
@@ -43,7 +43,8 @@ _riodctl_value()
 {
 	case $1 in
 	--driver) ls /sys/bus/pci/drivers 2> /dev/null ;;
-	--profile) echo none nvme ;;
+	--profile) echo none nvme virtio ;;
+	--shadow-bar) echo 0 1 2 3 4 5 ;;
 	--limit) echo 64M 256M 1G ;;
 	--name | --allow | --port | --watch | --count) ;;
 	*) return 1 ;;

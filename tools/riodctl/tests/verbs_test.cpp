@@ -43,11 +43,21 @@ TEST_F(Attach, PrintsTheFunctionAndTheArguments)
 	EXPECT_EQ(request.export_name, "nvme0");
 	EXPECT_EQ(request.limit, 2U << 20);
 	EXPECT_EQ(request.profile, "none");
+	EXPECT_EQ(request.shadow_bars, 0);
 	EXPECT_TRUE(in(host.out, "attached 'nvme0' of 192.0.2.1:99 as attachment 1"));
 	EXPECT_TRUE(in(host.out, "  0001:00:00.0 (NVMe, 1b36:0010)\n"));
 	EXPECT_TRUE(in(host.out, "  -machine q35,accel=kvm,kernel-irqchip=split\n"
 				 "  -device intel-iommu,intremap=on,caching-mode=on\n"
 				 "  -device vfio-pci,host=0001:00:00.0\n"));
+}
+
+TEST_F(Attach, BarsThatAreMemory)
+{
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--shadow-bar", "2", "--shadow-bar=0"}), 0);
+	EXPECT_EQ(host.kernel.attach_requests.front().shadow_bars, 5);
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--shadow-bar", "6"}), 2);
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--shadow-bar", "-1"}), 2);
+	EXPECT_EQ(host.kernel.attach_requests.size(), 1);
 }
 
 TEST_F(Attach, WithoutOptionsTheKernelDecides)
@@ -285,14 +295,19 @@ TEST_F(Status, HeldBusMasterAndItsRemedy)
 	t.mapped_rw = 1ULL << 30;
 	t.in_use = true;
 	t.profile = "nvme";
+	t.shadow_bars = 0x14;
+	t.shadowed = 2U << 20;
 	host.kernel.attachment_list = {t};
 	EXPECT_EQ(host.run({"status", "3"}), 0);
 	EXPECT_TRUE(in(host.out, "held: the guest has mapped 1 GiB writable, the limit is 64 MiB"));
+	EXPECT_TRUE(in(host.out, "2 MiB of BAR 2, 4"));
 	EXPECT_TRUE(in(host.out, "riodctl qemu-args 3"));
 	EXPECT_TRUE(in(host.out, "yes, through VFIO"));
 	EXPECT_EQ(host.run({"status", "3", "--json"}), 0);
 	EXPECT_EQ(document()["attachments"][0]["bus_master"], "held-limit");
 	EXPECT_EQ(document()["attachments"][0]["mapped_rw"], 1ULL << 30);
+	EXPECT_EQ(document()["attachments"][0]["shadow_bars"], json({2, 4}));
+	EXPECT_EQ(document()["attachments"][0]["shadowed"], 2U << 20);
 }
 
 TEST_F(Status, LostSession)

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory of BARs that the peer keeps a copy of (rule 16)
+ *
+ * A page of a BAR is a page of the engine whose memory is the device's own.  The
+ * device needs no mapping to reach it, so nothing is entered into the IOMMU.  As for
+ * dma.c: BAR_MAP and CTL frames come in order from the receive thread, and once it
+ * ended the teardown takes what is left; BARs stay mapped until the export goes.
+ */
+#include <linux/pci.h>
+
+#include "stub.h"
+
+/* memory, all of it in the BAR, and none of it the MSI-X table or its pending bits */
+static enum riod_status shadow_check(struct riod_stub_func *fn,
+				     const struct riod_wire_bar_map *b)
+{
+	const struct riod_stub_bar *bar = &fn->bars[b->bar];
+	u64 first = (u64)le32_to_cpu(b->first) << PAGE_SHIFT;
+	u64 size = (u64)le16_to_cpu(b->npages) << PAGE_SHIFT;
+	u64 at;
+
+	if (!bar->size || bar->flags & RIOD_BAR_F_IO || first + size > bar->size)
+		return RIOD_STATUS_INVALID;
+	if (!riod_stub_bar_decoded(fn, bar))
+		return RIOD_STATUS_DENIED;
+	for (at = first; at < first + size; at += 8) {
+		if (riod_cfg_is_msix(fn->cfg, b->bar, at, 8))
+			return RIOD_STATUS_DENIED;
+	}
+	return RIOD_STATUS_OK;
+}
+
+static int shadow_enter(struct riod_stub_dma *dma, struct riod_stub_func *fn, u64 id,
+			void *live)
+{
+	int ret;
+
+	if (xa_load(&dma->pages, id) || xa_load(&dma->bar_pages, id)) {
+		pr_warn_ratelimited("peer gives a page of a BAR the number of another page\n");
+		return -EPROTO;
+	}
+	ret = xa_err(xa_store(&dma->bar_pages, id, fn, GFP_KERNEL_ACCOUNT));
+	if (ret)
+		return ret;
+	ret = riod_sync_map(dma->sync, id, live,
+			    RIOD_PROT_READ | RIOD_PROT_WRITE | RIOD_SYNC_MMIO, NULL);
+	if (ret) {
+		xa_erase(&dma->bar_pages, id);
+		return ret;
+	}
+	dma->nbar_pages++;
+	return 0;
+}
+
+static void shadow_leave(struct riod_stub_dma *dma, u64 id)
+{
+	void *priv;
+
+	riod_sync_unmap(dma->sync, id, RIOD_PROT_READ | RIOD_PROT_WRITE, &priv);
+	xa_erase(&dma->bar_pages, id);
+	dma->nbar_pages--;
+}
+
+static int shadow_enter_all(struct riod_stub_dma *dma, struct riod_stub_func *fn,
+			    const struct riod_wire_bar_map *b)
+{
+	/* on x86 what ioremap() gives is an address like any other */
+	u8 *live = (u8 __force *)fn->bars[b->bar].map +
+		   ((u64)le32_to_cpu(b->first) << PAGE_SHIFT);
+	u64 id = le64_to_cpu(b->page);
+	u32 i, npages = le16_to_cpu(b->npages);
+	int ret = 0;
+
+	if (dma->npages + dma->nbar_pages + npages > dma->max_pages)
+		return -ENOMEM;
+	for (i = 0; i < npages && !ret; i++)
+		ret = shadow_enter(dma, fn, id + i, live + ((u64)i << PAGE_SHIFT));
+	if (ret) {
+		while (--i)
+			shadow_leave(dma, id + i - 1);
+	}
+	return ret;
+}
+
+/**
+ * riod_stub_shadow_map() - BAR_MAP frame
+ * @dma: of the attachment
+ * @fn: function
+ * @b: validated: BAR, numbers, tag
+ *
+ * Receive thread.  The reply goes out behind a cut that begins now, and so has
+ * what is in the BAR ahead of it.
+ * Return: 0, -EPROTO, or what riod_stub_reply() says.
+ */
+int riod_stub_shadow_map(struct riod_stub_dma *dma, struct riod_stub_func *fn,
+			 const struct riod_wire_bar_map *b)
+{
+	enum riod_status status = shadow_check(fn, b);
+	int ret = 0;
+
+	if (status == RIOD_STATUS_OK) {
+		ret = shadow_enter_all(dma, fn, b);
+		if (ret)
+			status = RIOD_STATUS_FAILED;
+	} else {
+		atomic64_inc(&fn->exp->stats.denied);
+	}
+	if (ret == -EPROTO)
+		return ret;
+	return riod_stub_reply(fn, b->tag, status, status ? ~0ull : 0);
+}
+
+/**
+ * riod_stub_shadow_forget() - pages of BARs are pages no more
+ * @dma: of the attachment; receive thread, or it has ended
+ * @fn: function, or NULL for all
+ */
+void riod_stub_shadow_forget(struct riod_stub_dma *dma, struct riod_stub_func *fn)
+{
+	struct riod_stub_func *owner;
+	unsigned long id;
+
+	xa_for_each(&dma->bar_pages, id, owner) {
+		if (!fn || owner == fn)
+			shadow_leave(dma, id);
+	}
+}

@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# riod_shadow.sh - a BAR that is memory (ivshmem's 64 MiB), mapped by a VFIO program and by a
+# guest, in step with what its peer on the server host has
+#
+# devices: ivshmem ivshmem
+# memory: 2048
+# timeout: 600
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/riod.sh
+. "$(dirname "$0")/riod.sh"
+# shellcheck source=selftests/zoo.sh
+. "$(dirname "$0")/zoo.sh"
+
+SIZE=$((64 * 1024 * 1024))
+# QEMU's has none
+ZOO_BIND=(--no-reset)
+ZOO_ATTACH=(--shadow-bar 2)
+
+setup() { zoo_begin; }
+
+each_cleanup()
+{
+	[[ -z ${MEMORY_PID:-} ]] || kill "$MEMORY_PID" 2> /dev/null || true
+	zoo_end
+}
+
+# the other function with the same memory: whoever the device shares it with
+peer() { ON_TIMEOUT=120 on server /riod-build/vfio/shadow sysfs "$(device ivshmem 1)" "$@"; }
+
+begin()
+{
+	zoo_attach ivshmem
+	coproc MEMORY { exec /riod-build/vfio/shadow vfio "$ATT_DEV"; }
+}
+
+# tell COMMAND... - its answer
+tell()
+{
+	local answer
+	echo "$@" >&"${MEMORY[1]}"
+	read -r -t 120 answer <&"${MEMORY[0]}"
+	echo "$answer"
+}
+
+test_refused()
+{
+	zoo_bind "$(device ivshmem)"
+	EXPORT=$(device ivshmem)
+	remember EXPORT
+	t_match "no such BAR" "$(t_fails riod_attach --shadow-bar 4 2>&1)" 'BAR 4 is not memory'
+	t_match "too small" "$(t_fails riod_attach --shadow-bar 0 2>&1)" 'BAR 0 is smaller than a page'
+}
+
+test_both_ways()
+{
+	local writes scanned before trapped
+	begin
+	t_eq "mappable" "$(tell regions)" "mmap 2:$(printf '%#x' "$SIZE")"
+	t_eq "by other devices" "$(tell dma)" ok
+	trapped=$(tell trapped)
+	# nothing is kept before it is touched, and one touch brings its surroundings
+	t_eq "shadowed" "$(att shadowed)" 0
+	t_eq "peer" "$(peer poke 0x1003 0x5a)" ok
+	t_eq "its byte" "$(tell peek 0x1003)" "peek 0x5a"
+	t_eq "shadowed" "$(att shadowed)" $((64 * 4096))
+	t_eq "peer" "$(peer fill 1)" ok
+	t_eq "what the peer wrote" "$(tell check 1)" ok
+	t_eq "shadowed" "$(att shadowed)" "$SIZE"
+	writes=$(att_stat reg_writes)
+	before=$(( $(att_stat scanned) + $(exp_stat scanned) ))
+	t_eq "fill" "$(tell fill 2)" ok
+	t_eq "what the peer finds" "$(peer check 2)" ok
+	t_eq "register writes" "$(att_stat reg_writes)" "$writes"
+	# what is there already, changed by the other side
+	t_eq "peer" "$(peer fill 3)" ok
+	t_eq "what the peer wrote" "$(tell check 3)" ok
+	scanned=$(( $(att_stat scanned) + $(exp_stat scanned) - before ))
+	t_diag "$((scanned / (2 * SIZE))) bytes scanned for each byte"
+	t_cmp "bytes scanned for a byte" $((scanned / (2 * SIZE))) -le 400
+	t_diag "read: $trapped bytes/s trapped, $(tell mapped) bytes/s mapped"
+	t_eq "forced cuts" "$(att_stat forced) $(exp_stat forced)" "0 0"
+	t_match "status" "$("$RIODCTL" status)" 'shadowed +64 MiB of BAR 2'
+}
+
+# each side writes bytes of the other's words, and neither undoes what the other did
+test_neighbours()
+{
+	local i
+	begin
+	for ((i = 0; i < 8; i += 2)); do
+		t_eq "ours" "$(tell poke $((0x2000 + i)) $((0x10 + i)))" ok
+		t_eq "the peer's" "$(peer poke $((0x2001 + i)) $((0x21 + i)))" ok
+	done
+	for ((i = 0; i < 8; i++)); do
+		t_eq "here $i" "$(tell peek $((0x2000 + i)))" "peek $(printf '%#x' $(((i % 2 ? 0x20 : 0x10) + i)))"
+		t_eq "there $i" "$(peer peek $((0x2000 + i)))" "$(tell peek $((0x2000 + i)))"
+	done
+}
+
+ended() { [[ ! -e /proc/$1 ]]; }
+nothing_left() { [[ -z $(riod_stub_left) ]]; }
+
+# what is mapped stays mapped when the session ends, and reads as a device does that is gone
+test_lost()
+{
+	local pid
+	begin
+	pid=$MEMORY_PID
+	t_eq "peer" "$(peer poke 0 0x11)" ok
+	t_eq "before" "$(tell peek 0)" "peek 0x11"
+	riod_detach --force
+	t_eq "after" "$(tell peek 0)" "peek 0xff"
+	t_eq "a page that was not there" "$(tell peek 0x2000000)" "peek 0xff"
+	t_eq "the peer's" "$(peer peek 0)" "peek 0x11"
+	kill -KILL "$pid"
+	wait_for 20 ended "$pid"
+	wait_for 20 no_attachments
+	wait_for 20 export_idle
+	nothing_left
+}
+
+test_guest()
+{
+	ZOO_NO_DRIVER=1 zoo_guest ivshmem
+	in_guest() { GUEST_TIMEOUT=120 guest /riod-build/vfio/shadow sysfs "0000:00:$ZOO_SLOT.0" "$@"; }
+	t_eq "peer" "$(peer fill 7)" ok
+	t_eq "what the guest finds" "$(in_guest check 7)" ok
+	t_eq "guest" "$(in_guest fill 8)" ok
+	t_eq "what the peer finds" "$(peer check 8)" ok
+	t_eq "forced cuts" "$(att_stat forced) $(exp_stat forced)" "0 0"
+	guest_poweroff 60
+	t_eq "shadowed" "$(att shadowed)" 0
+}
+
+ktap_run "$@"
