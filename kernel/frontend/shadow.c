@@ -48,12 +48,13 @@ int riod_fe_shadow_setup(struct riod_fe_func *fn, u32 bars,
 
 	for_each_set_bit(n, &mask, PCI_STD_NUM_BARS) {
 		if (!c->bars[n].size || c->bars[n].flags & RIOD_BAR_F_IO) {
-			NL_SET_ERR_MSG_FMT(extack, "BAR %u is not memory: lspci -v has those that are",
-					   n);
+			NL_SET_ERR_MSG_FMT(extack,
+					   "BAR %u is not memory: lspci -v has those that are", n);
 			return -EINVAL;
 		}
 		if (c->bars[n].size < PAGE_SIZE) {
-			NL_SET_ERR_MSG_FMT(extack, "BAR %u is smaller than a page: leave it out", n);
+			NL_SET_ERR_MSG_FMT(extack,
+					   "BAR %u is smaller than a page: leave it out", n);
 			return -EINVAL;
 		}
 		if (c->msix_cap && (n == c->msix_table_bar || n == c->msix_pba_bar)) {

@@ -133,12 +133,13 @@ static void dma(void)
 		puts("ok");
 }
 
-static void command(char *line)
+static void obey(char *line)
 {
 	unsigned long a = 0, b = 0;
 	char word[16] = "";
 
-	sscanf(line, "%15s %li %li", word, (long *)&a, (long *)&b);
+	if (sscanf(line, "%15s %li %li", word, (long *)&a, (long *)&b) < 1)
+		errx(2, "an empty line");
 	if (!strcmp(word, "fill")) {
 		fill(a);
 	} else if (!strcmp(word, "check")) {
@@ -151,7 +152,7 @@ static void command(char *line)
 		in_step();
 		printf("peek %#x\n", *(volatile uint8_t *)(memory + a));
 	} else if (regs) {
-		errx(2, "no command '%s'", word);
+		errx(2, "what is '%s'?", word);
 	} else if (!strcmp(word, "regions")) {
 		regions();
 	} else if (!strcmp(word, "trapped")) {
@@ -161,7 +162,7 @@ static void command(char *line)
 	} else if (!strcmp(word, "dma")) {
 		dma();
 	} else {
-		errx(2, "no command '%s'", word);
+		errx(2, "what is '%s'?", word);
 	}
 	fflush(stdout);
 }
@@ -223,7 +224,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "vfio")) {
 		open_vfio(argv[2]);
 		while (fgets(line, sizeof(line), stdin))
-			command(line);
+			obey(line);
 		device_close(&dev);
 		return 0;
 	}
@@ -232,6 +233,6 @@ int main(int argc, char **argv)
 		strncat(line, argv[i], sizeof(line) - strlen(line) - 2);
 		strcat(line, " ");
 	}
-	command(line);
+	obey(line);
 	return 0;
 }
