@@ -23,8 +23,8 @@ usage() {
 	zoo-debug
 		the same with KASAN and lockdep. Run again it goes on where it was: what
 		passed in this very tree is not run again.
-		"debug" runs the tests of the zoo whose own files changed since RIOD_BASE (a
-		commit; the last one that is six hours older than HEAD).
+		"debug" also runs the tests of the zoo whose own files changed since RIOD_BASE,
+		a commit, where that is set.
 	soak, soak-debug
 		selftests in VMs that take longer than one wants to wait each time
 	Which selftests run where is in selftests/tests.list.
@@ -88,8 +88,6 @@ wanted() {
 changed() {
 	local base=${RIOD_BASE:-}
 
-	[[ -n $base ]] || base=$(git rev-list -n 1 \
-		"--before=$(($(git log -n 1 --format=%ct) - 6 * 3600))" HEAD)
 	[[ -z $base ]] || git diff --name-only "$base"
 }
 
