@@ -657,7 +657,7 @@ static bool cfg_overlaps(u64 a, u64 alen, u64 b, u64 blen)
 	return a < b + blen && b < a + alen;
 }
 
-bool riod_cfg_is_msix(const struct riod_cfg *c, u8 bar, u64 offset, u8 width)
+bool riod_cfg_is_msix(const struct riod_cfg *c, u8 bar, u64 offset, u32 width)
 {
 	if (!c->msix_cap)
 		return false;

@@ -141,9 +141,6 @@ static int func_reset(struct riod_fe_func *fn)
 	int ret = 0;
 
 	lockdep_assert_held(&fn->cfg_lock);
-	ret = riod_fe_shadow_forget(fn);
-	if (ret)
-		return ret;
 	if (fn->flags & RIOD_FUNC_F_RESET) {
 		WRITE_ONCE(fn->epoch, fn->epoch + 1);
 		ret = riod_fe_ctl(fn, RIOD_CTL_RESET, fn->epoch);
@@ -160,9 +157,14 @@ static int func_reset_to(struct riod_fe_func *fn, u16 cmd)
 {
 	int ret, err;
 
+	ret = riod_fe_shadow_hold(fn);
+	if (ret)
+		return ret;
 	ret = func_reset(fn);
 	riod_cfg_write(&fn->cfg, PCI_COMMAND, 2, cmd);
 	err = push_command(fn, true);
+	/* not before the BARs are decoded again: a fault would find that they are not */
+	riod_fe_shadow_release(fn);
 	if (!ret)
 		ret = err;
 	err = riod_fe_irq_resend(fn);
@@ -253,7 +255,11 @@ void riod_fe_config_close_work(struct work_struct *work)
 	mutex_lock(&fn->cfg_lock);
 	riod_fe_ctl(fn, RIOD_CTL_COMMAND, 0);
 	riod_fe_irq_quiet(fn);
-	func_reset(fn);
+	/* a worker gets no signals: it cannot fail */
+	if (!WARN_ON_ONCE(riod_fe_shadow_hold(fn))) {
+		func_reset(fn);
+		riod_fe_shadow_release(fn);
+	}
 	mutex_unlock(&fn->cfg_lock);
 	/* pairs with the next open: it finds the device as it was left here */
 	smp_store_release(&fn->closing, false);
@@ -290,9 +296,11 @@ static int config_effects(struct riod_fe_func *fn, u32 effects)
 
 	lockdep_assert_held(&fn->cfg_lock);
 	if (effects & RIOD_CFG_EFF_POWER) {
-		ret = riod_fe_shadow_forget(fn);
-		if (!ret)
-			ret = riod_fe_ctl(fn, RIOD_CTL_POWER, riod_cfg_power(&fn->cfg));
+		ret = riod_fe_shadow_hold(fn);
+		if (ret)
+			return ret;
+		ret = riod_fe_ctl(fn, RIOD_CTL_POWER, riod_cfg_power(&fn->cfg));
+		riod_fe_shadow_release(fn);
 	}
 	if (effects & RIOD_CFG_EFF_COMMAND)
 		ret = push_command(fn, true);

@@ -23,6 +23,8 @@
  *                     told to the stub of it.  Held while waiting for the peer.
  *   riod_fe_func.irq.gate  mutex: interrupt set-up.  Held while waiting for the
  *                     peer.
+ *   riod_fe_shadow.fetch, .lock  mutexes: pages of BARs that are memory.  The first is
+ *                     held while waiting for the peer.
  *   riod_fe_dma.lock  mutex: ranges, pages and what is to be told of them.  Never
  *                     held while waiting for the peer or for window space.
  *   (engine)          gate and lock of riod_sync
@@ -307,7 +309,7 @@ int riod_fe_dma_send(struct riod_fe_att *att);
  * struct riod_fe_shadow - memory BARs of one function that can be mapped
  * @bars: which, one bit for each; constant
  * @fetch: pages are asked for, and let go of, one at a time; held while waiting for
- *	the peer
+ *	the peer, and through a reset
  * @lock: all that follows but @told; held while a page is mapped
  * @pages: struct page by BAR and number; its private is the number in the engine, 0
  *	once the session is over
@@ -331,7 +333,8 @@ void riod_fe_shadow_init(struct riod_fe_shadow *s);
 int riod_fe_shadow_setup(struct riod_fe_func *fn, u32 bars,
 			 struct netlink_ext_ack *extack);
 void riod_fe_shadow_lost(struct riod_fe_func *fn);
-int riod_fe_shadow_forget(struct riod_fe_func *fn);
+int riod_fe_shadow_hold(struct riod_fe_func *fn);
+void riod_fe_shadow_release(struct riod_fe_func *fn);
 int riod_fe_shadow_mmap(struct riod_fe_func *fn, struct vm_area_struct *vma);
 
 /* ------------------------------------------------------------ vpci.c */

@@ -8,8 +8,8 @@
  * are the BAR itself.  A page comes into being when it is first touched.  The page
  * fault asks the stub for it, and for what is around it: one round trip for up to
  * RIOD_BAR_PAGES_MAX pages, whose content is ahead of the reply.  From then on the
- * page crosses in cuts, until the function is closed, reset or sent to D3: then all
- * are let go of, and the next touch asks again.
+ * page crosses in cuts, until the function is closed, reset or changes its power state:
+ * then all are let go of, and the next touch asks again.
  *
  * Once the session is over pages read as all-ones, and what is written to them goes
  * nowhere.  No access faults: KVM would end the guest.
@@ -278,13 +278,15 @@ void riod_fe_shadow_lost(struct riod_fe_func *fn)
 }
 
 /**
- * riod_fe_shadow_forget() - let go of all pages: the next touch asks for them anew
+ * riod_fe_shadow_hold() - let go of all pages, and make none until riod_fe_shadow_release()
  * @fn: function; @cfg_lock is held
  *
- * Before what is in the BARs may go: reset, D3, the last close.
- * Return: 0 or -EINTR.
+ * Around what may change what is in the BARs, or make them unreadable: reset, power
+ * states, the last close.  A fault that comes meanwhile waits, and then asks anew: by
+ * itself the stub forgets pages in a reset, so none may be made between.
+ * Return: 0 or -EINTR, and then nothing is held.
  */
-int riod_fe_shadow_forget(struct riod_fe_func *fn)
+int riod_fe_shadow_hold(struct riod_fe_func *fn)
 {
 	struct riod_fe_shadow *s = &fn->shadow;
 	unsigned long index;
@@ -311,8 +313,16 @@ int riod_fe_shadow_forget(struct riod_fe_func *fn)
 		ret = riod_fe_ctl(fn, RIOD_CTL_BARS_FORGET, 0);
 		s->told = ret == -EINTR || ret == -ENOMEM;
 	}
+	if (ret != -EINTR)
+		return 0;
 	mutex_unlock(&s->fetch);
-	return ret == -EINTR ? ret : 0;
+	return ret;
+}
+
+void riod_fe_shadow_release(struct riod_fe_func *fn)
+{
+	if (fn->shadow.bars)
+		mutex_unlock(&fn->shadow.fetch);
 }
 
 /* ------------------------------------------------------------ mapping */

@@ -167,6 +167,6 @@ bool riod_cfg_may_read(const struct riod_cfg *c, u16 offset, u8 width);
 bool riod_cfg_may_write(const struct riod_cfg *c, u16 offset, u8 width);
 
 /* does a BAR access touch the MSI-X table or pending bits (then it is emulated)? */
-bool riod_cfg_is_msix(const struct riod_cfg *c, u8 bar, u64 offset, u8 width);
+bool riod_cfg_is_msix(const struct riod_cfg *c, u8 bar, u64 offset, u32 width);
 
 #endif /* _RIOD_CFGSPACE_H */

@@ -104,7 +104,7 @@ int riod_link_send(struct riod_link *l, struct riod_frame *f);
 /**
  * riod_link_request() - post an event and wait for the REPLY to it
  * @l: link; frontend only
- * @f: REG, CTL or IRQ_SETUP frame whose body begins with the tag, which is set
+ * @f: REG, CTL, IRQ_SETUP or BAR_MAP frame whose body begins with the tag, which is set
  *	here; taken over, also on error
  * @value: reply's value; may be NULL
  *

@@ -84,9 +84,12 @@ int riod_stub_ctl(struct riod_stub_dma *dma, struct riod_stub_func *fn,
 		status = ctl_command(fn, arg);
 		break;
 	case RIOD_CTL_RESET:
+		/* nobody may read a BAR meanwhile, nor in D3: the bus would report errors */
+		riod_stub_shadow_forget(dma, fn);
 		status = ctl_reset(fn, arg);
 		break;
 	case RIOD_CTL_POWER:
+		riod_stub_shadow_forget(dma, fn);
 		status = ctl_power(fn, arg);
 		break;
 	case RIOD_CTL_INTX_UNMASK:

@@ -18,16 +18,13 @@ static enum riod_status shadow_check(struct riod_stub_func *fn,
 	const struct riod_stub_bar *bar = &fn->bars[b->bar];
 	u64 first = (u64)le32_to_cpu(b->first) << PAGE_SHIFT;
 	u64 size = (u64)le16_to_cpu(b->npages) << PAGE_SHIFT;
-	u64 at;
 
 	if (!bar->size || bar->flags & RIOD_BAR_F_IO || first + size > bar->size)
 		return RIOD_STATUS_INVALID;
 	if (!riod_stub_bar_decoded(fn, bar))
 		return RIOD_STATUS_DENIED;
-	for (at = first; at < first + size; at += 8) {
-		if (riod_cfg_is_msix(fn->cfg, b->bar, at, 8))
-			return RIOD_STATUS_DENIED;
-	}
+	if (riod_cfg_is_msix(fn->cfg, b->bar, first, size))
+		return RIOD_STATUS_DENIED;
 	return RIOD_STATUS_OK;
 }
 

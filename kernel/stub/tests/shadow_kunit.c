@@ -56,12 +56,12 @@ static u32 mapped(struct kunit *test, u8 func, u8 bar, u32 first, u16 npages, u6
 	return status_of(test->priv);
 }
 
-static void forget(struct kunit *test, u8 func)
+static void operation(struct kunit *test, u8 func, enum riod_ctl_op op, u32 arg)
 {
 	struct riod_frame *f = frame(test, RIOD_FRAME_CTL, func, sizeof(struct riod_wire_ctl));
 
 	*(struct riod_wire_ctl *)f->body = (struct riod_wire_ctl){
-		.tag = cpu_to_le32(1), .op = cpu_to_le16(RIOD_CTL_BARS_FORGET),
+		.tag = cpu_to_le32(1), .op = cpu_to_le16(op), .arg = cpu_to_le32(arg),
 	};
 	KUNIT_ASSERT_EQ(test, give(test, f), 0);
 	KUNIT_EXPECT_EQ(test, status_of(test->priv), OK);
@@ -231,13 +231,27 @@ static void forgotten(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, mapped(test, 0, MEM_BAR, 0, 2, 1), OK);
 	KUNIT_EXPECT_EQ(test, mapped(test, 1, MEM_BAR, 2, 1, 3), OK);
-	forget(test, 0);
+	operation(test, 0, RIOD_CTL_BARS_FORGET, 0);
 	KUNIT_EXPECT_EQ(test, b->a->sync.npages, 1);
 	KUNIT_EXPECT_EQ(test, b->a->att.dma.nbar_pages, 1);
 	memset(memory(b), 1, 2 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, cut(test), 0);
-	forget(test, 0);
-	forget(test, 1);
+	operation(test, 0, RIOD_CTL_BARS_FORGET, 0);
+	operation(test, 1, RIOD_CTL_BARS_FORGET, 0);
+	KUNIT_EXPECT_EQ(test, b->a->sync.npages, 0);
+}
+
+/* a peer that does not say so first cannot have BARs read in a reset or in D3 */
+static void unreadable(struct kunit *test)
+{
+	struct bench *b = test->priv;
+
+	KUNIT_EXPECT_EQ(test, mapped(test, 0, MEM_BAR, 0, 2, 1), OK);
+	operation(test, 0, RIOD_CTL_RESET, 1);
+	KUNIT_EXPECT_EQ(test, b->a->sync.npages, 0);
+	operation(test, 0, RIOD_CTL_COMMAND, MEMORY);
+	KUNIT_EXPECT_EQ(test, mapped(test, 0, MEM_BAR, 0, 2, 3), OK);
+	operation(test, 0, RIOD_CTL_POWER, 3);
 	KUNIT_EXPECT_EQ(test, b->a->sync.npages, 0);
 }
 
@@ -248,6 +262,7 @@ static struct kunit_case shadow_cases[] = {
 	KUNIT_CASE(numbers),
 	KUNIT_CASE(too_many),
 	KUNIT_CASE(forgotten),
+	KUNIT_CASE(unreadable),
 	{}
 };
 
