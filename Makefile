@@ -8,7 +8,7 @@ KDIR ?= stock
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: all modules tools fixtures check check-debug check-newest zoo zoo-debug soak soak-debug sim sim-mutants kunit selftests demo gates install clean help
+.PHONY: all modules tools fixtures check check-debug check-newest zoo zoo-debug soak soak-debug sim sim-mutants kunit selftests vfio-selftests demo gates install clean help
 .DEFAULT_GOAL := all
 
 all: modules tools fixtures
@@ -22,11 +22,16 @@ tools:
 	@scripts/deps.sh build
 	@echo building riodctl
 	@$(MAKE) -s $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) -C tools/riodctl BUILD=$(abspath $(BUILD))/riodctl all
+	@$(MAKE) -s -C tools/riod-mmap BUILD=$(abspath $(BUILD))/mmap all
 
 fixtures:
 	@scripts/deps.sh build
 	@$(MAKE) -s -C selftests/vfio BUILD=$(abspath $(BUILD))/vfio
 	@$(MAKE) -s -C selftests/guest BUILD=$(abspath $(BUILD))/guest
+
+# The kernel's own, of the newest kernel that Debian carries
+vfio-selftests:
+	scripts/vfio-selftests.sh $(BUILD)/vfio-selftests
 
 check:
 	scripts/check.sh stock
@@ -64,6 +69,7 @@ gates:
 
 install: all
 	install -D -m 0755 $(BUILD)/riodctl/riodctl $(DESTDIR)$(PREFIX)/sbin/riodctl
+	install -D -m 0755 $(BUILD)/mmap/riod-mmap.so $(DESTDIR)$(PREFIX)/lib/riod/riod-mmap.so
 	install -D -m 0644 tools/riodctl/man/riodctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/riodctl.8
 	install -D -m 0644 tools/riodctl/completion/riodctl.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/riodctl
@@ -89,6 +95,7 @@ help:
 	@echo 'make sim-mutants  the same with one rule switched off at a time: each must be caught'
 	@echo 'make kunit        the KUnit suites alone, on User Mode Linux'
 	@echo 'make selftests TESTS="..."  selftests in VMs'
+	@echo 'make vfio-selftests  the kernel'"'"'s own VFIO selftests, for selftests/riod_programs.sh'
 	@echo 'make gates        W=1, sparse, checkpatch, shellcheck, clang-format, clang-tidy, ...'
 	@echo 'make install      modules, riodctl, man page, completion [DESTDIR= PREFIX=]'
 	@echo 'make clean        remove $(BUILD)/'

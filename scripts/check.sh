@@ -14,15 +14,15 @@ usage() {
 	cat <<-TXT
 	usage: ${0##*/} stock|debug|newest|zoo|zoo-debug|soak|soak-debug
 
-	stock	KUnit on UML, riodctl's unit tests, the engine in userspace, the
+	stock	KUnit on UML, the tools' unit tests, the engine in userspace, the
 		scripts' own tests, and selftests in VMs with the distribution's kernel
 	debug	KUnit as modules and selftests in VMs with KASAN, lockdep, kmemleak
 	newest	the modules built for the newest kernel that Debian carries, no warning
 		allowed, and selftests in VMs with it
 	zoo	devices of all kinds, each with the guest's own driver
 	zoo-debug
-		the same with KASAN and lockdep. Run again it goes on where it was: what
-		passed in this very tree is not run again.
+		the same with KASAN and lockdep. Run again it goes on where it was: a test that
+		passed is not run again until the product, or the test, changes.
 		"debug" also runs the tests of the zoo whose own files changed since RIOD_BASE,
 		a commit, where that is set.
 	soak, soak-debug
@@ -41,37 +41,40 @@ esac
 list=$top/selftests/tests.list
 results=$RIOD_CACHE/results/$mode
 
-# begin_results: an empty directory; zoo-debug's stays while the tree is the same
-begin_results() {
-	local tree=
+# What passed in "zoo-debug" need not run again; else there are new results each time.
+[[ $mode == zoo-debug ]] || rm -rf "$results"
+mkdir -p "$results"
+: >"$results/steps"
 
-	if [[ $mode == zoo-debug ]]; then
-		tree=$({ git -C "$top" ls-files -s; git -C "$top" diff HEAD; } | sha256sum)
-		[[ ! -f $results/tree || $(<"$results/tree") != "$tree" ]] || return 0
-	fi
-	rm -rf "$results"
-	mkdir -p "$results"
-	printf '%s' "$tree" >"$results/tree"
+# tree_of TEST...: what the files are that a run of these selftests has to do with: the
+# product, what all selftests share, and themselves
+tree_of() {
+	local shared='^(kernel|include|tools|scripts/kconfig|selftests/(guest|vfio|vm))/|^selftests/(ktap|lib|riod|zoo)\.sh$'
+
+	{
+		git ls-files --cached --others --exclude-standard | grep -E "$shared"
+		printf '%s\n' "$@"
+	} | sort -u | xargs sha256sum 2>/dev/null | sha256sum
 }
-begin_results
 
-# step NAME COMMAND...: its KTAP into NAME.ktap. A failure is left in NAME.failed,
-# too, for steps that run in the background.
+# step NAME TREE COMMAND...: its KTAP into NAME.ktap. A failure is left in NAME.failed,
+# too, for steps that run in the background. TREE is what it passes for.
 step() {
-	local name=$1 start rc=0
+	local name=$1 tree=$2 start rc=0
 
-	shift
-	if [[ $mode == zoo-debug && -e $results/$name.passed ]]; then
+	shift 2
+	echo "$name" >>"$results/steps"
+	if [[ -e $results/$name.passed && $(<"$results/$name.passed") == "$tree" ]]; then
 		note "$name: passed before"
 		return
 	fi
-	rm -f "$results/$name.failed"
+	rm -f "$results/$name.failed" "$results/$name.passed"
 	start=$(uptime_s)
 	note "$name ..."
 	"$@" >"$results/$name.ktap" || rc=$?
 	note "$name: status $rc, $(($(uptime_s) - start)) s"
 	if ((rc == 0)); then
-		: >"$results/$name.passed"
+		printf '%s\n' "$tree" >"$results/$name.passed"
 		return
 	fi
 	: >"$results/$name.failed"
@@ -108,7 +111,7 @@ touched() {
 
 # test_step TOPOLOGY TEST [WORD...] [-- OPTION...]: what the list says, as run's options
 test_step() {
-	local name options=() topology=$1 test=$2
+	local name options=() files topology=$1 test=$2
 
 	name=vm-$topology-$(sed -E 's/:([^,+]*)[^+]*/:\1/g; s,\.sh|[^+]*/,,g' <<<"$test")
 	shift 2
@@ -124,8 +127,9 @@ test_step() {
 		esac
 		shift
 	done
-	step "$name" "$top/selftests/vm/run" "${@:2}" "${options[@]}" --topology "$topology" \
-		"$top/selftests/${test//+/+$top/selftests/}"
+	mapfile -t files < <(sed -E 's/:[^+]*//g; s/\+/\n/g' <<<"$test" | sed 's,^,selftests/,')
+	step "$name" "$(tree_of "${files[@]}")" "$top/selftests/vm/run" "${@:2}" "${options[@]}" \
+		--topology "$topology" "$top/selftests/${test//+/+$top/selftests/}"
 }
 
 # Each run keeps one CPU busy, mostly; the harness itself lets no more than two in.
@@ -152,29 +156,30 @@ trap stop INT TERM
 cd "$top"
 case $mode in
 zoo | soak)
-	make -s -j "$(riod_jobs)" all
+	make -s -j "$(riod_jobs)" all vfio-selftests
 	"$top/selftests/vm/run" --prepare
 	vm_tests
 	;;
 stock)
-	make -s -j "$(riod_jobs)" all
+	make -s -j "$(riod_jobs)" all vfio-selftests
 	"$top/selftests/vm/run" --prepare
-	step kunit "$top/scripts/kunit.sh" --results "$results/kunit"
+	step kunit '' "$top/scripts/kunit.sh" --results "$results/kunit"
 	# the suites' documents are read below, one by one
 	rm -f "$results/kunit.ktap"
-	step riodctl make -s -j "$(riod_jobs)" -C tools/riodctl "BUILD=$top/build/riodctl" check
-	step sim make -s -C selftests/sim check
+	step riodctl '' make -s -j "$(riod_jobs)" -C tools/riodctl "BUILD=$top/build/riodctl" check
+	step riod-mmap '' make -s -j "$(riod_jobs)" -C tools/riod-mmap "BUILD=$top/build/mmap" check
+	step sim '' make -s -C selftests/sim check
 	vm_tests
 	;;
 newest)
-	make -s -j "$(riod_jobs)" tools fixtures
+	make -s -j "$(riod_jobs)" tools fixtures vfio-selftests
 	kernel=$("$top/scripts/newest-kernel.sh" --install "$top/build/newest" W=1)
 	vm_tests --kernel "$kernel"
 	;;
 debug | zoo-debug | soak-debug)
 	deps build debug vm
 	kernel=$("$top/scripts/debug-kernel.sh")
-	make -s -j "$(riod_jobs)" tools fixtures
+	make -s -j "$(riod_jobs)" tools fixtures vfio-selftests
 	# beside those for the stock kernel: a VM takes the ones that are for its kernel
 	out=$top/build/debug
 	scripts/kbuild.sh --install "$out" "$kernel/build" "$out/kernel" CONFIG_RIOD_KUNIT_TEST=m >&2
@@ -183,6 +188,11 @@ debug | zoo-debug | soak-debug)
 	;;
 esac
 
+# of tests that are on the list no more
+for file in "$results"/*.{ktap,failed,passed}; do
+	name=${file##*/}
+	grep -qxF "${name%.*}" "$results/steps" || rm -f "$file"
+done
 status=0
 ! compgen -G "$results/*.failed" >/dev/null || status=1
 mapfile -t documents < <(find "$results" -name '*.ktap' | sort)

@@ -10,6 +10,7 @@
 #   riod_detach [OPTION...]             detach ATT_ID
 #   riod_detach_all                     detach whatever is attached, by force, and wait until
 #                                       nothing of it is left
+#   riod_detach_here                    the same, without a look at the server host
 #   att NAME                            a field of the status of ATT_ID
 #   att_mapped                          bytes that its guest has mapped
 #   att_stat NAME, exp_stat NAME        a counter of the attachment, of the export
@@ -141,13 +142,18 @@ no_attachments()
 	all=$(attachments) && [[ -z $all ]]
 }
 
-riod_detach_all()
+riod_detach_here()
 {
 	local id
 	for id in $(attachments | sed -n 's/^[0-9]*\.id=//p'); do
 		"$RIODCTL" detach "$id" --force
 	done
 	wait_for 20 no_attachments
+}
+
+riod_detach_all()
+{
+	riod_detach_here
 	wait_for 20 export_idle
 }
 

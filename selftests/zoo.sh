@@ -31,6 +31,10 @@ ZOO_FUNC=/sys/bus/pci/devices/0000:00:$ZOO_SLOT
 
 ZOO_SECS=${ZOO_SECS:-10}
 [[ $RIOD_KERNEL == stock ]] || ZOO_SECS=5
+# QEMU takes functions through /dev/iommu where there is one (kernels with vfio's cdev), else
+# through a container
+ZOO_IOMMUFD=()
+[[ ! -e /dev/iommu ]] || ZOO_IOMMUFD=(-object 'iommufd,id=iommufd')
 # more options of bind, and of attach
 ZOO_BIND=()
 ZOO_ATTACH=()
@@ -57,7 +61,7 @@ zoo_guest()
 {
 	zoo_attach "$1"
 	shift
-	guest_start "$@" -device "vfio-pci,host=$ATT_DEV,addr=$ZOO_SLOT"
+	guest_start "$@" "${ZOO_IOMMUFD[@]}" -device "vfio-pci,host=$ATT_DEV,addr=$ZOO_SLOT${ZOO_IOMMUFD[0]:+,iommufd=iommufd}"
 	[[ -z ${ZOO_NO_DRIVER:-} ]] || return 0
 	# there is no udev; some drivers are in the guest's own use already
 	guest "[[ -e $ZOO_FUNC.0/driver ]] || modprobe \$(< $ZOO_FUNC.0/modalias)"
@@ -104,15 +108,15 @@ zoo_disk() { guest "ls -d /sys/block/* | xargs -n 1 readlink -f | grep -m 1 /000
 
 zoo_fio()
 {
-	local disk
+	local disk said=/run/fio.${GUEST:-guest}.json
 	wait_for 60 zoo_disk > /dev/null
 	disk=$(zoo_disk)
 	GUEST_TIMEOUT=600 guest fio --name=t --filename="/dev/$disk" --direct=1 --ioengine=libaio \
 		--rw=randrw --bsrange=4k-128k --iodepth=8 --size="${1}m" --verify=crc32c \
-		--verify_fatal=1 --verify_state_save=0 --output-format=json > /run/fio.json
-	sed -n '/^{/,$p' /run/fio.json | jq -e '.jobs | length > 0 and all(.error == 0)'
+		--verify_fatal=1 --verify_state_save=0 --output-format=json > "$said"
+	sed -n '/^{/,$p' "$said" | jq -e '.jobs | length > 0 and all(.error == 0)'
 	# both were done, and what was written was read once more
-	STREAMED=$(sed -n '/^{/,$p' /run/fio.json |
+	STREAMED=$(sed -n '/^{/,$p' "$said" |
 		jq '[.jobs[] | .read.io_bytes + .write.io_bytes] | add')
 	t_cmp "bytes read and written" "$STREAMED" -ge $(($1 * 1024 * 1024))
 }
@@ -161,22 +165,30 @@ zoo_link()
 	wait_for 60 guest ping -c 1 -W 1 "10.55.$n.1"
 }
 
-# stream NAME FROM TO ADDRESS PORT - for ZOO_SECS seconds; both ends compute its sum
+# stream NAME FROM TO ADDRESS PORT - for ZOO_SECS seconds; both ends count bytes and compute
+# their sum
 stream()
 {
-	local what=$1 from=$2 to=$3 addr=$4 port=$5 sums listener bytes
-	"$to" "timeout $((ZOO_SECS * 8)) socat -u TCP-LISTEN:$port,reuseaddr - | tee >(wc -c > /tmp/bytes.$port) | sha256sum > /tmp/got.$port" &
+	local what=$1 from=$2 to=$3 addr=$4 port=$5 limit sums listener bytes
+	limit=$(scaled $((ZOO_SECS * 8)))
+	"$to" "rm -f /tmp/{bytes,got}.$port
+		timeout $limit socat -u TCP-LISTEN:$port,reuseaddr - | tee >(wc -c > /tmp/bytes.$port) | sha256sum > /tmp/got.$port" &
 	listener=$!
 	wait_for 20 "$to" "ss -Hltn 'sport = :$port' | grep -q ."
 	# no more in the sockets' buffers at the end than crosses in a moment
-	"$from" "timeout $ZOO_SECS cat /dev/urandom | tee >(sha256sum > /tmp/sent.$port) | socat -b 16384 -u - TCP:$addr:$port,sndbuf=32768" || true
+	"$from" "rm -f /tmp/{sent,sent_bytes}.$port
+		timeout $ZOO_SECS cat /dev/urandom |
+		tee >(sha256sum > /tmp/sent.$port) >(wc -c > /tmp/sent_bytes.$port) |
+		socat -b 16384 -u - TCP:$addr:$port,sndbuf=32768" || true
 	wait "$listener"
+	# they are counted beside the sum, and may come behind it
+	wait_for 5 "$to" "test -s /tmp/bytes.$port"
+	wait_for 5 "$from" "test -s /tmp/sent_bytes.$port"
+	bytes=$("$to" "cat /tmp/bytes.$port")
+	t_eq "bytes, $what" "$bytes" "$("$from" "cat /tmp/sent_bytes.$port")"
 	sums=$("$from" "cut -d ' ' -f 1 /tmp/sent.$port")
 	t_match "sum" "$sums" '^[0-9a-f]{64}$'
-	t_eq "$what" "$("$to" "cut -d ' ' -f 1 /tmp/got.$port")" "$sums"
-	# it counts beside the sum, and may come behind it
-	wait_for 5 "$to" "test -s /tmp/bytes.$port"
-	bytes=$("$to" "cat /tmp/bytes.$port")
+	t_eq "sum, $what" "$("$to" "cut -d ' ' -f 1 /tmp/got.$port")" "$sums"
 	t_diag "$what: $bytes bytes in $ZOO_SECS s"
 	# the sums of nothing are equal, too
 	t_cmp "bytes, $what" "$bytes" -ge 65536

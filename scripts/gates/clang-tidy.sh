@@ -17,22 +17,26 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 source "$top/scripts/lib/common.sh"
 
 tidy=clang-tidy-19
-project=tools/riodctl
 build=$(build_dir gate-tidy)
 cd "$top"
-mapfile -d '' -t files < <(riod_files "$project/*.[ch]pp" .clang-tidy)
 clean=$RIOD_CACHE/tidy
 mkdir -p "$build" "$clean"
 lock "$build/.lock"
 
-# The project's Makefile leaves the compiler and its flags in a file.
-make -s -C "$project" "BUILD=$build" "$build/flags" || die "$project/Makefile has no flags to give"
-command=$(<"$build/flags")
-key=$({
-	"$tidy" --version
-	printf '%s\n' "${command//"$top"/.}" "${files[@]}"
-	cat "${files[@]}" include/uapi/linux/*.h "${BASH_SOURCE[0]}"
-} | sha256sum | cut -c 1-32)
+# begin PROJECT: sets its files, command and key
+begin() {
+	local project=$1 flags=$build/${1##*/}
+
+	mapfile -d '' -t files < <(riod_files "$project/*.[ch]pp" .clang-tidy)
+	# The project's Makefile leaves the compiler and its flags in a file.
+	make -s -C "$project" "BUILD=$flags" "$flags/flags" || die "$project/Makefile has no flags to give"
+	command=$(<"$flags/flags")
+	key=$({
+		"$tidy" --version
+		printf '%s\n' "${command//"$top"/.}" "${files[@]}"
+		cat "${files[@]}" include/uapi/linux/*.h "${BASH_SOURCE[0]}"
+	} | sha256sum | cut -c 1-32)
+}
 
 # back UNIT SOURCE...: what clang-tidy says of a line of the unit, said of the source
 back() {
@@ -84,12 +88,15 @@ duplicates() {
 }
 
 rc=0
-duplicates || rc=1
-look "$project/tests" >"$build/tests.log" &
-# kept: the process substitutions of the other look change $!
-tests=$!
-look "$project" || rc=1
-wait "$tests" || rc=1
-cat "$build/tests.log"
+for project in tools/riodctl tools/riod-mmap; do
+	begin "$project"
+	duplicates || rc=1
+	look "$project/tests" >"$build/tests.log" &
+	# kept: the process substitutions of the other look change $!
+	tests=$!
+	look "$project" || rc=1
+	wait "$tests" || rc=1
+	cat "$build/tests.log"
+done
 find "$clean" -mtime +30 -delete
 exit "$rc"

@@ -7,6 +7,7 @@
 # model. Options go to QEMU's device unless they are one of the harness's own:
 #
 #   size=SIZE      size of the disk image (nvme, ahci, usb, virtio-blk-pci; 512M)
+#   rom=BYTES      an expansion ROM of that size, with random contents
 #   functions=N    a card of N functions, x.0 to x.N-1 (default 1)
 #   at=port|root|bridge   behind a PCIe root port of its own (reset methods, IOMMU group
 #                  of its own), on the root bus, or behind the one PCIe-to-PCI bridge
@@ -66,10 +67,24 @@ device_recorder()
 	DEVICE_ARGS+=(-audiodev "wav,id=audio$2,path=results/$1$2.wav,out.frequency=44100,out.channels=2,out.format=s16")
 }
 
+# device_rom FILE SIZE - an image for a processor that nobody has (PCI Firmware Specification
+# 3.0, 5.1), so that no firmware runs it: header, PCI data structure at 0x1c, then noise
+device_rom()
+{
+	local blocks=$(( $2 / 512 ))
+	{
+		printf '\x55\xaa%b' "$(printf '\\x%02x' $((blocks & 0xff)))"
+		head -c 21 /dev/zero
+		printf '\x1c\0\0\0PCIR\xff\xff\xff\xff\0\0\x18\0\0\0\0\0%b\0\0\xff\x80\0\0' \
+			"$(printf '\\x%02x\\x%02x' $((blocks & 0xff)) $((blocks >> 8)))"
+		head -c "$2" /dev/urandom
+	} | head -c "$2" > "$1"
+}
+
 # device_one N SPEC - adds one device
 device_one()
 {
-	local n=$1 kind=${2%%,*} model size=512M functions=1 at='' opts='' opt f place own extra
+	local n=$1 kind=${2%%,*} model size=512M functions=1 at='' rom='' opts='' opt f place own extra
 	local -a options
 	IFS=, read -r -a options <<< "$2"
 	for opt in "${options[@]:1}"; do
@@ -77,6 +92,7 @@ device_one()
 		size=*) size=${opt#*=} ;;
 		functions=*) functions=${opt#*=} ;;
 		at=*) at=${opt#*=} ;;
+		rom=*) rom=${opt#*=} ;;
 		*) opts+=,$opt ;;
 		esac
 	done
@@ -128,6 +144,10 @@ device_one()
 			extra=,audiodev=audio$n$f ;;
 		esac
 		(( functions > 1 )) && extra+=,multifunction=on
+		if [[ -n $rom ]]; then
+			device_rom "disk-rom$n$f.img" "$rom"
+			extra=${extra/,romfile=/},romfile=disk-rom$n$f.img
+		fi
 		DEVICE_ARGS+=(-device "$model,id=dev$n$f,$place,addr=$own.$f$extra$opts")
 		case $kind in
 		ahci)

@@ -13,6 +13,7 @@
 #   release            the kernel's version
 #   vmlinuz            the kernel: unpacked (an ELF image, booted by its PVH entry) where
 #                      it has one, because unpacking it under TCG costs seconds
+#   bzImage            the kernel as it came, for kexec
 #   initrd             vminit, vmtool, the modules that lead to the root file system
 #   lib/modules/<ver>  its modules; the stock kernel's are unpacked and freed of BTF and
 #                      signatures, all of which cost seconds of a boot under TCG
@@ -116,6 +117,7 @@ make_dir()
 	rm -rf "$tmp"
 	mkdir -p "$tmp/lib/modules"
 	unpack_kernel "$vmlinuz" "$tmp/vmlinuz"
+	cp "$vmlinuz" "$tmp/bzImage"
 	cp -a "$modules" "$tmp/lib/modules/$release"
 	rm -f "$tmp/lib/modules/$release"/{build,source}
 	if [[ -n $(find "$tmp/lib" -name '*.ko.xz' -print -quit) ]]; then

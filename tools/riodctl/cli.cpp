@@ -209,8 +209,29 @@ void add_qemu_args(Cli &cli)
 	});
 }
 
-constexpr std::array verbs = {add_bind,   add_unbind, add_attach,  add_detach,   add_list,
-			      add_status, add_stats,  add_monitor, add_qemu_args};
+void add_exec(Cli &cli)
+{
+	auto options = std::make_shared<ExecOptions>();
+	CLI::App *sub = cli.verb(
+		"exec",
+		"Start PROGRAM [ARG...], which uses VFIO and wants to map registers, as DPDK does",
+		"  riodctl exec dpdk-testpmd -a 0001:00:00.0 -- --auto-start\n"
+		"  riodctl exec --library build/mmap/riod-mmap.so ./vfio_program 0001:00:00.0");
+
+	sub->add_option("--library", options->library,
+			"Where riod-mmap.so is (default: ../lib/riod, seen from riodctl)");
+	// from the first word on that is no option of ours, all are the program's
+	sub->prefix_command();
+	sub->callback([&cli, sub, options] {
+		options->command = sub->remaining();
+		if (options->command.empty())
+			throw CLI::RequiredError("PROGRAM");
+		cli.action = [options](const Context &) { exec(*options); };
+	});
+}
+
+constexpr std::array verbs = {add_bind,   add_unbind, add_attach,  add_detach,    add_list,
+			      add_status, add_stats,  add_monitor, add_qemu_args, add_exec};
 
 constexpr const char *exit_statuses =
 	"Exit status: 0 done, 1 refused or failed, 2 usage, 3 not found, 4 no permission,\n"

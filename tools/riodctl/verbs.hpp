@@ -75,6 +75,11 @@ struct QemuOptions {
 	bool libvirt = false;
 };
 
+struct ExecOptions {
+	std::string library;              // empty: the installed one
+	std::vector<std::string> command; // one word at least
+};
+
 // Each throws Error or KernelError.
 void bind(const Context &context, const BindOptions &options);
 void unbind(const Context &context, const UnbindOptions &options);
@@ -85,5 +90,7 @@ void status(const Context &context, const std::string &target);
 void stats(const Context &context, const StatsOptions &options);
 void monitor(const Context &context, const MonitorOptions &options);
 void qemu(const Context &context, const QemuOptions &options);
+// Comes back only by throwing.
+[[noreturn]] void exec(const ExecOptions &options);
 
 } // namespace riodctl

@@ -34,6 +34,7 @@ _riodctl_options()
 	stats) echo --watch ;;
 	monitor) echo --count ;;
 	qemu-args) echo --virtio-iommu --libvirt ;;
+	exec) echo --library ;;
 	esac
 	echo --json --help
 }
@@ -46,6 +47,7 @@ _riodctl_value()
 	--profile) echo none nvme virtio ;;
 	--shadow-bar) echo 0 1 2 3 4 5 ;;
 	--limit) echo 64M 256M 1G ;;
+	--library) compgen -A file -X '!*.so' -- "$cur" ;;
 	--name | --allow | --port | --watch | --count) ;;
 	*) return 1 ;;
 	esac
@@ -58,6 +60,7 @@ _riodctl_arguments()
 	unbind) _riodctl_names export; _riodctl_pci riod_stub ;;
 	detach | qemu-args) _riodctl_names attachment; _riodctl_pci riod_frontend ;;
 	status | stats) _riodctl_names export; _riodctl_names attachment ;;
+	exec) compgen -A command -- "$cur" ;;
 	attach | list) compgen -A hostname -- "$cur" ;;
 	esac
 }
@@ -80,7 +83,7 @@ _riodctl()
 		fi
 	done
 	if [[ -z $verb ]]; then
-		words='bind unbind attach detach list status stats monitor qemu-args
+		words='bind unbind attach detach list status stats monitor qemu-args exec
 			--json --help --version'
 	elif ! words=$(_riodctl_value "$prev"); then
 		if [[ $cur == -* ]]; then

@@ -482,5 +482,36 @@ TEST_F(QemuArgs, Unknown)
 	EXPECT_EQ(host.run({"qemu-args", "3"}), 3);
 }
 
+using Exec = Verbs;
+
+TEST_F(Exec, EverythingBehindTheProgramIsItsOwn)
+{
+	EXPECT_EXIT(
+		host.run({"exec", "--library", "/dev/null", "/bin/sh", "-c",
+			  "echo \"$LD_PRELOAD|$*\" >&2; exit 7", "x", "--json", "--", "--help"}),
+		testing::ExitedWithCode(7), R"(/dev/null\|--json -- --help)");
+}
+
+TEST_F(Exec, WhatWasPreloadedStays)
+{
+	EXPECT_EXIT(
+		{
+			setenv("LD_PRELOAD", "other.so", 1);
+			host.run({"exec", "--library", "/dev/null", "/bin/sh", "-c",
+				  "echo \"$LD_PRELOAD\" >&2"});
+		},
+		testing::ExitedWithCode(0), "/dev/null:other.so");
+}
+
+TEST_F(Exec, Refused)
+{
+	EXPECT_EQ(host.run({"exec"}), 2);
+	EXPECT_EQ(host.run({"exec", "--library", "/nowhere.so", "true"}), 3);
+	EXPECT_TRUE(in(host.err, "/nowhere.so is not there"));
+	EXPECT_TRUE(in(host.err, "--library"));
+	EXPECT_EQ(host.run({"exec", "--library", "/dev/null", "/nowhere"}), 3);
+	EXPECT_TRUE(in(host.err, "cannot start '/nowhere'"));
+}
+
 } // namespace
 } // namespace riodctl::test

@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# riod_programs.sh - other people's programs drive a function through VFIO on the VMM host:
+# the kernel's own VFIO selftests, and DPDK's testpmd
+#
+# "make vfio-selftests" builds the former.
+#
+# devices: igb nvme,size=64M
+# memory: 2048
+# timeout: 900
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/riod.sh
+. "$(dirname "$0")/riod.sh"
+# shellcheck source=selftests/zoo.sh
+. "$(dirname "$0")/zoo.sh"
+
+LIBRARY=/riod-build/mmap/riod-mmap.so
+TESTS=/riod-build/vfio-selftests
+
+# stock kernels have VFIO's containers, the debug kernel has iommufd (and its containers)
+TYPE=type1
+VARIANTS=(vfio_type1_iommu vfio_type1v2_iommu)
+if [[ -e /dev/iommu ]]; then
+	TYPE=iommufd
+	VARIANTS=(iommufd_compat_type1 iommufd_compat_type1v2 iommufd)
+fi
+
+setup()
+{
+	zoo_begin
+	[[ -e /dev/iommu ]] || modprobe vfio_iommu_type1
+	# DPDK does not try without it, whatever has the function
+	modprobe vfio-pci
+	zoo_far 0
+}
+
+each_cleanup()
+{
+	[[ -z ${PMD_PID:-} ]] || kill -KILL "$PMD_PID" 2> /dev/null || true
+	zoo_end
+}
+
+# selftest PROGRAM [ARG...] - one of the kernel's, on the function; it prints TAP
+selftest()
+{
+	"$RIODCTL" exec --library "$LIBRARY" "$TESTS/$TYPE/$1" "${@:2}" "$ATT_DEV" | tee /run/tap
+	t_fails grep '^not ok' /run/tap
+	t_cmp "tests that passed" "$(grep -c '^ok' /run/tap)" -ge 1
+	t_eq "tests that passed, and those planned" "$(grep -c '^ok' /run/tap)" "$(sed -n 's/^1\.\.//p' /run/tap)"
+	t_eq "mapped" "$(att_mapped)" 0
+	t_eq "forced cuts" "$(att_stat forced) $(exp_stat forced)" "0 0"
+}
+
+test_kernels_device_test_igb()
+{
+	zoo_attach igb
+	selftest vfio_pci_device_test
+}
+
+test_kernels_device_test_nvme()
+{
+	zoo_attach nvme
+	selftest vfio_pci_device_test
+}
+
+# the same as QEMU sees it, with registers that cannot be mapped
+test_kernels_device_test_unmapped()
+{
+	zoo_attach nvme
+	"$TESTS/$TYPE/vfio_pci_device_test" "$ATT_DEV" | tee /run/tap
+	t_match "BARs" "$(grep -c 'does not support mmap' /run/tap)" '^[1-6]$'
+	t_fails grep '^not ok' /run/tap
+}
+
+# frames from memory to memory through the card's own loopback
+test_kernels_driver_test()
+{
+	local variant options=()
+	zoo_attach igb
+	for variant in "${VARIANTS[@]}"; do
+		options+=(-v "$variant")
+	done
+	selftest vfio_pci_driver_test "${options[@]}"
+	t_diag "frontend $(att_stats)"
+}
+
+# testpmd has begun, or will not
+pmd_settled() { grep -q 'Press enter to exit' /run/testpmd.log || ! kill -0 "$PMD_PID"; }
+
+# DPDK's driver, not the kernel's: it polls, and answers what the far end sends. All of its
+# memory is mapped for the device, so it gets little.
+test_testpmd()
+{
+	local ZOO_ATTACH=(--limit 256M) out
+	zoo_attach igb
+	coproc PMD { exec "$RIODCTL" exec --library "$LIBRARY" dpdk-testpmd --no-huge -m 18 --lcores 0@0,1@0 \
+		-a "$ATT_DEV" -- --total-num-mbufs=1100 --rxd=64 --txd=64 --forward-mode=icmpecho --auto-start \
+		> /run/testpmd.log 2>&1; }
+	wait_for 240 pmd_settled
+	grep 'Press enter to exit' /run/testpmd.log || { cat /run/testpmd.log; t_fail "testpmd does not start"; }
+	on server "ip -n far addr replace 10.55.0.1/24 dev far0 && ip -n far link set far0 up"
+	wait_for 60 far 'ping -c 1 -W 2 10.55.0.2'
+	out=$(far 'ping -c 50 -i 0.2 -W 5 -s 1400 -p 5aa5f00f 10.55.0.2')
+	t_match "ping's words" "$out" '50 packets transmitted, 50 received'
+	t_fails grep -i 'wrong data' <<< "$out"
+	t_diag "$(tail -n 1 <<< "$out")"
+	zoo_account $((50 * 2 * 1442)) 400000
+	echo >&"${PMD[1]}"
+	wait "$PMD_PID"
+	cat /run/testpmd.log
+	t_match "testpmd's count" "$(xargs < /run/testpmd.log)" 'RX-packets: (5[0-9]|[6-9][0-9]) '
+	t_eq "mapped" "$(att_mapped)" 0
+}
+
+ktap_run "$@"

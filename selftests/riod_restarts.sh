@@ -1,0 +1,151 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# riod_restarts.sh - a guest that resets the function, reboots, starts another kernel or
+# crashes in the middle of I/O, or gets the function while it runs and loses it again
+#
+# devices: nvme,size=128M e1000e
+# memory: 2560
+# timeout: 1200
+# console-allow: sysrq: Trigger a crash|Kernel panic - not syncing: sysrq triggered crash
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/riod.sh
+. "$(dirname "$0")/riod.sh"
+# shellcheck source=selftests/zoo.sh
+. "$(dirname "$0")/zoo.sh"
+
+MIB=8
+
+setup()
+{
+	zoo_begin
+	zoo_far 2
+}
+
+each_cleanup() { zoo_end; }
+
+load_nvme() { guest "modprobe nvme_core multipath=N && modprobe nvme"; }
+
+begin()
+{
+	ZOO_NO_DRIVER=1 zoo_guest nvme --reboot "$@"
+	load_nvme
+}
+
+ios() { guest "awk '{ print \$1 + \$5 }' /sys/block/nvme0n1/stat"; }
+ios_above() { (( $(ios) > $1 )); }
+
+# busy - the guest reads and writes from here on
+busy()
+{
+	wait_for 60 zoo_disk > /dev/null
+	guest 'nohup fio --name=bg --filename=/dev/nvme0n1 --rw=randrw --bs=16k --iodepth=16 --direct=1 \
+		--ioengine=libaio --time_based --runtime=600 > /tmp/fio.log 2>&1 < /dev/null &'
+	wait_for 60 ios_above 50
+}
+
+# last_words COMMAND - what ends the guest's kernel: no answer comes
+last_words() { GUEST_TIMEOUT=3 guest "$1" || true; }
+
+# came_back - another kernel runs, whose driver finds the function in order
+came_back()
+{
+	guest_wait_boot
+	load_nvme
+	zoo_fio "$MIB"
+	t_eq "forced cuts" "$(att_stat forced) $(exp_stat forced)" "0 0"
+}
+
+# the reset goes through to the device, and I/O goes on behind it
+test_reset()
+{
+	local before round
+	begin
+	busy
+	for round in first second third; do
+		before=$(ios)
+		guest "echo 1 > $ZOO_FUNC.0/reset"
+		t_ok "$round reset, after $before I/Os"
+		wait_for 60 ios_above "$before"
+	done
+	t_eq "driver's messages" "$(guest 'dmesg | grep -ic "nvme.*failed to reset"' || true)" 0
+	guest 'pkill -INT fio; while pgrep fio > /dev/null; do sleep 0.1; done'
+	t_eq "errors of fio" "$(guest 'grep -c "err=[^ 0]" /tmp/fio.log' || true)" 0
+	zoo_fio "$MIB"
+	guest_poweroff 60
+}
+
+# nobody tells the device: it does DMA until the reset
+test_reboot()
+{
+	begin
+	busy
+	last_words 'echo b > /proc/sysrq-trigger'
+	came_back
+	guest_poweroff 60
+}
+
+# in the guest: this kernel once more, loaded for kexec
+kexec_load()
+{
+	{ cat /run/riod/kernel/initrd && cpio_file job /run/riod/job; } > /tmp/initrd
+	kexec "$1" /run/riod/kernel/bzImage --initrd=/tmp/initrd --command-line="$(< /proc/cmdline) $2"
+}
+
+# the driver stops the device, and the next kernel finds an IOMMU that is on already
+test_kexec()
+{
+	begin --memory 768
+	busy
+	guest kexec_load -l ''
+	last_words 'kexec -e'
+	came_back
+	guest_poweroff 60
+}
+
+# nobody stops anything: DMA goes on, into memory of the kernel that crashed
+test_crash_kernel()
+{
+	begin --memory 1024 --append crashkernel=384M
+	busy
+	guest kexec_load -p 'reset_devices irqpoll'
+	last_words 'echo c > /proc/sysrq-trigger'
+	came_back
+	t_match "the kernel that runs" "$(guest ls /proc/vmcore)" vmcore
+	guest_poweroff 60
+}
+
+# ---- plugged in and out ----
+
+link_lost() { ! guest "test -e $ZOO_FUNC.0"; }
+
+# a network card comes while the guest runs, and goes before the guest does, twice
+test_hotplug()
+{
+	# behind a port, on bus 1
+	local ZOO_FUNC=/sys/bus/pci/devices/0000:01:00 said
+	zoo_attach e1000e
+	guest_start -device pcie-root-port,id=hp,chassis=9
+	for said in first second; do
+		said=$(guest_monitor "device_add vfio-pci,host=$ATT_DEV,bus=hp,id=fn" | tr -d '\r\n')
+		t_eq "the monitor's complaint" "$said" ""
+		wait_for 60 guest "test -e $ZOO_FUNC.0"
+		guest modprobe e1000e
+		# QEMU's card drops what comes from buffers in several pages (riod_e1000.sh)
+		zoo_link 2 1500 tso off sg off
+		ZOO_SECS=5 zoo_streams 2
+		t_eq "forced cuts" "$(att_stat forced) $(exp_stat forced)" "0 0"
+		guest_monitor "device_del fn"
+		wait_for 60 link_lost
+		wait_for 20 not_in_use
+		t_eq "mapped" "$(att_mapped)" 0
+		on server 'ip -n far link set far2 down'
+	done
+	guest_poweroff 60
+}
+
+not_in_use() { [[ $(att in_use) != true ]]; }
+
+ktap_run "$@"
