@@ -90,19 +90,20 @@ test_kernels_driver_test()
 }
 
 # testpmd has begun, or will not
-pmd_settled() { grep -q 'Press enter to exit' /run/testpmd.log || ! kill -0 "$PMD_PID"; }
+pmd_settled() { grep -q 'Press enter to exit' /run/testpmd.log || ! kill -0 "$1"; }
 
 # DPDK's driver, not the kernel's: it polls, and answers what the far end sends. All of its
 # memory is mapped for the device, and looked at with each of the 9000 accesses to registers
 # before it sends anything: it gets as little as it starts with.
 test_testpmd()
 {
-	local ZOO_ATTACH=(--limit 256M) out
+	local ZOO_ATTACH=(--limit 256M) out pid
 	zoo_attach igb
-	coproc PMD { exec "$RIODCTL" exec --library "$LIBRARY" dpdk-testpmd --no-huge -m 9 --lcores 0@0,1@0 \
+	coproc PMD { exec "$RIODCTL" exec --library "$LIBRARY" dpdk-testpmd --no-huge -m 10 --lcores 0@0,1@0 \
 		-a "$ATT_DEV" -- --total-num-mbufs=1100 --mbuf-size=1152 --rxd=64 --txd=64 --forward-mode=icmpecho \
 		--auto-start > /run/testpmd.log 2>&1; }
-	wait_for 400 pmd_settled
+	pid=$PMD_PID
+	wait_for 400 pmd_settled "$pid"
 	grep 'Press enter to exit' /run/testpmd.log || { cat /run/testpmd.log; t_fail "testpmd does not start"; }
 	on server "ip -n far addr replace 10.55.0.1/24 dev far0 && ip -n far link set far0 up"
 	wait_for 60 far 'ping -c 1 -W 2 10.55.0.2'
@@ -112,7 +113,7 @@ test_testpmd()
 	t_diag "$(tail -n 1 <<< "$out")"
 	zoo_account $((50 * 2 * 942)) 4000000
 	echo >&"${PMD[1]}"
-	wait "$PMD_PID"
+	wait "$pid"
 	cat /run/testpmd.log
 	t_match "testpmd's count" "$(xargs < /run/testpmd.log)" 'RX-packets: (5[0-9]|[6-9][0-9]) '
 	t_eq "mapped" "$(att_mapped)" 0

@@ -43,13 +43,15 @@ virtqueues are not named (rule 10)~profile_virtio.c~s/err = v->env.order(v->env.
 devices are not notified again (rule 11)~profile_virtio.c~s/if (q->avail != q->notified \&\&/if (0 \&\&/~wake-up
 guests are not interrupted again (rule 11)~profile_virtio.c~s/v->env.raise(v->env.priv, q->vector);/;/~wake-up
 what was mapped meanwhile is not told of (rule 1)~sync_collect.c~s/^\t\tif (y->join)/\t\tif (0)/~iommu flag-after-data
+whole words into device memory (rule 16)~sync_granule.h~s/riod_word_store(live + 8 \* i, new, taken->w\[i\])/riod_word_store(live + 8 * i, new, -1)/~byte-exact
 ascending (rule 10)~sync_collect.c~s/list_move_tail(&cap->list, cut->at);/list_move(\&cap->list, cut->at);/~flag-after-data
 '
 
 build() {
 	local dir=$1 file
 
-	for file in sync.c sync_collect.c sync_encode.c sync_order.c sync_apply.c profile_nvme.c profile_virtio.c; do
+	for file in sync.c sync_collect.c sync_encode.c sync_order.c sync_apply.c sync_cut.h sync_granule.h \
+		profile_nvme.c profile_virtio.c; do
 		[[ -e $dir/$file ]] || cp "$common/$file" "$dir/$file"
 	done
 	gcc -std=gnu11 -w -mcx16 -pthread -O2 -g -I"$here/include" -I"$here" \

@@ -180,7 +180,9 @@ static void enter(struct att *a, struct msg *m)
 		id = ++a->next_id;
 	else if (cut_is_on_its_way(a) && map->prot & RIOD_PROT_WRITE)
 		sim_window(WIN_REMAP);
-	while (riod_sync_map(&a->fe.y, id, sim_w.mem[map->page], map->prot, NULL))
+	/* a BAR is the device's memory, at the stub; here it is RAM */
+	while (riod_sync_map(&a->fe.y, id, sim_w.mem[map->page], map->prot & ~RIOD_SYNC_MMIO,
+			     NULL))
 		;
 	a->ids[map->page] = id;
 	map->id = id;

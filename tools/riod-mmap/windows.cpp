@@ -34,6 +34,14 @@ struct Slot {
 constinit std::array<Slot, windows_max> slots;
 constinit std::mutex slots_lock;
 
+// mmap() and munmap() round up
+std::size_t whole_pages(std::size_t length)
+{
+	constexpr std::size_t page = 4096;
+
+	return (length + page - 1) / page * page;
+}
+
 bool slot_fill(std::uintptr_t start, std::size_t length, int file, off_t offset)
 {
 	auto *const slot =
@@ -59,13 +67,13 @@ bool window_add(std::uintptr_t start, std::size_t length, int file, off_t offset
 {
 	const std::lock_guard lock(slots_lock);
 
-	return slot_fill(start, length, file, offset);
+	return slot_fill(start, whole_pages(length), file, offset);
 }
 
 void window_remove(std::uintptr_t start, std::size_t length)
 {
 	const std::lock_guard lock(slots_lock);
-	const std::uintptr_t end = start + length;
+	const std::uintptr_t end = start + whole_pages(length);
 
 	for (Slot &slot : slots) {
 		const Window was = slot.window();

@@ -2,7 +2,7 @@
 /*
  * Just enough of the kernel to build the coherence engine in userspace, sources
  * unchanged.  Every access that the engine makes to memory others write goes
- * through READ_ONCE() or an exchange; sim_step() is called before each, which is
+ * through READ_ONCE(), WRITE_ONCE() or an exchange; sim_step() is called before each, which is
  * where the simulator lets everybody else have a turn.
  */
 #ifndef _SIM_LINUX_TYPES_H
@@ -88,7 +88,10 @@ static inline void sim_step(void)
 	sim_step();							\
 	*(const volatile __typeof__(x) *)&(x);				\
 })
-#define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
+#define WRITE_ONCE(x, v) ({						\
+	sim_step();							\
+	*(volatile __typeof__(x) *)&(x) = (v);				\
+})
 #define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 
