@@ -285,10 +285,11 @@ struct riod_link *riod_link_create(struct riod_conn *conn,
 		return ERR_PTR(-ENOMEM);
 	}
 	l->ops = ops;
-	if (ops->prepare) {
+	l->sync.join_priv = l;
+	if (ops->prepare)
 		l->sync.join = riod_link_join;
-		l->sync.join_priv = l;
-	}
+	if (ops->hold)
+		l->sync.hold = riod_link_hold;
 	l->priv = priv;
 	s = riod_session_create(conn, params, role == RIOD_SYNC_FRONTEND,
 				&riod_link_session_ops, l);

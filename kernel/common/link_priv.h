@@ -85,6 +85,7 @@ struct riod_link {
 /* link_pump.c */
 int riod_link_pump(void *data);
 int riod_link_join(void *priv);
+void riod_link_hold(void *priv, bool on);
 void riod_link_retime(struct riod_link *l);
 void riod_link_acked(void *priv);
 

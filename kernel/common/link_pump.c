@@ -229,6 +229,13 @@ int riod_link_join(void *priv)
 	return err;
 }
 
+void riod_link_hold(void *priv, bool on)
+{
+	struct riod_link *l = priv;
+
+	l->ops->hold(l->priv, on);
+}
+
 static void riod_link_count_background(struct riod_link *l)
 {
 	mutex_lock(&l->sync.lock);

@@ -41,6 +41,8 @@
  * find out what is running and what is noisy, on a host that is short of CPUs too.
  */
 #define PASSES_MIN		32
+/* one that takes so many asks for quiet (riod_sync.hold) */
+#define PASSES_HOLD		4
 /* a granule that moved in so many passes leaves the comparison */
 #define MOVES_RUNNING		3
 /* one that was seen to move so often is not waited for */
@@ -410,7 +412,7 @@ static void count_passes(struct riod_sync_cut *cut, bool forced)
 	mutex_lock(&y->lock);
 	y->stats.passes += cut->passes;
 	/* one that found changes and one that agreed with it is how it should be */
-	if (riod_sync_is_stub(y) && cut->passes > 2)
+	if (riod_sync_is_stub(y) ? cut->passes > 2 : cut->held)
 		y->stats.holdbacks++;
 	list_for_each_entry(cap, &cut->running, apart)
 		y->stats.free_running += cap->nrunning;
@@ -452,6 +454,21 @@ static int find_moment(struct riod_sync_cut *cut, bool *quiet)
 }
 
 /*
+ * A driver that fills a ring maps a buffer and writes what names it, again and again; on a
+ * slow host each pass sees another one.  Its next map waits, as at the stub a doorbell does.
+ */
+static void hold(struct riod_sync_cut *cut, bool on)
+{
+	struct riod_sync *y = cut->y;
+
+	lockdep_assert_held(&y->gate);
+	if (!y->hold || cut->held == on)
+		return;
+	y->hold(y->join_priv, on);
+	cut->held = on;
+}
+
+/*
  * Pass over the pages until two passes agree.  A first pass that finds nothing
  * is enough: nothing is delivered then.
  */
@@ -472,8 +489,11 @@ static int find_quiet(struct riod_sync_cut *cut)
 		quiet = quiet && !cut->moved;
 		forced = !quiet && cut->passes >= PASSES_MIN &&
 			 ktime_get_ns() >= deadline;
+		if (!quiet && cut->passes >= PASSES_HOLD)
+			hold(cut, true);
 	} while (!quiet && !forced);
 	count_passes(cut, forced);
+	hold(cut, false);
 	return err;
 }
 

@@ -92,6 +92,7 @@ struct riod_sync_sent {
  * @sent: stub: struct riod_sync_sent for what was encoded
  * @passes: passes done
  * @joining: pages that were mapped meanwhile are looked at for the first time
+ * @held: who maps was asked to wait
  * @moved: granules that moved in the pass
  * @settled: bytes read between two passes
  * @bytes: bytes of pages in @frames
@@ -110,6 +111,7 @@ struct riod_sync_cut {
 	struct list_head sent;
 	u32 passes;
 	bool joining;
+	bool held;
 	u64 moved;
 	u64 settled;
 	u64 bytes;

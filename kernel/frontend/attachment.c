@@ -194,6 +194,13 @@ static void att_collected(void *priv)
 	}
 }
 
+static void att_hold(void *priv, bool on)
+{
+	struct riod_fe_att *att = priv;
+
+	riod_fe_dma_hold(&att->dma, on);
+}
+
 static void att_applied(void *priv)
 {
 	struct riod_fe_att *att = priv;
@@ -252,6 +259,7 @@ static void att_lost(void *priv, enum riod_reason reason)
 static const struct riod_link_ops att_link_ops = {
 	.frame = att_frame,
 	.prepare = att_prepare,
+	.hold = att_hold,
 	.collected = att_collected,
 	.applied = att_applied,
 	.lost = att_lost,

@@ -47,6 +47,32 @@ void riod_fe_dma_init(struct riod_fe_dma *dma, u64 limit)
 	dma->limit = limit;
 	dma->next_id = 1;
 	dma->state = RIOD_BUS_MASTER_OFF;
+	init_waitqueue_head(&dma->released);
+}
+
+/* from the pump: whether a cut waits for the guest to be quiet */
+void riod_fe_dma_hold(struct riod_fe_dma *dma, bool on)
+{
+	WRITE_ONCE(dma->held, on);
+	if (!on)
+		wake_up_all(&dma->released);
+}
+
+/* longest that a map waits: a cut is forced long before, where there are CPUs for it */
+#define GIVE_WAY	HZ
+
+/**
+ * riod_fe_dma_give_way() - ahead of a map: let a cut that finds no quiet have it
+ * @dma: DMA of the attachment
+ *
+ * Who maps is about to write what names it.  On behalf of the guest's CPU, which waits
+ * for the map, under mutexes of VFIO's; no lock of ours.  It is a courtesy, and has
+ * its end: by the cut's, by a signal that kills, after a second.
+ */
+void riod_fe_dma_give_way(struct riod_fe_dma *dma)
+{
+	if (READ_ONCE(dma->held))
+		wait_event_killable_timeout(dma->released, !READ_ONCE(dma->held), GIVE_WAY);
 }
 
 /**

@@ -247,6 +247,8 @@ struct riod_fe_domain {
  * @next_id: next page number; none is ever used twice
  * @pending: struct riod_fe_record, in the order in which they go out
  * @npending: how many
+ * @held: a cut finds no quiet: maps wait (rule 9).  Written by the pump, without @lock
+ * @released: who waits for that to end
  */
 struct riod_fe_dma {
 	struct mutex lock;	/* see above */
@@ -262,6 +264,8 @@ struct riod_fe_dma {
 	u64 next_id;
 	struct list_head pending;
 	unsigned int npending;
+	bool held;
+	wait_queue_head_t released;
 };
 
 int riod_fe_range_init(void);
@@ -277,6 +281,8 @@ struct riod_fe_range *riod_fe_range_find(struct riod_fe_domain *d, u64 iova);
 
 void riod_fe_dma_init(struct riod_fe_dma *dma, u64 limit);
 void riod_fe_dma_destroy(struct riod_fe_att *att);
+void riod_fe_dma_hold(struct riod_fe_dma *dma, bool on);
+void riod_fe_dma_give_way(struct riod_fe_dma *dma);
 /* the guest set or cleared bus mastering; true: the device may have it on */
 bool riod_fe_dma_enable(struct riod_fe_att *att, unsigned int func, bool access);
 void riod_fe_dma_disable(struct riod_fe_att *att, unsigned int func);

@@ -153,6 +153,7 @@ int riod_fe_range_map(struct riod_fe_domain *d, u64 iova, phys_addr_t paddr,
 	struct riod_fe_range *r, *spare = NULL;
 	int ret = -ENOMEM;
 
+	riod_fe_dma_give_way(&d->att->dma);
 	r = kmem_cache_zalloc(range_cache, gfp);
 	if (!r)
 		return -ENOMEM;

@@ -28,6 +28,7 @@ struct riod_link;
  * @prepare: pump: send what must be ahead of the cut (MAP, UNMAP) with
  *	riod_link_send().  Called after @gather, before the scan, and again while the
  *	scan goes on, under &riod_sync.gate (rule 1).  Errors as @gather's.  May be NULL.
+ * @hold: pump: as &riod_sync.hold, under &riod_sync.gate.  May be NULL.
  * @collected: pump: a cut was taken (it may have been empty).  May be NULL.
  * @applied: receive thread: a cut of the peer's was applied; no frame behind it
  *	has been handed over yet.  May be NULL.
@@ -39,6 +40,7 @@ struct riod_link_ops {
 	int (*frame)(void *priv, struct riod_frame *f);
 	int (*gather)(void *priv, struct list_head *events);
 	int (*prepare)(void *priv);
+	void (*hold)(void *priv, bool on);
 	void (*collected)(void *priv);
 	void (*applied)(void *priv);
 	void (*lost)(void *priv, enum riod_reason reason);

@@ -92,7 +92,7 @@ struct riod_sync_stats {
 	u64 applied;		/* bytes of pages applied */
 	u64 dropped;		/* bytes dropped: the device had changed them (rule 7) */
 	u64 late;		/* bytes dropped: the page was no longer mapped (rule 4) */
-	u64 holdbacks;		/* stub: passes disagreed, register writes waited */
+	u64 holdbacks;		/* passes disagreed: register writes, or maps, waited */
 	u64 free_running;	/* granules left out of a comparison */
 	u64 forced;		/* cuts forced by the deadline: possible corruption */
 	u64 background;		/* cuts that no event asked for (rule 12) */
@@ -140,7 +140,10 @@ struct riod_sync_params {
  * @join: frontend: riod_sync_collect() asks its caller to enter what was mapped
  *	meanwhile, and to tell the stub of it ahead of the cut: what the cut shows may name
  *	it (rule 1).  Under @gate alone.  0 or -ENOMEM.  NULL: nothing is mapped meanwhile.
- * @join_priv: its argument
+ * @hold: frontend: true: a cut is being taken and finds no quiet, so who asks for maps
+ *	is to wait; false: no longer.  Under @gate alone, must not wait for anything that a
+ *	map may hold.  NULL: nobody can be asked to wait.
+ * @join_priv: their argument
  * @profile: device knowledge, or NULL
  * @profile_priv: its state
  * @params: tunables
@@ -174,6 +177,7 @@ struct riod_sync {
 	bool owe_commit;
 	u32 interval_us;
 	int (*join)(void *priv);
+	void (*hold)(void *priv, bool on);
 	void *join_priv;
 	const struct riod_profile *profile;
 	void *profile_priv;

@@ -98,6 +98,7 @@ static void att_init(struct att *a, u32 nr)
 	end_init(a, &a->fe, RIOD_SYNC_FRONTEND);
 	end_init(a, &a->st, RIOD_SYNC_STUB);
 	a->fe.y.join = sim_join;
+	a->fe.y.hold = sim_hold;
 	a->fe.y.join_priv = a;
 	sim_profile_init(a);
 }

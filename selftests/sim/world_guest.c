@@ -98,6 +98,16 @@ bool sim_exchange8(gaddr_t addr, u8 old, u8 new)
 
 /* ------------------------------------------------------------ maps, frontend */
 
+void sim_hold(void *att, bool on)
+{
+	((struct att *)att)->held = on;
+}
+
+static bool may_map(void *att)
+{
+	return !((struct att *)att)->held;
+}
+
 iova_t sim_map(u32 att, u32 page, u32 prot)
 {
 	return sim_map_tagged(att, page, prot, 0);
@@ -110,6 +120,7 @@ iova_t sim_map_tagged(u32 att, u32 page, u32 prot, u32 tag)
 	u32 i;
 
 	sim_step();
+	sim_wait(may_map, a);
 	mutex_lock(&a->dma_lock);
 	for (i = 0; a->maps[i].used; i++)
 		;

@@ -69,6 +69,7 @@ struct att {
 	struct riod_sync_order *order, *next_order;
 	u64 reply;
 	bool reply_here;
+	bool held;		/* maps wait for a cut that finds no quiet */
 	bool lost;
 };
 
@@ -104,6 +105,7 @@ void sim_mem_store(u8 *p, u32 width, u64 value);
 void sim_prepare(struct att *a);
 /* the same while the cut is being taken; the engine's riod_sync.join */
 int sim_join(void *att);
+void sim_hold(void *att, bool on);
 
 void sim_order_settle(struct att *a);
 void sim_profile_init(struct att *a);

@@ -413,6 +413,56 @@ static void busy_neighbour(struct kunit *test)
 	expect_same(e, 3);
 }
 
+/* a driver that fills a ring: with each pass it has written one more granule */
+struct filler {
+	u8 *ring;
+	u32 written, holds;
+	bool held;
+};
+
+static int fill(void *priv)
+{
+	struct filler *f = priv;
+
+	if (!f->held && f->written < RIOD_GRANULES)
+		f->ring[f->written++ * RIOD_GRANULE] = 1;
+	return 0;
+}
+
+static void note_hold(void *priv, bool on)
+{
+	struct filler *f = priv;
+
+	f->held = on;
+	f->holds += on;
+}
+
+/* rule 9: who maps is asked to wait, and the cut ends soon; a quiet one asks nobody */
+static void filled_while_mapping(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	struct filler f = { .ring = e->l[0] };
+
+	map_one(e, 0, RW);
+	e->fe.join = fill;
+	e->fe.hold = note_hold;
+	e->fe.join_priv = &f;
+	e->l[0][1] = 1;
+	cross(e, &e->fe);
+	KUNIT_EXPECT_EQ(test, 1, f.holds);
+	KUNIT_EXPECT_FALSE(test, f.held);
+	KUNIT_EXPECT_EQ(test, 1, e->fe.stats.holdbacks);
+	KUNIT_EXPECT_EQ(test, 0, e->fe.stats.forced);
+	KUNIT_EXPECT_LT(test, e->fe.stats.passes, 8);
+	expect_same(e, 0);
+
+	f.written = RIOD_GRANULES;
+	e->l[0][1] = 2;
+	cross(e, &e->fe);
+	KUNIT_EXPECT_EQ(test, 1, f.holds);
+	expect_same(e, 0);
+}
+
 static struct kunit_case sync_cases[] = {
 	KUNIT_CASE(seed),
 	KUNIT_CASE(delivery),
@@ -432,6 +482,7 @@ static struct kunit_case sync_cases[] = {
 	KUNIT_CASE(oldest_last),
 	KUNIT_CASE(interval),
 	KUNIT_CASE(busy_neighbour),
+	KUNIT_CASE(filled_while_mapping),
 	{}
 };
 
