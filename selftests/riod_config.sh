@@ -6,7 +6,7 @@
 #
 # devices: e1000e,rom=16384 igb
 # memory: 2048
-# timeout: 300
+# timeout: 600
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
