@@ -42,7 +42,7 @@ tell()
 {
 	local answer
 	echo "$@" >&"${MEMORY[1]}"
-	read -r -t 120 answer <&"${MEMORY[0]}"
+	read -r -t "$(scaled 120)" answer <&"${MEMORY[0]}"
 	echo "$answer"
 }
 
