@@ -46,6 +46,8 @@ see()
 	all=$(on server extended "$(device "$1")")
 	t_match "the card's" "$all" "$2"
 	ZOO_NO_DRIVER=1 zoo_guest "$1"
+	# an empty list means nothing where there is no answer
+	t_match "lspci's words" "$(guest lspci -s "0000:00:$ZOO_SLOT.0" -vv)" 'MSI-X: '
 	# in place of a first one that is hidden there is one that says nothing (PCIe 7.9.28)
 	t_eq "extended capabilities" "$(guest extended "0000:00:$ZOO_SLOT.0" | grep -v Null || true)" \
 		"$(allowed <<< "$all")"

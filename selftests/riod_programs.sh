@@ -96,8 +96,8 @@ test_kernels_driver_test()
 pmd_settled() { [[ $(< /run/testpmd.log) == *'Press enter to exit'* ]] || ! kill -0 "$1"; }
 
 # DPDK's driver, not the kernel's: it polls, and answers what the far end sends. All of its
-# memory is mapped for the device, and looked at with each of the 9000 accesses to registers
-# before it sends anything: it gets as little as it starts with.
+# memory is mapped for the device, and looked at with each of some 5000 accesses to
+# registers: it gets as little as it starts with.
 test_testpmd()
 {
 	local ZOO_ATTACH=(--limit 256M) out pid
