@@ -121,6 +121,7 @@ test_step() {
 	while (($#)) && [[ $1 != -- ]]; do
 		case $1 in
 		cmdline:*) options+=(--append "${1#*:}") ;;
+		timeout:*) options+=(--timeout "${1#*:}") ;;
 		*=*) options+=(--env "$1") ;;
 		*)
 			# in the background: only the file makes it a failure

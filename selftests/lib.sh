@@ -277,10 +277,13 @@ guest_start()
 # late. The first question waits in the network until the guest has one.
 guest_boot_id() { GUEST_TIMEOUT=5 guest cat /proc/sys/kernel/random/boot_id 2> /dev/null; }
 
+# one that KVM has given up stands still in a QEMU that goes on
+guest_can_come() { guest_running && ! grep -q '^KVM internal error' "$(guest_log qemu)"; }
+
 guest_is_up()
 {
 	local id
-	guest_running || return 0		# the caller finds out
+	guest_can_come || return 0		# the caller finds out
 	id=$(guest_boot_id) && [[ $id != "$1" ]] && echo "$id" > "$(guest_dir)/boot"
 }
 
@@ -289,7 +292,7 @@ guest_wait_boot()
 {
 	local before
 	before=$(cat "$(guest_dir)/boot" 2> /dev/null || true)
-	if wait_for "${1:-240}" guest_is_up "$before" && guest_running; then
+	if wait_for "${1:-240}" guest_is_up "$before" && guest_can_come; then
 		return
 	fi
 	echo "guest ${GUEST:-guest} did not come up; QEMU says:"

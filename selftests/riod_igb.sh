@@ -15,9 +15,6 @@
 # shellcheck source=selftests/zoo.sh
 . "$(dirname "$0")/zoo.sh"
 
-ZOO_SECS=30
-[[ $RIOD_KERNEL == stock ]] || ZOO_SECS=5
-
 setup()
 {
 	zoo_begin

@@ -84,7 +84,7 @@ load_nvme() { guest "modprobe nvme_core multipath=N && modprobe nvme"; }
 # ---- two functions in a guest ----
 
 disk_job() { ZOO_SLOT=1d zoo_fio 8 && echo "$STREAMED" > /run/disk_bytes; }
-net_job() { zoo_streams 4; }
+net_job() { ZOO_SECS=10 zoo_streams 4; }
 
 test_two_functions()
 {

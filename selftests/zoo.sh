@@ -29,8 +29,7 @@
 ZOO_SLOT=1e
 ZOO_FUNC=/sys/bus/pci/devices/0000:00:$ZOO_SLOT
 
-ZOO_SECS=${ZOO_SECS:-10}
-[[ $RIOD_KERNEL == stock ]] || ZOO_SECS=5
+if [[ $RIOD_KERNEL == stock ]]; then ZOO_SECS=${ZOO_SECS:-30}; else ZOO_SECS=${ZOO_SECS:-5}; fi
 # QEMU takes functions through /dev/iommu where there is one (kernels with vfio's cdev), else
 # through a container
 ZOO_IOMMUFD=()

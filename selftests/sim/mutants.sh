@@ -44,6 +44,7 @@ devices are not notified again (rule 11)~profile_virtio.c~s/if (q->avail != q->n
 guests are not interrupted again (rule 11)~profile_virtio.c~s/v->env.raise(v->env.priv, q->vector);/;/~wake-up
 what was mapped meanwhile is not told of (rule 1)~sync_collect.c~s/^\t\tif (y->join)/\t\tif (0)/~iommu flag-after-data
 whole words into device memory (rule 16)~sync_granule.h~s/riod_word_store(live + 8 \* i, new, taken->w\[i\])/riod_word_store(live + 8 * i, new, -1)/~byte-exact
+maps do not wait (rule 9)~sync_collect.c~s/^\tif (!y->hold ||/\tif (1 ||/~progress unforced
 ascending (rule 10)~sync_collect.c~s/list_move_tail(&cap->list, cut->at);/list_move(\&cap->list, cut->at);/~flag-after-data
 '
 

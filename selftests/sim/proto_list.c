@@ -10,7 +10,7 @@ extern const struct sim_proto sim_proto_nvme, sim_proto_nvme_polled,
 	sim_proto_beat, sim_proto_noise, sim_proto_rewritten,
 	sim_proto_virtio_split, sim_proto_virtio_packed,
 	sim_proto_xhci, sim_proto_ehci, sim_proto_packet_split,
-	sim_proto_memory_bar;
+	sim_proto_memory_bar, sim_proto_filling;
 
 const struct sim_proto *const sim_protos[] = {
 	&sim_proto_nvme,
@@ -39,6 +39,7 @@ const struct sim_proto *const sim_protos[] = {
 	&sim_proto_ehci,
 	&sim_proto_packet_split,
 	&sim_proto_memory_bar,
+	&sim_proto_filling,
 };
 
 const u32 sim_nprotos = ARRAY_SIZE(sim_protos);

@@ -8,10 +8,12 @@
  *  bridge	what one device wrote, another reads
  *  churn	the device writes all the time, also when the guest has unmapped
  *  lazy	the page is used for something else before it is unmapped
+ *  filling	one CPU of the guest's maps buffers and writes what names them, for ever, while
+ *		another waits for its register write to arrive
  */
 #include "world.h"
 
-enum { PAGE, PAGE2, PAGE3 };	/* pages */
+enum { PAGE, PAGE2, PAGE3, PAGES, LAST = PAGES };	/* pages */
 enum { GO, AT, AT2 };
 
 #define R		RIOD_PROT_READ
@@ -253,4 +255,66 @@ static void lazy_guest(void)
 const struct sim_proto sim_proto_lazy = {
 	.name = "lazy_unmap", .pages = PAGE3, .guest = lazy_guest, .device = lazy_device,
 	.may_lose = true,
+};
+
+/* ------------------------------------------------------------ filling */
+
+#define RING_ENTRIES	(RIOD_PAGE_SIZE / 16)
+#define BUFFERS		(PAGES - 1)
+#define WRITES		1
+
+static bool filling_over;
+
+static void filling_init(void)
+{
+	filling_over = false;
+}
+
+static void filling_cpu(void)
+{
+	iova_t iova[BUFFERS];
+	u32 n;
+
+	for (n = 0; !filling_over && !sim_lost(0); n++) {
+		if (n >= BUFFERS)
+			sim_unmap(0, iova[n % BUFFERS]);
+		iova[n % BUFFERS] = sim_map(0, PAGE2 + n % BUFFERS, R);
+		sim_store32(sim_page(PAGE) + 16 * (n % RING_ENTRIES), iova[n % BUFFERS] + n);
+		if (!(n % 4))
+			sim_relax();
+	}
+}
+
+static void filling_device(u32 att)
+{
+	u32 done = 0;
+
+	while (sim_wait_reg(att, GO, done)) {
+		done = sim_reg(att, GO);
+		filling_over = done == WRITES;
+		sim_dma_store32(att, sim_reg(att, AT), done);
+		sim_irq(att, 0);
+	}
+}
+
+static void filling_guest(void)
+{
+	iova_t at = sim_map(0, LAST, RW);
+	u32 n, got;
+
+	sim_map(0, PAGE, R);
+	sim_write_reg(0, AT, at);
+	for (n = 1; n <= WRITES; n++) {
+		sim_write_reg(0, GO, n);
+		if (!sim_wait_irq(0, 0))
+			return;
+		got = sim_load32(sim_page(LAST));
+		if (got != n)
+			sim_fail("acquire", "round %u: the device's word is %u", n, got);
+	}
+}
+
+const struct sim_proto sim_proto_filling = {
+	.name = "filling", .share = 50, .pages = PAGES + 1, .init = filling_init, .guest = filling_guest,
+	.cpu = filling_cpu, .device = filling_device, .may_lose = true,
 };

@@ -34,6 +34,7 @@ const char *const sim_window_names[SIM_WINDOWS] = {
 	[WIN_HELD_BACK] = "register write waits until memory is quiet",
 	[WIN_MORE_PASSES] = "two passes do not agree",
 	[WIN_MAP_IN_PASS] = "a page is mapped, and told of, while a cut is taken",
+	[WIN_MAP_HELD] = "map waits until memory was quiet",
 	[WIN_UNMAP_IN_PASS] = "unmap while a cut is taken",
 	[WIN_UNMAP_IN_APPLY] = "unmap while a cut is applied",
 	[WIN_UNMAP_UNTOLD] = "unmap of what the stub never heard of",

@@ -144,6 +144,7 @@ enum sim_window {
 	WIN_HELD_BACK,		/* a register write waited for the gate */
 	WIN_MORE_PASSES,	/* two passes did not agree */
 	WIN_MAP_IN_PASS,	/* a page joined a cut that was being taken */
+	WIN_MAP_HELD,		/* a map waited for a cut that had found no quiet */
 	WIN_UNMAP_IN_PASS,	/* a page left a cut that was being taken */
 	WIN_UNMAP_IN_APPLY,
 	WIN_UNMAP_UNTOLD,	/* of a map that the stub never heard of */

@@ -120,6 +120,8 @@ iova_t sim_map_tagged(u32 att, u32 page, u32 prot, u32 tag)
 	u32 i;
 
 	sim_step();
+	if (a->held)
+		sim_window(WIN_MAP_HELD);
 	sim_wait(may_map, a);
 	mutex_lock(&a->dma_lock);
 	for (i = 0; a->maps[i].used; i++)
