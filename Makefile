@@ -45,7 +45,7 @@ check-newest:
 zoo zoo-debug soak soak-debug:
 	scripts/check.sh $@
 
-# The engine in userspace: two million schedules (SCHEDULES=N), or its rules switched off
+# The engine in userspace: two million schedules (SCHEDULES=N, FIRST=SEED), or its rules switched off
 sim:
 	@scripts/deps.sh build
 	@$(MAKE) -s -C selftests/sim rings
@@ -91,7 +91,7 @@ help:
 	@echo 'make zoo          devices of all kinds, each with the guest'"'"'s own driver (zoo-debug: on the'
 	@echo '                  debug kernel; goes on where it was stopped)'
 	@echo 'make soak         the VM tests that take long; soak-debug: on the debug kernel'
-	@echo 'make sim          the coherence engine in two million simulated schedules'
+	@echo 'make sim          the coherence engine in two million simulated schedules (FIRST=SEED: others)'
 	@echo 'make sim-mutants  the same with one rule switched off at a time: each must be caught'
 	@echo 'make kunit        the KUnit suites alone, on User Mode Linux'
 	@echo 'make selftests TESTS="..."  selftests in VMs'

@@ -153,14 +153,27 @@ static void work(u32 job)
 		__atomic_fetch_add(&shared->windows[i], sim_windows[i], __ATOMIC_RELAXED);
 }
 
+static void tell_progress(void)
+{
+	u64 done = 0, all = 0;
+	u32 i;
+
+	for (i = 0; i < sim_nprotos; i++) {
+		done += __atomic_load_n(&shared->done[i], __ATOMIC_RELAXED);
+		if (!only || !strcmp(only, sim_protos[i]->name))
+			all += seeds_of(sim_protos[i]);
+	}
+	fprintf(stderr, "\r%llu of %llu schedules (%llu%%)\033[K", done, all, 100 * done / all);
+}
+
 /* false: one of them did not come to its end */
 static bool work_all(void)
 {
-	bool ok = true;
+	bool ok = true, tell = isatty(STDERR_FILENO);
+	u32 i, left = jobs;
 	int status;
-	u32 i;
 
-	if (jobs == 1) {
+	if (jobs == 1 && !tell) {
 		work(0);
 		return true;
 	}
@@ -172,8 +185,17 @@ static bool work_all(void)
 			_exit(0);
 		}
 	}
-	while (wait(&status) > 0)
-		ok &= !status;
+	while (left) {
+		if (waitpid(-1, &status, tell ? WNOHANG : 0) > 0) {
+			left--;
+			ok &= !status;
+		} else if (tell) {
+			tell_progress();
+			usleep(200000);
+		}
+	}
+	if (tell)
+		fprintf(stderr, "\r\033[K");
 	return ok;
 }
 
@@ -186,8 +208,8 @@ static bool report(u32 nr, u32 n)
 		sim_world_run(p, shared->failed[nr], NULL, NULL, &r);
 		explain(p, shared->failed[nr], &r);
 	}
-	printf("%sok %u %s # %llu schedules\n", shared->failed[nr] ? "not " : "", n, p->name,
-	       shared->done[nr]);
+	printf("%sok %u %s # %llu schedules, seeds from %llu\n", shared->failed[nr] ? "not " : "",
+	       n, p->name, shared->done[nr], first_seed);
 	return !shared->failed[nr];
 }
 
@@ -227,11 +249,13 @@ static int hunt(u64 most)
 /* ------------------------------------------------------------ main */
 
 static const char usage[] =
-	"usage: sim-rings [--schedules N] [--jobs N] [--protocol NAME [--seed N] [--trace]]\n"
+	"usage: sim-rings [--schedules N] [--first SEED] [--jobs N] [--protocol NAME]\n"
+	"       sim-rings --protocol NAME --seed N [--trace]\n"
 	"       sim-rings --hunt N\n"
 	"       sim-rings --list\n"
 	"\n"
 	"--schedules N	so many in all, divided among the protocols (20000)\n"
+	"--first SEED	of each protocol, those that follow too (1)\n"
 	"--jobs N	so many processes (1)\n"
 	"--protocol NAME	only this one\n"
 	"--seed N	only this schedule of it, as a failure names it\n"
@@ -255,6 +279,7 @@ static void parse(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "schedules", required_argument, NULL, 'n' },
+		{ "first", required_argument, NULL, 'f' },
 		{ "jobs", required_argument, NULL, 'j' },
 		{ "protocol", required_argument, NULL, 'p' },
 		{ "seed", required_argument, NULL, 's' },
@@ -272,6 +297,9 @@ static void parse(int argc, char **argv)
 		switch (opt) {
 		case 'n':
 			schedules = strtoull(optarg, NULL, 0);
+			break;
+		case 'f':
+			first_seed = strtoull(optarg, NULL, 0);
 			break;
 		case 'j':
 			jobs = strtoul(optarg, NULL, 0) ?: 1;
