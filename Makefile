@@ -8,7 +8,7 @@ KDIR ?= stock
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: all modules tools fixtures check check-debug check-newest zoo zoo-debug soak soak-debug sim sim-mutants kunit selftests vfio-selftests demo gates install clean help
+.PHONY: all modules tools fixtures check check-debug check-newest zoo zoo-pair zoo-debug soak soak-debug sim sim-mutants kunit selftests vfio-selftests demo gates install clean help
 .DEFAULT_GOAL := all
 
 all: modules tools fixtures
@@ -42,7 +42,7 @@ check-debug:
 check-newest:
 	scripts/check.sh newest
 
-zoo zoo-debug soak soak-debug:
+zoo zoo-pair zoo-debug soak soak-debug:
 	scripts/check.sh $@
 
 # The engine in userspace: two million schedules (SCHEDULES=N, FIRST=SEED), or its rules switched off
@@ -88,8 +88,9 @@ help:
 	@echo 'make check        all tests: KUnit, riodctl, VMs with the stock kernel'
 	@echo 'make check-debug  the VM tests on a kernel with KASAN, lockdep, kmemleak'
 	@echo 'make check-newest  builds and VM tests with the newest kernel that Debian carries'
-	@echo 'make zoo          devices of all kinds, each with the guest'"'"'s own driver (zoo-debug: on the'
-	@echo '                  debug kernel; goes on where it was stopped)'
+	@echo 'make zoo          devices of all kinds, each with the guest'"'"'s own driver'
+	@echo 'make zoo-pair     the same on two hosts; zoo-debug: on the debug kernel. These and'
+	@echo '                  check-newest go on where they were stopped'
 	@echo 'make soak         the VM tests that take long; soak-debug: on the debug kernel'
 	@echo 'make sim          the coherence engine in two million simulated schedules (FIRST=SEED: others)'
 	@echo 'make sim-mutants  the same with one rule switched off at a time: each must be caught'

@@ -12,7 +12,7 @@ source "$top/scripts/lib/common.sh"
 
 usage() {
 	cat <<-TXT
-	usage: ${0##*/} stock|debug|newest|zoo|zoo-debug|soak|soak-debug
+	usage: ${0##*/} stock|debug|newest|zoo|zoo-pair|zoo-debug|soak|soak-debug
 
 	stock	KUnit on UML, the tools' unit tests, the engine in userspace, the
 		scripts' own tests, and selftests in VMs with the distribution's kernel
@@ -20,20 +20,22 @@ usage() {
 	newest	the modules built for the newest kernel that Debian carries, no warning
 		allowed, and selftests in VMs with it
 	zoo	devices of all kinds, each with the guest's own driver
+	zoo-pair
+		the same on two hosts
 	zoo-debug
-		the same with KASAN and lockdep. Run again it goes on where it was: a test that
-		passed is not run again until the product, or the test, changes.
-		"debug" also runs the tests of the zoo whose own files changed since RIOD_BASE,
+		the same with KASAN and lockdep. "debug" also runs the tests of the zoo whose own files changed since RIOD_BASE,
 		a commit, where that is set.
 	soak, soak-debug
 		selftests in VMs that take longer than one wants to wait each time
+	newest, zoo-pair and zoo-debug go on where they were stopped: a test that passed is not
+	run again until the product, the test, or the kernel changes.
 	Which selftests run where is in selftests/tests.list.
 	TXT
 }
 
 mode=${1:-}
 case $mode in
-stock | debug | newest | zoo | zoo-debug | soak | soak-debug) ;;
+stock | debug | newest | zoo | zoo-pair | zoo-debug | soak | soak-debug) ;;
 -h | --help) usage; exit 0 ;;
 *) usage >&2; exit 2 ;;
 esac
@@ -41,20 +43,27 @@ esac
 list=$top/selftests/tests.list
 results=$RIOD_CACHE/results/$mode
 
-# What passed in "zoo-debug" need not run again; else there are new results each time.
-[[ $mode == zoo-debug ]] || rm -rf "$results"
+# What passed in those that take long need not run again; else there are new results.
+case $mode in
+newest | zoo-pair | zoo-debug) ;;
+*) rm -rf "$results" ;;
+esac
 mkdir -p "$results"
 : >"$results/steps"
 
+# the kernel's directory, where it is not the distribution's
+kernel=
+
 # tree_of TEST...: what the files are that a run of these selftests has to do with: the
-# product, what all selftests share, and themselves
+# product, what all selftests share, and themselves; and the kernel
 tree_of() {
 	local shared='^(kernel|include|tools|scripts/kconfig|selftests/(guest|vfio|vm))/|^selftests/(ktap|lib|riod|zoo)\.sh$'
 
 	{
 		git ls-files --cached --others --exclude-standard | grep -E "$shared"
 		printf '%s\n' "$@"
-	} | sort -u | xargs sha256sum 2>/dev/null | sha256sum
+	} | sort -u | xargs sha256sum 2>/dev/null |
+		sha256sum - ${kernel:+"$kernel/vmlinuz"} | sha256sum
 }
 
 # step NAME TREE COMMAND...: its KTAP into NAME.ktap. A failure is left in NAME.failed,
@@ -89,6 +98,9 @@ wanted() {
 
 # wanted_debug: the zoo, on the debug kernel; its tests take long enough without kmemleak
 wanted_debug() { wanted zoo | sed 's/$/ cmdline:kmemleak=off/'; }
+
+# wanted_pair: the zoo, with the test and the device on two hosts
+wanted_pair() { wanted zoo | sed -E 's/^ *loopback/pair/'; }
 
 # changed: files that are not what they were at RIOD_BASE
 changed() {
@@ -148,6 +160,7 @@ vm_tests() {
 	done < <(
 		case $mode in
 		zoo-debug) wanted_debug ;;
+		zoo-pair) wanted_pair ;;
 		debug) wanted debug; touched ;;
 		*) wanted "$mode" ;;
 		esac
@@ -165,7 +178,7 @@ trap stop INT TERM
 
 cd "$top"
 case $mode in
-zoo | soak)
+zoo | zoo-pair | soak)
 	make -s -j "$(riod_jobs)" all vfio-selftests
 	"$top/selftests/vm/run" --prepare
 	vm_tests

@@ -315,6 +315,6 @@ static void filling_guest(void)
 }
 
 const struct sim_proto sim_proto_filling = {
-	.name = "filling", .share = 50, .pages = PAGES + 1, .init = filling_init, .guest = filling_guest,
-	.cpu = filling_cpu, .device = filling_device, .may_lose = true,
+	.name = "filling", .share = 50, .pages = PAGES + 1, .init = filling_init,
+	.guest = filling_guest, .cpu = filling_cpu, .device = filling_device, .may_lose = true,
 };
