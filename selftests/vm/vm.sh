@@ -119,6 +119,13 @@ vm_report() { read -r -u 8 VM WHAT REST; }
 
 vm_alive() { [[ -n ${VM_PID[$1]:-} ]] && kill -0 "${VM_PID[$1]}" 2> /dev/null; }
 
+# vm_nudge VM - an interrupt, if the VM waits for nothing else: an empty line for its init
+#
+# QEMU's TCG sometimes loses the local APIC's timer interrupt of a CPU that runs guests. If
+# that was the only thing to wake it, the VM stands still: 20 minutes were seen, until
+# somebody pressed a key on its console.
+vm_nudge() { echo >> "$1.ctl.in"; }
+
 # vm_monitor VM COMMAND... - QEMU's human monitor
 vm_monitor()
 {
