@@ -10,7 +10,8 @@
 #		vmlinuz		to boot
 #		lib/modules/	for the VM's root
 #
-# Once it is there it stays, until --update.
+# Once it is there it stays, until --update. KVM is made fit for QEMU's TCG
+# (patches/kvm_amd_valid_bit.py).
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -89,6 +90,8 @@ get() {
 	find "$dir.part/lib/modules/$release" "$root/tmp/image" -name 'vmlinuz*' \
 		-exec mv {} "$dir.part/vmlinuz" \;
 	rm -rf "$root/tmp/"*
+	"$top/scripts/patches/kvm_amd_valid_bit.py" \
+		"$dir.part/lib/modules/$release/kernel/arch/x86/kvm/kvm-amd.ko.xz"
 	depmod -b "$dir.part" "$release"
 	rm -rf --one-file-system "$dir"
 	mv "$dir.part" "$dir"
