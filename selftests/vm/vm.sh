@@ -119,12 +119,16 @@ vm_report() { read -r -u 8 VM WHAT REST; }
 
 vm_alive() { [[ -n ${VM_PID[$1]:-} ]] && kill -0 "${VM_PID[$1]}" 2> /dev/null; }
 
+# vm_say VM LINE - to its init; opened for both, as who only writes waits for a reader, and a
+# VM may have ended
+vm_say() { printf '%s\n' "$2" 1<> "$1.ctl.in"; }
+
 # vm_nudge VM - an interrupt, if the VM waits for nothing else: an empty line for its init
 #
 # QEMU's TCG sometimes loses the local APIC's timer interrupt of a CPU that runs guests. If
 # that was the only thing to wake it, the VM stands still: 20 minutes were seen, until
 # somebody pressed a key on its console.
-vm_nudge() { echo >> "$1.ctl.in"; }
+vm_nudge() { vm_say "$1" ''; }
 
 # vm_monitor VM COMMAND... - QEMU's human monitor
 vm_monitor()
@@ -168,5 +172,5 @@ vm_request()
 		fi
 	fi
 	# one line, base64: the test waits for its id
-	echo "answer $id $(base64 -w0 <<< "$out")" >> "$vm.ctl.in"
+	vm_say "$vm" "answer $id $(base64 -w0 <<< "$out")"
 }
