@@ -23,8 +23,8 @@ usage() {
 	zoo-pair
 		the same on two hosts
 	zoo-debug
-		the same with KASAN and lockdep. "debug" also runs the tests of the zoo whose own files changed since RIOD_BASE,
-		a commit, where that is set.
+		the same with KASAN and lockdep. "debug" also runs the tests of the zoo whose
+		own files changed since RIOD_BASE, a commit, where that is set.
 	soak, soak-debug
 		selftests in VMs that take longer than one wants to wait each time
 	newest, zoo-pair and zoo-debug go on where they were stopped: a test that passed is not

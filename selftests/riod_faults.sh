@@ -51,7 +51,8 @@ cleanup()
 
 not_in_use() { [[ $(att in_use) != true ]]; }
 bus_master_held() { [[ $(att bus_master) == held-limit ]]; }
-device_lost() { [[ $(att state) == lost ]]; }
+# lost, or gone already: QEMU was asked to let go of it, and may be quick
+device_lost() { [[ $(att state) == lost ]] || no_attachments; }
 
 # ready - there is a guest, and its driver has the function
 ready()
