@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_e1000.sh - network cards of the e1000 family, with no profile: MSI-X and packet split, INTx,
-# and a card without DMA
+# riod_e1000.sh - network cards of the e1000 family: MSI-X and packet split, INTx without the
+# profile, and a card without DMA
 #
 # devices: e1000e e1000 ne2k_pci e1000e,functions=2
 # memory: 2048
 # timeout: 900
+# profile: kernel/common/profile_e1000.c
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -36,7 +37,7 @@ test_e1000e()
 	zoo_link 0 1500 "${ONE_PAGE[@]}"
 	zoo_streams 0
 	# 2562 measured
-	zoo_account "$STREAMED" 20000
+	zoo_account "$STREAMED" 20000 e1000
 	guest_poweroff 60
 }
 
@@ -50,13 +51,13 @@ test_e1000e_packet_split()
 	zoo_streams 0
 	t_cmp "headers split" "$(guest "ethtool -S $(zoo_net) | sed -n 's/.*rx_header_split: //p'")" -ge 10
 	# 4547 measured, 10824 on a machine that had other work
-	zoo_account "$STREAMED" 50000
+	zoo_account "$STREAMED" 50000 e1000
 	guest_poweroff 60
 }
 
 test_e1000_intx()
 {
-	local -a ZOO_BIND=(--no-reset)
+	local -a ZOO_BIND=(--no-reset) ZOO_ATTACH=(--profile none)
 	zoo_guest e1000
 	zoo_link 2
 	zoo_streams 2
@@ -107,7 +108,7 @@ test_e1000e_two_functions()
 	wait "$first"
 	STREAMED=$(zoo_streamed)
 	# 6024 measured
-	zoo_account "$STREAMED" 60000
+	zoo_account "$STREAMED" 60000 e1000
 	guest_poweroff 60
 }
 

@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_igb.sh - an igb function, and a virtual function of it alone, with no profile:
-# checksummed traffic, both ways at once, for 30 s
+# riod_igb.sh - an igb function, and a virtual function of it alone: checksummed traffic, both
+# ways at once, for 30 s
 #
 # devices: igb
 # memory: 2048
 # timeout: 600
+# profile: kernel/common/profile_e1000.c
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -37,7 +38,7 @@ traffic()
 	zoo_link 0 1500 tso off sg off
 	zoo_streams 0
 	# 2440 measured
-	zoo_account "$STREAMED" 20000
+	zoo_account "$STREAMED" 20000 e1000
 	guest_poweroff 60
 }
 

@@ -98,7 +98,7 @@ test_two_functions()
 	both disk_job net_job
 	# each engine looks at its own function's pages; the disk waits for the network
 	account disk "$(< /run/disk_bytes)" 20000 nvme
-	account net "$(zoo_streamed)" 40000
+	account net "$(zoo_streamed)" 40000 e1000
 	guest_poweroff 60
 }
 

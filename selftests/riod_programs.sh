@@ -115,7 +115,7 @@ test_testpmd()
 	t_match "ping's words" "$out" '50 packets transmitted, 50 received'
 	t_fails grep -i 'wrong data' <<< "$out"
 	t_diag "$(tail -n 1 <<< "$out")"
-	zoo_account $((50 * 2 * 942)) 4000000
+	zoo_account $((50 * 2 * 942)) 4000000 e1000
 	echo >&"${PMD[1]}"
 	wait "$pid"
 	cat /run/testpmd.log

@@ -12,6 +12,7 @@
 static const struct riod_profile *const profiles[] = {
 	&riod_profile_nvme,
 	&riod_profile_virtio,
+	&riod_profile_e1000,
 };
 
 static const struct riod_profile *find_by_name(const char *name)

@@ -81,6 +81,7 @@ struct riod_profile {
 
 extern const struct riod_profile riod_profile_nvme;
 extern const struct riod_profile riod_profile_virtio;
+extern const struct riod_profile riod_profile_e1000;
 
 /**
  * riod_profile_find() - the profile for a function

@@ -42,6 +42,8 @@ steps are not counted (rule 10)~sync_order.c~s/a->step = max(s->step .*/a->step 
 virtqueues are not named (rule 10)~profile_virtio.c~s/err = v->env.order(v->env.priv, v->spans, n);/err = 0;/~flag-after-data
 devices are not notified again (rule 11)~profile_virtio.c~s/if (q->avail != q->notified \&\&/if (0 \&\&/~wake-up
 guests are not interrupted again (rule 11)~profile_virtio.c~s/v->env.raise(v->env.priv, q->vector);/;/~wake-up
+rings of descriptors are not named (rule 10)~profile_e1000.c~s/err = e->env.order(e->env.priv, e->spans, n);/err = 0;/~flag-after-data
+descriptors of packet split are like others (rule 10)~profile_e1000.c~s/e->split = split;/e->split = false;/~flag-after-data
 what was mapped meanwhile is not told of (rule 1)~sync_collect.c~s/^\t\tif (y->join)/\t\tif (0)/~iommu flag-after-data
 whole words into device memory (rule 16)~sync_granule.h~s/riod_word_store(live + 8 \* i, new, taken->w\[i\])/riod_word_store(live + 8 * i, new, -1)/~byte-exact
 maps do not wait (rule 9)~sync_collect.c~s/^\tif (!y->hold ||/\tif (1 ||/~progress unforced
@@ -52,7 +54,7 @@ build() {
 	local dir=$1 file
 
 	for file in sync.c sync_collect.c sync_encode.c sync_order.c sync_apply.c sync_cut.h sync_granule.h \
-		profile_nvme.c profile_virtio.c; do
+		profile_nvme.c profile_virtio.c profile_e1000.c; do
 		[[ -e $dir/$file ]] || cp "$common/$file" "$dir/$file"
 	done
 	gcc -std=gnu11 -w -mcx16 -pthread -O2 -g -I"$here/include" -I"$here" \

@@ -9,7 +9,7 @@ extern const struct sim_proto sim_proto_nvme, sim_proto_nvme_polled,
 	sim_proto_bridge, sim_proto_churn, sim_proto_lazy, sim_proto_sound, sim_proto_mlx5,
 	sim_proto_beat, sim_proto_noise, sim_proto_rewritten,
 	sim_proto_virtio_split, sim_proto_virtio_packed,
-	sim_proto_xhci, sim_proto_ehci, sim_proto_packet_split,
+	sim_proto_xhci, sim_proto_ehci, sim_proto_packet_split, sim_proto_descriptors,
 	sim_proto_memory_bar, sim_proto_filling;
 
 const struct sim_proto *const sim_protos[] = {
@@ -38,6 +38,7 @@ const struct sim_proto *const sim_protos[] = {
 	&sim_proto_xhci,
 	&sim_proto_ehci,
 	&sim_proto_packet_split,
+	&sim_proto_descriptors,
 	&sim_proto_memory_bar,
 	&sim_proto_filling,
 };

@@ -421,6 +421,8 @@ void sim_profile_exit(struct att *a)
 /* under the lock that also keeps what it sees of memory mapped */
 void sim_profile_turn(struct att *a, void (*turn)(void *state))
 {
+	if (!turn)
+		return;
 	mutex_lock(&a->dma_lock);
 	turn(a->profile);
 	mutex_unlock(&a->dma_lock);

@@ -44,7 +44,7 @@ _riodctl_value()
 {
 	case $1 in
 	--driver) ls /sys/bus/pci/drivers 2> /dev/null ;;
-	--profile) echo none nvme virtio ;;
+	--profile) echo none nvme virtio e1000 ;;
 	--shadow-bar) echo 0 1 2 3 4 5 ;;
 	--limit) echo 64M 256M 1G ;;
 	--library) compgen -A file -X '!*.so' -- "$cur" ;;

@@ -4,4 +4,6 @@
 
 #include <linux/bitmap.h>
 
+#define GENMASK(h, l)	((~0ul >> (63 - (h))) & (~0ul << (l)))
+
 #endif /* _SIM_LINUX_BITS_H */
