@@ -51,7 +51,7 @@ esac
 mkdir -p "$results"
 : >"$results/steps"
 
-# the kernel's directory, where it is not the distribution's
+# the kernel's directory, where results are kept
 kernel=
 
 # tree_of TEST...: what the files are that a run of these selftests has to do with: the
@@ -189,6 +189,7 @@ case $mode in
 zoo | zoo-pair | soak)
 	make -s -j "$(riod_jobs)" all vfio-selftests
 	"$top/selftests/vm/run" --prepare
+	[[ $mode != zoo-pair ]] || kernel=$("$top/selftests/vm/kernel.sh" stock)
 	vm_tests
 	;;
 stock)

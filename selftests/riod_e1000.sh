@@ -36,7 +36,7 @@ test_e1000e()
 	zoo_guest e1000e
 	zoo_link 0 1500 "${ONE_PAGE[@]}"
 	zoo_streams 0
-	# 2562 measured
+	# 2030 measured
 	zoo_account "$STREAMED" 20000 e1000
 	guest_poweroff 60
 }
@@ -50,7 +50,7 @@ test_e1000e_packet_split()
 	guest "ip route replace 10.55.0.0/24 dev $(zoo_net) mtu lock 1500 advmss 8960"
 	zoo_streams 0
 	t_cmp "headers split" "$(guest "ethtool -S $(zoo_net) | sed -n 's/.*rx_header_split: //p'")" -ge 10
-	# 4547 measured, 10824 on a machine that had other work
+	# 5156 measured, 10824 on a machine that had other work
 	zoo_account "$STREAMED" 50000 e1000
 	guest_poweroff 60
 }
@@ -61,7 +61,7 @@ test_e1000_intx()
 	zoo_guest e1000
 	zoo_link 2
 	zoo_streams 2
-	# 1877 measured
+	# 1605 measured
 	zoo_account "$STREAMED" 20000
 	guest_poweroff 60
 }
@@ -107,7 +107,7 @@ test_e1000e_two_functions()
 	zoo_streams 7
 	wait "$first"
 	STREAMED=$(zoo_streamed)
-	# 6024 measured
+	# 4449 measured
 	zoo_account "$STREAMED" 60000 e1000
 	guest_poweroff 60
 }

@@ -37,7 +37,7 @@ traffic()
 	# are, so no buffer may cross the end of a page. A real card does not care.
 	zoo_link 0 1500 tso off sg off
 	zoo_streams 0
-	# 2440 measured
+	# 2749 to 5915 measured, the VF 5235
 	zoo_account "$STREAMED" 20000 e1000
 	guest_poweroff 60
 }

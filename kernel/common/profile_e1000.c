@@ -13,10 +13,9 @@
  * what is written otherwise is not looked at.  Nothing here trusts the guest: what it says
  * wrongly is its own loss.
  *
- * Sections are those of Intel's manuals: [SDM] PCI/PCI-X Family of Gigabit Ethernet
- * Controllers Software Developer's Manual, revision 4.0; [82574] 82574 GbE Controller Family
- * Datasheet, revision 3.4; [82576] 82576EB Gigabit Ethernet Controller Datasheet, revision
- * 2.65.
+ * Chapters are those of Intel's manuals: [SDM] PCI/PCI-X Family of Gigabit Ethernet
+ * Controllers Software Developer's Manual; [82574] 82574 GbE Controller Family Datasheet;
+ * [82576] 82576EB Gigabit Ethernet Controller Datasheet.
  */
 #define pr_fmt(fmt) "riod: e1000: " fmt
 
@@ -34,18 +33,18 @@
 #define E1000_VENDOR		0x8086
 #define E1000_CLASS		0x020000
 
-/* [SDM] 13.4.1, [82576] 8.2.1: device control; what resets queues */
+/* [SDM] 13.4, [82576] 8.2: device control; what resets queues */
 #define E1000_CTRL		0x0000
 #define E1000_CTRL_RST		BIT(26)
 #define E1000_CTRL_DEV_RST	BIT(29)
-/* [82574] 10.2.5: receive control; descriptor type 01b: packet split, of 32 bytes (7.1) */
+/* [82574] 10.2: receive control; descriptor type 01b: packet split, of 32 bytes (7.1) */
 #define E1000_RCTL		0x0100
 #define E1000_RCTL_DTYP		GENMASK(11, 10)
 #define E1000_RCTL_DTYP_SPLIT	BIT(10)
 #define E1000_SPLIT_DESC	32
 /*
- * [82576] 8.10.5 ff., 8.12.8 ff.: a queue's registers: the first four (all that there are in
- * earlier controllers, [SDM] 13.4.25 ff.) every 256 bytes, all every 64 bytes
+ * [82576] 8.10, 8.12: a queue's registers: the first four (earlier controllers, [SDM] 13.4,
+ * have no more) every 256 bytes, all every 64 bytes
  */
 #define E1000_RX		0x2800
 #define E1000_TX		0x3800

@@ -196,7 +196,7 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 	p = riod_profile_find(name, fn->vendor, fn->device, fn->class);
 	if (IS_ERR(p)) {
 		NL_SET_ERR_MSG(extack,
-			       "no profile has that name; say nvme, virtio or none, or leave it out");
+			       "no profile has that name; say nvme, virtio, e1000 or none, or leave it out");
 		return PTR_ERR(p);
 	}
 	if (!p) {

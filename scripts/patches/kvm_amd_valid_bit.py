@@ -4,7 +4,7 @@
 
 usage: kvm_amd_valid_bit.py kvm-amd.ko.xz
 
-KVM of Linux 6.14 and newer does not emulate an access that a guest's CPU made while an
+KVM of newer kernels (7.3, not yet 6.12) does not emulate an access that a guest's CPU made while an
 event was being delivered (svm_check_emulate_instruction()). It looks at the type in the
 VMCB's EXITINTINFO (AMD64 APM 2, 15.20), bits 10:8, but not at the valid bit, 31. QEMU's TCG
 leaves there the type of the guest's last exception, with the valid bit off, so in a host VM a

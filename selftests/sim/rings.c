@@ -170,8 +170,9 @@ static void tell_progress(void)
 static bool work_all(void)
 {
 	bool ok = true, tell = isatty(STDERR_FILENO);
-	u32 i, left = jobs;
 	int status;
+	pid_t pid;
+	u32 i;
 
 	if (jobs == 1 && !tell) {
 		work(0);
@@ -179,20 +180,21 @@ static bool work_all(void)
 	}
 	fflush(stdout);
 	for (i = 0; i < jobs; i++) {
-		if (!fork()) {
+		pid = fork();
+		if (!pid) {
 			work(i);
 			fflush(stdout);
 			_exit(0);
 		}
+		ok &= pid > 0;
 	}
-	while (left) {
-		if (waitpid(-1, &status, tell ? WNOHANG : 0) > 0) {
-			left--;
+	while ((pid = waitpid(-1, &status, tell ? WNOHANG : 0)) >= 0) {
+		if (pid) {
 			ok &= !status;
-		} else if (tell) {
-			tell_progress();
-			usleep(200000);
+			continue;
 		}
+		tell_progress();
+		usleep(200000);
 	}
 	if (tell)
 		fprintf(stderr, "\r\033[K");
