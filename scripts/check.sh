@@ -24,7 +24,8 @@ usage() {
 		the same on two hosts
 	zoo-debug
 		the same with KASAN and lockdep. "debug" also runs the tests of the zoo whose
-		own files changed since RIOD_BASE, a commit, where that is set.
+		own files changed since RIOD_BASE, a commit, where that is set, and begins
+		none of them later than RIOD_TOUCHED_S seconds after its own start.
 	soak, soak-debug
 		selftests in VMs that take longer than one wants to wait each time
 	newest, zoo-pair and zoo-debug go on where they were stopped: a test that passed is not
@@ -109,27 +110,26 @@ changed() {
 	[[ -z $base ]] || git diff --name-only "$base"
 }
 
-# of those that were touched, as one takes up to a quarter of an hour on the debug kernel
-TOUCHED_MAX=2
-
 # touched: lines of the zoo's tests that changed, or whose profile did
 touched() {
-	local files topology test words file n=0
+	local files topology test words file
 
 	files=$(changed)
 	while read -r topology test words; do
 		for file in "selftests/${test%%[+:]*}" "$(sed -n 's/^# profile: *//p' "selftests/${test%%[+:]*}")"; do
 			if [[ -n $file ]] && grep -qx "$file" <<<"$files"; then
-				n=$((n + 1))
-				if ((n <= TOUCHED_MAX)); then
-					echo "$topology $test $words"
-				else
-					note "$test was changed, too, and is left to zoo-debug"
-				fi
+				echo "touched $topology $test $words"
 				break
 			fi
 		done
 	done < <(wanted_debug)
+}
+
+# time_left TEST: whether one that was touched may begin; it takes up to a quarter of an hour
+time_left() {
+	((SECONDS < ${RIOD_TOUCHED_S:-86400})) && return
+	note "$1 was changed, too, and is left to zoo-debug, for want of time"
+	return 1
 }
 
 # test_step TOPOLOGY TEST [WORD...] [-- OPTION...]: what the list says, as run's options
@@ -163,13 +163,17 @@ vm_tests() {
 
 	while read -ra words; do
 		while (($(jobs -rp | wc -l) >= lanes)); do wait -n || true; done
+		if [[ ${words[0]} == touched ]]; then
+			words=("${words[@]:1}")
+			time_left "${words[1]}" || continue
+		fi
 		n=$((n + 1))
 		test_step "${words[@]}" -- "$@" &
 	done < <(
 		case $mode in
 		zoo-debug) wanted_debug ;;
 		zoo-pair) wanted_pair ;;
-		debug) touched; wanted debug ;;
+		debug) wanted debug; touched ;;
 		*) wanted "$mode" ;;
 		esac
 	)
@@ -214,7 +218,7 @@ debug | zoo-debug | soak-debug)
 	make -s -j "$(riod_jobs)" tools fixtures vfio-selftests
 	# beside those for the stock kernel: a VM takes the ones that are for its kernel
 	out=$top/build/debug
-	scripts/kbuild.sh --install "$out" "$kernel/build" "$out/kernel" CONFIG_RIOD_KUNIT_TEST=m >&2
+	scripts/kbuild.sh --install "$out" "$kernel/build" "$out/kernel" CONFIG_RIOD_KUNIT_TEST=m KCFLAGS=-Werror >&2
 	scripts/kbuild.sh --src selftests/planted --install "$out" "$kernel/build" "$out/planted" >&2
 	vm_tests --kernel "$kernel"
 	;;

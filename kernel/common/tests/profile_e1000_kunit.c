@@ -44,7 +44,7 @@ static int guest_order(void *priv, const struct riod_sync_span *spans, u32 n)
 	return g->ret;
 }
 
-static int init(struct kunit *test)
+static int guest_init(struct kunit *test)
 {
 	struct guest *g = kunit_kzalloc(test, sizeof(*g), GFP_KERNEL);
 	struct riod_profile_env env = { .order = guest_order, .priv = g };
@@ -55,7 +55,7 @@ static int init(struct kunit *test)
 	return p->init(&g->state, &env);
 }
 
-static void exit(struct kunit *test)
+static void guest_exit(struct kunit *test)
 {
 	struct guest *g = test->priv;
 
@@ -282,8 +282,8 @@ static struct kunit_case cases[] = {
 
 static struct kunit_suite suite = {
 	.name = "riod_profile_e1000",
-	.init = init,
-	.exit = exit,
+	.init = guest_init,
+	.exit = guest_exit,
 	.test_cases = cases,
 };
 
