@@ -54,6 +54,20 @@ test_unbind_gives_the_device_back()
 	t_eq driver "$(on server "basename \$(readlink /sys/bus/pci/devices/$EXPORT/driver)")" nvme
 }
 
+# whether the device is at rest by then or still being reset
+test_unbind_right_behind_a_detach()
+{
+	riod_export nvme
+	riod_attach
+	t_match "while it is attached" "$(refused server_ctl unbind "$EXPORT")" 'detach it'
+	riod_detach
+	wait_for 10 peer_has_gone
+	riod_unexport
+	t_eq driver "$(on server "basename \$(readlink /sys/bus/pci/devices/$EXPORT/driver)")" nvme
+}
+
+peer_has_gone() { ! exports | grep -qE '^0\.state=attach'; }
+
 test_attach_closed_port()
 {
 	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER_ADDR:7999")" 'refused|listening'

@@ -397,6 +397,14 @@ void riod_stub_export_remove(struct riod_stub_export *exp)
 	riod_stub_export_put(exp);
 }
 
+/* a peer is to be asked first; one whose session is over uses nothing any more */
+static bool export_in_use(struct riod_stub_export *exp)
+{
+	enum riod_stub_state state = READ_ONCE(exp->state);
+
+	return state == RIOD_STUB_ATTACHING || state == RIOD_STUB_ATTACHED;
+}
+
 int riod_stub_export_del(const char *name, bool force,
 			 struct netlink_ext_ack *extack)
 {
@@ -408,7 +416,7 @@ int riod_stub_export_del(const char *name, bool force,
 	if (!exp) {
 		NL_SET_ERR_MSG(extack, "there is no export of that name, see riodctl list");
 		ret = -ENOENT;
-	} else if (!force && !export_in_state(exp, RIOD_STUB_IDLE)) {
+	} else if (!force && export_in_use(exp)) {
 		NL_SET_ERR_MSG(extack, "a peer uses the export: detach it there, or --force");
 		ret = -EBUSY;
 	} else {
