@@ -15,7 +15,7 @@
 # shellcheck source=selftests/zoo.sh
 . "$(dirname "$0")/zoo.sh"
 
-# of 4096 frames, 16 KiB, 93 ms
+# of 4096 frames, 16 KiB
 PERIODS=${ZOO_PERIODS:-50}
 
 setup() { zoo_begin; }
@@ -25,12 +25,13 @@ each_cleanup() { zoo_end; }
 # pcm N - the card's N-th stream for playing
 pcm() { guest "basename $ZOO_FUNC.0/sound/card*/pcmC*D${1}p"; }
 
-# played RECORDING PCM BUFFERED CEILING - the guest may be late by BUFFERED - 1 periods
+# played RECORDING PCM BUFFERED RATE CEILING - as many frames a second as the recording has.
+# The guest may be late by BUFFERED - 1 periods, which is about a second.
 played()
 {
 	wait_for 60 guest "test -e $ZOO_FUNC.0/sound/card*/pcmC*D${2}p"
-	GUEST_TIMEOUT=300 guest /riod-build/guest/wave "/dev/snd/$(pcm "$2")" "$PERIODS" "$3"
-	zoo_account $((PERIODS * 16384)) "$4"
+	GUEST_TIMEOUT=300 guest /riod-build/guest/wave "/dev/snd/$(pcm "$2")" "$PERIODS" "$3" "$4"
+	zoo_account $((PERIODS * 16384)) "$5"
 	guest_poweroff 60
 	"$(dirname "$0")/recording.py" "/results/$1" "$PERIODS"
 }
@@ -46,8 +47,8 @@ test_hda()
 	# is late again and again.
 	# shellcheck disable=SC2016 # expanded there
 	guest 'for f in /proc/asound/card*/pcm0[pc]/sub0/prealloc; do echo 128 > $f; done'
-	# 2414 measured
-	played hda00.wav 0 8 25000
+	# 4686 measured
+	played hda00.wav 0 8 22050 25000
 }
 
 # its first stream has a clock that cannot make the recording's rate
@@ -55,8 +56,8 @@ test_es1370()
 {
 	local -a ZOO_BIND=(--no-reset)
 	zoo_guest ES1370
-	# 498 measured; the card's buffer is no larger
-	played ES137010.wav 1 4 5000
+	# 949 measured; the card's buffer is no larger
+	played ES137010.wav 1 4 11025 5000
 }
 
 ktap_run "$@"

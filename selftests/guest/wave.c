@@ -2,9 +2,9 @@
 /*
  * wave.c - play a marked wave through ALSA's kernel interface
  *
- *   wave DEVICE PERIODS BUFFERED
+ *   wave DEVICE PERIODS BUFFERED RATE
  *
- * BUFFERED of the PERIODS fit into the buffer that the card plays from.
+ * BUFFERED of the PERIODS fit into the buffer that the card plays from, RATE frames a second.
  *
  * A frame of period n is the pair n, f(n, frame); n is not 0.  What the kernel has
  * played becomes silence, so that a late guest makes a gap and not an old period.
@@ -46,7 +46,7 @@ static void interval_one(struct snd_pcm_hw_params *p, int n, unsigned int value)
 	i->integer = 1;
 }
 
-static void setup(int fd, unsigned int buffered)
+static void setup(int fd, unsigned int buffered, unsigned int rate)
 {
 	struct snd_pcm_sw_params sw = {};
 	struct snd_pcm_hw_params hw;
@@ -62,8 +62,7 @@ static void setup(int fd, unsigned int buffered)
 	mask_one(&hw, SNDRV_PCM_HW_PARAM_FORMAT, SNDRV_PCM_FORMAT_S16_LE);
 	mask_one(&hw, SNDRV_PCM_HW_PARAM_SUBFORMAT, SNDRV_PCM_SUBFORMAT_STD);
 	interval_one(&hw, SNDRV_PCM_HW_PARAM_CHANNELS, 2);
-	/* one that both cards play as it is */
-	interval_one(&hw, SNDRV_PCM_HW_PARAM_RATE, 44100);
+	interval_one(&hw, SNDRV_PCM_HW_PARAM_RATE, rate);
 	interval_one(&hw, SNDRV_PCM_HW_PARAM_PERIOD_SIZE, FRAMES);
 	interval_one(&hw, SNDRV_PCM_HW_PARAM_PERIODS, buffered);
 	if (ioctl(fd, SNDRV_PCM_IOCTL_HW_PARAMS, &hw))
@@ -127,13 +126,13 @@ int main(int argc, char **argv)
 	snd_pcm_uframes_t done;
 	int fd, n, i, count, late = 0;
 
-	if (argc != 4)
+	if (argc != 5)
 		return 2;
 	count = atoi(argv[2]);
 	fd = open(argv[1], O_RDWR);
 	if (fd < 0)
 		die(argv[1]);
-	setup(fd, atoi(argv[3]));
+	setup(fd, atoi(argv[3]), atoi(argv[4]));
 	if (ioctl(fd, SNDRV_PCM_IOCTL_PREPARE))
 		die("prepare");
 	for (n = 1; n <= count; n++) {

@@ -61,10 +61,16 @@ device_nic()
 		-device "virtio-net-pci,netdev=far$1f$2,romfile=,mac=$(printf '52:54:00:55:00:%02x' $id)")
 }
 
-# device_recorder KIND N - audiodev audio<N>, what it plays in results/KIND<N>.wav
+# device_recorder KIND N - audiodev audio<N>, what it plays in results/KIND<N>.wav, at the
+# lowest rate that suits the card: the slower its buffer is played, the later a guest may be
 device_recorder()
 {
-	DEVICE_ARGS+=(-audiodev "wav,id=audio$2,path=results/$1$2.wav,out.frequency=44100,out.channels=2,out.format=s16")
+	local rate=44100
+	case $1 in
+	ES1370) rate=11025 ;;
+	hda) rate=22050 ;;
+	esac
+	DEVICE_ARGS+=(-audiodev "wav,id=audio$2,path=results/$1$2.wav,out.frequency=$rate,out.channels=2,out.format=s16")
 }
 
 # device_rom FILE SIZE - an image for a processor that nobody has (PCI Firmware Specification
