@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""recording.py RECORDING PERIODS - whole periods of selftests/guest/wave.c, in order
+"""recording.py RECORDING PERIODS LATE - whole periods of selftests/guest/wave.c, in order
 
 Silence between two frames is a gap. Gaps are counted; after one the wave may go on later
 than it stopped (a card that ran dry forgets what it had taken but not played), never
-earlier. Anything else than the next frame is an error. At the end frames may be missing
-that QEMU has not written to the file yet.
+earlier. A card that was stopped in time has no silence there: as often as the guest was
+LATE the wave may go on with the first frame of a period. Anything else than the next frame
+is an error. At the end frames may be missing that QEMU has not written to the file yet.
 """
 import struct
 import sys
@@ -18,6 +19,10 @@ def mark(period, frame):
     return (period * 40503 + frame * 25173) & 0x7FFF
 
 
+def marks(at):
+    return at // FRAMES + 1, mark(at // FRAMES + 1, at % FRAMES)
+
+
 def position(left, right, at):
     """Which frame this is, counted from 0: the next one with these marks at or after at."""
     first = max(at, (left - 1) * FRAMES)
@@ -27,9 +32,9 @@ def position(left, right, at):
     return None
 
 
-def check(data, want):
+def check(data, want, late):
     """The error, or None, and what was found."""
-    at = gaps = lost = 0
+    at = gaps = lost = restarts = 0
     silent = True
     for left, right in struct.iter_unpack("<HH", data[: len(data) // 4 * 4]):
         if left == right == 0:
@@ -40,9 +45,16 @@ def check(data, want):
             pos = position(left, right, at)
             lost += (pos or at) - at
             at = at if pos is None else pos
+        elif at and restarts < late and (left, right) != marks(at):
+            pos = position(left, right, at)
+            if pos is not None and pos % FRAMES == 0:
+                restarts += 1
+                gaps += 1
+                lost += pos - at
+                at = pos
         silent = False
         period, frame = at // FRAMES + 1, at % FRAMES
-        if at >= want or (left, right) != (period, mark(period, frame)):
+        if at >= want or (left, right) != marks(at):
             return f"period {period}, frame {frame}: garbled: {left} {right}", ""
         at += 1
     found = f"{at - lost} frames of {want}, {gaps} gaps, {lost} frames lost in them"
@@ -56,7 +68,7 @@ def check(data, want):
 def main():
     with open(sys.argv[1], "rb") as file:
         data = file.read()[44:]
-    error, found = check(data, int(sys.argv[2]) * FRAMES)
+    error, found = check(data, int(sys.argv[2]) * FRAMES, int(sys.argv[3]))
     print(f"# {found}")
     if error:
         sys.exit(error)

@@ -28,13 +28,13 @@ def silence(frames):
 
 
 class Recordings(unittest.TestCase):
-    def good(self, data):
-        error, found = recording.check(data, WANT)
+    def good(self, data, late=0):
+        error, found = recording.check(data, WANT, late)
         self.assertIsNone(error)
         return found
 
-    def bad(self, data, words):
-        self.assertIn(words, recording.check(data, WANT)[0] or "")
+    def bad(self, data, words, late=0):
+        self.assertIn(words, recording.check(data, WANT, late)[0] or "")
 
     def test_whole(self):
         self.assertIn("0 gaps, 0 frames lost", self.good(silence(5) + wave() + silence(9)))
@@ -49,6 +49,14 @@ class Recordings(unittest.TestCase):
 
     def test_lost_without_a_gap(self):
         self.bad(wave(0, 3000) + wave(3001), "garbled")
+
+    def test_begun_again(self):
+        data = wave(0, 8000) + wave(8192)
+        self.assertIn("1 gaps, 192 frames lost", self.good(data, 1))
+        self.bad(data, "garbled")
+        self.bad(wave(0, 8000) + wave(8192, 12000) + wave(12288), "garbled", 1)
+        self.bad(wave(0, 3000) + wave(3001), "garbled", 1)
+        self.bad(wave(0, 8192) + wave(4096), "garbled", 1)
 
     def test_too_many_lost(self):
         self.bad(wave(0, 3000) + silence(2) + wave(3000 + WANT // 10 + 1), "too many")
