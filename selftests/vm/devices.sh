@@ -67,8 +67,8 @@ device_recorder()
 {
 	local rate=44100
 	case $1 in
-	ES1370) rate=11025 ;;
-	hda) rate=22050 ;;
+	ES1370) rate=5512 ;;
+	hda) rate=16000 ;;
 	esac
 	DEVICE_ARGS+=(-audiodev "wav,id=audio$2,path=results/$1$2.wav,out.frequency=$rate,out.channels=2,out.format=s16")
 }
