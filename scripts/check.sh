@@ -205,6 +205,8 @@ stock)
 	step riodctl '' make -s -j "$(riod_jobs)" -C tools/riodctl "BUILD=$top/build/riodctl" check
 	step riod-mmap '' make -s -j "$(riod_jobs)" -C tools/riod-mmap "BUILD=$top/build/mmap" check
 	step sim '' make -s -C selftests/sim check
+	# one of the two lanes; it starts VMs itself
+	step harness '' "$top/selftests/vm/tests/verdict.sh" &
 	vm_tests
 	;;
 newest)
