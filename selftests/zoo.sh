@@ -30,8 +30,6 @@ ZOO_SLOT=1e
 ZOO_FUNC=/sys/bus/pci/devices/0000:00:$ZOO_SLOT
 
 if [[ $RIOD_KERNEL == stock ]]; then ZOO_SECS=${ZOO_SECS:-30}; else ZOO_SECS=${ZOO_SECS:-5}; fi
-# what a command at either end of a stream may take in all, its start and end included (scaled)
-ZOO_LIMIT=$((ZOO_SECS + 270))
 # QEMU takes functions through /dev/iommu where there is one (kernels with vfio's cdev), else
 # through a container
 ZOO_IOMMUFD=()
@@ -130,8 +128,8 @@ zoo_net()
 	guest "basename \$(ls -d $func/net/* $func/*/net/* 2> /dev/null | grep -m 1 .)"
 }
 
-far() { ON_TIMEOUT=$ZOO_LIMIT on server "ip netns exec far bash -c $(printf '%q' "$1")"; }
-in_guest() { GUEST_TIMEOUT=$ZOO_LIMIT guest "$1"; }
+far() { ON_TIMEOUT=$((ZOO_SECS * 10)) on server "ip netns exec far bash -c $(printf '%q' "$1")"; }
+in_guest() { GUEST_TIMEOUT=$((ZOO_SECS * 10)) guest "$1"; }
 
 # the far end of each NIC is a virtio NIC of the server host's
 zoo_far()
@@ -172,7 +170,7 @@ stream()
 {
 	local what=$1 from=$2 to=$3 addr=$4 port=$5 limit sums listener bytes
 	# less than both ends' own
-	limit=$(scaled $((ZOO_LIMIT - 60)))
+	limit=$(scaled $((ZOO_SECS * 8)))
 	"$to" "rm -f /tmp/{bytes,got}.$port
 		timeout $limit socat -u TCP-LISTEN:$port,reuseaddr - | tee >(wc -c > /tmp/bytes.$port) | sha256sum > /tmp/got.$port" &
 	listener=$!

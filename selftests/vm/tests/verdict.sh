@@ -33,7 +33,7 @@ echo "1..8"
 verdict planted_warning 1 '^#   console-host.log:.*WARNING: planted' "$here/planted-warning.sh"
 verdict planted_failure 1 '^# Totals: pass:1 fail:3 skip:1' "$here/planted-failure.sh"
 verdict planted_panic 1 'ended by itself' "$here/planted-panic.sh"
-verdict timeout 125 'no result within [0-9]+ s' --timeout 20 --cmd 'sleep 1000'
+RIOD_TIMEOUT_SCALE=1 verdict timeout 125 'no result within 20 s' --timeout 20 --cmd 'sleep 1000'
 verdict command_status 7 'out' --cmd 'echo out; exit 7'
 verdict bad_option 2 'unknown option' --no-such-option
 verdict no_such_test 2 'no test' "$here/no-such-test.sh"
