@@ -145,6 +145,16 @@ release_driver()
 
 # ---- guests ----
 
+# job PID-FILE STATUS-FILE CMD... - in the background, in a session of its own. Either file is
+# renamed to what it is called: who sees it can read it.
+job()
+{
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	setsid bash -c 'put() { echo "$2" > "$1.new" && mv "$1.new" "$1"; }
+		pid=$1 status=$2; shift 2
+		"$@" & put "$pid" $!; wait $!; put "$status" $?' job "$@" &
+}
+
 guest_dir() { echo "$GUEST_DIR/${GUEST:-guest}"; }
 guest_log() { echo "/results/guest-${GUEST:-guest}-$1.log"; }
 
@@ -253,10 +263,7 @@ guest_start()
 	[[ $RIOD_KERNEL == stock ]] || append+=" watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=300"
 
 	: > "$(guest_log console)"
-	# shellcheck disable=SC2016 # expanded by the inner shell
-	setsid bash -c 'pid=$1 status=$2; shift 2
-		"$@" & echo $! > "$pid"; wait $!; echo $? > "$status"' \
-		guest "$dir/pid" "$dir/status" \
+	job "$dir/pid" "$dir/status" \
 		qemu-system-x86_64 -name "${GUEST:-guest}" -M q35,kernel-irqchip=split -accel "$accel" \
 		-cpu $cpu -smp "$smp" -m "$memory" -nodefaults -display none \
 		"${iommu_args[@]}" \
@@ -268,7 +275,7 @@ guest_start()
 		-netdev "user,id=ctl,restrict=on,net=10.99.0.0/24,hostfwd=tcp:127.0.0.1:$port-10.99.0.15:$AGENT_PORT" \
 		-device virtio-net-pci,netdev=ctl,romfile=,mac=52:54:00:99:00:0f \
 		"${GUEST_ARGS[@]}" "$@" \
-		< /dev/null > "$(guest_log qemu)" 2>&1 &
+		< /dev/null > "$(guest_log qemu)" 2>&1
 	wait_for 10 test -e "$dir/pid" || return
 	(( ! wait )) || guest_wait_boot
 }

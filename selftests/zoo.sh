@@ -181,9 +181,9 @@ stream()
 		tee >(sha256sum > /tmp/sent.$port) >(wc -c > /tmp/sent_bytes.$port) |
 		socat -b 16384 -u - TCP:$addr:$port,sndbuf=32768" || true
 	wait "$listener"
-	# they are counted beside the sum, and may come behind it
+	# beside the stream's last command, these may come behind it
 	wait_for 5 "$to" "test -s /tmp/bytes.$port"
-	wait_for 5 "$from" "test -s /tmp/sent_bytes.$port"
+	wait_for 5 "$from" "test -s /tmp/sent.$port && test -s /tmp/sent_bytes.$port"
 	bytes=$("$to" "cat /tmp/bytes.$port")
 	t_eq "bytes, $what" "$bytes" "$("$from" "cat /tmp/sent_bytes.$port")"
 	sums=$("$from" "cut -d ' ' -f 1 /tmp/sent.$port")

@@ -36,6 +36,21 @@ test_on_carries_status_and_data()
 	t_eq "deadline" "$status" 124
 }
 
+# a name for the old file tells whether it was written to or replaced
+test_a_job_s_files_are_there_whole()
+{
+	local file
+	for file in /run/job.pid /run/job.status; do
+		: > "$file"
+		ln "$file" "$file.old"
+	done
+	job /run/job.pid /run/job.status bash -c 'exit 7'
+	wait $!
+	t_eq "status" "$(< /run/job.status)" 7
+	t_match "process" "$(< /run/job.pid)" '^[0-9]+$'
+	t_eq "written in place" "$(cat /run/job.*.old)" ""
+}
+
 test_monitor_answers()
 {
 	t_match "host's monitor" "$(vm_monitor self info status)" running
