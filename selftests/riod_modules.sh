@@ -34,7 +34,7 @@ test_modprobe()
 	t_fails loaded riod_core
 }
 
-# the order that the README gives
+# the order that quick-start.rst gives
 test_insmod_order()
 {
 	modprobe -a vfio vfio_iommu_type1
