@@ -298,6 +298,7 @@ struct riod_link *riod_link_create(struct riod_conn *conn,
 		return ERR_CAST(s);
 	}
 	l->session = s;
+	l->slow_until = jiffies;
 	/* the frontend's cuts follow each other, whatever is acknowledged */
 	if (role == RIOD_SYNC_STUB)
 		riod_session_set_ack_notify(s, riod_link_acked);

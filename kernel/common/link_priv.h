@@ -45,6 +45,8 @@
  * @flight: stub: number of the cut in flight, 0 for none
  * @flight_seq: number of its commit frame
  * @nrequests: tags in use
+ * @nslow: requests among them that may take the device long
+ * @slow_until: while @nslow is not 0: jiffies until which they may
  * @stats: counters
  * @room: who waits for room among the events
  * @tags: who waits for a tag
@@ -75,6 +77,8 @@ struct riod_link {
 	u64 flight;
 	u64 flight_seq;
 	unsigned int nrequests;
+	unsigned int nslow;
+	unsigned long slow_until;
 	struct riod_link_stats stats;
 
 	wait_queue_head_t room;

@@ -6,9 +6,16 @@
  * comes or the link is lost.  Whoever takes it out of there releases its tag.
  * Its memory is the waiter's; a waiter that is killed leaves it behind, marked,
  * to whoever takes it out: so the tag stays reserved while a reply may come.
+ *
+ * No wait here depends on the peer's goodwill: a reply that does not come in time
+ * ends the link, and so does a tag that is not given back.
  */
+#define pr_fmt(fmt) "riod: " fmt
+
 #include <linux/completion.h>
 #include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/printk.h>
 #include <linux/slab.h>
 
 #include "link_priv.h"
@@ -18,14 +25,34 @@
  * @done: the fields below are final
  * @status: 0 or a negative errno
  * @value: the reply's
+ * @slow: it may take the device long
+ * @posted: jiffies when its frame was posted; the waiter's
  * @abandoned: under &riod_link.lock: the waiter is gone
  */
 struct riod_request {
 	struct completion done;
 	int status;
 	u64 value;
+	bool slow;
+	unsigned long posted;
 	bool abandoned;
 };
+
+static unsigned long riod_request_limit(struct riod_link *l)
+{
+	return msecs_to_jiffies(riod_session_params(l->session)->request_ms);
+}
+
+static unsigned long riod_stall_limit(struct riod_link *l)
+{
+	return msecs_to_jiffies(riod_session_params(l->session)->stall_ms);
+}
+
+static void riod_request_timed_out(struct riod_link *l, const char *what)
+{
+	pr_notice_ratelimited("%s: %s\n", l->name, what);
+	riod_link_end(l, RIOD_REASON_TIMEOUT);
+}
 
 /* 1: a tag is there to be had; 0: not yet; -ENOTCONN */
 static int riod_request_try_reserve(struct riod_link *l)
@@ -47,23 +74,54 @@ static int riod_request_reserve(struct riod_link *l)
 {
 	int ret = 0, err;
 
-	err = wait_event_killable(l->tags, (ret = riod_request_try_reserve(l)));
-	return err ? -EINTR : min(ret, 0);
+	err = wait_event_killable_timeout(l->tags, (ret = riod_request_try_reserve(l)),
+					  riod_request_limit(l) + riod_stall_limit(l));
+	if (err < 0)
+		return -EINTR;
+	if (!err) {
+		riod_request_timed_out(l, "the peer answers none of its requests");
+		return -ENOTCONN;
+	}
+	return min(ret, 0);
 }
 
-static void riod_request_release(struct riod_link *l)
+static void riod_request_release(struct riod_link *l, bool slow)
 {
 	spin_lock(&l->lock);
 	l->nrequests--;
+	/* what was posted behind it has its full time from now on */
+	if (slow && !--l->nslow)
+		l->slow_until = jiffies;
 	spin_unlock(&l->lock);
 	wake_up(&l->tags);
+}
+
+/* the peer works on one frame after the other, so the times of several add up */
+static void riod_request_set_slow(struct riod_link *l)
+{
+	spin_lock(&l->lock);
+	if (!l->nslow++)
+		l->slow_until = jiffies;
+	l->slow_until += riod_stall_limit(l);
+	spin_unlock(&l->lock);
+}
+
+/* jiffies until the reply is overdue */
+static long riod_request_left(struct riod_link *l, const struct riod_request *r)
+{
+	unsigned long from;
+
+	spin_lock(&l->lock);
+	from = time_after(l->slow_until, r->posted) ? l->slow_until : r->posted;
+	spin_unlock(&l->lock);
+	return (long)(from + riod_request_limit(l) - jiffies);
 }
 
 /* was taken out of @requests by the caller; not to be looked at afterwards */
 static void riod_request_finish(struct riod_link *l, struct riod_request *r,
 				int status, u64 value)
 {
-	bool abandoned;
+	bool abandoned, slow = r->slow;
 
 	r->status = status;
 	r->value = value;
@@ -75,7 +133,7 @@ static void riod_request_finish(struct riod_link *l, struct riod_request *r,
 	spin_unlock(&l->lock);
 	if (abandoned)
 		kfree(r);
-	riod_request_release(l);
+	riod_request_release(l, slow);
 }
 
 static int riod_request_errno(u32 status)
@@ -118,6 +176,15 @@ void riod_link_end_requests(struct riod_link *l)
 	}
 }
 
+/* a frame is freed when it is posted: ask before */
+static bool riod_request_is_slow(const struct riod_frame *f)
+{
+	const struct riod_wire_ctl *c = (const void *)f->body;
+
+	return f->hdr.type == RIOD_FRAME_CTL &&
+	       (c->op == cpu_to_le16(RIOD_CTL_RESET) || c->op == cpu_to_le16(RIOD_CTL_POWER));
+}
+
 /* posts @f with the tag of @r; afterwards @r is waited for, or out of @requests */
 static int riod_request_post(struct riod_link *l, struct riod_request *r,
 			     struct riod_frame *f)
@@ -125,20 +192,25 @@ static int riod_request_post(struct riod_link *l, struct riod_request *r,
 	u32 tag;
 	int err;
 
+	r->slow = riod_request_is_slow(f);
+	if (r->slow)
+		riod_request_set_slow(l);
 	err = xa_alloc(&l->requests, &tag, r, XA_LIMIT(1, RIOD_REQUESTS_MAX),
 		       GFP_KERNEL);
 	if (err) {
-		riod_request_release(l);
+		riod_request_release(l, r->slow);
 		riod_frame_free(f);
 		return err;
 	}
 	*(__le32 *)f->body = cpu_to_le32(tag);
 	err = riod_link_post(l, f);
+	/* there may have been no room among the events for some time */
+	r->posted = jiffies;
 	if (!err)
 		return 0;
 	/* else riod_link_end_requests() has it, and has finished it or will */
 	if (xa_erase(&l->requests, tag))
-		riod_request_release(l);
+		riod_request_release(l, r->slow);
 	else
 		wait_for_completion(&r->done);
 	return err;
@@ -147,9 +219,17 @@ static int riod_request_post(struct riod_link *l, struct riod_request *r,
 /* false: killed, and @r stays for the reply; true: @r is final */
 static bool riod_request_wait(struct riod_link *l, struct riod_request *r)
 {
+	long left, ret = 0;
 	bool done;
 
-	if (!wait_for_completion_killable(&r->done))
+	while (!ret && (left = riod_request_left(l, r)) > 0)
+		ret = wait_for_completion_killable_timeout(&r->done, left);
+	if (!ret) {
+		riod_request_timed_out(l, "the peer does not answer a request");
+		/* the end of the link completes @r, and waits for no peer */
+		ret = wait_for_completion_killable(&r->done) ?: 1;
+	}
+	if (ret > 0)
 		return true;
 	spin_lock(&l->lock);
 	done = completion_done(&r->done);

@@ -199,6 +199,10 @@ struct riod_session *riod_session_create(struct riod_conn *conn,
 	__module_get(conn->ops->owner);
 	s->conn = conn;
 	s->params = *params;
+	if (!s->params.stall_ms)
+		s->params.stall_ms = RIOD_STALL_MS;
+	if (!s->params.request_ms)
+		s->params.request_ms = RIOD_REQUEST_MS;
 	s->frontend = frontend;
 	s->ops = ops;
 	s->priv = priv;

@@ -51,6 +51,8 @@
  * @queue: frames that were not sent yet
  * @retained: frames that were, and are not acknowledged
  * @unacked: bytes of all frames queued, being sent and retained
+ * @progress: while @unacked is not 0: jiffies when it became so, or when @acked
+ *	moved last
  * @tx_seq: number that the last frame queued got
  * @tx_sent: number of the last frame that was given to the transport
  * @acked: highest number that the peer has acknowledged
@@ -94,6 +96,7 @@ struct riod_session {
 	struct list_head queue;
 	struct list_head retained;
 	u64 unacked;
+	unsigned long progress;
 	u64 tx_seq;
 	u64 tx_sent;
 	u64 acked;

@@ -44,6 +44,7 @@ static bool riod_session_rx_ack(struct riod_session *s, u64 ack)
 	moved = legal && ack > s->acked;
 	if (moved) {
 		s->acked = ack;
+		s->progress = jiffies;
 		riod_session_reap(s, &done);
 	}
 	spin_unlock(&s->lock);

@@ -11,9 +11,12 @@
  * Acknowledgements need no window and no memory, and the receive thread never
  * sends: so two full windows cannot wait for each other.
  */
+#define pr_fmt(fmt) "riod: " fmt
+
 #include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
+#include <linux/printk.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
@@ -41,6 +44,8 @@ void riod_session_queue(struct riod_session *s, struct riod_frame *f)
 	lockdep_assert_held(&s->lock);
 	f->hdr.seq = cpu_to_le64(++s->tx_seq);
 	list_add_tail(&f->list, &s->queue);
+	if (!s->unacked)
+		s->progress = jiffies;
 	s->unacked += riod_frame_size(f);
 }
 
@@ -150,13 +155,34 @@ static bool riod_session_tx_more(struct riod_session *s)
 	return more;
 }
 
+/*
+ * Jiffies until the peer has processed nothing of ours for too long; 0 or less: it
+ * has.  Its keepalives prove that it is alive, not that it works: without this limit
+ * a peer that acknowledges nothing would keep every sender waiting for the window.
+ */
+static long riod_session_stall_left(struct riod_session *s)
+{
+	long left = MAX_SCHEDULE_TIMEOUT;
+
+	spin_lock(&s->lock);
+	if (s->unacked && !s->over)
+		left = (long)(s->progress + msecs_to_jiffies(s->params.stall_ms) - jiffies);
+	spin_unlock(&s->lock);
+	return left;
+}
+
 /* waits for something to send, or for the time of a keepalive */
 static bool riod_session_tx_wait(struct riod_session *s)
 {
 	unsigned long due = s->tx_last + msecs_to_jiffies(s->params.keepalive_ms);
-	long left = (long)(due - jiffies);
+	long left = min((long)(due - jiffies), riod_session_stall_left(s));
 
 	wait_event_idle_timeout(s->tx_wait, riod_session_tx_ready(s), max(left, 0L));
+	if (riod_session_stall_left(s) <= 0) {
+		pr_notice("%pISpc has processed nothing for %u ms\n", &s->peer,
+			  s->params.stall_ms);
+		riod_session_over(s, RIOD_REASON_TIMEOUT, true);
+	}
 	return riod_session_tx_more(s);
 }
 

@@ -22,6 +22,10 @@
 
 #define ATT_TIMEOUT_MS		10000
 
+static unsigned int lost_max_ms = 30000;
+module_param(lost_max_ms, uint, 0644);
+MODULE_PARM_DESC(lost_max_ms, "A silent server host is lost after this, even if it asks for longer (default 30000)");
+
 struct workqueue_struct *riod_fe_wq;
 
 /* list of attachments that are UP, LOST or just REMOVING; guarded by att_lock */
@@ -333,6 +337,22 @@ static int att_find_name(struct riod_fe_att *att, struct net *net,
 	return 0;
 }
 
+/* the server proposes lost_ms; it cannot make this host wait longer than it wants to */
+static int att_limit_silence(struct riod_session_params *params,
+			     struct netlink_ext_ack *extack)
+{
+	u32 max = READ_ONCE(lost_max_ms);
+
+	if (max < 2 * params->keepalive_ms) {
+		NL_SET_ERR_MSG_FMT(extack,
+				   "the server host sends a keepalive every %u ms: riod_frontend's lost_max_ms (%u) must be at least twice that",
+				   params->keepalive_ms, max);
+		return -ERANGE;
+	}
+	params->lost_ms = min(params->lost_ms, max);
+	return 0;
+}
+
 static int att_negotiate(struct riod_fe_att *att, struct net *net,
 			 const struct riod_attach_request *req,
 			 struct netlink_ext_ack *extack)
@@ -348,8 +368,11 @@ static int att_negotiate(struct riod_fe_att *att, struct net *net,
 	if (IS_ERR(conn))
 		return PTR_ERR(conn);
 	ret = riod_negotiate_attach(conn, att->export, &params, &refusal);
-	if (ret) {
+	if (ret)
 		riod_nl_peer_error(extack, &req->addr, ret, &refusal);
+	else
+		ret = att_limit_silence(&params, extack);
+	if (ret) {
 		conn->ops->close(conn);
 		return ret;
 	}

@@ -7,7 +7,10 @@
  * bits, power state, reset) is an operation of its own, and a round trip: PCI
  * does not post config writes, and drivers free memory when they return.
  */
+#define pr_fmt(fmt) "riod: " fmt
+
 #include <linux/pci.h>
+#include <linux/printk.h>
 #include <linux/uaccess.h>
 #include <linux/unaligned.h>
 #include <linux/wait_bit.h>
@@ -79,11 +82,14 @@ static int push_command(struct riod_fe_func *fn, bool access)
 	return ret;
 }
 
-/* bus mastering may have to be taken from the device: look again */
+/*
+ * Bus mastering may have to be taken from the device: look again.  A close that comes
+ * meanwhile does not wait for this; its work item undoes what is done here.
+ */
 void riod_fe_config_revisit(struct riod_fe_func *fn)
 {
 	mutex_lock(&fn->cfg_lock);
-	if (fn->opened)
+	if (READ_ONCE(fn->opened))
 		push_command(fn, false);
 	mutex_unlock(&fn->cfg_lock);
 }
@@ -202,16 +208,19 @@ int riod_fe_config_reset(struct riod_fe_func *fn)
  * The last file is closed, perhaps because its process was killed.  Here all ends
  * at once: no interrupt is delivered and no guest page is touched any more.  The
  * device is put to rest by a work item, which signals cannot cut short and whose
- * waits end with the session.
+ * waits are bounded (riod_link_request()).
+ *
+ * Nothing is taken here that is held while waiting for the peer: no ioctl, read or
+ * fault of the user's is under way any more, and riod_fe_config_revisit(), which may
+ * hold @cfg_lock just now, turns no bus mastering on: that takes an access.
  */
 void riod_fe_config_close(struct riod_fe_func *fn)
 {
 	riod_fe_irq_clear(fn);
-	mutex_lock(&fn->cfg_lock);
-	fn->opened = false;
+	WRITE_ONCE(fn->opened, false);
+	/* the work item and the next open are all that look at it from here on */
 	fn->shadow.mapping = NULL;
 	riod_fe_dma_disable(fn->att, fn->num);
-	mutex_unlock(&fn->cfg_lock);
 	WRITE_ONCE(fn->closing, true);
 	queue_work(riod_fe_wq, &fn->close_work);
 }
@@ -236,7 +245,7 @@ int riod_fe_config_open(struct riod_fe_func *fn, struct address_space *mapping)
 	if (ret)
 		return ret;
 	ret = func_reset_to(fn, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
-	fn->opened = !ret;
+	WRITE_ONCE(fn->opened, !ret);
 	fn->shadow.mapping = ret ? NULL : mapping;
 	mutex_unlock(&fn->cfg_lock);
 	if (!ret)
@@ -251,18 +260,25 @@ int riod_fe_config_open(struct riod_fe_func *fn, struct address_space *mapping)
 void riod_fe_config_close_work(struct work_struct *work)
 {
 	struct riod_fe_func *fn = container_of(work, struct riod_fe_func, close_work);
+	int ret = 0;
 
 	mutex_lock(&fn->cfg_lock);
 	riod_fe_ctl(fn, RIOD_CTL_COMMAND, 0);
 	riod_fe_irq_quiet(fn);
 	/* a worker gets no signals: it cannot fail */
 	if (!WARN_ON_ONCE(riod_fe_shadow_hold(fn))) {
-		func_reset(fn);
+		ret = func_reset(fn);
 		riod_fe_shadow_release(fn);
 	}
 	mutex_unlock(&fn->cfg_lock);
+	/* the next open resets again, and fails if that fails */
+	if (ret && ret != -ENOTCONN)
+		pr_warn("attachment %u: function %u could not be reset after use (%d): see the server host's log; it may still hold what its last user left\n",
+			fn->att->id, fn->num, ret);
 	/* pairs with the next open: it finds the device as it was left here */
 	smp_store_release(&fn->closing, false);
+	/* wake_up_var() looks for waiters without a lock, so @closing must be visible before */
+	smp_mb();
 	wake_up_var(&fn->closing);
 }
 

@@ -322,7 +322,8 @@ int riod_fe_dma_send(struct riod_fe_att *att);
  * @npages: how many
  * @lost: the session is over: pages are all-ones
  * @told: the stub may have pages of ours; @fetch
- * @mapping: of the VFIO device while it is open, or NULL; cfg_lock
+ * @mapping: of the VFIO device while it is open, or NULL; set under cfg_lock,
+ *	cleared by the last close, which no user of it runs beside
  */
 struct riod_fe_shadow {
 	u32 bars;
@@ -361,12 +362,13 @@ int riod_fe_shadow_mmap(struct riod_fe_func *fn, struct vm_area_struct *vma);
  * @class: class code
  * @host: header that the host's PCI core sees; bridge lock
  * @host_wmask: bits of it that the host may change
- * @cfg_lock: @cfg, @sent_command, @opened, and the order in which the stub is
- *	told of changes
+ * @cfg_lock: @cfg, @sent_command, and the order in which the stub is told of
+ *	changes
  * @cfg: config space that the guest sees
  * @sent_command: command bits that the stub was last told; read without the lock,
  *	as a hint
- * @opened: VFIO's user has it open and the device was reset for it
+ * @opened: VFIO's user has it open and the device was reset for it; set under
+ *	@cfg_lock, cleared without
  * @epoch: reset epoch; interrupts of earlier ones are stale.  Written under
  *	@cfg_lock, read by the receive thread.
  * @close_work: puts the device to rest behind the last close

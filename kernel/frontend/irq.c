@@ -76,9 +76,11 @@ static int irq_send(struct riod_fe_func *fn, u8 index, u16 count)
 int riod_fe_irq_resend(struct riod_fe_func *fn)
 {
 	struct riod_fe_irq *irq = &fn->irq;
-	int ret = 0;
+	int ret;
 
-	mutex_lock(&irq->gate);
+	ret = mutex_lock_killable(&irq->gate);
+	if (ret)
+		return ret;
 	if (irq->index != RIOD_FE_IRQ_NONE) {
 		spin_lock(&irq->lock);
 		irq->masked = false;

@@ -110,8 +110,12 @@ int riod_link_send(struct riod_link *l, struct riod_frame *f);
  *	here; taken over, also on error
  * @value: reply's value; may be NULL
  *
- * Killable.  Return: 0, -ENOTCONN when the session ended meanwhile, -EINTR,
- * -EACCES (DENIED), -EINVAL (INVALID), -EIO (FAILED).
+ * Killable, and bounded: a reply that has not come RIOD_REQUEST_MS after the request
+ * was posted ends the link (RIOD_REASON_TIMEOUT).  Requests that may take the device
+ * long (RESET and POWER) have RIOD_STALL_MS more, and so has whatever is posted
+ * while one of them waits, because the peer processes one frame after the other.
+ * Return: 0, -ENOTCONN when the session ended meanwhile, -EINTR, -EACCES (DENIED),
+ * -EINVAL (INVALID), -EIO (FAILED).
  */
 int riod_link_request(struct riod_link *l, struct riod_frame *f, u64 *value);
 

@@ -23,7 +23,21 @@ struct riod_session_params {
 	u32 keepalive_ms;
 	u32 lost_ms;
 	u8 id[RIOD_SESSION_ID_LEN];
+	/* ours, never sent; 0 takes the default */
+	u32 stall_ms;		/* longest that the peer may process nothing of ours */
+	u32 request_ms;		/* longest that a reply may take, see link.h */
 };
+
+/*
+ * The slowest thing that a frame asks for is a reset: the PCI core waits up to a
+ * minute for a device to come back from one method, and may try another behind it.
+ */
+#define RIOD_STALL_MS	150000
+/*
+ * Anything else takes an honest peer milliseconds, but a cut each way may be ahead of
+ * it and of its reply: this is 128 MiB over a link that carries 10 Mbit/s.
+ */
+#define RIOD_REQUEST_MS	120000
 
 /**
  * struct riod_session_ops - what the owner of a session is told

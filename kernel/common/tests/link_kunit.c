@@ -259,8 +259,10 @@ static void end_exit(void *data)
 }
 
 /* takes *@conn over */
-static struct end *end_create(struct kunit *test, struct riod_conn **conn,
-			      enum riod_sync_role role, const struct riod_sync_params *sync)
+static struct end *end_create_with(struct kunit *test, struct riod_conn **conn,
+				   enum riod_sync_role role,
+				   const struct riod_sync_params *sync,
+				   const struct riod_session_params *params)
 {
 	struct end *e = kunit_kzalloc(test, sizeof(*e), GFP_KERNEL);
 	struct riod_link *l;
@@ -274,12 +276,18 @@ static struct end *end_create(struct kunit *test, struct riod_conn **conn,
 	e->page = kunit_kzalloc(test, 2 * RIOD_PAGE_SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, e->page);
 	e->page = PTR_ALIGN(e->page, RIOD_PAGE_SIZE);
-	l = riod_link_create(*conn, &params, role, sync, "test", &end_ops, e);
+	l = riod_link_create(*conn, params, role, sync, "test", &end_ops, e);
 	*conn = NULL;
 	KUNIT_ASSERT_FALSE(test, IS_ERR(l));
 	e->l = l;
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, end_exit, e), 0);
 	return e;
+}
+
+static struct end *end_create(struct kunit *test, struct riod_conn **conn,
+			      enum riod_sync_role role, const struct riod_sync_params *sync)
+{
+	return end_create_with(test, conn, role, sync, &params);
 }
 
 static void end_map(struct kunit *test, struct end *e)
@@ -612,6 +620,127 @@ static void ended_waiters(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reader_run(&reader), -ENOTCONN);
 }
 
+/* a frontend that waits for replies no longer than @request_ms, and the raw end of a stub */
+static struct end *impatient(struct kunit *test, u32 request_ms, u32 stall_ms,
+			     struct pair **pp)
+{
+	struct riod_session_params p = params;
+	struct pair *pair = pair_connect(test);
+	struct end *fe;
+
+	p.request_ms = request_ms;
+	p.stall_ms = stall_ms;
+	fe = end_create_with(test, &pair->near, RIOD_SYNC_FRONTEND, &by_events, &p);
+	KUNIT_ASSERT_EQ(test, riod_link_start(fe->l), 0);
+	*pp = pair;
+	return fe;
+}
+
+static struct riod_frame *ack_make(u64 ack)
+{
+	struct riod_frame *f = riod_frame_alloc(RIOD_FRAME_ACK, 0, 0, GFP_KERNEL);
+
+	if (f)
+		f->hdr.ack = cpu_to_le64(ack);
+	return f;
+}
+
+/* a peer that acknowledges a request and never answers it loses the session */
+static void never_answered(struct kunit *test)
+{
+	struct pair *p;
+	struct end *fe = impatient(test, 50, NEVER_MS, &p);
+	struct runner *r = reader_start(test, fe, 0, 1);
+	struct riod_frame *f = p->ops->recv(p->far, RIOD_FRAME_MAX);
+
+	KUNIT_ASSERT_EQ(test, PTR_ERR_OR_ZERO(f), 0);
+	KUNIT_EXPECT_EQ(test, f->hdr.type, RIOD_FRAME_REG);
+	riod_frame_free(f);
+	KUNIT_EXPECT_EQ(test, pair_send(p->far, ack_make(1)), 0);
+	KUNIT_EXPECT_EQ(test, runner_join(test, r), -ENOTCONN);
+	expect_lost(test, fe, RIOD_REASON_TIMEOUT);
+}
+
+static struct riod_frame *reset_make(void)
+{
+	struct riod_frame *f = riod_frame_alloc(RIOD_FRAME_CTL, 0,
+						sizeof(struct riod_wire_ctl), GFP_KERNEL);
+
+	if (f)
+		((struct riod_wire_ctl *)f->body)->op = cpu_to_le16(RIOD_CTL_RESET);
+	return f;
+}
+
+static int resetter_run(void *priv)
+{
+	struct end *e = priv;
+
+	return riod_link_request(e->l, reset_make(), NULL);
+}
+
+/* a slow reset is no fault, and neither is a read that waits behind it */
+static void slow_reset(struct kunit *test)
+{
+	struct pair *p;
+	struct end *fe = impatient(test, 20, NEVER_MS, &p);
+	struct runner *r[2];
+	struct riod_frame *f;
+	u32 tag[2], n;
+
+	for (n = 0; n < ARRAY_SIZE(r); n++) {
+		r[n] = n ? reader_start(test, fe, 0, 1) :
+			   runner_start(test, resetter_run, fe);
+		f = p->ops->recv(p->far, RIOD_FRAME_MAX);
+		KUNIT_ASSERT_EQ(test, PTR_ERR_OR_ZERO(f), 0);
+		tag[n] = le32_to_cpu(*(__le32 *)f->body);
+		riod_frame_free(f);
+	}
+	/* ten times as long as a reply may take; what is shown is that nobody gives up */
+	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&fe->lost, msecs_to_jiffies(200)), 0);
+	for (n = 0; n < ARRAY_SIZE(r); n++) {
+		f = reply_make(tag[n], 0, 0);
+		KUNIT_ASSERT_NOT_NULL(test, f);
+		f->hdr.seq = cpu_to_le64(n + 1);
+		f->hdr.ack = cpu_to_le64(n + 1);
+		KUNIT_EXPECT_EQ(test, pair_send(p->far, f), 0);
+		KUNIT_EXPECT_EQ(test, runner_join(test, r[n]), 0);
+	}
+	KUNIT_EXPECT_EQ(test, fe->nlost, 0);
+}
+
+/* when all tags belong to requests that nobody waits for, the next one does not wait for ever */
+static void tags_never_back(struct kunit *test)
+{
+	struct pair *p;
+	struct end *fe = impatient(test, NEVER_MS, NEVER_MS, &p);
+	struct reader reader = { fe, 0, 1 };
+	struct riod_session_params *limits;
+	struct runner **r;
+	u32 n;
+
+	r = kunit_kcalloc(test, RIOD_REQUESTS_MAX, sizeof(*r), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	for (n = 0; n < RIOD_REQUESTS_MAX; n++)
+		r[n] = reader_start(test, fe, 0, 1);
+	for (n = 0; n < RIOD_REQUESTS_MAX; n++) {
+		struct riod_frame *f = p->ops->recv(p->far, RIOD_FRAME_MAX);
+
+		KUNIT_ASSERT_EQ(test, PTR_ERR_OR_ZERO(f), 0);
+		riod_frame_free(f);
+	}
+	for (n = 0; n < RIOD_REQUESTS_MAX; n++) {
+		runner_kill(r[n]);
+		KUNIT_EXPECT_EQ(test, runner_join(test, r[n]), -EINTR);
+	}
+	/* only now: the others would have run into it too */
+	limits = (struct riod_session_params *)riod_session_params(riod_link_session(fe->l));
+	limits->request_ms = 20;
+	limits->stall_ms = 20;
+	KUNIT_EXPECT_EQ(test, pair_send(p->far, ack_make(RIOD_REQUESTS_MAX)), 0);
+	KUNIT_EXPECT_EQ(test, reader_run(&reader), -ENOTCONN);
+	expect_lost(test, fe, RIOD_REASON_TIMEOUT);
+}
+
 static void reply_to_nobody(struct kunit *test)
 {
 	struct ends x = ends_start(test);
@@ -751,6 +880,9 @@ static struct kunit_case link_cases[] = {
 	LINK_CASE(all_tags),
 	LINK_CASE(killed_waiter),
 	LINK_CASE(ended_waiters),
+	LINK_CASE(never_answered),
+	LINK_CASE(slow_reset),
+	LINK_CASE(tags_never_back),
 	LINK_CASE(reply_to_nobody),
 	LINK_CASE(limits),
 	LINK_CASE(event_load),

@@ -126,6 +126,30 @@ static void peer_closes(struct kunit *test)
 	expect_lost(test, fe, RIOD_REASON_CLOSED);
 }
 
+/* the peer sends its keepalives, and processes nothing: that is not for ever */
+static void peer_processes_nothing(struct kunit *test)
+{
+	struct riod_session_params params = quiet;
+	struct pair *p = pair_connect(test);
+	struct end *fe;
+
+	params.keepalive_ms = 10;
+	params.stall_ms = 100;
+	fe = end_start(test, &p->near, true, &params);
+	/* with nothing to be processed nothing is waited for */
+	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&fe->lost, msecs_to_jiffies(200)), 0);
+	KUNIT_EXPECT_EQ(test, riod_session_send(fe->s, reg_make(0)), 0);
+	while (!try_wait_for_completion(&fe->lost)) {
+		struct riod_frame *f = p->ops->recv(p->far, RIOD_FRAME_MAX);
+
+		if (IS_ERR(f))
+			break;
+		riod_frame_free(f);
+		raw_ack(test, p->far, 0);
+	}
+	expect_lost(test, fe, RIOD_REASON_TIMEOUT);
+}
+
 /* the peer neither reads nor answers: the end does not wait for it for long */
 static void peer_is_deaf(struct kunit *test)
 {
@@ -313,6 +337,7 @@ static struct kunit_case session_end_cases[] = {
 	SESSION_CASE(peer_out_of_step),
 	SESSION_CASE(peer_says_bye),
 	SESSION_CASE(peer_closes),
+	SESSION_CASE(peer_processes_nothing),
 	SESSION_CASE(peer_is_deaf),
 	SESSION_CASE(frame_ends),
 	SESSION_CASE(never_started),
