@@ -4,7 +4,7 @@
 # riod_vfio.sh - INTx, MSI, DMA, I/O ports, every access width, power states, resets,
 # mappings: programs that drive a function through VFIO on the VMM host
 #
-# devices: edu pci-testdev nvme
+# devices: edu pci-testdev nvme edu,functions=2
 # timeout: 240
 # console-allow: DMAR: (DRHD: handling fault status|\[DMA Write NO_PASID\] Request device \[(0000:)?00:18.0\])
 
@@ -45,6 +45,21 @@ test_edu() { vfio_program edu edu --no-reset; }
 test_maps() { vfio_program maps edu --no-reset; }
 test_pci_testdev() { vfio_program testdev pci-testdev --no-reset; }
 test_function() { vfio_program function nvme; }
+
+# two functions of one card share an IOVA space, and each goes its own way
+test_sibling_removed()
+{
+	local other
+	EXPORT=$(device edu 1)
+	server_ctl bind "$EXPORT" "${EXPORT%.0}.1" --export --no-reset
+	riod_attach
+	other=${ATT_DEV%.0}.1
+	/riod-build/vfio/sibling "$ATT_DEV" "$other"
+	t_fails test -e "/sys/bus/pci/devices/$other"
+	riod_detach
+	wait_for 20 export_idle
+	riod_unexport
+}
 
 # the scan of kmemleak's behind this finds what they left, too
 test_modules_go()

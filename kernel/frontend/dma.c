@@ -351,27 +351,41 @@ void riod_fe_dma_disable(struct riod_fe_att *att, unsigned int func)
 	mutex_unlock(&dma->lock);
 }
 
-/**
- * riod_fe_dma_attach() - the functions' domain changes
- * @att: attachment; takes the DMA lock
- * @d: the new one, or NULL for none (blocked, identity)
- *
- * Under the IOMMU core's group mutex, so nothing here waits for the peer: where
- * the device has bus mastering on, the work item takes it away, and the guest's next
- * access may give it back.  Meanwhile it can reach nothing.
- */
-void riod_fe_dma_attach(struct riod_fe_att *att, struct riod_fe_domain *d)
+static void dma_set_domain(struct riod_fe_att *att, struct riod_fe_domain *d)
 {
 	struct riod_fe_dma *dma = &att->dma;
 
+	lockdep_assert_held(&dma->lock);
+	if (dma->domain == d)
+		return;
+	dma_leave(att);
+	dma->domain = d;
+	dma->attached = 0;
+	dma_set_state(att, RIOD_BUS_MASTER_OFF);
+	if (dma->want && !dma->lost)
+		riod_fe_dma_revisit_soon(att);
+}
+
+/**
+ * riod_fe_dma_attach() - a function's domain changes
+ * @fn: function; takes the DMA lock
+ * @d: the new one, or NULL for none (blocked, identity)
+ *
+ * One function that leaves takes nothing from the others: it may have been removed
+ * from the bus, and they go on.  Under the IOMMU core's group mutex, so nothing here
+ * waits for the peer: where the device has bus mastering on, the work item takes it
+ * away, and the guest's next access may give it back.  Meanwhile it can reach nothing.
+ */
+void riod_fe_dma_attach(struct riod_fe_func *fn, struct riod_fe_domain *d)
+{
+	struct riod_fe_dma *dma = &fn->att->dma;
+
 	mutex_lock(&dma->lock);
-	if (dma->domain != d) {
-		dma_leave(att);
-		dma->domain = d;
-		dma_set_state(att, RIOD_BUS_MASTER_OFF);
-		if (dma->want && !dma->lost)
-			riod_fe_dma_revisit_soon(att);
-	}
+	if (d)
+		dma_set_domain(fn->att, d);
+	__assign_bit(fn->num, &dma->attached, d);
+	if (!dma->attached)
+		dma_set_domain(fn->att, NULL);
 	mutex_unlock(&dma->lock);
 }
 

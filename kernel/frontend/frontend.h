@@ -233,7 +233,9 @@ struct riod_fe_domain {
  *	A mutex: VFIO (type1 and iommufd) maps and unmaps from ioctls, under
  *	mutexes of its own, so that sleeping is legal; taken before the engine's
  *	locks.  Whoever holds it never waits for the peer (rule 4).
- * @domain: domain the functions are attached to, or NULL
+ * @domain: domain that functions are attached to, or NULL.  They form one group, so
+ *	there is never more than one, but the IOMMU core moves them one by one.
+ * @attached: functions that are attached to @domain, one bit each; none: no domain
  * @want: functions whose bus master bit the guest has set, one bit each
  * @state: &enum riod_bus_master; ON: ranges of @domain are pages of the engine
  * @limit: writable bytes above which bus mastering is not enabled at first
@@ -253,6 +255,7 @@ struct riod_fe_domain {
 struct riod_fe_dma {
 	struct mutex lock;	/* see above */
 	struct riod_fe_domain *domain;
+	unsigned long attached;
 	unsigned long want;
 	enum riod_bus_master state;
 	u64 limit;
@@ -286,7 +289,7 @@ void riod_fe_dma_give_way(struct riod_fe_dma *dma);
 /* the guest set or cleared bus mastering; true: the device may have it on */
 bool riod_fe_dma_enable(struct riod_fe_att *att, unsigned int func, bool access);
 void riod_fe_dma_disable(struct riod_fe_att *att, unsigned int func);
-void riod_fe_dma_attach(struct riod_fe_att *att, struct riod_fe_domain *d);
+void riod_fe_dma_attach(struct riod_fe_func *fn, struct riod_fe_domain *d);
 void riod_fe_dma_lost(struct riod_fe_att *att);
 void riod_fe_dma_revisit(struct riod_fe_att *att);
 void riod_fe_dma_revisit_soon(struct riod_fe_att *att);

@@ -99,7 +99,7 @@ static void iommu_resv_regions(struct device *dev, struct list_head *list)
 /* blocked, identity: either way the device reaches nothing */
 static int iommu_attach_none(RIOD_COMPAT_ATTACH_ARGS)
 {
-	riod_fe_dma_attach(dev_att(dev), NULL);
+	riod_fe_dma_attach(dev_iommu_priv_get(dev), NULL);
 	return 0;
 }
 
@@ -124,11 +124,11 @@ static struct iommu_domain blocked_domain = {
 static int iommu_attach_paging(RIOD_COMPAT_ATTACH_ARGS)
 {
 	struct riod_fe_domain *d = to_fe_domain(domain);
-	struct riod_fe_att *att = dev_att(dev);
+	struct riod_fe_func *fn = dev_iommu_priv_get(dev);
 
-	if (d->att != att)
+	if (d->att != fn->att)
 		return -EINVAL;
-	riod_fe_dma_attach(att, d);
+	riod_fe_dma_attach(fn, d);
 	return 0;
 }
 
