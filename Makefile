@@ -28,6 +28,7 @@ fixtures:
 	@scripts/deps.sh build
 	@$(MAKE) -s -C selftests/vfio BUILD=$(abspath $(BUILD))/vfio
 	@$(MAKE) -s -C selftests/guest BUILD=$(abspath $(BUILD))/guest
+	@$(MAKE) -s -C selftests/host BUILD=$(abspath $(BUILD))/host
 
 # The kernel's own, of the newest kernel that Debian carries
 vfio-selftests:

@@ -432,6 +432,7 @@ struct riod_fe_vdev {
 extern struct pci_driver riod_fe_pci_driver;
 
 void riod_fe_vpci_host_view(struct riod_fe_func *fn, bool multi);
+void riod_fe_vpci_identify(struct riod_fe_func *fn, bool own);
 u32 riod_fe_vpci_read(const struct riod_fe_func *fn, int where, int size);
 void riod_fe_vpci_write(struct riod_fe_func *fn, int where, int size, u32 val);
 
@@ -445,6 +446,8 @@ int riod_fe_bridge_reserve(struct riod_fe_att *att);
 void riod_fe_bridge_release(struct riod_fe_att *att);
 int riod_fe_bridge_add(struct riod_fe_att *att);
 void riod_fe_bridge_remove(struct riod_fe_att *att);
+/* which ids the host sees: the device's own, or neutral ones */
+void riod_fe_bridge_identify(struct riod_fe_func *fn, bool own);
 /* the function behind a pci_dev on our bus, or NULL */
 struct riod_fe_func *riod_fe_bridge_func(struct pci_dev *pdev);
 /* "7463:00:00.0" */

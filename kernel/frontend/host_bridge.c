@@ -120,6 +120,15 @@ struct riod_fe_func *riod_fe_bridge_func(struct pci_dev *pdev)
 	return fn;
 }
 
+void riod_fe_bridge_identify(struct riod_fe_func *fn, bool own)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&bridge.lock, flags);
+	riod_fe_vpci_identify(fn, own);
+	raw_spin_unlock_irqrestore(&bridge.lock, flags);
+}
+
 void riod_fe_bridge_name(const struct riod_fe_func *fn, char *buf)
 {
 	snprintf(buf, RIOD_FE_NAME_LEN, "%04x:00:%02x.%x", bridge.sysdata.domain,

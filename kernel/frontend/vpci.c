@@ -5,6 +5,12 @@
  * The host's PCI core, lspci and libvirt see ids and BARs that can be sized, no
  * capability, no interrupt pin, no ROM.  Nothing that the host reads or writes
  * here crosses the network.
+ *
+ * The ids are the server host's choice, and the host must not act on them: quirks of
+ * one device can change the whole host (some switch off MSI), and udev loads the module
+ * that matches a modalias.  So a function is added to the bus, and leaves it, with ids
+ * that match nothing.  It shows the device's own while our driver is bound; uevents,
+ * which would carry them to udev, are suppressed for as long.
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -15,15 +21,12 @@
 
 #define HOST_COMMAND	(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)
 
-/* bytes of the device's header that are shown; all others are zero */
-static const struct {
-	u8 pos;
-	u8 len;
-} host_shown[] = {
-	{ PCI_VENDOR_ID, 4 },
-	{ PCI_CLASS_REVISION, 4 },
-	{ PCI_SUBSYSTEM_VENDOR_ID, 4 },
-};
+/* assigned to nobody; the class code is "fits in no class" */
+#define NEUTRAL_IDS	0x00017463
+#define NEUTRAL_CLASS	0xff000000
+
+/* dwords of the header that identify a device */
+static const u8 host_ids[] = { PCI_VENDOR_ID, PCI_CLASS_REVISION, PCI_SUBSYSTEM_VENDOR_ID };
 
 static void host_bar(struct riod_fe_func *fn, unsigned int n)
 {
@@ -56,14 +59,48 @@ void riod_fe_vpci_host_view(struct riod_fe_func *fn, bool multi)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(host_shown); i++)
-		memcpy(fn->host + host_shown[i].pos, fn->cfg.bytes + host_shown[i].pos,
-		       host_shown[i].len);
+	riod_fe_vpci_identify(fn, false);
 	if (multi)
 		fn->host[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_MFD;
 	put_unaligned_le16(HOST_COMMAND, fn->host_wmask + PCI_COMMAND);
 	for (i = 0; i < PCI_STD_NUM_BARS; i++)
 		host_bar(fn, i);
+}
+
+/* show the device's own ids, or neutral ones; under the bridge's lock, or not on the bus */
+void riod_fe_vpci_identify(struct riod_fe_func *fn, bool own)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(host_ids); i++)
+		memcpy(fn->host + host_ids[i], fn->cfg.bytes + host_ids[i], 4);
+	if (own)
+		return;
+	put_unaligned_le32(NEUTRAL_IDS, fn->host + PCI_VENDOR_ID);
+	put_unaligned_le32(NEUTRAL_CLASS, fn->host + PCI_CLASS_REVISION);
+	put_unaligned_le32(0, fn->host + PCI_SUBSYSTEM_VENDOR_ID);
+}
+
+/* the same for what sysfs has copied; our driver is being bound or unbound */
+static void vpci_identify(struct pci_dev *pdev, struct riod_fe_func *fn, bool own)
+{
+	u32 ids, class, subsystem;
+
+	riod_fe_bridge_identify(fn, own);
+	ids = riod_fe_vpci_read(fn, PCI_VENDOR_ID, 4);
+	class = riod_fe_vpci_read(fn, PCI_CLASS_REVISION, 4);
+	subsystem = riod_fe_vpci_read(fn, PCI_SUBSYSTEM_VENDOR_ID, 4);
+	/* before they are shown, and until they no longer are */
+	if (own)
+		dev_set_uevent_suppress(&pdev->dev, true);
+	pdev->vendor = ids;
+	pdev->device = ids >> 16;
+	pdev->revision = class;
+	pdev->class = class >> 8;
+	pdev->subsystem_vendor = subsystem;
+	pdev->subsystem_device = subsystem >> 16;
+	if (!own)
+		dev_set_uevent_suppress(&pdev->dev, false);
 }
 
 /* both under the bridge's lock; @size is 1, 2 or 4, @where aligned to it */
@@ -113,6 +150,7 @@ static int vpci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return ret;
 	}
 	pci_set_drvdata(pdev, v);
+	vpci_identify(pdev, fn, true);
 	return 0;
 }
 
@@ -122,6 +160,7 @@ static void vpci_remove(struct pci_dev *pdev)
 	struct riod_fe_vdev *v = pci_get_drvdata(pdev);
 
 	vfio_unregister_group_dev(&v->vdev);
+	vpci_identify(pdev, v->func, false);
 	vfio_put_device(&v->vdev);
 }
 
