@@ -46,11 +46,69 @@ test_maps() { vfio_program maps edu --no-reset; }
 test_pci_testdev() { vfio_program testdev pci-testdev --no-reset; }
 test_function() { vfio_program function nvme; }
 
+# stuck [ARG...] - selftests/vfio/stuck.c on ATT_DEV, in the background; STUCK is its process
+stuck()
+{
+	rm -f /run/riod/stuck.in
+	mkfifo /run/riod/stuck.in
+	/riod-build/vfio/stuck "$ATT_DEV" "$@" < /run/riod/stuck.in > /run/riod/stuck.out &
+	STUCK=$!
+	exec 8> /run/riod/stuck.in
+	wait_for 20 said running
+}
+
+said() { grep -qx "$1" /run/riod/stuck.out; }
+go_on() { echo >&8; wait_for 20 said "$1"; }
+
+# a program that maps more than the server host shadows: first it is held back, and a person
+# is told why; with DMA under way there is no way back, and the reason is said
+test_more_than_the_server_shadows()
+{
+	local param=/sys/module/riod_stub/parameters/shadow_max_mib
+	on server "echo 1 > $param"
+	riod_export edu --no-reset
+	riod_attach --limit 1G
+	t_eq "limit of the server host" "$(att peer_limit)" $((1 << 20))
+	stuck
+	go_on mapped
+	go_on answered
+	t_eq "bus master" "$(att bus_master)" held-limit
+	t_match status "$("$RIODCTL" status "$ATT_ID")" "server host shadows at most 1 MiB .*shadow_max_mib"
+	t_eq state "$(att state)" connected
+	go_on done
+	wait "$STUCK"
+	stuck keep
+	go_on mapped
+	go_on answered
+	wait_for 10 att_is lost
+	t_match reason "$(att reason)" "more than shadow_max_mib"
+	go_on done
+	wait "$STUCK"
+	exec 8>&-
+	on server "echo 1024 > $param"
+	riod_unexport
+}
+
+att_is() { [[ $(att state) == "$1" ]]; }
+
+# card - the edu card of two functions; this run may have other ones, too
+card()
+{
+	local n addr
+	for n in 0 1 2 3 4 5; do
+		addr=$(device edu $n) || return
+		if on server test -e "/sys/bus/pci/devices/${addr%.0}.1"; then
+			echo "$addr"
+			return
+		fi
+	done
+}
+
 # two functions of one card share an IOVA space, and each goes its own way
 test_sibling_removed()
 {
 	local other
-	EXPORT=$(device edu 1)
+	EXPORT=$(card)
 	server_ctl bind "$EXPORT" "${EXPORT%.0}.1" --export --no-reset
 	riod_attach
 	other=${ATT_DEV%.0}.1

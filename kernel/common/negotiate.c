@@ -44,6 +44,8 @@ static const char * const reasons[] = {
 	[RIOD_REASON_DETACH]		= "the VMM host detached",
 	[RIOD_REASON_TIMEOUT]		= "the peer fell silent",
 	[RIOD_REASON_CLOSED]		= "the connection broke",
+	[RIOD_REASON_SHUTDOWN]		= "the peer's host shuts down or suspends",
+	[RIOD_REASON_SHADOW_MAX]	= "the guest mapped more than shadow_max_mib",
 };
 
 const char *riod_reason_str(enum riod_reason reason)

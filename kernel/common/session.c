@@ -73,6 +73,8 @@ enum riod_reason riod_session_reason(int err)
 		return RIOD_REASON_PROTOCOL;
 	case -ENOMEM:
 		return RIOD_REASON_NO_MEMORY;
+	case -ENOSPC:
+		return RIOD_REASON_SHADOW_MAX;
 	case -ETIMEDOUT:
 		return RIOD_REASON_TIMEOUT;
 	default:

@@ -196,7 +196,7 @@ static bool riod_session_rx_run(struct riod_session *s)
 	else if (err)
 		/* of what ends it, only these leave a peer that can be told */
 		riod_session_over(s, riod_session_reason(err),
-				  err == -EPROTO || err == -ENOMEM);
+				  err == -EPROTO || err == -ENOMEM || err == -ENOSPC);
 	return readable && !bye;
 }
 

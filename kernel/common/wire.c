@@ -83,10 +83,22 @@ static const char *check_bye(const void *body, u32 len)
 	const struct riod_wire_bye *b = body;
 	u32 reason = le32_to_cpu(b->reason);
 
-	if (reason == RIOD_REASON_NONE || reason > RIOD_REASON_CLOSED)
+	if (reason == RIOD_REASON_NONE || reason > RIOD_REASON_LAST)
 		return "BYE: reason";
 	if (b->rsvd)
 		return "BYE: reserved field";
+	return NULL;
+}
+
+static const char *check_ready(const void *body, u32 len)
+{
+	const struct riod_wire_ready *r = body;
+	u64 max = le64_to_cpu(r->shadow_max);
+
+	if (!max || max % RIOD_PAGE_SIZE)
+		return "READY: limit of shadow memory";
+	if (r->rsvd)
+		return "READY: reserved field";
 	return NULL;
 }
 
@@ -488,6 +500,8 @@ static const struct riod_wire_rule rules[] = {
 	},
 	[RIOD_FRAME_READY] = {
 		.dir = TO_FRONTEND,
+		.len = sizeof(struct riod_wire_ready),
+		.check = check_ready,
 	},
 	[RIOD_FRAME_REPLY] = {
 		.dir = TO_FRONTEND, .func = true,

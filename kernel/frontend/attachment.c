@@ -135,6 +135,7 @@ static void att_event_work(struct work_struct *work)
 static int att_frame(void *priv, struct riod_frame *f)
 {
 	struct riod_fe_att *att = priv;
+	const struct riod_wire_ready *ready = (const void *)f->body;
 	const struct riod_wire_bye *bye = (const void *)f->body;
 	unsigned int i;
 
@@ -150,6 +151,7 @@ static int att_frame(void *priv, struct riod_frame *f)
 		}
 		if (completion_done(&att->ready))
 			return -EPROTO;
+		att->dma.peer_limit = le64_to_cpu(ready->shadow_max);
 		complete_all(&att->ready);
 		return 0;
 	case RIOD_FRAME_IRQ:

@@ -272,6 +272,36 @@ static int dma_enter(struct riod_fe_att *att)
 	return ret;
 }
 
+/* pages mapped at several addresses count once for each: rather too much than too little */
+static bool dma_too_much_for_peer(const struct riod_fe_dma *dma)
+{
+	const struct riod_fe_domain *d = dma->domain;
+
+	return d && d->bytes_ro + d->bytes_rw > dma->peer_limit;
+}
+
+static bool dma_too_much(const struct riod_fe_dma *dma)
+{
+	return (dma->domain && dma->domain->bytes_rw > dma->limit) ||
+	       dma_too_much_for_peer(dma);
+}
+
+static void dma_warn_limit(struct riod_fe_att *att)
+{
+	static const char remedy[] =
+		"It needs a vIOMMU (QEMU: -device intel-iommu,caching-mode=on,intremap=on or -device virtio-iommu-pci); this ends by itself when the guest turns one on.";
+	const struct riod_fe_dma *dma = &att->dma;
+	const struct riod_fe_domain *d = dma->domain;
+
+	if (d->bytes_rw > dma->limit)
+		pr_warn("attachment %u: bus mastering is held off: the guest has mapped %llu MiB for the device to write, the limit is %llu MiB. %s\n",
+			att->id, d->bytes_rw >> 20, dma->limit >> 20, remedy);
+	else
+		pr_warn("attachment %u: bus mastering is held off: the guest has mapped %llu MiB, and the server host shadows at most %llu MiB (its shadow_max_mib). %s\n",
+			att->id, (d->bytes_ro + d->bytes_rw) >> 20, dma->peer_limit >> 20,
+			remedy);
+}
+
 static void dma_hold(struct riod_fe_att *att, int err)
 {
 	struct riod_fe_dma *dma = &att->dma;
@@ -284,8 +314,7 @@ static void dma_hold(struct riod_fe_att *att, int err)
 		pr_warn_ratelimited("attachment %u: no memory for DMA, bus mastering is held off\n",
 				    att->id);
 	else if (!dma->warned)
-		pr_warn("attachment %u: bus mastering is held off: the guest has mapped %llu MiB for the device to write, the limit is %llu MiB. It needs a vIOMMU (QEMU: -device intel-iommu,caching-mode=on,intremap=on or -device virtio-iommu-pci); this ends by itself when the guest turns one on.\n",
-			att->id, bytes >> 20, dma->limit >> 20);
+		dma_warn_limit(att);
 	dma->warned |= !err;
 	dma_set_state(att, RIOD_BUS_MASTER_HELD_LIMIT);
 }
@@ -303,7 +332,7 @@ static bool dma_decide(struct riod_fe_att *att, bool access)
 		return true;
 	if (!access)
 		return false;
-	if (dma->domain && dma->domain->bytes_rw > dma->limit) {
+	if (dma_too_much(dma)) {
 		dma_hold(att, 0);
 		return false;
 	}
@@ -445,7 +474,7 @@ void riod_fe_dma_revisit(struct riod_fe_att *att)
  */
 static bool dma_bypassed(struct riod_fe_dma *dma)
 {
-	return READ_ONCE(dma->unproven) && dma->domain->bytes_rw > dma->limit;
+	return READ_ONCE(dma->unproven) && dma_too_much(dma);
 }
 
 /* a range is new; -ENOMEM where it had to be entered and could not */

@@ -239,6 +239,8 @@ struct riod_fe_domain {
  * @want: functions whose bus master bit the guest has set, one bit each
  * @state: &enum riod_bus_master; ON: ranges of @domain are pages of the engine
  * @limit: writable bytes above which bus mastering is not enabled at first
+ * @peer_limit: bytes that the server host shadows at most; constant once the
+ *	functions are on the bus
  * @lost: the session is over
  * @warned: the user was told that it is held
  * @anew: it has come on, and profiles were not told yet
@@ -259,6 +261,7 @@ struct riod_fe_dma {
 	unsigned long want;
 	enum riod_bus_master state;
 	u64 limit;
+	u64 peer_limit;
 	bool lost;
 	bool warned;
 	bool anew;

@@ -52,7 +52,7 @@ struct riod_session_params {
  *	receive thread; may sleep, but never waits for the peer or for window
  *	space.  The session frees @f afterwards unless @frame returns 1: then
  *	the owner does.  A negative errno ends the session (RIOD_REASON_PROTOCOL
- *	for -EPROTO, RIOD_REASON_NO_MEMORY for -ENOMEM).  The frame counts as
+ *	for -EPROTO, _NO_MEMORY for -ENOMEM, _SHADOW_MAX for -ENOSPC).  The frame counts as
  *	processed, and is acknowledged, when this returns.
  * @lost: the session is over: called exactly once, from process context,
  *	possibly before riod_session_stop() is called, never after it returned.

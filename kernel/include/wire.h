@@ -209,6 +209,9 @@ enum riod_reason {
 	RIOD_REASON_DETACH	= 11,	/* the VMM host detached */
 	RIOD_REASON_TIMEOUT	= 12,	/* nothing heard for lost_ms */
 	RIOD_REASON_CLOSED	= 13,	/* the connection broke */
+	RIOD_REASON_SHUTDOWN	= 14,	/* the host shuts down or suspends */
+	RIOD_REASON_SHADOW_MAX	= 15,	/* more mapped than READY allows */
+	RIOD_REASON_LAST	= RIOD_REASON_SHADOW_MAX,
 };
 
 /**
@@ -356,6 +359,19 @@ struct riod_wire_describe {
 };
 
 static_assert(sizeof(struct riod_wire_describe) == 152);
+
+/**
+ * struct riod_wire_ready - body of RIOD_FRAME_READY
+ * @shadow_max: bytes of memory that may be mapped at once, each page counted once;
+ *	a multiple of the page size, not 0.  More ends the session.
+ * @rsvd: 0
+ */
+struct riod_wire_ready {
+	__le64	shadow_max;
+	__le64	rsvd;
+};
+
+static_assert(sizeof(struct riod_wire_ready) == 16);
 
 /* riod_wire_reg.region: 0 to 5 are BARs, 6 is the expansion ROM */
 #define RIOD_REGION_ROM		6

@@ -153,6 +153,7 @@ static int att_create_link(struct riod_stub_att *att,
 /* DESCRIBE of each function, then READY */
 static int att_describe(struct riod_stub_att *att)
 {
+	struct riod_wire_ready *ready;
 	struct riod_frame *f;
 	unsigned int i;
 	int ret;
@@ -162,9 +163,11 @@ static int att_describe(struct riod_stub_att *att)
 		if (ret)
 			return ret;
 	}
-	f = riod_frame_alloc(RIOD_FRAME_READY, 0, 0, GFP_KERNEL_ACCOUNT);
+	f = riod_frame_alloc(RIOD_FRAME_READY, 0, sizeof(*ready), GFP_KERNEL_ACCOUNT);
 	if (!f)
 		return -ENOMEM;
+	ready = (void *)f->body;
+	ready->shadow_max = cpu_to_le64(att->dma.max_pages << PAGE_SHIFT);
 	return riod_link_post(att->link, f);
 }
 

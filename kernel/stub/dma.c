@@ -68,7 +68,7 @@ void riod_stub_dma_init(struct riod_stub_att *att)
 	dma->npages = 0;
 	dma->nbar_pages = 0;
 	dma->nmapped = 0;
-	dma->max_pages = (u64)READ_ONCE(shadow_max_mib) << (20 - PAGE_SHIFT);
+	dma->max_pages = (u64)max(READ_ONCE(shadow_max_mib), 1) << (20 - PAGE_SHIFT);
 }
 
 /* ------------------------------------------------------------ one page */
@@ -84,8 +84,11 @@ static struct page *page_get(struct riod_stub_dma *dma, u64 id)
 		pr_warn_ratelimited("peer maps the number of a page of a BAR\n");
 		return ERR_PTR(-EPROTO);
 	}
-	if (dma->npages + dma->nbar_pages >= dma->max_pages)
-		return ERR_PTR(-ENOMEM);
+	if (dma->npages + dma->nbar_pages >= dma->max_pages) {
+		pr_warn_ratelimited("the peer's guest has mapped more than shadow_max_mib (%llu MiB): allow more, or have it map less (riodctl attach --limit)\n",
+				    dma->max_pages >> (20 - PAGE_SHIFT));
+		return ERR_PTR(-ENOSPC);
+	}
 	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!page)
 		return ERR_PTR(-ENOMEM);
@@ -197,8 +200,9 @@ static int map_check(struct riod_stub_dma *dma, u64 start, u64 last, u64 npages)
 		return -EPROTO;
 	}
 	if (dma->nmapped + npages > dma->max_pages * DMA_MAPS_PER_PAGE) {
-		pr_warn_ratelimited("peer maps too much, see shadow_max_mib\n");
-		return -ENOMEM;
+		pr_warn_ratelimited("the peer maps its pages at more than %d addresses each, on average\n",
+				    DMA_MAPS_PER_PAGE);
+		return -ENOSPC;
 	}
 	return 0;
 }
@@ -232,8 +236,8 @@ static int map_pages(struct riod_stub_dma *dma, struct riod_stub_range *r)
  * @dma: mappings
  * @m: validated: aligned, does not wrap, at most RIOD_MAP_PAGES_MAX pages
  *
- * Return: 0; -EPROTO where the range is reserved, or mapped; -ENOMEM where it is
- * too much; -ENOTCONN where the session is over.  Where it fails nothing of the
+ * Return: 0; -EPROTO where the range is reserved, or mapped; -ENOSPC where it is
+ * too much; -ENOMEM; -ENOTCONN where the session is over.  Where it fails nothing of the
  * record is mapped.
  */
 int riod_stub_dma_map(struct riod_stub_dma *dma, const struct riod_wire_map *m)

@@ -110,6 +110,8 @@ static void describe(void)
 		       .bars[0] = { .size = htole64(BAR_SIZE) } },
 	};
 
+	struct riod_wire_ready ready = { .shadow_max = htole64(1 << 30) };
+
 	body.cfg[0] = opt.vendor;
 	body.cfg[1] = opt.vendor >> 8;
 	body.cfg[2] = opt.device;
@@ -118,7 +120,7 @@ static void describe(void)
 	body.cfg[10] = opt.class >> 8;
 	body.cfg[11] = opt.class >> 16;
 	put(RIOD_FRAME_DESCRIBE, &body, sizeof(body), true);
-	put(RIOD_FRAME_READY, NULL, 0, true);
+	put(RIOD_FRAME_READY, &ready, sizeof(ready), true);
 }
 
 /* requests begin with their tag; what has none, or 0, is not answered */

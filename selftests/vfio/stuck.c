@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * stuck.c - a program whose server host stops answering
+ * stuck.c - a program that maps more than it may
  *
- * Prints "running" when it drives the function, then waits for a line of input, and then
- * maps more than bus mastering may stay on for and reads a register.  Whether that ever
- * returns is the server's to say; the test kills it.  --limit of the attachment: 1M.
+ *   stuck PCI-ADDRESS [keep]
+ *
+ * Prints "running" when it drives the function, waits for a line of input, unmaps what it
+ * has ("keep": does not) and maps 4 MiB, prints "mapped", waits for a line, reads a register,
+ * prints "answered", waits for a line, and closes the function.  Whether it gets as far is
+ * the server's to say.
  */
 #include "device.h"
 
@@ -19,8 +22,8 @@ int main(int argc, char **argv)
 {
 	const uint32_t rw = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: %s PCI-ADDRESS\n", argv[0]);
+	if (argc < 2) {
+		fprintf(stderr, "usage: %s PCI-ADDRESS [keep]\n", argv[0]);
 		return 2;
 	}
 	device_open(&dev, argv[1]);
@@ -30,14 +33,18 @@ int main(int argc, char **argv)
 	puts("running");
 	fflush(stdout);
 	getchar();
-	/* the frontend looks at bus mastering again, and asks the server to take it */
-	dma_unmap(&dev, MIB, 4096);
-	dma_map(&dev, MIB, 4 * MIB, rw);
+	/* with nothing mapped in between, the limits count again */
+	if (argc == 2)
+		dma_unmap(&dev, MIB, 4096);
+	dma_map(&dev, 2 * MIB, 4 * MIB, rw);
 	puts("mapped");
 	fflush(stdout);
 	getchar();
 	device_read(&dev, VFIO_PCI_BAR0_REGION_INDEX, 0, 4);
 	puts("answered");
 	fflush(stdout);
+	getchar();
+	device_close(&dev);
+	puts("done");
 	return 0;
 }

@@ -138,6 +138,9 @@ void decode_condition(const nlattr *a, Attachment &t)
 	case RIOD_A_ATTACHMENT_LIMIT:
 		t.limit = attr_integer(a);
 		break;
+	case RIOD_A_ATTACHMENT_PEER_LIMIT:
+		t.peer_limit = attr_integer(a);
+		break;
 	case RIOD_A_ATTACHMENT_PROFILE:
 		t.profile = attr_string(a);
 		break;

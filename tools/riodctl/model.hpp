@@ -62,6 +62,7 @@ struct Attachment {
 	std::uint64_t mapped_ro = 0;
 	std::uint64_t mapped_rw = 0;
 	std::uint64_t limit = 0;
+	std::uint64_t peer_limit = 0;
 	Identity identity;
 	std::string profile;
 	std::uint32_t shadow_bars = 0;

@@ -157,6 +157,7 @@ json to_json(const Attachment &attachment)
 	object["mapped_ro"] = attachment.mapped_ro;
 	object["mapped_rw"] = attachment.mapped_rw;
 	object["limit"] = attachment.limit;
+	object["peer_limit"] = attachment.peer_limit;
 	object["profile"] = attachment.profile.empty() ? json() : json(attachment.profile);
 	object["shadow_bars"] = bar_numbers(attachment.shadow_bars);
 	object["shadowed"] = attachment.shadowed;

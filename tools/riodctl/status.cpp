@@ -64,6 +64,18 @@ void show_export(const Context &context, const Export &e)
 	}
 }
 
+void show_held(const Context &context, const Attachment &a)
+{
+	const std::string why =
+		a.mapped_rw > a.limit
+			? fmt::format("held: the guest has mapped {} writable, the limit is {}",
+				      size_str(a.mapped_rw), size_str(a.limit))
+			: fmt::format("held: the guest has mapped {}, the server host shadows at "
+				      "most {} (its shadow_max_mib)",
+				      size_str(a.mapped_rw + a.mapped_ro), size_str(a.peer_limit));
+	field(context, "bus master", why);
+}
+
 void show_bus_master(const Context &context, const Attachment &a)
 {
 	switch (a.bus_master) {
@@ -74,15 +86,16 @@ void show_bus_master(const Context &context, const Attachment &a)
 		field(context, "bus master", "on");
 		break;
 	case RIOD_BUS_MASTER_HELD_LIMIT:
-		field(context, "bus master",
-		      fmt::format("held: the guest has mapped {} writable, the limit is {}",
-				  size_str(a.mapped_rw), size_str(a.limit)));
+		show_held(context, a);
 		remedy(context,
 		       fmt::format("the guest has no vIOMMU or does not use it: start it with what "
 				   "'riodctl qemu-args {}' prints (Linux guests of other "
 				   "distributions may need intel_iommu=on)",
 				   a.id));
-		remedy(context, "or detach, and attach with a higher --limit");
+		remedy(context, a.mapped_rw > a.limit
+					? "or detach, and attach with a higher --limit"
+					: "or set a higher shadow_max_mib of riod_stub on the server "
+					  "host, and attach again");
 		break;
 	case RIOD_BUS_MASTER_HELD_LOST:
 		field(context, "bus master", "held: the session is over");

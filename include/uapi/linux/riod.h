@@ -26,7 +26,8 @@ enum riod_state {
  * @RIOD_BUS_MASTER_OFF: The guest has not enabled it.
  * @RIOD_BUS_MASTER_ON: It is enabled.
  * @RIOD_BUS_MASTER_HELD_LIMIT: The guest enabled it, but has mapped more
- *   writable memory than the limit: it has no vIOMMU, or does not use it yet.
+ *   writable memory than the limit, or more than the server host shadows: it
+ *   has no vIOMMU, or does not use it yet.
  * @RIOD_BUS_MASTER_HELD_LOST: The session is over.
  */
 enum riod_bus_master {
@@ -87,6 +88,7 @@ enum {
 	RIOD_A_ATTACHMENT_STATS,
 	RIOD_A_ATTACHMENT_SHADOW_BARS,
 	RIOD_A_ATTACHMENT_SHADOWED,
+	RIOD_A_ATTACHMENT_PEER_LIMIT,
 
 	__RIOD_A_ATTACHMENT_MAX,
 	RIOD_A_ATTACHMENT_MAX = (__RIOD_A_ATTACHMENT_MAX - 1)

@@ -322,7 +322,7 @@ static void reason_texts(struct kunit *test)
 		KUNIT_EXPECT_NOT_NULL(test, riod_reason_str(r));
 		KUNIT_EXPECT_LT(test, strlen(riod_reason_str(r)), RIOD_TEXT_LEN);
 	}
-	KUNIT_EXPECT_STREQ(test, riod_reason_str(RIOD_REASON_CLOSED + 1), "unknown reason");
+	KUNIT_EXPECT_STREQ(test, riod_reason_str(RIOD_REASON_LAST + 1), "unknown reason");
 	KUNIT_EXPECT_STREQ(test, riod_reason_str(-1), "unknown reason");
 }
 

@@ -372,7 +372,7 @@ static const struct answer_case answer_cases[] = {
 		good_refuse, -ECONNREFUSED, in_use,
 		{ BODY(refuse, reason, 999) }, .reason = RIOD_REASON_PROTOCOL },
 	{ "refused, the next reason", good_refuse, -ECONNREFUSED, in_use,
-		{ BODY(refuse, reason, RIOD_REASON_CLOSED + 1) }, .reason = RIOD_REASON_PROTOCOL },
+		{ BODY(refuse, reason, RIOD_REASON_LAST + 1) }, .reason = RIOD_REASON_PROTOCOL },
 	{ "refused, no reason", good_refuse, -ECONNREFUSED, in_use,
 		{ BODY(refuse, reason, 0) }, .reason = RIOD_REASON_PROTOCOL },
 	{ "refused, a byte short", good_refuse, -EPROTO, bad_refuse, LEN(127) },

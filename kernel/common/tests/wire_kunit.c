@@ -27,6 +27,14 @@ static u32 build_bye(void *body)
 	return sizeof(*b);
 }
 
+static u32 build_ready(void *body)
+{
+	struct riod_wire_ready *r = body;
+
+	r->shadow_max = cpu_to_le64(RIOD_PAGE_SIZE);
+	return sizeof(*r);
+}
+
 static u32 build_describe(void *body, u16 cfg_size, u16 nresv)
 {
 	struct riod_wire_describe *d = body;
@@ -106,7 +114,7 @@ static u32 build_bye_last(void *body)
 {
 	struct riod_wire_bye *b = body;
 
-	b->reason = cpu_to_le32(RIOD_REASON_CLOSED);
+	b->reason = cpu_to_le32(RIOD_REASON_LAST);
 	return sizeof(*b);
 }
 
@@ -414,7 +422,7 @@ const struct shape wire_shapes[] = {
 	[ACK]		= { "ack", RIOD_FRAME_ACK, 0, 3, build_empty },
 	[BYE]		= { "bye", RIOD_FRAME_BYE, 0, 3, build_bye },
 	[DESCRIBE]	= { "describe", RIOD_FRAME_DESCRIBE, 7, TO_FRONTEND, build_describe_min },
-	[READY]		= { "ready", RIOD_FRAME_READY, 0, TO_FRONTEND, build_empty },
+	[READY]		= { "ready", RIOD_FRAME_READY, 0, TO_FRONTEND, build_ready },
 	[REPLY]		= { "reply", RIOD_FRAME_REPLY, 1, TO_FRONTEND, build_reply },
 	[IRQ]		= { "irq intx", RIOD_FRAME_IRQ, 7, TO_FRONTEND, build_irq_intx },
 	[IRQ_MSI]	= { "irq msi", RIOD_FRAME_IRQ, 0, TO_FRONTEND, build_irq_msi },

@@ -466,17 +466,17 @@ static void page_limit(struct kunit *test)
 	struct fake_att *a = test->priv;
 
 	a->att.dma.max_pages = 8;
-	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(0), 0, 9, RW), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(0), 0, 9, RW), -ENOSPC);
 	expect_empty(test, a);
 	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(0), 0, 8, RW), 0);
 	/* one page is there and may be mapped again, the next one is too much */
-	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(8), 7, 2, RW), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(8), 7, 2, RW), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, a->att.dma.nmapped, 8);
 	KUNIT_EXPECT_EQ(test, a->iommu.nptes, 8);
 	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(8), 7, 1, RW), 0);
 	KUNIT_EXPECT_EQ(test, unmap(a, PIC_IOVA(0), 2), 0);
 	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(9), 8, 2, RW), 0);
-	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(0), 0, 1, RW), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(0), 0, 1, RW), -ENOSPC);
 }
 
 static void map_limit(struct kunit *test)
@@ -485,13 +485,13 @@ static void map_limit(struct kunit *test)
 	unsigned int i;
 
 	a->att.dma.max_pages = 4;
-	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(0), 0, 17, RW), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(0), 0, RIOD_MAP_PAGES_MAX, RW), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(0), 0, 17, RW), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(0), 0, RIOD_MAP_PAGES_MAX, RW), -ENOSPC);
 	for (i = 0; i < 15; i++)
 		KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(i), 0, 1, RW), 0);
-	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(15), 0, 2, RW), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(15), 0, 2, RW), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(15), 0, 1, RW), 0);
-	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(16), 0, 1, RW), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(16), 0, 1, RW), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, a->att.dma.npages, 1);
 	KUNIT_EXPECT_EQ(test, unmap(a, PIC_IOVA(3), 1), 0);
 	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(16), 0, 1, RW), 0);
