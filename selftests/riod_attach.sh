@@ -226,4 +226,25 @@ test_bind_part_of_a_group()
 	t_eq "functions" "$(exported)" "$a $b"
 }
 
+# A VFIO device that is open, and bound to no iommufd, is in no use that the frontend can see.
+# Detaching says so, and nothing else on the host's PCI buses waits meanwhile.
+test_detach_while_a_cdev_is_open()
+{
+	local cdev first
+	[[ -d /dev/vfio/devices ]] || t_skip "this kernel has no VFIO device nodes"
+	riod_export nvme
+	riod_attach
+	first=$ATT_ID
+	cdev=/dev/vfio/devices/$(basename "/sys/bus/pci/devices/$ATT_DEV/vfio-dev"/*)
+	exec 9<> "$cdev"
+	t_match error "$(refused "$RIODCTL" detach "$ATT_ID")" "has the function's VFIO device open"
+	t_eq state "$(att state)" lost
+	t_eq "still there" "$(attachments | sed -n 's/^[0-9]*\.id=//p')" "$first"
+	wait_for 20 export_idle
+	riod_attach
+	riod_detach
+	exec 9>&-
+	wait_for 10 no_attachments
+}
+
 ktap_run "$@"

@@ -64,7 +64,26 @@ void riod_fe_att_put(struct riod_fe_att *att)
 	kref_put(&att->ref, att_free);
 }
 
+bool riod_fe_att_is_over(struct riod_fe_att *att)
+{
+	bool over;
+
+	spin_lock(&att->state_lock);
+	over = att->over || att->state == RIOD_FE_REMOVING;
+	spin_unlock(&att->state_lock);
+	return over;
+}
+
 /* ------------------------------------------------------------ teardown */
+
+/* when this returns the peer has the BYE, or does not listen */
+static void att_stop_link(struct riod_fe_att *att)
+{
+	mutex_lock(&att->stop_lock);
+	if (att->link)
+		riod_link_stop(att->link);
+	mutex_unlock(&att->stop_lock);
+}
 
 /*
  * Put an attachment away that is REMOVING.  The session ends first: from then on
@@ -77,19 +96,18 @@ static void att_teardown(struct riod_fe_att *att)
 {
 	unsigned int i;
 
+	if (att->link)
+		riod_link_end(att->link, RIOD_REASON_DETACH);
+	/* may wait for a process; so long the attachment is listed */
+	riod_fe_bridge_remove(att);
 	mutex_lock(&att_lock);
 	list_del_init(&att->list);
 	mutex_unlock(&att_lock);
-
-	if (att->link)
-		riod_link_end(att->link, RIOD_REASON_DETACH);
-	riod_fe_bridge_remove(att);
 	for (i = 0; i < att->nfuncs; i++) {
 		if (att->funcs[i])
 			flush_work(&att->funcs[i]->close_work);
 	}
-	if (att->link)
-		riod_link_stop(att->link);
+	att_stop_link(att);
 	/* without a link nobody has called it; from then on nothing asks for these */
 	riod_fe_dma_lost(att);
 	cancel_delayed_work_sync(&att->revisit_work);
@@ -97,13 +115,18 @@ static void att_teardown(struct riod_fe_att *att)
 	riod_fe_dma_destroy(att);
 	riod_fe_describe_exit(att);
 	riod_fe_bridge_release(att);
-	if (att->link) {
+	mutex_lock(&att->stop_lock);
+	if (att->link)
 		riod_link_free(att->link);
-		att->link = NULL;
-	}
+	att->link = NULL;
+	mutex_unlock(&att->stop_lock);
 	if (att->transport)
 		riod_transport_put(att->transport);
+	if (att->detached)
+		riod_fe_nl_event(att);
+	complete_all(&att->removed);
 	riod_fe_att_put(att);
+	/* from a work item, which module exit waits for, or from a command, which pins us */
 	module_put(THIS_MODULE);
 }
 
@@ -288,6 +311,8 @@ static struct riod_fe_att *att_alloc(const struct riod_attach_request *req)
 	strscpy(att->export, req->export);
 	att->port = req->port;
 	init_completion(&att->ready);
+	init_completion(&att->removed);
+	mutex_init(&att->stop_lock);
 	riod_fe_dma_init(&att->dma, req->limit ? req->limit : RIOD_FE_LIMIT_DEFAULT);
 	att->aperture.last = U64_MAX;
 	att->slot = -1;
@@ -426,7 +451,8 @@ static int att_add_functions(struct riod_fe_att *att, const struct riod_attach_r
 		return ret;
 	ret = riod_fe_bridge_reserve(att);
 	if (ret) {
-		NL_SET_ERR_MSG(extack, "the virtual PCI bus is full; detach something first");
+		NL_SET_ERR_MSG(extack,
+			       "this host has 32 attachments, and its virtual bus has no room for more: detach one first");
 		return ret;
 	}
 	ret = riod_fe_bridge_add(att);
@@ -548,6 +574,7 @@ static int att_begin_detach(struct riod_fe_att *att, bool force,
 		att->state = RIOD_FE_REMOVING;
 	else
 		ret = force ? -EINPROGRESS : -EBUSY;
+	att->detached |= !ret;
 	spin_unlock(&att->state_lock);
 	if (ret == -EALREADY)
 		NL_SET_ERR_MSG(extack, "the attachment is being removed already");
@@ -555,6 +582,24 @@ static int att_begin_detach(struct riod_fe_att *att, bool force,
 		NL_SET_ERR_MSG(extack,
 			       "a process has the function open (a VM?): end it, or use --force");
 	return ret;
+}
+
+/*
+ * The removal is under way.  It takes a moment, unless a process has the VFIO device
+ * open without having opened the function (a cdev that is bound to no iommufd).
+ */
+static int att_wait_removed(struct riod_fe_att *att, struct netlink_ext_ack *extack)
+{
+	long left;
+
+	left = wait_for_completion_killable_timeout(&att->removed,
+						    msecs_to_jiffies(ATT_TIMEOUT_MS));
+	if (left > 0)
+		return 0;
+	if (!left)
+		NL_SET_ERR_MSG(extack,
+			       "the session is over, but a process has the function's VFIO device open: the function leaves the bus when that is closed");
+	return left ? -EINTR : -EBUSY;
 }
 
 int riod_fe_att_detach(u32 id, bool force, struct netlink_ext_ack *extack)
@@ -572,16 +617,17 @@ int riod_fe_att_detach(u32 id, bool force, struct netlink_ext_ack *extack)
 	/* on the list, under its lock: the link is there; att_lost() does the rest */
 	if (ret == -EINPROGRESS)
 		riod_link_end(att->link, RIOD_REASON_DETACH);
-	if (!ret)
+	if (!ret) {
 		riod_fe_att_get(att);
+		queue_work(riod_fe_wq, &att->remove_work);
+	}
 	mutex_unlock(&att_lock);
 	if (ret)
 		return ret == -EINPROGRESS ? 0 : ret;
 
-	att_teardown(att);
-	riod_fe_nl_event(att);
+	ret = att_wait_removed(att, extack);
 	riod_fe_att_put(att);
-	return 0;
+	return ret;
 }
 
 int riod_fe_att_for_each(unsigned int skip,
@@ -602,6 +648,28 @@ int riod_fe_att_for_each(unsigned int skip,
 	}
 	mutex_unlock(&att_lock);
 	return ret;
+}
+
+void riod_fe_att_end_all(enum riod_reason reason)
+{
+	struct riod_fe_att *att, *atts[RIOD_FE_SLOTS];
+	unsigned int i, n = 0;
+
+	/* all of them first, so that their peers are waited for at the same time */
+	mutex_lock(&att_lock);
+	list_for_each_entry(att, &att_list, list) {
+		if (WARN_ON_ONCE(n == ARRAY_SIZE(atts)))
+			break;
+		riod_link_end(att->link, reason);
+		riod_fe_att_get(att);
+		atts[n++] = att;
+	}
+	mutex_unlock(&att_lock);
+	for (i = 0; i < n; i++) {
+		att_stop_link(atts[i]);
+		riod_fe_bridge_hide(atts[i]);
+		riod_fe_att_put(atts[i]);
+	}
 }
 
 /* a function is opened; -ENODEV once the session is over */

@@ -436,10 +436,15 @@ extern struct pci_driver riod_fe_pci_driver;
 
 void riod_fe_vpci_host_view(struct riod_fe_func *fn, bool multi);
 void riod_fe_vpci_identify(struct riod_fe_func *fn, bool own);
+/* which ids sysfs and the PCI core see; under the device lock of @pdev */
+void riod_fe_vpci_show(struct pci_dev *pdev, struct riod_fe_func *fn, bool own);
 u32 riod_fe_vpci_read(const struct riod_fe_func *fn, int where, int size);
 void riod_fe_vpci_write(struct riod_fe_func *fn, int where, int size, u32 val);
 
 /* ------------------------------------------------------------ host_bridge.c */
+
+/* PCI device numbers on the virtual bus: one for each attachment */
+#define RIOD_FE_SLOTS		32
 
 int riod_fe_bridge_init(void);
 void riod_fe_bridge_exit(void);
@@ -448,6 +453,8 @@ struct device *riod_fe_bridge_parent(void);
 int riod_fe_bridge_reserve(struct riod_fe_att *att);
 void riod_fe_bridge_release(struct riod_fe_att *att);
 int riod_fe_bridge_add(struct riod_fe_att *att);
+/* its functions show neutral ids from now on */
+void riod_fe_bridge_hide(struct riod_fe_att *att);
 void riod_fe_bridge_remove(struct riod_fe_att *att);
 /* which ids the host sees: the device's own, or neutral ones */
 void riod_fe_bridge_identify(struct riod_fe_func *fn, bool own);
@@ -509,7 +516,10 @@ enum riod_fe_state {
  * @stats: counters
  * @revisit_work: takes bus mastering from the device where it may not keep it
  * @event_work: tells netlink listeners that bus mastering changed
- * @remove_work: tears down behind the last close
+ * @remove_work: tears down: behind a detach, or behind the last close
+ * @detached: somebody asked for the removal; whoever listens is told of its end
+ * @removed: the removal is done
+ * @stop_lock: @link is stopped, or freed
  */
 struct riod_fe_att {
 	struct kref ref;
@@ -540,15 +550,22 @@ struct riod_fe_att {
 	struct delayed_work revisit_work;
 	struct work_struct event_work;
 	struct work_struct remove_work;
+	bool detached;
+	struct completion removed;
+	struct mutex stop_lock;		/* link is stopped, or freed */
 };
 
 int riod_fe_att_init(void);
 void riod_fe_att_exit(void);
 void riod_fe_att_get(struct riod_fe_att *att);
 void riod_fe_att_put(struct riod_fe_att *att);
+/* its session is over, or it is being removed */
+bool riod_fe_att_is_over(struct riod_fe_att *att);
 int riod_fe_att_new(struct net *net, const struct riod_attach_request *req,
 		    struct riod_fe_att **att, struct netlink_ext_ack *extack);
 int riod_fe_att_detach(u32 id, bool force, struct netlink_ext_ack *extack);
+/* end all sessions, and wait until their peers were told or do not listen */
+void riod_fe_att_end_all(enum riod_reason reason);
 /* call @fn for each attachment, from the @skip'th on, until it returns nonzero */
 int riod_fe_att_for_each(unsigned int skip,
 			 int (*fn)(struct riod_fe_att *att, void *arg), void *arg);
@@ -556,6 +573,11 @@ int riod_fe_att_for_each(unsigned int skip,
 int riod_fe_att_open(struct riod_fe_att *att);
 void riod_fe_att_close(struct riod_fe_att *att);
 extern struct workqueue_struct *riod_fe_wq;
+
+/* ------------------------------------------------------------ power.c */
+
+int riod_fe_power_init(void);
+void riod_fe_power_exit(void);
 
 /* ------------------------------------------------------------ describe.c */
 

@@ -21,7 +21,6 @@
 /* older libvirt, hwloc and others know domains of 16 bits only */
 #define BRIDGE_DOMAIN_FIRST	0x7463
 #define BRIDGE_DOMAIN_LAST	0xffff
-#define BRIDGE_SLOTS		32
 
 /**
  * struct fe_bridge - the bridge
@@ -42,8 +41,8 @@ static struct fe_bridge {
 	struct pci_sysdata sysdata;
 	struct resource busn;
 	raw_spinlock_t lock;	/* used, slots, host views */
-	DECLARE_BITMAP(used, BRIDGE_SLOTS);
-	struct riod_fe_att *slots[BRIDGE_SLOTS];
+	DECLARE_BITMAP(used, RIOD_FE_SLOTS);
+	struct riod_fe_att *slots[RIOD_FE_SLOTS];
 } bridge = {
 	.lock = __RAW_SPIN_LOCK_UNLOCKED(bridge.lock),
 };
@@ -183,13 +182,13 @@ int riod_fe_bridge_reserve(struct riod_fe_att *att)
 	unsigned int slot;
 
 	raw_spin_lock_irqsave(&bridge.lock, flags);
-	slot = find_first_zero_bit(bridge.used, BRIDGE_SLOTS);
-	if (slot < BRIDGE_SLOTS) {
+	slot = find_first_zero_bit(bridge.used, RIOD_FE_SLOTS);
+	if (slot < RIOD_FE_SLOTS) {
 		__set_bit(slot, bridge.used);
 		att->slot = slot;
 	}
 	raw_spin_unlock_irqrestore(&bridge.lock, flags);
-	return slot < BRIDGE_SLOTS ? 0 : -ENOSPC;
+	return slot < RIOD_FE_SLOTS ? 0 : -ENOSPC;
 }
 
 void riod_fe_bridge_release(struct riod_fe_att *att)
@@ -272,11 +271,56 @@ int riod_fe_bridge_add(struct riod_fe_att *att)
 	return ret;
 }
 
-/* no function is open: VFIO's unregistering waits for nobody's goodwill */
+/*
+ * For a host that is about to sleep: the PCI core runs quirks when it suspends and
+ * resumes a device, too.  The session is over, so the function is of no use any more.
+ */
+void riod_fe_bridge_hide(struct riod_fe_att *att)
+{
+	int slot = READ_ONCE(att->slot);
+	struct pci_dev *pdev;
+	unsigned int n;
+
+	for (n = 0; n < att->nfuncs && slot >= 0; n++) {
+		pdev = pci_get_slot(bridge.host->bus, PCI_DEVFN(slot, n));
+		if (!pdev)
+			continue;
+		/* one that is being unbound hides its ids itself, and may wait with the lock held */
+		if (device_trylock(&pdev->dev)) {
+			if (pdev->dev.driver == &riod_fe_pci_driver.driver)
+				riod_fe_vpci_show(pdev, att->funcs[n], false);
+			device_unlock(&pdev->dev);
+		}
+		pci_dev_put(pdev);
+	}
+}
+
+/*
+ * VFIO's unregistering waits for every file of the device to be closed, and a process
+ * may have opened its cdev without binding it, which nothing tells us.  So that wait is
+ * outside of the lock that everything on the host's PCI buses needs.  Once our driver
+ * is unbound it cannot be bound again: the attachment is REMOVING.
+ */
+static void bridge_unbind_all(struct riod_fe_att *att)
+{
+	struct pci_dev *pdev;
+	unsigned int n;
+
+	for (n = 0; n < att->nfuncs; n++) {
+		pdev = pci_get_slot(bridge.host->bus, PCI_DEVFN(att->slot, n));
+		if (!pdev)
+			continue;
+		device_release_driver(&pdev->dev);
+		pci_dev_put(pdev);
+	}
+}
+
+/* from a work item, as it may have to wait for a process to close a file */
 void riod_fe_bridge_remove(struct riod_fe_att *att)
 {
 	if (!att->on_bus)
 		return;
+	bridge_unbind_all(att);
 	pci_lock_rescan_remove();
 	bridge_remove_all(att);
 	pci_unlock_rescan_remove();

@@ -196,6 +196,7 @@ static void iommu_domain_done(struct iommu_domain *domain)
 	riod_fe_range_free_all(d);
 	riod_fe_att_put(d->att);
 	kfree(d);
+	/* riod_fe_exit() waits until this has returned */
 	module_put(THIS_MODULE);
 }
 

@@ -4,6 +4,7 @@
  */
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/rcupdate.h>
 
 #include "frontend.h"
 
@@ -26,12 +27,17 @@ static int __init riod_fe_init(void)
 	ret = pci_register_driver(&riod_fe_pci_driver);
 	if (ret)
 		goto err_bridge;
+	ret = riod_fe_power_init();
+	if (ret)
+		goto err_driver;
 	/* last: from here on commands run */
 	ret = riod_nl_register_frontend(&riod_fe_nl_ops);
 	if (ret)
-		goto err_driver;
+		goto err_power;
 	return 0;
 
+err_power:
+	riod_fe_power_exit();
 err_driver:
 	pci_unregister_driver(&riod_fe_pci_driver);
 err_bridge:
@@ -44,17 +50,20 @@ err_range:
 }
 
 /*
- * Every attachment pins the module, so there is none; what may still run is the
- * end of a work item that tore the last one down, and riod_fe_att_exit() waits
- * for that.
+ * Attachments and IOMMU domains hold references on the module, so there is none of
+ * them.  But a task that dropped the last reference may still be on its way out of our
+ * text: a work item, which riod_fe_att_exit() waits for, or whoever freed a domain.
+ * That task does not sleep on its way, so it has left when every task has slept once.
  */
 static void __exit riod_fe_exit(void)
 {
 	riod_nl_unregister_frontend(&riod_fe_nl_ops);
+	riod_fe_power_exit();
 	riod_fe_att_exit();
 	pci_unregister_driver(&riod_fe_pci_driver);
 	riod_fe_bridge_exit();
 	riod_fe_range_exit();
+	synchronize_rcu_tasks();
 }
 
 module_init(riod_fe_init);

@@ -81,11 +81,12 @@ void riod_fe_vpci_identify(struct riod_fe_func *fn, bool own)
 	put_unaligned_le32(0, fn->host + PCI_SUBSYSTEM_VENDOR_ID);
 }
 
-/* the same for what sysfs has copied; our driver is being bound or unbound */
-static void vpci_identify(struct pci_dev *pdev, struct riod_fe_func *fn, bool own)
+/* the same for what sysfs has copied */
+void riod_fe_vpci_show(struct pci_dev *pdev, struct riod_fe_func *fn, bool own)
 {
 	u32 ids, class, subsystem;
 
+	device_lock_assert(&pdev->dev);
 	riod_fe_bridge_identify(fn, own);
 	ids = riod_fe_vpci_read(fn, PCI_VENDOR_ID, 4);
 	class = riod_fe_vpci_read(fn, PCI_CLASS_REVISION, 4);
@@ -138,6 +139,9 @@ static int vpci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	/* somebody wrote our name into the driver_override of another device */
 	if (!fn)
 		return -ENODEV;
+	/* and here into sysfs' bind, after the attachment's removal has unbound it */
+	if (riod_fe_att_is_over(fn->att))
+		return -ENODEV;
 	v = vfio_alloc_device(riod_fe_vdev, vdev, &pdev->dev, &riod_fe_vfio_ops);
 	if (IS_ERR(v)) {
 		fn->probe_err = PTR_ERR(v);
@@ -150,7 +154,7 @@ static int vpci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return ret;
 	}
 	pci_set_drvdata(pdev, v);
-	vpci_identify(pdev, fn, true);
+	riod_fe_vpci_show(pdev, fn, true);
 	return 0;
 }
 
@@ -160,7 +164,7 @@ static void vpci_remove(struct pci_dev *pdev)
 	struct riod_fe_vdev *v = pci_get_drvdata(pdev);
 
 	vfio_unregister_group_dev(&v->vdev);
-	vpci_identify(pdev, v->func, false);
+	riod_fe_vpci_show(pdev, v->func, false);
 	vfio_put_device(&v->vdev);
 }
 
