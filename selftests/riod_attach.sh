@@ -151,6 +151,46 @@ test_not_in_allow_list()
 	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER_ADDR" "$EXPORT")" 'allow'
 }
 
+# strangers that connect and say nothing, from more addresses than have slots
+strangers()
+{
+	local i
+	for ((i = 0; i < 40; i++)); do
+		ip netns exec far socat -u -t 60 "EXEC:sleep 60" \
+			"TCP:192.168.98.1:7463,bind=192.168.98.$((10 + i % 8))" &
+	done
+}
+
+# connections of strangers in these states
+strangers_in() { ip netns exec far ss -Htan "$@" 'dport = :7463' | wc -l; }
+all_strangers_came() { (( $(strangers_in) >= 40 )); }
+no_stranger_waits() { (( $(strangers_in state established) == 0 )); }
+
+test_strangers_take_no_slots()
+{
+	[[ $RIOD_TOPOLOGY == loopback ]] || t_skip "the strangers are in a namespace of the server host"
+	ip netns add far
+	ip link add near98 type veth peer name far98 netns far
+	ip addr add 192.168.98.1/24 dev near98
+	ip link set near98 up
+	local i
+	for ((i = 0; i < 8; i++)); do
+		ip -n far addr add "192.168.98.$((10 + i))/24" dev far98
+	done
+	ip -n far link set far98 up
+	riod_export nvme
+	strangers
+	# all were refused at once, long before the 10 s that a handshake may take
+	wait_for 5 all_strangers_came
+	wait_for 5 no_stranger_waits
+	t_eq "handshakes" "$(cat /sys/kernel/debug/riod_stub/connections)" 0
+	riod_attach
+	riod_detach
+	# shellcheck disable=SC2046 # one word for each job
+	kill $(jobs -p)
+	ip netns del far
+}
+
 test_ambiguous_name()
 {
 	local second

@@ -587,7 +587,6 @@ EXPORT_SYMBOL_GPL(riod_negotiate_welcome);
 int riod_negotiate_refuse(struct riod_conn *conn, enum riod_reason reason,
 			  const char *text)
 {
-	limit_waits(conn);
 	return send_refuse(conn, reason, text);
 }
 EXPORT_SYMBOL_GPL(riod_negotiate_refuse);

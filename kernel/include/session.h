@@ -243,7 +243,10 @@ int riod_negotiate_welcome(struct riod_conn *conn,
 			   const struct riod_wire_hello *hello, u8 nfuncs,
 			   u32 keepalive_ms, u32 lost_ms,
 			   struct riod_session_params *params);
-/* server: @text may be NULL: then it is riod_reason_str() */
+/*
+ * server: @text may be NULL: then it is riod_reason_str().  May come before the
+ * HELLO was read.  Waits as long as the connection's timeouts say.
+ */
 int riod_negotiate_refuse(struct riod_conn *conn, enum riod_reason reason,
 			  const char *text);
 /* server: @count above RIOD_EXPORTS_MAX is cut off */

@@ -88,16 +88,12 @@ static bool address_is_loopback(const struct riod_allow *a)
 				      ipv6_addr_loopback(&a->v6);
 }
 
-/**
- * riod_stub_allowed() - may this peer know of and attach an export?
- * @exp: export
- * @peer: address that its packets come from
- *
+/*
  * Without an allow list only loopback peers may: what is exported by default
  * is exported to nobody else.
  */
-bool riod_stub_allowed(const struct riod_stub_export *exp,
-		       const struct sockaddr_storage *peer)
+static bool allowed(const struct riod_stub_export *exp,
+		    const struct sockaddr_storage *peer)
 {
 	struct riod_allow a;
 	unsigned int i;
@@ -111,6 +107,21 @@ bool riod_stub_allowed(const struct riod_stub_export *exp,
 			return true;
 	}
 	return false;
+}
+
+/**
+ * riod_stub_visible() - may a peer know of and attach an export?
+ * @exp: export
+ * @net: network namespace that the connection came in by
+ * @port: port that it came in by
+ * @peer: address that its packets come from
+ *
+ * The only place that decides this: accept, LIST and ATTACH all ask here.
+ */
+bool riod_stub_visible(const struct riod_stub_export *exp, const struct net *net,
+		       u16 port, const struct sockaddr_storage *peer)
+{
+	return exp->net == net && exp->port == port && allowed(exp, peer);
 }
 
 /* do two connections come from one host?  Ports do not count. */

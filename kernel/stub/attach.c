@@ -276,7 +276,8 @@ static void att_work(struct work_struct *work)
 
 /* ------------------------------------------------------------ life */
 
-struct riod_stub_att *riod_stub_att_create(struct riod_conn *conn)
+struct riod_stub_att *riod_stub_att_create(struct riod_conn *conn,
+					   const struct sockaddr_storage *peer)
 {
 	struct riod_stub_att *att = kzalloc(sizeof(*att), GFP_KERNEL_ACCOUNT);
 
@@ -284,7 +285,7 @@ struct riod_stub_att *riod_stub_att_create(struct riod_conn *conn)
 		return NULL;
 	INIT_WORK(&att->work, att_work);
 	att->conn = conn;
-	conn->ops->peer(conn, &att->peer);
+	att->peer = *peer;
 	atomic_inc(&riod_stub_objects.connections);
 	return att;
 }

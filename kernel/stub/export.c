@@ -67,8 +67,7 @@ static struct riod_stub_export *export_match(const struct riod_stub_att *att,
 	lockdep_assert_held(&riod_stub_lock);
 	*reason = RIOD_REASON_NO_EXPORT;
 	list_for_each_entry(exp, &riod_stub_exports, list) {
-		if (exp->net != att->net || exp->port != att->port ||
-		    !riod_stub_allowed(exp, &att->peer))
+		if (!riod_stub_visible(exp, att->net, att->port, &att->peer))
 			continue;
 		if (name[0] && strcmp(exp->name, name))
 			continue;

@@ -2,41 +2,13 @@
 /*
  * A connection until it is an attachment, or is not
  *
- * Who asks is looked at before anything about exports is told.
+ * accept() has checked that the peer may see some export.  LIST and ATTACH check
+ * each export again: the list of exports may have changed since.
  */
 #include <linux/pci.h>
 #include <linux/slab.h>
 
 #include "stub.h"
-
-static bool export_visible(const struct riod_stub_export *exp,
-			   const struct riod_stub_att *att)
-{
-	return exp->net == att->net && exp->port == att->port &&
-	       riod_stub_allowed(exp, &att->peer);
-}
-
-static bool handshake_allowed(const struct riod_stub_att *att)
-{
-	struct riod_stub_export *exp;
-	bool ret = false;
-
-	mutex_lock(&riod_stub_lock);
-	list_for_each_entry(exp, &riod_stub_exports, list)
-		ret |= export_visible(exp, att);
-	mutex_unlock(&riod_stub_lock);
-	return ret;
-}
-
-static void handshake_refuse_peer(struct riod_stub_att *att)
-{
-	char text[RIOD_TEXT_LEN];
-
-	pr_notice_ratelimited("%pISc is not in the allow list of any export\n", &att->peer);
-	snprintf(text, sizeof(text), "not open to %pISc: riodctl bind ... --allow there",
-		 &att->peer);
-	riod_negotiate_refuse(att->conn, RIOD_REASON_NOT_ALLOWED, text);
-}
 
 static void list_fill(struct riod_wire_export *e, const struct riod_stub_export *exp)
 {
@@ -66,7 +38,7 @@ static void handshake_list(struct riod_stub_att *att)
 	}
 	mutex_lock(&riod_stub_lock);
 	list_for_each_entry(exp, &riod_stub_exports, list) {
-		if (!export_visible(exp, att))
+		if (!riod_stub_visible(exp, att->net, att->port, &att->peer))
 			continue;
 		if (total++ < RIOD_EXPORTS_MAX)
 			list_fill(&list[count++], exp);
@@ -88,10 +60,6 @@ bool riod_stub_handshake(struct riod_stub_att *att)
 	/* what is wrong with the HELLO itself was answered there */
 	if (riod_negotiate_hello(att->conn, &att->hello))
 		return false;
-	if (!handshake_allowed(att)) {
-		handshake_refuse_peer(att);
-		return false;
-	}
 	switch (att->hello.intent) {
 	case RIOD_INTENT_LIST:
 		handshake_list(att);

@@ -3,8 +3,9 @@
  * Who listens, and who is let as far as a handshake
  *
  * A port is open in a namespace exactly as long as something is exported there.
- * A new connection becomes a handshake, of which there are few at once: few in
- * all, and fewer from one host.
+ * A connection from a peer that may see no export behind the port is refused at
+ * once: it gets no slot and no memory.  Others become handshakes, of which there
+ * are few at once: few in all, and fewer from one host.
  */
 #include <linux/in6.h>
 #include <linux/slab.h>
@@ -14,7 +15,10 @@
 
 #define HANDSHAKES_MAX		32
 #define HANDSHAKES_PER_HOST	8
-/* a refusal fits any socket's buffer; should it not, it is not waited for */
+/*
+ * A REFUSE fits the send buffer of a new socket.  Where it does not, for want of
+ * memory, the listener's thread waits no longer than this.
+ */
 #define REFUSE_TIMEOUT_MS	100
 
 /**
@@ -68,24 +72,56 @@ static bool admit_one(struct riod_stub_att *att, struct riod_stub_listener *lst)
 	return true;
 }
 
-static void refuse_and_close(struct riod_conn *conn)
+/* may the peer see any of the exports behind this port? */
+static bool listener_open_to(const struct riod_stub_listener *lst,
+			     const struct sockaddr_storage *peer)
+{
+	struct riod_stub_export *exp;
+	bool ret = false;
+
+	mutex_lock(&riod_stub_lock);
+	list_for_each_entry(exp, &riod_stub_exports, list)
+		ret |= riod_stub_visible(exp, lst->net, lst->port, peer);
+	mutex_unlock(&riod_stub_lock);
+	return ret;
+}
+
+/* without waiting for the HELLO; the listener's thread must not wait for a peer */
+static void refuse_and_close(struct riod_conn *conn, enum riod_reason reason,
+			     const char *text)
 {
 	conn->ops->timeouts(conn, REFUSE_TIMEOUT_MS, REFUSE_TIMEOUT_MS);
-	riod_negotiate_refuse(conn, RIOD_REASON_LIMIT, NULL);
+	riod_negotiate_refuse(conn, reason, text);
 	conn->ops->shutdown(conn);
 	conn->ops->close(conn);
+}
+
+static void refuse_stranger(struct riod_conn *conn, const struct sockaddr_storage *peer)
+{
+	char text[RIOD_TEXT_LEN];
+
+	pr_notice_ratelimited("%pISc is not in the allow list of any export\n", peer);
+	snprintf(text, sizeof(text), "not open to %pISc: riodctl bind ... --allow there",
+		 peer);
+	refuse_and_close(conn, RIOD_REASON_NOT_ALLOWED, text);
 }
 
 /* the listener's thread hands over a new connection */
 static void listener_accept(struct riod_conn *conn, void *priv)
 {
 	struct riod_stub_listener *lst = priv;
+	struct sockaddr_storage peer;
 	struct riod_stub_att *att;
 	bool admitted;
 
-	att = riod_stub_att_create(conn);
+	conn->ops->peer(conn, &peer);
+	if (!listener_open_to(lst, &peer)) {
+		refuse_stranger(conn, &peer);
+		return;
+	}
+	att = riod_stub_att_create(conn, &peer);
 	if (!att) {
-		refuse_and_close(conn);
+		refuse_and_close(conn, RIOD_REASON_NO_MEMORY, NULL);
 		return;
 	}
 	att->net = lst->net;
@@ -97,7 +133,7 @@ static void listener_accept(struct riod_conn *conn, void *priv)
 	if (!admitted) {
 		att->conn = NULL;
 		riod_stub_att_free(att);
-		refuse_and_close(conn);
+		refuse_and_close(conn, RIOD_REASON_LIMIT, NULL);
 		return;
 	}
 	queue_work(riod_stub_wq, &att->work);

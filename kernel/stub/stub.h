@@ -419,8 +419,8 @@ int riod_stub_export_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int riod_stub_allow_copy(struct riod_stub_export *exp,
 			 const struct riod_export_request *req,
 			 struct netlink_ext_ack *extack);
-bool riod_stub_allowed(const struct riod_stub_export *exp,
-		       const struct sockaddr_storage *peer);
+bool riod_stub_visible(const struct riod_stub_export *exp, const struct net *net,
+		       u16 port, const struct sockaddr_storage *peer);
 bool riod_stub_same_host(const struct sockaddr_storage *a,
 			 const struct sockaddr_storage *b);
 
@@ -481,7 +481,8 @@ struct riod_stub_att {
 	atomic64_t lost_ns;
 };
 
-struct riod_stub_att *riod_stub_att_create(struct riod_conn *conn);
+struct riod_stub_att *riod_stub_att_create(struct riod_conn *conn,
+					   const struct sockaddr_storage *peer);
 void riod_stub_att_free(struct riod_stub_att *att);
 bool riod_stub_attach(struct riod_stub_att *att);
 void riod_stub_att_end(struct riod_stub_att *att, enum riod_reason reason);

@@ -43,6 +43,8 @@ static struct sockaddr_storage address(struct kunit *test, const char *s, u16 po
 	return addr;
 }
 
+#define PORT	7463
+
 /**
  * struct lists - a request and what becomes of it
  * @req: allow list as it was asked for
@@ -60,6 +62,8 @@ static struct lists *lists(struct kunit *test)
 	struct lists *l = kunit_kzalloc(test, sizeof(*l), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, l);
+	l->exp.net = &init_net;
+	l->exp.port = PORT;
 	return l;
 }
 
@@ -74,11 +78,11 @@ static int copy(struct lists *l)
 	return riod_stub_allow_copy(&l->exp, &l->req, &l->extack);
 }
 
-static bool allowed(struct kunit *test, struct lists *l, const char *peer)
+static bool sees(struct kunit *test, struct lists *l, const char *peer)
 {
 	struct sockaddr_storage addr = address(test, peer, 40000);
 
-	return riod_stub_allowed(&l->exp, &addr);
+	return riod_stub_visible(&l->exp, &init_net, PORT, &addr);
 }
 
 /* ------------------------------------------------------------ one entry */
@@ -155,7 +159,7 @@ static void entries(struct kunit *test)
 
 	add(test, l, c->entry);
 	KUNIT_ASSERT_EQ(test, copy(l), 0);
-	KUNIT_EXPECT_EQ(test, allowed(test, l, c->peer), c->allowed);
+	KUNIT_EXPECT_EQ(test, sees(test, l, c->peer), c->allowed);
 }
 
 /* ------------------------------------------------------------ lists */
@@ -185,7 +189,7 @@ static void no_list(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, copy(l), 0);
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
-		KUNIT_EXPECT_EQ_MSG(test, allowed(test, l, cases[i].peer), cases[i].allowed,
+		KUNIT_EXPECT_EQ_MSG(test, sees(test, l, cases[i].peer), cases[i].allowed,
 				    "%s", cases[i].peer);
 }
 
@@ -198,12 +202,12 @@ static void several(struct kunit *test)
 	add(test, l, "2001:db8::/64");
 	add(test, l, "198.51.100.7");
 	KUNIT_ASSERT_EQ(test, copy(l), 0);
-	KUNIT_EXPECT_TRUE(test, allowed(test, l, "192.0.2.15"));
-	KUNIT_EXPECT_TRUE(test, allowed(test, l, "2001:db8::15"));
-	KUNIT_EXPECT_TRUE(test, allowed(test, l, "198.51.100.7"));
-	KUNIT_EXPECT_FALSE(test, allowed(test, l, "198.51.100.8"));
-	KUNIT_EXPECT_FALSE(test, allowed(test, l, "127.0.0.1"));
-	KUNIT_EXPECT_FALSE(test, allowed(test, l, "::1"));
+	KUNIT_EXPECT_TRUE(test, sees(test, l, "192.0.2.15"));
+	KUNIT_EXPECT_TRUE(test, sees(test, l, "2001:db8::15"));
+	KUNIT_EXPECT_TRUE(test, sees(test, l, "198.51.100.7"));
+	KUNIT_EXPECT_FALSE(test, sees(test, l, "198.51.100.8"));
+	KUNIT_EXPECT_FALSE(test, sees(test, l, "127.0.0.1"));
+	KUNIT_EXPECT_FALSE(test, sees(test, l, "::1"));
 }
 
 static void longest(struct kunit *test)
@@ -218,9 +222,9 @@ static void longest(struct kunit *test)
 	}
 	KUNIT_ASSERT_EQ(test, copy(l), 0);
 	KUNIT_EXPECT_EQ(test, l->exp.nallow, RIOD_ALLOW_MAX);
-	KUNIT_EXPECT_TRUE(test, allowed(test, l, "192.0.2.0"));
-	KUNIT_EXPECT_TRUE(test, allowed(test, l, "192.0.2.63"));
-	KUNIT_EXPECT_FALSE(test, allowed(test, l, "192.0.2.64"));
+	KUNIT_EXPECT_TRUE(test, sees(test, l, "192.0.2.0"));
+	KUNIT_EXPECT_TRUE(test, sees(test, l, "192.0.2.63"));
+	KUNIT_EXPECT_FALSE(test, sees(test, l, "192.0.2.64"));
 
 	l->exp.nallow = 0;
 	l->req.nallow++;
@@ -274,10 +278,24 @@ static void no_ip(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, copy(all), 0);
 	for (i = 0; i < ARRAY_SIZE(families); i++) {
 		peer.ss_family = families[i];
-		KUNIT_EXPECT_FALSE(test, riod_stub_allowed(&empty->exp, &peer));
-		KUNIT_EXPECT_FALSE(test, riod_stub_allowed(&all->exp, &peer));
+		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&empty->exp, &init_net, PORT, &peer));
+		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&all->exp, &init_net, PORT, &peer));
 		KUNIT_EXPECT_FALSE(test, riod_stub_same_host(&peer, &peer));
 	}
+}
+
+/* the right address at another port, or in another namespace, sees nothing */
+static void elsewhere(struct kunit *test)
+{
+	struct sockaddr_storage peer = address(test, "192.0.2.1", 1);
+	struct lists *l = lists(test);
+
+	add(test, l, "192.0.2.1");
+	KUNIT_ASSERT_EQ(test, copy(l), 0);
+	KUNIT_EXPECT_TRUE(test, riod_stub_visible(&l->exp, &init_net, PORT, &peer));
+	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, PORT + 1, &peer));
+	l->exp.net = (struct net *)l;
+	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, PORT, &peer));
 }
 
 static void hosts(struct kunit *test)
@@ -313,6 +331,7 @@ static struct kunit_case allow_cases[] = {
 	KUNIT_CASE(longest),
 	KUNIT_CASE(malformed),
 	KUNIT_CASE(no_ip),
+	KUNIT_CASE(elsewhere),
 	KUNIT_CASE(hosts),
 	{}
 };

@@ -10,6 +10,12 @@
 #include "stub.h"
 
 struct riod_stub_objects riod_stub_objects;
+struct workqueue_struct *riod_stub_wq;
+/* listeners, as in pci_drv.c */
+DEFINE_MUTEX(riod_stub_admin);
+/* list of exports and handshakes, as in export.c */
+DEFINE_MUTEX(riod_stub_lock);
+LIST_HEAD(riod_stub_exports);
 
 #ifndef CONFIG_INTERVAL_TREE
 #include <linux/interval_tree_generic.h>
