@@ -122,6 +122,7 @@ static int att_open_funcs(struct riod_stub_att *att)
 static void att_abandon(struct riod_stub_att *att)
 {
 	att_close_funcs(att);
+	riod_stub_domain_detach(att->exp);
 	att_set_state(att, RIOD_STUB_IDLE);
 	riod_stub_export_put(att->exp);
 	att->exp = NULL;
@@ -226,6 +227,12 @@ bool riod_stub_attach(struct riod_stub_att *att)
 				      "the device could not be reset, see the server host's log");
 		goto abandon;
 	}
+	/* after the reset: until then the groups are blocked */
+	if (riod_stub_domain_attach(att->exp, NULL)) {
+		riod_negotiate_refuse(att->conn, RIOD_REASON_NO_MEMORY,
+				      "the server host's IOMMU gives no domain");
+		goto abandon;
+	}
 	if (riod_negotiate_welcome(att->conn, &att->hello, att->exp->nfuncs,
 				   READ_ONCE(keepalive_ms), READ_ONCE(lost_ms), &params))
 		goto abandon;
@@ -254,6 +261,7 @@ static void att_teardown(struct riod_stub_att *att)
 	riod_link_stop(att->link);
 	att_close_funcs(att);
 	trace_riod_stub_freed(exp->name, riod_stub_dma_destroy(&att->dma));
+	riod_stub_domain_detach(exp);
 	riod_link_free(att->link);
 	atomic_dec(&riod_stub_objects.attachments);
 	att_set_state(att, RIOD_STUB_IDLE);

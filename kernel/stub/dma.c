@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "stub.h"
@@ -27,6 +28,12 @@ static unsigned int shadow_max_mib = 1024;
 module_param(shadow_max_mib, uint, 0644);
 MODULE_PARM_DESC(shadow_max_mib,
 		 "Shadow memory that one attachment may use, MiB (default 1024)");
+
+/*
+ * Page tables of the IOMMU may take an eighth of what shadow pages may, and 16 MiB:
+ * the tables of the lowest 4 GiB, which most guests stay in, take 8 MiB.
+ */
+#define DMA_TABLES_MAX(max_pages)	((max_pages) / 8 + SZ_16M / PAGE_SIZE)
 
 /* one guest page is seen at so many addresses, on average, before it is abuse */
 #define DMA_MAPS_PER_PAGE	4
@@ -58,6 +65,7 @@ void riod_stub_dma_init(struct riod_stub_att *att)
 {
 	struct riod_stub_dma *dma = &att->dma;
 
+	dma->exp = att->exp;
 	dma->d = &att->exp->domain;
 	dma->sync = riod_link_sync(att->link);
 	dma->stats = &att->exp->stats;
@@ -69,6 +77,7 @@ void riod_stub_dma_init(struct riod_stub_att *att)
 	dma->nbar_pages = 0;
 	dma->nmapped = 0;
 	dma->max_pages = (u64)max(READ_ONCE(shadow_max_mib), 1) << (20 - PAGE_SHIFT);
+	riod_stub_tables_init(&dma->tables, DMA_TABLES_MAX(dma->max_pages));
 }
 
 /* ------------------------------------------------------------ one page */
@@ -207,6 +216,35 @@ static int map_check(struct riod_stub_dma *dma, u64 start, u64 last, u64 npages)
 	return 0;
 }
 
+/*
+ * Nothing is mapped, so a domain without page tables can take the place of one that
+ * has too many.  In between the groups are blocked.
+ */
+static int renew_domain(struct riod_stub_dma *dma)
+{
+	riod_stub_domain_detach(dma->exp);
+	riod_stub_tables_reset(&dma->tables);
+	return riod_stub_domain_attach(dma->exp, NULL);
+}
+
+static int map_charge(struct riod_stub_dma *dma, u64 start, u64 last)
+{
+	int ret = riod_stub_tables_charge(&dma->tables, start, last);
+
+	if (ret == -E2BIG && !dma->nmapped) {
+		ret = renew_domain(dma);
+		if (!ret)
+			ret = riod_stub_tables_charge(&dma->tables, start, last);
+	}
+	if (ret == -E2BIG) {
+		pr_warn_ratelimited("%s: peer's maps are too scattered: page tables of %llu MiB, see shadow_max_mib\n",
+				    dma->exp->name,
+				    dma->tables.max * PAGE_SIZE / SZ_1M);
+		ret = -ENOSPC;
+	}
+	return ret;
+}
+
 static int map_pages(struct riod_stub_dma *dma, struct riod_stub_range *r)
 {
 	u64 n, total = range_pages(r);
@@ -249,6 +287,8 @@ int riod_stub_dma_map(struct riod_stub_dma *dma, const struct riod_wire_map *m)
 	int ret;
 
 	ret = map_check(dma, start, last, npages);
+	if (!ret)
+		ret = map_charge(dma, start, last);
 	if (ret)
 		return ret;
 	r = kmalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
@@ -355,5 +395,6 @@ u64 riod_stub_dma_destroy(struct riod_stub_dma *dma)
 		     dma->nbar_pages || !xa_empty(&dma->bar_pages));
 	xa_destroy(&dma->pages);
 	xa_destroy(&dma->bar_pages);
+	riod_stub_tables_reset(&dma->tables);
 	return npages;
 }

@@ -2,9 +2,11 @@
 /*
  * The IOVA space of an export
  *
- * DMA ownership of every function, one paging domain for all their IOMMU
- * groups, and what the peer must know of it.  Whatever would let a device
- * reach memory past that domain is refused here, with the remedy.
+ * DMA ownership of every function for as long as it is exported, and a paging
+ * domain for all their IOMMU groups for as long as a peer is attached.  Whatever
+ * would let a device reach memory past that domain is refused here, with the
+ * remedy, when the export is made: the first domain is attached and freed again
+ * to find out, and to learn what the peer must know of it.
  */
 #include <linux/iommu.h>
 #include <linux/msi.h>
@@ -140,7 +142,8 @@ static int domain_claim(struct riod_stub_export *exp, struct netlink_ext_ack *ex
 	return 0;
 }
 
-static int domain_attach(struct riod_stub_export *exp, struct netlink_ext_ack *extack)
+static int domain_attach_groups(struct riod_stub_export *exp,
+				struct netlink_ext_ack *extack)
 {
 	struct riod_stub_domain *d = &exp->domain;
 	struct pci_dev *pdev = exp->funcs[0]->pdev;
@@ -227,6 +230,7 @@ static int domain_geometry(struct riod_stub_domain *d, struct netlink_ext_ack *e
 
 	d->aperture.start = d->domain->geometry.aperture_start;
 	d->aperture.last = d->domain->geometry.aperture_end;
+	d->nresv = 0;
 	for (i = 0; i < d->ngroups && !ret; i++)
 		ret = iommu_get_group_resv_regions(d->groups[i], &regions);
 	if (!ret)
@@ -259,27 +263,59 @@ int riod_stub_domain_open(struct riod_stub_export *exp,
 	if (!ret)
 		ret = domain_claim(exp, extack);
 	if (!ret)
-		ret = domain_attach(exp, extack);
-	if (!ret)
-		ret = domain_enforce(exp, extack);
-	if (!ret)
+		ret = riod_stub_domain_attach(exp, extack);
+	if (!ret) {
 		ret = domain_geometry(&exp->domain, extack);
+		riod_stub_domain_detach(exp);
+	}
 	if (ret)
 		riod_stub_domain_close(exp);
 	return ret;
 }
 
-/* nothing is mapped; the functions are still bound to us and bus mastering is off */
-void riod_stub_domain_close(struct riod_stub_export *exp)
+/**
+ * riod_stub_domain_attach() - a fresh domain for the groups of an export
+ * @exp: export whose groups are blocked; nobody else attaches or detaches them
+ * @extack: says why not; may be NULL
+ *
+ * The domain's aperture is that of the first one: it comes from the same IOMMUs.
+ * Return: 0, or a negative errno and the groups are blocked.
+ */
+int riod_stub_domain_attach(struct riod_stub_export *exp,
+			    struct netlink_ext_ack *extack)
+{
+	int ret;
+
+	ret = domain_attach_groups(exp, extack);
+	if (!ret)
+		ret = domain_enforce(exp, extack);
+	if (ret)
+		riod_stub_domain_detach(exp);
+	return ret;
+}
+
+/*
+ * Nothing is mapped, bus mastering may be on: the groups are blocked before the domain
+ * is freed, and its page tables with it.  Does nothing where there is no domain.
+ */
+void riod_stub_domain_detach(struct riod_stub_export *exp)
 {
 	struct riod_stub_domain *d = &exp->domain;
 
-	lockdep_assert_held(&riod_stub_admin);
 	while (d->nattached)
 		iommu_detach_group(d->domain, d->groups[--d->nattached]);
 	if (d->domain)
 		iommu_domain_free(d->domain);
 	d->domain = NULL;
+}
+
+/* no peer is attached; the functions are still bound to us and bus mastering is off */
+void riod_stub_domain_close(struct riod_stub_export *exp)
+{
+	struct riod_stub_domain *d = &exp->domain;
+
+	lockdep_assert_held(&riod_stub_admin);
+	WARN_ON_ONCE(d->domain);
 	while (d->nclaimed)
 		iommu_device_release_dma_owner(&exp->funcs[--d->nclaimed]->pdev->dev);
 	while (d->ngroups)

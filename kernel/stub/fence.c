@@ -30,6 +30,8 @@
  *     the IOMMU: from here on the page is unreachable even for a device that
  *     ignored 1 and 4.  Only then
  *  6. pages are zeroed and freed, see riod_stub_dma_destroy().
+ *  7. The domain goes, and its page tables with it.  The groups are in the IOMMU
+ *     core's blocking domain from before it is freed until the next peer attaches.
  *
  * Of these, 5 before 6 is what safety rests on; the rest keeps a device from
  * working against unmapped memory, which would be logged as faults.

@@ -249,12 +249,18 @@ void riod_stub_refence_func(struct riod_stub_func *fn);
 
 /**
  * struct riod_stub_domain - IOVA space of one export
- * @domain: nothing but pages of riod_stub_dma is ever mapped in it
+ *
+ * While no peer is attached, and whenever @domain is replaced, the groups are in the
+ * IOMMU core's blocking domain: DMA ownership is claimed, so a detached group goes
+ * there and not to its default domain.
+ *
+ * @domain: of the attachment, else NULL; nothing but pages of riod_stub_dma is ever
+ *	mapped in it
  * @groups: IOMMU groups of the functions, each once
  * @ngroups: how many
  * @nattached: how many of them are attached to @domain
  * @nclaimed: functions that claimed DMA ownership
- * @aperture: what @domain can translate
+ * @aperture: what a domain can translate
  * @resv: reserved, inside @aperture, ascending, apart
  * @nresv: how many
  */
@@ -271,11 +277,32 @@ struct riod_stub_domain {
 int riod_stub_domain_open(struct riod_stub_export *exp,
 			  struct netlink_ext_ack *extack);
 void riod_stub_domain_close(struct riod_stub_export *exp);
+int riod_stub_domain_attach(struct riod_stub_export *exp,
+			    struct netlink_ext_ack *extack);
+void riod_stub_domain_detach(struct riod_stub_export *exp);
 
 /* ------------------------------------------------------------ iova.c */
 
 int riod_stub_resv_add(struct riod_stub_domain *d, u64 start, u64 last);
 bool riod_stub_reserved(const struct riod_stub_domain *d, u64 start, u64 last);
+
+/* ------------------------------------------------------------ tables.c */
+
+/**
+ * struct riod_stub_tables - upper bound of the page tables of an IOMMU domain
+ * @spans: number of a 1 GiB span to a bitmap of its 2 MiB spans that were mapped
+ * @ntables: tables of 4 KiB
+ * @max: most that @ntables may reach
+ */
+struct riod_stub_tables {
+	struct xarray spans;
+	u64 ntables;
+	u64 max;
+};
+
+void riod_stub_tables_init(struct riod_stub_tables *t, u64 max);
+int riod_stub_tables_charge(struct riod_stub_tables *t, u64 start, u64 last);
+void riod_stub_tables_reset(struct riod_stub_tables *t);
 
 /* ------------------------------------------------------------ dma.c */
 
@@ -284,7 +311,9 @@ bool riod_stub_reserved(const struct riod_stub_domain *d, u64 start, u64 last);
  *
  * Used by the receive thread, and after it ended by the teardown: no lock.
  *
- * @d: IOVA space
+ * @exp: export
+ * @d: its IOVA space
+ * @tables: page tables of the domain
  * @sync: engine
  * @stats: of the export
  * @pages: page number to struct page
@@ -297,7 +326,9 @@ bool riod_stub_reserved(const struct riod_stub_domain *d, u64 start, u64 last);
  * @over: not 0 when the device was fenced: a long MAP ends early
  */
 struct riod_stub_dma {
+	struct riod_stub_export *exp;
 	const struct riod_stub_domain *d;
+	struct riod_stub_tables tables;
 	struct riod_sync *sync;
 	struct riod_func_stats *stats;
 	struct xarray pages;

@@ -8,6 +8,7 @@
 #include <linux/iommu.h>
 #include <linux/mm.h>
 #include <linux/prandom.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "fakes.h"
@@ -15,6 +16,17 @@
 /* ------------------------------------------------------------ the IOMMU */
 
 #define PTE_BITS	8
+
+static void fake_table(struct fake_iommu *m, u64 iova, unsigned int shift)
+{
+	/* no two spans have the same number: those of 1 GiB are counted from the top */
+	u64 nr = shift == 21 ? iova >> 21 : ULONG_MAX - (iova >> shift);
+
+	if (xa_insert(&m->leaves, nr, xa_mk_value(1), GFP_KERNEL))
+		return;
+	m->ntables++;
+	m->max_tables = max(m->max_tables, m->ntables);
+}
 
 static int fake_iommu_map(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr,
 			  size_t size, int prot, gfp_t gfp)
@@ -32,6 +44,8 @@ static int fake_iommu_map(struct iommu_domain *domain, unsigned long iova, phys_
 		return -EINVAL;
 	}
 	m->nptes++;
+	fake_table(m, iova, 21);
+	fake_table(m, iova, 30);
 	return 0;
 }
 
@@ -52,11 +66,34 @@ static size_t fake_iommu_unmap(struct iommu_domain *domain, unsigned long iova, 
 	return size;
 }
 
+int riod_stub_domain_attach(struct riod_stub_export *exp, struct netlink_ext_ack *extack)
+{
+	struct fake_iommu *m = &container_of(exp, struct fake_att, exp)->iommu;
+
+	if (m->refuse)
+		return -ENOMEM;
+	m->ndomains++;
+	exp->domain.domain = &m->domain;
+	return 0;
+}
+
+void riod_stub_domain_detach(struct riod_stub_export *exp)
+{
+	struct fake_iommu *m = &container_of(exp, struct fake_att, exp)->iommu;
+
+	/* nothing may be mapped in a domain that goes */
+	m->faults += !!m->nptes;
+	xa_destroy(&m->leaves);
+	m->ntables = 0;
+	exp->domain.domain = NULL;
+}
+
 #define iommu_map	fake_iommu_map
 #define iommu_unmap	fake_iommu_unmap
 #define riod_link_sync	fake_link_sync
 
 #include "../dma.c"
+#include "../tables.c"
 
 /* the page that the device finds at an address, and what it may do there */
 static struct page *seen(struct fake_att *a, u64 iova, int *prot)
@@ -85,6 +122,7 @@ struct fake_att *fake_att_create(struct kunit *test)
 	d->aperture.last = IOVA_LAST;
 	KUNIT_ASSERT_EQ(test, riod_stub_resv_add(d, 0xfee00000, 0xfeefffff), 0);
 	xa_init(&a->iommu.ptes);
+	xa_init(&a->iommu.leaves);
 	a->iommu.lost = &a->att.lost_ns;
 	riod_sync_init(&a->sync, RIOD_SYNC_STUB, NULL);
 	a->att.exp = &a->exp;
@@ -116,7 +154,10 @@ void fake_att_destroy(struct kunit *test, struct fake_att *a)
 	KUNIT_EXPECT_EQ(test, atomic_read(&riod_stub_objects.shadow_pages), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&riod_stub_objects.mappings), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&riod_stub_objects.leaked_pages), 0);
+	KUNIT_EXPECT_EQ(test, a->att.dma.tables.ntables, 0);
+	KUNIT_EXPECT_TRUE(test, xa_empty(&a->att.dma.tables.spans));
 	xa_destroy(&a->iommu.ptes);
+	xa_destroy(&a->iommu.leaves);
 	riod_sync_destroy(&a->sync);
 }
 
@@ -644,6 +685,115 @@ static void against_model(struct kunit *test)
 	KUNIT_EXPECT_GT(test, MODEL_STEPS - legal, MODEL_STEPS / 10);
 }
 
+/* ------------------------------------------------------------ page tables */
+
+/* one page wanders along the address space; @step apart */
+static void wander(struct kunit *test, struct fake_att *a, u64 step, unsigned int n)
+{
+	u64 iova = 1ull << 32;
+	unsigned int i;
+
+	for (i = 0; i < n; i++, iova += step) {
+		KUNIT_ASSERT_EQ(test, map(a, iova, 1, 1, RW), 0);
+		KUNIT_ASSERT_EQ(test, unmap(a, iova, 1), 0);
+		KUNIT_ASSERT_LE(test, a->iommu.ntables, a->att.dma.tables.max);
+	}
+}
+
+struct wander_case {
+	const char *name;
+	u64 step;
+	bool renews;
+};
+
+static const struct wander_case wander_cases[] = {
+	{ "page by page", SZ_4K, false },
+	{ "2 MiB", SZ_2M, true },
+	{ "1 GiB", SZ_1G, true },
+	{ "64 GiB", 1ull << 36, true },
+};
+
+static void wander_desc(const struct wander_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(wander, wander_cases, wander_desc);
+
+/* when nothing is mapped, a fresh domain takes the place of one with too many tables */
+static void tables_renewed(struct kunit *test)
+{
+	const struct wander_case *c = test->param_value;
+	struct fake_att *a = test->priv;
+
+	a->att.dma.tables.max = 64;
+	wander(test, a, c->step, 1000);
+	KUNIT_EXPECT_EQ(test, !!a->iommu.ndomains, c->renews);
+	KUNIT_EXPECT_LE(test, a->iommu.max_tables, 64);
+	/* and no sooner than it has to: a span of 1 GiB costs 5 at the most */
+	KUNIT_EXPECT_LE(test, a->iommu.ndomains, 1000 / (64 / 5) + 1);
+	expect_empty(test, a);
+}
+
+/* what is mapped cannot be taken out of its domain */
+static void tables_limit(struct kunit *test)
+{
+	struct fake_att *a = test->priv;
+	u64 iova = 1ull << 32;
+	int i, ret = 0;
+
+	a->att.dma.tables.max = 64;
+	KUNIT_ASSERT_EQ(test, map(a, SZ_1M, 2, 1, RW), 0);
+	for (i = 0; i < 1000 && !ret; i++, iova += SZ_2M) {
+		ret = map(a, iova, 1, 1, RW);
+		if (!ret)
+			KUNIT_ASSERT_EQ(test, unmap(a, iova, 1), 0);
+	}
+	KUNIT_EXPECT_EQ(test, ret, -ENOSPC);
+	KUNIT_EXPECT_LE(test, a->iommu.max_tables, 64);
+	KUNIT_EXPECT_EQ(test, a->iommu.ndomains, 0);
+	KUNIT_EXPECT_EQ(test, a->att.dma.nmapped, 1);
+}
+
+/* one record that takes more than there may be */
+static void tables_record(struct kunit *test)
+{
+	struct fake_att *a = test->priv;
+
+	a->att.dma.tables.max = 8;
+	KUNIT_EXPECT_EQ(test, map(a, 1ull << 32, 1, 16 * SZ_2M / SZ_4K, RW), -ENOSPC);
+	expect_empty(test, a);
+}
+
+static void tables_no_domain(struct kunit *test)
+{
+	struct fake_att *a = test->priv;
+
+	a->att.dma.tables.max = 8;
+	wander(test, a, SZ_2M, 4);
+	a->iommu.refuse = true;
+	KUNIT_EXPECT_EQ(test, map(a, SZ_1M, 1, 1, RW), -ENOMEM);
+	expect_empty(test, a);
+}
+
+/* a guest that uses all of the lowest 4 GiB, a whole shadow's worth at a time */
+static void tables_ordinary(struct kunit *test)
+{
+	struct riod_stub_tables t;
+	u64 n;
+
+	riod_stub_tables_init(&t, DMA_TABLES_MAX((1024ull << 20) >> PAGE_SHIFT));
+	for (n = 0; n < SZ_4G; n += SZ_64M)
+		KUNIT_EXPECT_EQ(test, riod_stub_tables_charge(&t, n, n + SZ_64M - 1), 0);
+	KUNIT_EXPECT_EQ(test, t.ntables, 4 * (512 + SPAN_TABLES));
+	/* again, it costs nothing */
+	KUNIT_EXPECT_EQ(test, riod_stub_tables_charge(&t, 0, SZ_4G - 1), 0);
+	KUNIT_EXPECT_EQ(test, t.ntables, 4 * (512 + SPAN_TABLES));
+	KUNIT_EXPECT_EQ(test, riod_stub_tables_charge(&t, U64_MAX - 4095, U64_MAX), 0);
+	KUNIT_EXPECT_LT(test, t.ntables, t.max / 16);
+	riod_stub_tables_reset(&t);
+}
+
 static int dma_test_init(struct kunit *test)
 {
 	test->priv = fake_att_create(test);
@@ -669,6 +819,11 @@ static struct kunit_case dma_cases[] = {
 	KUNIT_CASE(map_fails),
 	KUNIT_CASE(map_session_over),
 	KUNIT_CASE(against_model),
+	KUNIT_CASE_PARAM(tables_renewed, wander_gen_params),
+	KUNIT_CASE(tables_limit),
+	KUNIT_CASE(tables_record),
+	KUNIT_CASE(tables_no_domain),
+	KUNIT_CASE(tables_ordinary),
 	{}
 };
 

@@ -18,6 +18,12 @@
  * @fail_in: calls until one to map fails, 0 for none
  * @lost_in: calls until one to map finds the session over, 0 for none
  * @lost: set then
+ * @leaves: spans of 2 MiB and of 1 GiB that have a page table: as Intel's and AMD's
+ *	IOMMUs do, this one keeps them until the domain goes
+ * @ntables: how many
+ * @max_tables: most there ever were
+ * @ndomains: domains that were attached
+ * @refuse: the next domain cannot be had
  */
 struct fake_iommu {
 	struct iommu_domain domain;
@@ -27,6 +33,11 @@ struct fake_iommu {
 	unsigned int fail_in;
 	unsigned int lost_in;
 	atomic64_t *lost;
+	struct xarray leaves;
+	u64 ntables;
+	u64 max_tables;
+	unsigned int ndomains;
+	bool refuse;
 };
 
 /**
