@@ -191,6 +191,59 @@ test_strangers_take_no_slots()
 	ip netns del far
 }
 
+# root without CAP_SYS_ADMIN, as in many containers, and root of a user namespace
+test_containers_may_not()
+{
+	riod_export nvme
+	riod_attach
+	local container
+	for container in "setpriv --bounding-set -sys_admin --inh-caps -sys_admin" "unshare -Urn"; do
+		# shellcheck disable=SC2086 # a command and its arguments
+		t_match "$container list" "$(refused $container "$RIODCTL" list)" 'CAP_SYS_ADMIN'
+		# shellcheck disable=SC2086
+		t_match "$container detach" "$(refused $container "$RIODCTL" detach "$ATT_ID")" 'CAP_SYS_ADMIN'
+	done
+	t_eq state "$(att state)" connected
+	riod_detach
+}
+
+# what is made in a network namespace is seen, changed and reported there alone
+test_network_namespaces()
+{
+	[[ $RIOD_TOPOLOGY == loopback ]] || t_skip "both ends are in namespaces of one host"
+	riod_export nvme
+	riod_attach
+	ip netns add other
+	ip -n other link set lo up
+	local there=(ip netns exec other "$RIODCTL") second id
+	t_eq "exports there" "$(listed exports "${there[@]}")" ""
+	t_eq "attachments there" "$(listed attachments "${there[@]}")" ""
+	t_match detach "$(refused "${there[@]}" detach "$ATT_ID")" 'no attachment'
+	t_match attach "$(refused "${there[@]}" attach 127.0.0.1)" 'refused the connection'
+
+	"${there[@]}" monitor --json > /run/events.other & local there_pid=$!
+	"$RIODCTL" monitor --json > /run/events.here & local here_pid=$!
+	wait_for 5 monitors 2
+	second=$(device nvme 1)
+	"${there[@]}" bind "$second" --export
+	id=$("${there[@]}" --json attach 127.0.0.1 | vmtool json | sed -n 's/^id=//p')
+	t_fails grep -q "$second" <<< "$("$RIODCTL" --json list)"
+	t_match detach "$(refused "$RIODCTL" detach "$id")" 'no attachment'
+	"${there[@]}" detach "$id"
+	"${there[@]}" unbind "$second" --force
+	wait_for 5 grep -q "$second" /run/events.other
+	riod_detach
+	wait_for 5 grep -q "$EXPORT" /run/events.here
+	kill "$there_pid" "$here_pid"
+	t_fails grep -q "$second" /run/events.here
+	t_fails grep -q "$EXPORT" /run/events.other
+	ip netns del other
+}
+
+# monitors N - so many sockets listen to generic netlink's groups by now
+listeners() { awk '$2 == 16 && $4 != "00000000"' /proc/net/netlink; }
+monitors() { (( $({ listeners; ip netns exec other bash -c "$(declare -f listeners); listeners"; } | wc -l) >= $1 )); }
+
 test_ambiguous_name()
 {
 	local second

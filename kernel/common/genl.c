@@ -58,6 +58,7 @@ static const struct nla_policy riod_discover_nl_policy[RIOD_A_REMOTE_PORT + 1] =
 static const struct genl_split_ops riod_nl_ops[] = {
 	{
 		.cmd		= RIOD_CMD_EXPORT_NEW,
+		.pre_doit	= riod_nl_pre_doit,
 		.doit		= riod_nl_export_new_doit,
 		.policy		= riod_export_new_nl_policy,
 		.maxattr	= RIOD_A_EXPORT_PORT,
@@ -65,6 +66,7 @@ static const struct genl_split_ops riod_nl_ops[] = {
 	},
 	{
 		.cmd		= RIOD_CMD_EXPORT_DEL,
+		.pre_doit	= riod_nl_pre_doit,
 		.doit		= riod_nl_export_del_doit,
 		.policy		= riod_export_del_nl_policy,
 		.maxattr	= RIOD_A_EXPORT_FORCE,
@@ -72,11 +74,13 @@ static const struct genl_split_ops riod_nl_ops[] = {
 	},
 	{
 		.cmd	= RIOD_CMD_EXPORT_GET,
+		.start	= riod_nl_start,
 		.dumpit	= riod_nl_export_get_dumpit,
 		.flags	= GENL_ADMIN_PERM | GENL_CMD_CAP_DUMP,
 	},
 	{
 		.cmd		= RIOD_CMD_ATTACH,
+		.pre_doit	= riod_nl_pre_doit,
 		.doit		= riod_nl_attach_doit,
 		.policy		= riod_attach_nl_policy,
 		.maxattr	= RIOD_A_ATTACHMENT_SHADOW_BARS,
@@ -84,6 +88,7 @@ static const struct genl_split_ops riod_nl_ops[] = {
 	},
 	{
 		.cmd		= RIOD_CMD_DETACH,
+		.pre_doit	= riod_nl_pre_doit,
 		.doit		= riod_nl_detach_doit,
 		.policy		= riod_detach_nl_policy,
 		.maxattr	= RIOD_A_ATTACHMENT_FORCE,
@@ -91,11 +96,13 @@ static const struct genl_split_ops riod_nl_ops[] = {
 	},
 	{
 		.cmd	= RIOD_CMD_ATTACHMENT_GET,
+		.start	= riod_nl_start,
 		.dumpit	= riod_nl_attachment_get_dumpit,
 		.flags	= GENL_ADMIN_PERM | GENL_CMD_CAP_DUMP,
 	},
 	{
 		.cmd		= RIOD_CMD_DISCOVER,
+		.pre_doit	= riod_nl_pre_doit,
 		.doit		= riod_nl_discover_doit,
 		.policy		= riod_discover_nl_policy,
 		.maxattr	= RIOD_A_REMOTE_PORT,

@@ -14,6 +14,10 @@
 /* Common nested types */
 extern const struct nla_policy riod_allow_nl_policy[RIOD_A_ALLOW_PREFIX_LEN + 1];
 
+int riod_nl_pre_doit(const struct genl_split_ops *ops, struct sk_buff *skb,
+		     struct genl_info *info);
+int riod_nl_start(struct netlink_callback *cb);
+
 int riod_nl_export_new_doit(struct sk_buff *skb, struct genl_info *info);
 int riod_nl_export_del_doit(struct sk_buff *skb, struct genl_info *info);
 int riod_nl_export_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);

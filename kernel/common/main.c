@@ -5,7 +5,7 @@
 #include <linux/init.h>
 #include <linux/module.h>
 
-#include "genl.h"
+#include "netlink.h"
 #include "transport.h"
 
 static int __init riod_core_init(void)
@@ -19,7 +19,7 @@ static int __init riod_core_init(void)
 	if (err)
 		goto err_tcp;
 	/* last: commands come in from here on */
-	err = genl_register_family(&riod_nl_family);
+	err = riod_nl_init();
 	if (err)
 		goto err_loop;
 	return 0;
@@ -33,7 +33,7 @@ err_tcp:
 
 static void __exit riod_core_exit(void)
 {
-	genl_unregister_family(&riod_nl_family);
+	riod_nl_exit();
 	riod_transport_unregister(&riod_loop_ops);
 	riod_transport_unregister(&riod_tcp_ops);
 }

@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <net/sock.h>
 
 #include "netlink.h"
 
@@ -77,6 +78,49 @@ static const struct riod_nl_frontend_ops *get_frontend(struct netlink_ext_ack *e
 		return frontend_ops;
 	NL_SET_ERR_MSG(extack, "riod_frontend is not loaded; run modprobe riod_frontend");
 	return NULL;
+}
+
+/* ------------------------------------------------------------ who may ask */
+
+/*
+ * GENL_ADMIN_PERM asks for CAP_NET_ADMIN in the initial user namespace, which a
+ * container is often given for a network namespace of its own.  Commands give away
+ * whole devices, so they ask for CAP_SYS_ADMIN there as well.
+ */
+static int may_command(const struct sk_buff *skb, struct netlink_ext_ack *extack)
+{
+	if (netlink_capable(skb, CAP_SYS_ADMIN))
+		return 0;
+	NL_SET_ERR_MSG(extack, "riod needs CAP_SYS_ADMIN in the initial user namespace");
+	return -EPERM;
+}
+
+int riod_nl_pre_doit(const struct genl_split_ops *ops, struct sk_buff *skb,
+		     struct genl_info *info)
+{
+	return may_command(skb, info->extack);
+}
+
+int riod_nl_start(struct netlink_callback *cb)
+{
+	return may_command(cb->skb, cb->extack);
+}
+
+/* the generator of genl.c does not know flags of groups */
+static const struct genl_multicast_group groups[] = {
+	[RIOD_NLGRP_EVENTS] = { .name = "events", .flags = GENL_MCAST_CAP_SYS_ADMIN },
+};
+
+int __init riod_nl_init(void)
+{
+	riod_nl_family.mcgrps = groups;
+	riod_nl_family.n_mcgrps = ARRAY_SIZE(groups);
+	return genl_register_family(&riod_nl_family);
+}
+
+void riod_nl_exit(void)
+{
+	genl_unregister_family(&riod_nl_family);
 }
 
 /* ------------------------------------------------------------ replies */
@@ -157,7 +201,8 @@ int riod_nl_export_del_doit(struct sk_buff *skb, struct genl_info *info)
 	ops = get_stub(info->extack);
 	if (!ops)
 		return -EOPNOTSUPP;
-	err = ops->export_del(name, nla_get_flag(info->attrs[RIOD_A_EXPORT_FORCE]),
+	err = ops->export_del(genl_info_net(info), name,
+			      nla_get_flag(info->attrs[RIOD_A_EXPORT_FORCE]),
 			      info->extack);
 	module_put(ops->owner);
 	return err;
@@ -170,7 +215,7 @@ int riod_nl_export_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 
 	if (!ops)
 		return -EOPNOTSUPP;
-	ret = ops->export_dump(skb, cb);
+	ret = ops->export_dump(sock_net(cb->skb->sk), skb, cb);
 	module_put(ops->owner);
 	return ret;
 }
@@ -220,7 +265,7 @@ int riod_nl_detach_doit(struct sk_buff *skb, struct genl_info *info)
 	ops = get_frontend(info->extack);
 	if (!ops)
 		return -EOPNOTSUPP;
-	err = ops->detach(nla_get_u32(id),
+	err = ops->detach(genl_info_net(info), nla_get_u32(id),
 			  nla_get_flag(info->attrs[RIOD_A_ATTACHMENT_FORCE]),
 			  info->extack);
 	module_put(ops->owner);
@@ -234,7 +279,7 @@ int riod_nl_attachment_get_dumpit(struct sk_buff *skb, struct netlink_callback *
 
 	if (!ops)
 		return -EOPNOTSUPP;
-	ret = ops->attachment_dump(skb, cb);
+	ret = ops->attachment_dump(sock_net(cb->skb->sk), skb, cb);
 	module_put(ops->owner);
 	return ret;
 }

@@ -8,6 +8,10 @@
 #include "core.h"
 #include "genl.h"
 
+/* netlink.c */
+int riod_nl_init(void);
+void riod_nl_exit(void);
+
 /*
  * netlink_parse.c: attributes of a request, checked and bounded.  0, or an
  * error with a text in info->extack.  Exported for KUnit.

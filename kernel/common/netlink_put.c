@@ -175,12 +175,13 @@ full:
 }
 EXPORT_SYMBOL_GPL(riod_nl_put_stats);
 
-void riod_nl_event(u8 cmd, int (*fill)(struct sk_buff *skb, void *priv), void *priv)
+void riod_nl_event(struct net *net, u8 cmd,
+		   int (*fill)(struct sk_buff *skb, void *priv), void *priv)
 {
 	struct sk_buff *skb;
 	void *hdr;
 
-	if (!genl_has_listeners(&riod_nl_family, &init_net, RIOD_NLGRP_EVENTS))
+	if (!genl_has_listeners(&riod_nl_family, net, RIOD_NLGRP_EVENTS))
 		return;
 	skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
 	if (!skb)
@@ -191,6 +192,6 @@ void riod_nl_event(u8 cmd, int (*fill)(struct sk_buff *skb, void *priv), void *p
 		return;
 	}
 	genlmsg_end(skb, hdr);
-	genlmsg_multicast(&riod_nl_family, skb, 0, RIOD_NLGRP_EVENTS, GFP_KERNEL);
+	genlmsg_multicast_netns(&riod_nl_family, net, skb, 0, RIOD_NLGRP_EVENTS, GFP_KERNEL);
 }
 EXPORT_SYMBOL_GPL(riod_nl_event);

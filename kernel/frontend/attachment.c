@@ -51,6 +51,7 @@ static void att_free(struct kref *ref)
 	if (att->group)
 		iommu_group_put(att->group);
 	riod_fe_describe_free(att);
+	put_net(att->net);
 	kfree(att);
 }
 
@@ -296,7 +297,8 @@ static const struct riod_link_ops att_link_ops = {
 
 /* ------------------------------------------------------------ attach */
 
-static struct riod_fe_att *att_alloc(const struct riod_attach_request *req)
+static struct riod_fe_att *att_alloc(struct net *net,
+				     const struct riod_attach_request *req)
 {
 	struct riod_fe_att *att = kzalloc(sizeof(*att), GFP_KERNEL);
 
@@ -307,6 +309,7 @@ static struct riod_fe_att *att_alloc(const struct riod_attach_request *req)
 	att->id = atomic_inc_return(&att_ids);
 	spin_lock_init(&att->state_lock);
 	att->state = RIOD_FE_ATTACHING;
+	att->net = get_net(net);
 	strscpy(att->host, req->host);
 	strscpy(att->export, req->export);
 	att->port = req->port;
@@ -523,7 +526,7 @@ int riod_fe_att_new(struct net *net, const struct riod_attach_request *req,
 	struct riod_fe_att *att;
 	int ret;
 
-	att = att_alloc(req);
+	att = att_alloc(net, req);
 	if (!att) {
 		NL_SET_ERR_MSG(extack, "out of memory");
 		return -ENOMEM;
@@ -546,13 +549,13 @@ int riod_fe_att_new(struct net *net, const struct riod_attach_request *req,
 
 /* ------------------------------------------------------------ detach, open, close */
 
-static struct riod_fe_att *att_find(u32 id)
+static struct riod_fe_att *att_find(const struct net *net, u32 id)
 {
 	struct riod_fe_att *att;
 
 	lockdep_assert_held(&att_lock);
 	list_for_each_entry(att, &att_list, list) {
-		if (att->id == id)
+		if (att->id == id && net_eq(att->net, net))
 			return att;
 	}
 	return NULL;
@@ -602,13 +605,14 @@ static int att_wait_removed(struct riod_fe_att *att, struct netlink_ext_ack *ext
 	return left ? -EINTR : -EBUSY;
 }
 
-int riod_fe_att_detach(u32 id, bool force, struct netlink_ext_ack *extack)
+int riod_fe_att_detach(struct net *net, u32 id, bool force,
+		       struct netlink_ext_ack *extack)
 {
 	struct riod_fe_att *att;
 	int ret = -ENOENT;
 
 	mutex_lock(&att_lock);
-	att = att_find(id);
+	att = att_find(net, id);
 	if (att)
 		ret = att_begin_detach(att, force, extack);
 	else

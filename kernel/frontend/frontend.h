@@ -496,6 +496,7 @@ enum riod_fe_state {
  * @over: the session is over
  * @reason: why
  * @nopen: functions that VFIO's user has open
+ * @net: namespace in which it was made; a reference
  * @host: address of the server host as text
  * @port: its port
  * @export: name of the export
@@ -530,6 +531,7 @@ struct riod_fe_att {
 	bool over;
 	enum riod_reason reason;
 	unsigned int nopen;
+	struct net *net;
 	char host[RIOD_NAME_LEN];
 	u16 port;
 	char export[RIOD_NAME_LEN];
@@ -563,7 +565,8 @@ void riod_fe_att_put(struct riod_fe_att *att);
 bool riod_fe_att_is_over(struct riod_fe_att *att);
 int riod_fe_att_new(struct net *net, const struct riod_attach_request *req,
 		    struct riod_fe_att **att, struct netlink_ext_ack *extack);
-int riod_fe_att_detach(u32 id, bool force, struct netlink_ext_ack *extack);
+int riod_fe_att_detach(struct net *net, u32 id, bool force,
+		       struct netlink_ext_ack *extack);
 /* end all sessions, and wait until their peers were told or do not listen */
 void riod_fe_att_end_all(enum riod_reason reason);
 /* call @fn for each attachment, from the @skip'th on, until it returns nonzero */

@@ -129,6 +129,7 @@ static int nl_attach(struct net *net, const struct riod_attach_request *req,
 }
 
 struct dump {
+	struct net *net;
 	struct sk_buff *skb;
 	struct netlink_callback *cb;
 };
@@ -140,6 +141,10 @@ static int dump_one(struct riod_fe_att *att, void *arg)
 	struct att_view v;
 	void *hdr;
 
+	if (!net_eq(att->net, dump->net)) {
+		dump->cb->args[0]++;
+		return 0;
+	}
 	hdr = riod_nl_put_header(skb, dump->cb, RIOD_CMD_ATTACHMENT_GET);
 	if (!hdr)
 		return -EMSGSIZE;
@@ -156,9 +161,9 @@ static int dump_one(struct riod_fe_att *att, void *arg)
 	return 0;
 }
 
-static int nl_dump(struct sk_buff *skb, struct netlink_callback *cb)
+static int nl_dump(struct net *net, struct sk_buff *skb, struct netlink_callback *cb)
 {
-	struct dump dump = { .skb = skb, .cb = cb };
+	struct dump dump = { .net = net, .skb = skb, .cb = cb };
 	int ret;
 
 	ret = riod_fe_att_for_each(cb->args[0], dump_one, &dump);
@@ -187,5 +192,5 @@ static int event_fill(struct sk_buff *skb, void *priv)
 /* tell whoever listens that something changed; the caller keeps the attachment */
 void riod_fe_nl_event(struct riod_fe_att *att)
 {
-	riod_nl_event(RIOD_CMD_ATTACHMENT_NTF, event_fill, att);
+	riod_nl_event(att->net, RIOD_CMD_ATTACHMENT_NTF, event_fill, att);
 }

@@ -66,15 +66,18 @@ struct riod_attach_request {
  * @export_new: name is filled in where it was empty
  * @export_del: -EBUSY while attached and not @force
  * @export_dump: fill messages into @skb from entry cb->args[0] on, as a dumpit
- *	does; one message per export by riod_nl_put_header()
+ *	does; one message per export of @net by riod_nl_put_header()
+ *
+ * Exports of another namespace than @net, the caller's, do not exist for a command.
  */
 struct riod_nl_stub_ops {
 	struct module *owner;
 	int (*export_new)(struct net *net, struct riod_export_request *req,
 			  struct netlink_ext_ack *extack);
-	int (*export_del)(const char *name, bool force,
+	int (*export_del)(struct net *net, const char *name, bool force,
 			  struct netlink_ext_ack *extack);
-	int (*export_dump)(struct sk_buff *skb, struct netlink_callback *cb);
+	int (*export_dump)(struct net *net, struct sk_buff *skb,
+			   struct netlink_callback *cb);
 };
 
 /**
@@ -83,13 +86,17 @@ struct riod_nl_stub_ops {
  * @attach: puts the attributes of the reply (ID, DEVICE, EXPORT) into @reply
  * @detach: -EBUSY while a function is open and not @force
  * @attachment_dump: as export_dump
+ *
+ * Attachments of another namespace do not exist for a command, either.
  */
 struct riod_nl_frontend_ops {
 	struct module *owner;
 	int (*attach)(struct net *net, const struct riod_attach_request *req,
 		      struct sk_buff *reply, struct netlink_ext_ack *extack);
-	int (*detach)(u32 id, bool force, struct netlink_ext_ack *extack);
-	int (*attachment_dump)(struct sk_buff *skb, struct netlink_callback *cb);
+	int (*detach)(struct net *net, u32 id, bool force,
+		      struct netlink_ext_ack *extack);
+	int (*attachment_dump)(struct net *net, struct sk_buff *skb,
+			       struct netlink_callback *cb);
 };
 
 /*
@@ -138,6 +145,7 @@ int riod_nl_put_stats(struct sk_buff *skb, int attr, struct riod_link *l,
 
 /**
  * riod_nl_event() - multicast a notification
+ * @net: namespace of the export or attachment; nobody else hears of it
  * @cmd: RIOD_CMD_EXPORT_NTF or RIOD_CMD_ATTACHMENT_NTF
  * @fill: puts the attributes; called with an skb that has room; may not sleep
  *	for the peer
@@ -146,7 +154,8 @@ int riod_nl_put_stats(struct sk_buff *skb, int attr, struct riod_link *l,
  * Process context; never fails (an event that cannot be sent is lost, as
  * netlink has it).
  */
-void riod_nl_event(u8 cmd, int (*fill)(struct sk_buff *skb, void *priv), void *priv);
+void riod_nl_event(struct net *net, u8 cmd,
+		   int (*fill)(struct sk_buff *skb, void *priv), void *priv);
 
 /**
  * riod_nl_peer_error() - say in @extack why talking to a peer failed

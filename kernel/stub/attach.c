@@ -82,7 +82,7 @@ static void att_set_state(struct riod_stub_att *att, enum riod_stub_state state)
 	riod_stub_set_state(exp, state);
 	riod_stub_news_take(&news, exp);
 	mutex_unlock(&riod_stub_lock);
-	riod_stub_news_send(&news);
+	riod_stub_news_send(exp, &news);
 }
 
 static bool att_is_going(struct riod_stub_att *att)

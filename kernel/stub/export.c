@@ -243,14 +243,14 @@ static int export_add_devs(struct riod_stub_export *exp,
 	return 0;
 }
 
-static struct riod_stub_export *export_find(const char *name)
+static struct riod_stub_export *export_find(const struct net *net, const char *name)
 {
 	struct riod_stub_export *exp;
 
 	lockdep_assert_held(&riod_stub_admin);
 	/* the list changes under both locks, so that either will do */
 	list_for_each_entry(exp, &riod_stub_exports, list) {
-		if (!strcmp(exp->name, name))
+		if (exp->net == net && !strcmp(exp->name, name))
 			return exp;
 	}
 	return NULL;
@@ -276,7 +276,7 @@ static int export_set_name(struct riod_stub_export *exp, struct riod_export_requ
 		NL_SET_ERR_MSG(extack, "a name has printable ASCII characters and no spaces");
 		return -EINVAL;
 	}
-	if (export_find(req->name)) {
+	if (export_find(exp->net, req->name)) {
 		NL_SET_ERR_MSG(extack, "there is an export of that name: choose another");
 		return -EEXIST;
 	}
@@ -298,7 +298,7 @@ static void export_publish(struct riod_stub_export *exp)
 		exp->funcs[i]->sdev->fn = exp->funcs[i];
 	riod_stub_news_take(&news, exp);
 	mutex_unlock(&riod_stub_lock);
-	riod_stub_news_send(&news);
+	riod_stub_news_send(exp, &news);
 }
 
 static int export_create(struct net *net, struct riod_export_request *req,
@@ -392,7 +392,7 @@ void riod_stub_export_remove(struct riod_stub_export *exp)
 	news.state = -1;
 	mutex_unlock(&riod_stub_lock);
 	export_free_funcs(exp);
-	riod_stub_news_send(&news);
+	riod_stub_news_send(exp, &news);
 	riod_stub_export_put(exp);
 }
 
@@ -404,14 +404,14 @@ static bool export_in_use(struct riod_stub_export *exp)
 	return state == RIOD_STUB_ATTACHING || state == RIOD_STUB_ATTACHED;
 }
 
-int riod_stub_export_del(const char *name, bool force,
+int riod_stub_export_del(struct net *net, const char *name, bool force,
 			 struct netlink_ext_ack *extack)
 {
 	struct riod_stub_export *exp;
 	int ret = 0;
 
 	mutex_lock(&riod_stub_admin);
-	exp = export_find(name);
+	exp = export_find(net, name);
 	if (!exp) {
 		NL_SET_ERR_MSG(extack, "there is no export of that name, see riodctl list");
 		ret = -ENOENT;

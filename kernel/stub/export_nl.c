@@ -56,9 +56,11 @@ static int news_fill(struct sk_buff *skb, void *priv)
 	return 0;
 }
 
-void riod_stub_news_send(struct riod_stub_news *news)
+/* of an export that the caller has a reference on */
+void riod_stub_news_send(const struct riod_stub_export *exp,
+			 struct riod_stub_news *news)
 {
-	riod_nl_event(RIOD_CMD_EXPORT_NTF, news_fill, news);
+	riod_nl_event(exp->net, RIOD_CMD_EXPORT_NTF, news_fill, news);
 }
 
 /* ------------------------------------------------------------ dump */
@@ -158,14 +160,15 @@ static int put_export(struct sk_buff *skb, struct netlink_callback *cb,
 }
 
 /* goes on at the id in cb->args[0]: exports may come and go between two calls */
-int riod_stub_export_dump(struct sk_buff *skb, struct netlink_callback *cb)
+int riod_stub_export_dump(struct net *net, struct sk_buff *skb,
+			  struct netlink_callback *cb)
 {
 	struct riod_stub_export *exp;
 	int ret = 0;
 
 	mutex_lock(&riod_stub_lock);
 	list_for_each_entry(exp, &riod_stub_exports, list) {
-		if (exp->id < cb->args[0])
+		if (exp->net != net || exp->id < cb->args[0])
 			continue;
 		ret = put_export(skb, cb, exp);
 		if (ret)

@@ -419,7 +419,7 @@ struct riod_stub_export *riod_stub_export_claim(struct riod_stub_att *att,
 						enum riod_reason *reason);
 int riod_stub_export_new(struct net *net, struct riod_export_request *req,
 			 struct netlink_ext_ack *extack);
-int riod_stub_export_del(const char *name, bool force,
+int riod_stub_export_del(struct net *net, const char *name, bool force,
 			 struct netlink_ext_ack *extack);
 void riod_stub_export_remove(struct riod_stub_export *exp);
 void riod_stub_export_error(struct riod_stub_dev *sdev);
@@ -442,8 +442,10 @@ struct riod_stub_news {
 
 void riod_stub_news_take(struct riod_stub_news *news,
 			 const struct riod_stub_export *exp);
-void riod_stub_news_send(struct riod_stub_news *news);
-int riod_stub_export_dump(struct sk_buff *skb, struct netlink_callback *cb);
+void riod_stub_news_send(const struct riod_stub_export *exp,
+			 struct riod_stub_news *news);
+int riod_stub_export_dump(struct net *net, struct sk_buff *skb,
+			  struct netlink_callback *cb);
 
 /* ------------------------------------------------------------ allow.c */
 

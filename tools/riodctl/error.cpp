@@ -13,7 +13,7 @@ namespace {
 std::string usual_remedy(int err)
 {
 	if (err == EPERM)
-		return "run riodctl as root; it needs CAP_NET_ADMIN in the initial user namespace";
+		return "run riodctl as root; it needs CAP_SYS_ADMIN in the initial user namespace";
 	if (exit_of_errno(err) == Exit::unreachable) {
 		return "check that the address and the port are right, that the server host has an "
 		       "export ('riodctl list' there) and that no firewall is in the way";
