@@ -402,7 +402,6 @@ static void func_fill_describe(struct riod_stub_func *fn, struct riod_wire_descr
 		d->bars[i].size = cpu_to_le64(fn->bars[i].size);
 		d->bars[i].flags = cpu_to_le32(fn->bars[i].flags);
 	}
-	func_read_config(fn, d->data);
 	for (i = 0; i < dom->nresv; i++) {
 		resv[i].start = cpu_to_le64(dom->resv[i].start);
 		resv[i].last = cpu_to_le64(dom->resv[i].last);
@@ -414,6 +413,7 @@ int riod_stub_func_describe(struct riod_stub_func *fn)
 {
 	struct riod_wire_describe *d;
 	struct riod_frame *f;
+	u8 *raw;
 
 	f = riod_frame_alloc(RIOD_FRAME_DESCRIBE, fn->index,
 			     sizeof(*d) + fn->pdev->cfg_size +
@@ -421,8 +421,16 @@ int riod_stub_func_describe(struct riod_stub_func *fn)
 			     GFP_KERNEL_ACCOUNT);
 	if (!f)
 		return -ENOMEM;
+	raw = kmalloc(fn->pdev->cfg_size, GFP_KERNEL_ACCOUNT);
+	if (!raw) {
+		riod_frame_free(f);
+		return -ENOMEM;
+	}
 	d = (struct riod_wire_describe *)f->body;
 	func_fill_describe(fn, d);
+	func_read_config(fn, raw);
+	riod_stub_redact(fn->cfg, raw, d->data);
+	kfree(raw);
 	return riod_link_post(fn->link, f);
 }
 

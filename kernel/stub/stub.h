@@ -232,6 +232,10 @@ int riod_stub_func_describe(struct riod_stub_func *fn);
 int riod_stub_func_set_master(struct riod_stub_func *fn, bool on);
 int riod_stub_func_set_power(struct riod_stub_func *fn, u8 state);
 
+/* ------------------------------------------------------------ redact.c */
+
+void riod_stub_redact(const struct riod_cfg *cfg, const u8 *raw, u8 *out);
+
 /* ------------------------------------------------------------ reset.c */
 
 int riod_stub_func_reset(struct riod_stub_func *fn);
