@@ -148,8 +148,8 @@ static int riod_link_stage(struct riod_link *l, struct riod_frame *f)
 	int err = riod_sync_stage(&l->sync, f);
 
 	if (err == -EPROTO)
-		pr_info("%s: the peer broke the protocol: a cut that is not the next, or too large\n",
-			l->name);
+		pr_info_ratelimited("%s: the peer broke the protocol: a cut that is not the next, or too large\n",
+				    l->name);
 	if (err)
 		riod_link_end(l, riod_session_reason(err));
 	return 1;
@@ -207,13 +207,17 @@ static int riod_link_frame(void *priv, struct riod_frame *f)
 	}
 }
 
-/* under the session's spinlock: what the link has to do itself waits for lost() */
+/*
+ * Under the session's spinlock: what the link has to do itself waits for lost(), but
+ * for the cut that the pump may be taking.
+ */
 static void riod_link_over(void *priv, enum riod_reason reason)
 {
 	struct riod_link *l = priv;
 
 	if (l->ops->over)
 		l->ops->over(l->priv, reason);
+	riod_sync_stop(&l->sync);
 }
 
 static void riod_link_lost(void *priv, enum riod_reason reason)

@@ -98,8 +98,8 @@ static const char *riod_session_rx_fault(struct riod_session *s,
 static void riod_session_rx_complain(struct riod_session *s,
 				     const struct riod_frame *f, const char *fault)
 {
-	pr_info("%pISpc broke the protocol: frame of type %u: %s\n", &s->peer,
-		f->hdr.type, fault);
+	pr_info_ratelimited("%pISpc broke the protocol: frame of type %u: %s\n", &s->peer,
+			    f->hdr.type, fault);
 }
 
 static int riod_session_call(struct riod_session *s, struct riod_frame *f)
@@ -126,7 +126,7 @@ static int riod_session_deliver(struct riod_session *s, struct riod_frame *f)
 
 	ret = riod_session_call(s, f);
 	if (ret == -EPROTO)
-		riod_session_rx_complain(s, f, "legal in form, but not here and now");
+		riod_session_rx_complain(s, f, "valid frame, not expected now");
 	if (ret != 1)
 		riod_frame_free(f);
 
@@ -189,8 +189,8 @@ static bool riod_session_rx_run(struct riod_session *s)
 			err = PTR_ERR(f);
 	}
 	if (!readable && err == -EPROTO)
-		pr_info("%pISpc broke the protocol: a frame's length cannot be\n",
-			&s->peer);
+		pr_info_ratelimited("%pISpc broke the protocol: invalid frame length\n",
+				    &s->peer);
 	if (bye)
 		riod_session_over(s, bye, false);
 	else if (err)

@@ -239,6 +239,8 @@ static int scan_from(struct riod_sync_cut *cut, unsigned long next)
 		mutex_unlock(&cut->y->lock);
 		if (hold == HOLD_REFILL)
 			err = refill_spare(cut);
+		if (READ_ONCE(cut->y->stopped))
+			err = -ENOTCONN;
 		cond_resched();
 	} while (hold != HOLD_DONE && !err);
 	/* these reads are before the next pass's, or what settle() reads */

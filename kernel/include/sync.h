@@ -146,6 +146,7 @@ struct riod_sync_params {
  * @join_priv: their argument
  * @profile: device knowledge, or NULL
  * @profile_priv: its state
+ * @stopped: the session is over: set once, by riod_sync_stop(), without a lock
  * @params: tunables
  * @stats: counters
  *
@@ -181,12 +182,22 @@ struct riod_sync {
 	void *join_priv;
 	const struct riod_profile *profile;
 	void *profile_priv;
+	bool stopped;
 	struct riod_sync_params params;
 	struct riod_sync_stats stats;
 };
 
 void riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
 		    const struct riod_sync_params *params);
+/*
+ * The session is over: a cut that is being taken ends soon, with -ENOTCONN.  A pass
+ * over memory of a BAR takes seconds for each GiB.  Any context.
+ */
+static inline void riod_sync_stop(struct riod_sync *y)
+{
+	WRITE_ONCE(y->stopped, true);
+}
+
 /* every page was unmapped; frees staged frames */
 void riod_sync_destroy(struct riod_sync *y);
 
@@ -335,8 +346,8 @@ void riod_sync_set_order(struct riod_sync *y, struct riod_sync_order *old,
  *
  * Frontend: bytes of all pages.  Stub: bytes of pages the device may write; not
  * to be called while a cut is in flight (riod_sync_in_flight()).
- * Return: bytes of pages in the cut, -ENOMEM, or what &riod_sync.join returned (then
- * nothing has changed).
+ * Return: bytes of pages in the cut; or, and nothing has changed, -ENOMEM, -ENOTCONN
+ * after riod_sync_stop(), or what &riod_sync.join returned.
  */
 s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames,
 		      bool commit_empty, u32 max_frame);

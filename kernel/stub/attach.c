@@ -47,8 +47,9 @@ static void att_lost(void *priv, enum riod_reason reason)
 
 	riod_stub_fence_finish(att);
 	riod_addr_str(&att->peer, addr, sizeof(addr));
-	pr_info("%s: detached from %s: %s\n", att->exp->name, addr,
-		riod_reason_str(reason));
+	if (__ratelimit(&att->exp->log))
+		pr_info("%s: detached from %s: %s\n", att->exp->name, addr,
+			riod_reason_str(reason));
 	if (!test_and_set_bit(RIOD_STUB_ATT_ENDING, &att->flags))
 		queue_work(riod_stub_wq, &att->work);
 }
@@ -110,7 +111,8 @@ static int att_open_funcs(struct riod_stub_att *att)
 		fn = att->exp->funcs[att->nopen];
 		ret = riod_stub_func_open(fn);
 		if (ret) {
-			pci_warn(fn->pdev, "could not be made ready for a peer: %d\n", ret);
+			dev_warn_ratelimited(&fn->pdev->dev,
+					     "could not be made ready for a peer: %d\n", ret);
 			return ret;
 		}
 		att->nopen++;
@@ -186,7 +188,8 @@ static void att_begin(struct riod_stub_att *att)
 	}
 	att_set_state(att, RIOD_STUB_ATTACHED);
 	riod_addr_str(&att->peer, addr, sizeof(addr));
-	pr_info("%s: attached by %s\n", att->exp->name, addr);
+	if (__ratelimit(&att->exp->log))
+		pr_info("%s: attached by %s\n", att->exp->name, addr);
 	if (att_is_going(att))
 		riod_stub_att_end(att, RIOD_REASON_UNBIND);
 	else if (att_describe(att) == -ENOMEM)

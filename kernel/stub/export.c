@@ -154,6 +154,7 @@ static struct riod_stub_export *export_alloc(struct net *net)
 	kref_init(&exp->ref);
 	INIT_LIST_HEAD(&exp->list);
 	init_waitqueue_head(&exp->wait);
+	ratelimit_state_init(&exp->log, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 	exp->net = get_net(net);
 	exp->state = RIOD_STUB_IDLE;
 	atomic_inc(&riod_stub_objects.exports);

@@ -369,7 +369,7 @@ void riod_stub_func_close(struct riod_stub_func *fn)
 	riod_stub_func_set_power(fn, 0);
 	ret = riod_stub_func_reset(fn);
 	if (ret && !(ret == -ENOTTY && fn->exp->no_reset))
-		pci_warn(fn->pdev, "could not be reset after use: %d\n", ret);
+		dev_warn_ratelimited(&fn->pdev->dev, "could not be reset after use: %d\n", ret);
 	WRITE_ONCE(fn->command, 0);
 	fn->link = NULL;
 

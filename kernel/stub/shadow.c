@@ -8,8 +8,12 @@
  * ended the teardown takes what is left; BARs stay mapped until the export goes.
  */
 #include <linux/pci.h>
+#include <linux/sched.h>
 
 #include "stub.h"
+
+/* one BAR_MAP frame may name 65535 pages: look so often whether the session is over */
+#define SHADOW_RESCHED_PAGES	64
 
 /* memory, all of it in the BAR, and none of it the MSI-X table or its pending bits */
 static enum riod_status shadow_check(struct riod_stub_func *fn,
@@ -71,8 +75,14 @@ static int shadow_enter_all(struct riod_stub_dma *dma, struct riod_stub_func *fn
 
 	if (dma->npages + dma->nbar_pages + npages > dma->max_pages)
 		return -ENOMEM;
-	for (i = 0; i < npages && !ret; i++)
-		ret = shadow_enter(dma, fn, id + i, live + ((u64)i << PAGE_SHIFT));
+	for (i = 0; i < npages && !ret; i++) {
+		if (i % SHADOW_RESCHED_PAGES == 0) {
+			cond_resched();
+			ret = atomic64_read(dma->over) ? -ENOTCONN : 0;
+		}
+		if (!ret)
+			ret = shadow_enter(dma, fn, id + i, live + ((u64)i << PAGE_SHIFT));
+	}
 	if (ret) {
 		while (--i)
 			shadow_leave(dma, id + i - 1);
@@ -121,5 +131,6 @@ void riod_stub_shadow_forget(struct riod_stub_dma *dma, struct riod_stub_func *f
 	xa_for_each(&dma->bar_pages, id, owner) {
 		if (!fn || owner == fn)
 			shadow_leave(dma, id);
+		cond_resched();
 	}
 }

@@ -38,6 +38,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -388,6 +389,7 @@ enum riod_stub_state {
  * @fence_ns: what the last fence took, from the end of the session to bus
  *	mastering being off; a single word
  * @wait: woken when @state changes
+ * @log: bounds what peers write to the log by attaching and detaching
  * @stats: counters of the attachment, or of the last one
  */
 struct riod_stub_export {
@@ -410,6 +412,7 @@ struct riod_stub_export {
 	struct sockaddr_storage peer;
 	u64 fence_ns;
 	wait_queue_head_t wait;
+	struct ratelimit_state log;
 	struct riod_func_stats stats;
 };
 

@@ -106,6 +106,21 @@ static void no_change(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, deliver(e, &e->fe, &frames));
 }
 
+/* the session is over: no pass goes on, however much there is to look at */
+static void stopped(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	LIST_HEAD(frames);
+
+	map_one(e, 0, RW);
+	e->l[0][0] = 1;
+	riod_sync_stop(&e->fe);
+	KUNIT_EXPECT_EQ(test, riod_sync_collect(&e->fe, &frames, true, RIOD_FRAME_MIN),
+			-ENOTCONN);
+	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
+	KUNIT_EXPECT_EQ(test, 0, e->fe.stats.cuts_sent);
+}
+
 /* the worst page there is, many times: frames stay whole and within bounds */
 static void many_frames(struct kunit *test)
 {
@@ -279,6 +294,7 @@ static struct kunit_case cut_cases[] = {
 	KUNIT_CASE(merging),
 	KUNIT_CASE(reading),
 	KUNIT_CASE(no_change),
+	KUNIT_CASE(stopped),
 	KUNIT_CASE(many_frames),
 	KUNIT_CASE(random_rounds),
 	KUNIT_CASE_PARAM(numbers, numbers_gen_params),
