@@ -151,6 +151,21 @@ test_not_in_allow_list()
 	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER_ADDR" "$EXPORT")" 'allow'
 }
 
+has_gone() { [[ -z $(att state) ]]; }
+
+# freezer: notifiers and frozen tasks, for 5 s, and back; devices are not touched
+test_suspend()
+{
+	on server test -e /sys/power/pm_test || t_skip "the kernel has no CONFIG_PM_DEBUG"
+	riod_export nvme
+	riod_attach
+	on server "echo freezer > /sys/power/pm_test; setsid sh -c 'sleep 1; echo freeze > /sys/power/state' < /dev/null > /dev/null 2>&1 &"
+	wait_for 8 has_gone
+	wait_for 20 riod_attach
+	on server 'echo none > /sys/power/pm_test'
+	riod_detach
+}
+
 # strangers that connect and say nothing, from more addresses than have slots
 strangers()
 {

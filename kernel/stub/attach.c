@@ -86,14 +86,14 @@ static void att_set_state(struct riod_stub_att *att, enum riod_stub_state state)
 	riod_stub_news_send(exp, &news);
 }
 
-static bool att_is_going(struct riod_stub_att *att)
+static enum riod_reason att_going(struct riod_stub_att *att)
 {
-	bool going;
+	enum riod_reason reason;
 
 	mutex_lock(&riod_stub_lock);
-	going = att->exp->going;
+	reason = riod_stub_export_going(att->exp);
 	mutex_unlock(&riod_stub_lock);
-	return going;
+	return reason;
 }
 
 static void att_close_funcs(struct riod_stub_att *att)
@@ -175,11 +175,12 @@ static int att_describe(struct riod_stub_att *att)
 }
 
 /*
- * The link runs.  An export that was taken back meanwhile had no link to end
- * yet, so it is looked at once the attachment can be found.
+ * The link runs.  An export that was taken back meanwhile, or a host that goes down,
+ * had no link to end yet, so it is looked at once the attachment can be found.
  */
 static void att_begin(struct riod_stub_att *att)
 {
+	enum riod_reason going;
 	char addr[64];
 
 	if (riod_link_start(att->link)) {
@@ -190,8 +191,9 @@ static void att_begin(struct riod_stub_att *att)
 	riod_addr_str(&att->peer, addr, sizeof(addr));
 	if (__ratelimit(&att->exp->log))
 		pr_info("%s: attached by %s\n", att->exp->name, addr);
-	if (att_is_going(att))
-		riod_stub_att_end(att, RIOD_REASON_UNBIND);
+	going = att_going(att);
+	if (going)
+		riod_stub_att_end(att, going);
 	else if (att_describe(att) == -ENOMEM)
 		riod_stub_att_end(att, RIOD_REASON_NO_MEMORY);
 }

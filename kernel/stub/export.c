@@ -19,6 +19,12 @@ LIST_HEAD(riod_stub_exports);
 /* under riod_stub_admin */
 static unsigned long export_next_id = 1;
 
+/* the host goes down, or to sleep: no attachment begins; under riod_stub_lock */
+static bool exports_closed;
+
+/* longest that going down, or to sleep, waits for sessions to end: a BYE and a reset */
+#define EXPORTS_CLOSE_WAIT	(5 * HZ)
+
 /* ------------------------------------------------------------ state */
 
 /*
@@ -105,6 +111,10 @@ struct riod_stub_export *riod_stub_export_claim(struct riod_stub_att *att,
 again:
 	mutex_lock(&riod_stub_lock);
 	exp = export_match(att, name, reason);
+	if (exp && exports_closed) {
+		*reason = RIOD_REASON_SHUTDOWN;
+		exp = NULL;
+	}
 	if (exp)
 		kref_get(&exp->ref);
 	if (exp && exp->state == RIOD_STUB_IDLE) {
@@ -397,6 +407,73 @@ void riod_stub_export_remove(struct riod_stub_export *exp)
 	riod_stub_export_put(exp);
 }
 
+/* ------------------------------------------------------------ all of them */
+
+/* why an attachment that has just begun must end again, or NONE */
+enum riod_reason riod_stub_export_going(const struct riod_stub_export *exp)
+{
+	lockdep_assert_held(&riod_stub_lock);
+	if (exp->going)
+		return RIOD_REASON_UNBIND;
+	return exports_closed ? RIOD_REASON_SHUTDOWN : RIOD_REASON_NONE;
+}
+
+/* one whose device is in use, with a reference, or NULL */
+static struct riod_stub_export *exports_find_busy(void)
+{
+	struct riod_stub_export *exp;
+
+	mutex_lock(&riod_stub_lock);
+	list_for_each_entry(exp, &riod_stub_exports, list) {
+		if (exp->state != RIOD_STUB_IDLE) {
+			kref_get(&exp->ref);
+			mutex_unlock(&riod_stub_lock);
+			return exp;
+		}
+	}
+	mutex_unlock(&riod_stub_lock);
+	return NULL;
+}
+
+/**
+ * riod_stub_exports_close() - end all sessions, and let none begin
+ *
+ * Every device is fenced before this waits, for BYEs to leave and devices to be
+ * reset, at most EXPORTS_CLOSE_WAIT.
+ * Return: false where a device is not at rest by then.
+ */
+bool riod_stub_exports_close(void)
+{
+	unsigned long end = jiffies + EXPORTS_CLOSE_WAIT;
+	struct riod_stub_export *exp;
+	long left;
+
+	mutex_lock(&riod_stub_lock);
+	/* a session that is just being made finds it, see riod_stub_export_going() */
+	exports_closed = true;
+	list_for_each_entry(exp, &riod_stub_exports, list)
+		export_end_session(exp, RIOD_REASON_SHUTDOWN);
+	mutex_unlock(&riod_stub_lock);
+
+	while ((exp = exports_find_busy())) {
+		left = max((long)(end - jiffies), 0L);
+		left = wait_event_timeout(exp->wait, export_in_state(exp, RIOD_STUB_IDLE), left);
+		riod_stub_export_put(exp);
+		if (!left)
+			return false;
+	}
+	return true;
+}
+
+void riod_stub_exports_reopen(void)
+{
+	mutex_lock(&riod_stub_lock);
+	exports_closed = false;
+	mutex_unlock(&riod_stub_lock);
+}
+
+/* ------------------------------------------------------------ taken back */
+
 /* a peer is to be asked first; one whose session is over uses nothing any more */
 static bool export_in_use(struct riod_stub_export *exp)
 {
@@ -455,4 +532,32 @@ void riod_stub_export_error(struct riod_stub_dev *sdev)
 		export_end_session(sdev->fn->exp, RIOD_REASON_DEVICE);
 	}
 	mutex_unlock(&riod_stub_lock);
+}
+
+/**
+ * riod_stub_export_shutdown() - the host goes down: stop a device for good
+ * @sdev: function; its device lock is held
+ *
+ * For what riod_stub_exports_close() did not bring to rest in time.  Waits for
+ * nothing, so interrupts stay set up: an MSI needs bus mastering, the line is off.
+ */
+void riod_stub_export_shutdown(struct riod_stub_dev *sdev)
+{
+	mutex_lock(&riod_stub_lock);
+	if (sdev->fn) {
+		riod_stub_fence_func(sdev->fn);
+		riod_stub_intx_disable(sdev->fn, true);
+	}
+	mutex_unlock(&riod_stub_lock);
+}
+
+/* is the function at rest, its device lock being held? */
+bool riod_stub_export_idle(struct riod_stub_dev *sdev)
+{
+	bool ret;
+
+	mutex_lock(&riod_stub_lock);
+	ret = !sdev->fn || sdev->fn->exp->state == RIOD_STUB_IDLE;
+	mutex_unlock(&riod_stub_lock);
+	return ret;
 }

@@ -46,6 +46,9 @@ static int __init riod_stub_init(void)
 	if (!riod_stub_wq)
 		return -ENOMEM;
 
+	ret = riod_stub_power_init();
+	if (ret)
+		goto err_power;
 	ret = riod_stub_driver_register();
 	if (ret)
 		goto err_driver;
@@ -62,6 +65,8 @@ err_netlink:
 	debugfs_remove(riod_stub_debugfs);
 	riod_stub_driver_unregister();
 err_driver:
+	riod_stub_power_exit();
+err_power:
 	destroy_workqueue(riod_stub_wq);
 	return ret;
 }
@@ -72,6 +77,7 @@ static void __exit riod_stub_exit(void)
 	riod_nl_unregister_stub(&riod_stub_nl_ops);
 	debugfs_remove(riod_stub_debugfs);
 	riod_stub_driver_unregister();
+	riod_stub_power_exit();
 	/* waits for the last lines of work items that nobody waited for */
 	destroy_workqueue(riod_stub_wq);
 }

@@ -8,6 +8,7 @@
  */
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/pm.h>
 #include <linux/pm_runtime.h>
 #include <linux/slab.h>
 
@@ -105,6 +106,20 @@ static void riod_stub_remove(struct pci_dev *pdev)
 	atomic_dec(&riod_stub_objects.devices);
 }
 
+/* the reboot notifier has ended the sessions: this finds nothing to do, or stops it */
+static void riod_stub_shutdown(struct pci_dev *pdev)
+{
+	riod_stub_export_shutdown(pci_get_drvdata(pdev));
+}
+
+/* likewise the PM notifier: the PCI core saves a function that is at rest */
+static int riod_stub_suspend(struct device *dev)
+{
+	return riod_stub_export_idle(dev_get_drvdata(dev)) ? 0 : -EBUSY;
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(riod_stub_pm_ops, riod_stub_suspend, NULL);
+
 /*
  * The attachment ends with any uncorrectable error: whoever reads the device's
  * registers after it cannot tell what they mean.  The device itself may
@@ -139,6 +154,8 @@ static struct pci_driver riod_stub_driver = {
 	.id_table		= NULL,
 	.probe			= riod_stub_probe,
 	.remove			= riod_stub_remove,
+	.shutdown		= riod_stub_shutdown,
+	.driver.pm		= pm_sleep_ptr(&riod_stub_pm_ops),
 	.err_handler		= &riod_stub_err_handlers,
 	.driver_managed_dma	= true,
 };

@@ -81,6 +81,11 @@ struct riod_stub_objects {
 extern struct riod_stub_objects riod_stub_objects;
 extern struct workqueue_struct *riod_stub_wq;
 
+/* ------------------------------------------------------------ power.c */
+
+int riod_stub_power_init(void);
+void riod_stub_power_exit(void);
+
 /* ------------------------------------------------------------ pci_drv.c */
 
 /**
@@ -429,6 +434,11 @@ int riod_stub_export_new(struct net *net, struct riod_export_request *req,
 int riod_stub_export_del(struct net *net, const char *name, bool force,
 			 struct netlink_ext_ack *extack);
 void riod_stub_export_remove(struct riod_stub_export *exp);
+bool riod_stub_exports_close(void);
+void riod_stub_exports_reopen(void);
+enum riod_reason riod_stub_export_going(const struct riod_stub_export *exp);
+void riod_stub_export_shutdown(struct riod_stub_dev *sdev);
+bool riod_stub_export_idle(struct riod_stub_dev *sdev);
 void riod_stub_export_error(struct riod_stub_dev *sdev);
 
 /* ------------------------------------------------------------ export_nl.c */

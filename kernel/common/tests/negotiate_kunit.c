@@ -181,7 +181,7 @@ static void loop_refused(struct kunit *test)
 	char text[2 * RIOD_TEXT_LEN] = {};
 
 	memset(text, 't', sizeof(text) - 1);
-	for (reason = RIOD_REASON_VERSION; reason <= RIOD_REASON_CLOSED; reason++) {
+	for (reason = RIOD_REASON_VERSION; reason <= RIOD_REASON_LAST; reason++) {
 		struct riod_conn *conn = dial(test);
 
 		s->reason = reason;
@@ -318,7 +318,7 @@ static void reason_texts(struct kunit *test)
 {
 	unsigned int r;
 
-	for (r = 0; r <= RIOD_REASON_CLOSED; r++) {
+	for (r = 0; r <= RIOD_REASON_LAST; r++) {
 		KUNIT_EXPECT_NOT_NULL(test, riod_reason_str(r));
 		KUNIT_EXPECT_LT(test, strlen(riod_reason_str(r)), RIOD_TEXT_LEN);
 	}
