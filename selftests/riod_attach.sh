@@ -153,6 +153,32 @@ test_not_in_allow_list()
 
 has_gone() { [[ -z $(att state) ]]; }
 
+# the module stays while it has a peer, and goes when it has none
+test_no_unload_with_a_peer()
+{
+	riod_export nvme
+	riod_attach
+	t_match rmmod "$(refused on server rmmod riod_stub)" 'in use'
+	t_eq state "$(att state)" connected
+	riod_detach
+	riod_unexport
+	[[ $RIOD_TOPOLOGY == loopback ]] || return 0
+	wait_for 5 rmmod riod_stub
+	modprobe riod_stub
+}
+
+# a reset behind the peer's back: the session is over, the device can be had again
+test_reset_by_sysfs()
+{
+	riod_export nvme
+	riod_attach
+	on server "echo 1 > /sys/bus/pci/devices/$EXPORT/reset"
+	wait_for 5 has_gone
+	wait_for 10 peer_has_gone
+	riod_attach
+	riod_detach
+}
+
 # freezer: notifiers and frozen tasks, for 5 s, and back; devices are not touched
 test_suspend()
 {

@@ -128,6 +128,8 @@ static void att_abandon(struct riod_stub_att *att)
 	att_set_state(att, RIOD_STUB_IDLE);
 	riod_stub_export_put(att->exp);
 	att->exp = NULL;
+	/* module exit waits for this work item, so our text stays */
+	module_put(THIS_MODULE);
 }
 
 static int att_create_link(struct riod_stub_att *att,
@@ -222,9 +224,15 @@ bool riod_stub_attach(struct riod_stub_att *att)
 	struct riod_session_params params;
 	enum riod_reason reason;
 
+	/* until the teardown: unloading the module does not cut off a peer */
+	if (!try_module_get(THIS_MODULE)) {
+		riod_negotiate_refuse(att->conn, RIOD_REASON_UNBIND, NULL);
+		return false;
+	}
 	att->exp = riod_stub_export_claim(att, att->hello.export, &reason);
 	if (!att->exp) {
 		refuse_claim(att, reason);
+		module_put(THIS_MODULE);
 		return false;
 	}
 	if (att_open_funcs(att)) {
@@ -271,6 +279,7 @@ static void att_teardown(struct riod_stub_att *att)
 	atomic_dec(&riod_stub_objects.attachments);
 	att_set_state(att, RIOD_STUB_IDLE);
 	riod_stub_export_put(exp);
+	module_put(THIS_MODULE);
 }
 
 static void att_work(struct work_struct *work)

@@ -519,7 +519,7 @@ static void export_post_gone(struct riod_stub_func *fn)
 }
 
 /**
- * riod_stub_export_error() - the bus reported an error that lost data
+ * riod_stub_export_error() - the device lost its state: a bus error, or a reset
  * @sdev: function; its device lock is held
  *
  * Stops the export's device and ends its session.  Does not wait.

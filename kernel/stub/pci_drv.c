@@ -144,7 +144,23 @@ static pci_ers_result_t riod_stub_slot_reset(struct pci_dev *pdev)
 	return PCI_ERS_RESULT_RECOVERED;
 }
 
+/*
+ * Somebody else resets the function (sysfs "reset", a bus reset for a neighbour): the
+ * registers that the guest's driver has set up are gone, so the session is over.  The
+ * device lock is held.  The device is fenced before the PCI core saves its state, so
+ * bus mastering does not come back with it; the teardown waits for the lock to
+ * reset the function itself.
+ */
+static void riod_stub_reset_prepare(struct pci_dev *pdev)
+{
+	struct riod_stub_dev *sdev = pci_get_drvdata(pdev);
+
+	if (!sdev->own_reset)
+		riod_stub_export_error(sdev);
+}
+
 static const struct pci_error_handlers riod_stub_err_handlers = {
+	.reset_prepare	= riod_stub_reset_prepare,
 	.error_detected	= riod_stub_error_detected,
 	.slot_reset	= riod_stub_slot_reset,
 };

@@ -31,7 +31,10 @@ static int reset_try(struct riod_stub_func *fn)
 	if (held ? !pci_cfg_access_trylock(pdev) : !pci_dev_trylock(pdev))
 		goto out_bridge;
 
+	/* under the device lock, as riod_stub_reset_prepare(), which this calls */
+	fn->sdev->own_reset = true;
 	ret = pci_reset_function_locked(pdev);
+	fn->sdev->own_reset = false;
 
 	if (held)
 		pci_cfg_access_unlock(pdev);

@@ -96,6 +96,7 @@ void riod_stub_power_exit(void);
  * @fn: while it is exported; changed under riod_stub_admin and riod_stub_lock
  * @leaving: remove() is under way: it holds the device lock, and keeps it until
  *	the function's export is gone.  Set once, never cleared.
+ * @own_reset: a reset that is under way is ours; under the device lock
  */
 struct riod_stub_dev {
 	struct list_head list;
@@ -103,6 +104,7 @@ struct riod_stub_dev {
 	struct pci_saved_state *saved;
 	struct riod_stub_func *fn;
 	bool leaving;
+	bool own_reset;
 };
 
 extern struct mutex riod_stub_admin;
