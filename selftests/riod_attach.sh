@@ -179,6 +179,27 @@ test_reset_by_sysfs()
 	riod_detach
 }
 
+# the counter is kept per CPU, and brought up to date by this
+iommu_pages()
+{
+	on server "echo 1 > /proc/sys/vm/stat_refresh; awk '\$1 == \"nr_iommu_pages\" { print \$2 }' /proc/vmstat"
+}
+
+iommu_pages_are() { [[ $(iommu_pages) == "$1" ]]; }
+
+# the IOMMU's page tables come with a peer and go with it
+test_page_tables()
+{
+	local before
+	riod_export nvme
+	before=$(iommu_pages)
+	riod_attach
+	t_cmp "pages of the IOMMU with a peer" "$(iommu_pages)" -gt "$before"
+	riod_detach
+	wait_for 10 peer_has_gone
+	wait_for 5 iommu_pages_are "$before"
+}
+
 # freezer: notifiers and frozen tasks, for 5 s, and back; devices are not touched
 test_suspend()
 {
