@@ -123,7 +123,8 @@ test_sibling_removed()
 test_modules_go()
 {
 	modprobe -r riod_frontend
-	on server modprobe -r riod_stub
+	# it is in use until the last attachment has been torn down
+	wait_for 10 on server modprobe -r riod_stub
 }
 
 ktap_run "$@"
