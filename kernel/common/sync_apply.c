@@ -272,33 +272,72 @@ static void free_bases(struct list_head *bases)
 		kfree(base);
 }
 
-static u32 count_missing(struct riod_sync *y, const struct riod_frame *f)
+/*
+ * Enter a delta's granules into what the cut carries of the page.  Two runs of one
+ * delta may share a granule.
+ * Return: false where another delta of the cut has one of them already.
+ */
+static bool enter_granules(struct riod_sync_page *page, const struct riod_wire_delta *d)
+{
+	const struct riod_wire_run *run = (const struct riod_wire_run *)(d + 1);
+	const struct riod_wire_run *end = run + le16_to_cpu(d->nruns);
+	DECLARE_BITMAP(granules, RIOD_GRANULES);
+	u32 first, last;
+
+	bitmap_zero(granules, RIOD_GRANULES);
+	for (; run < end; run++) {
+		first = le16_to_cpu(run->offset) / RIOD_GRANULE;
+		last = (le16_to_cpu(run->offset) + le16_to_cpu(run->len) - 1) / RIOD_GRANULE;
+		bitmap_set(granules, first, last - first + 1);
+	}
+	if (bitmap_intersects(page->arrived, granules, RIOD_GRANULES))
+		return false;
+	bitmap_or(page->arrived, page->arrived, granules, RIOD_GRANULES);
+	return true;
+}
+
+/*
+ * Check the deltas of a frame, and count in @missing the pages that need a base.  Each
+ * page counts once, however many deltas of the cut name it.
+ */
+static int check_deltas(struct riod_sync *y, const struct riod_frame *f, u32 *missing)
 {
 	const struct riod_wire_delta *d;
 	struct riod_sync_page *page;
-	u32 n = 0;
 
 	lockdep_assert_held(&y->lock);
 	for (d = first_delta(f); d; d = next_delta(f, d)) {
 		page = xa_load(&y->index, le64_to_cpu(d->page));
-		n += page && !page->base;
+		if (!page)
+			continue;
+		if (page->arriving != y->rx_cut + 1) {
+			page->arriving = y->rx_cut + 1;
+			bitmap_zero(page->arrived, RIOD_GRANULES);
+			*missing += !page->base;
+		}
+		if (!enter_granules(page, d))
+			return -EPROTO;
 	}
-	return n;
+	return 0;
 }
 
-static int reserve_all(struct riod_sync *y, struct list_head *bases)
+/* nothing of the cut has been applied yet */
+static int prepare_cut(struct riod_sync *y, struct list_head *bases)
 {
 	struct riod_frame *f;
+	u32 missing;
 	int err = 0;
-	u32 n;
 
 	list_for_each_entry(f, &y->staged, list) {
+		missing = 0;
 		mutex_lock(&y->lock);
-		n = count_missing(y, f);
+		err = check_deltas(y, f, &missing);
 		mutex_unlock(&y->lock);
-		err = reserve_bases(bases, n);
+		if (!err)
+			err = reserve_bases(bases, missing);
 		if (err)
 			break;
+		cond_resched();
 	}
 	return err;
 }
@@ -416,7 +455,7 @@ int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c)
 	mutex_lock(&y->gate);
 	err = check_commit(y, c);
 	if (!err)
-		err = reserve_all(y, &bases);
+		err = prepare_cut(y, &bases);
 	if (!err)
 		apply_staged(y, le64_to_cpu(c->applied), &bases);
 	mutex_unlock(&y->gate);

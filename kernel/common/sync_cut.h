@@ -14,6 +14,8 @@
 #include "sync.h"
 #include "sync_granule.h"
 
+static_assert(RIOD_GRANULE == 16);	/* riod_sync_page.arrived */
+
 /* pages looked at under one hold of the lock, before an unmap gets its turn */
 #define RIOD_SYNC_PAGES_PER_HOLD	256
 #define RIOD_SYNC_GFP		(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)

@@ -24,6 +24,7 @@
 #ifndef _RIOD_SYNC_H
 #define _RIOD_SYNC_H
 
+#include <linux/bitmap.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
@@ -55,6 +56,8 @@ enum riod_sync_role {
  *	this cut of ours are from an earlier generation of writable mappings
  *	(rule 4); 0 where there was none
  * @changed: the last of the peer's cuts that changed the page
+ * @arriving: the last of the peer's cuts that has deltas of the page
+ * @arrived: granules in the deltas of cut @arriving; no two of them share one
  * @sent: stub: what our cuts carried of this page that the peer may not have
  *	known of when it took the cuts that are still to arrive (rule 7)
  * @capture: what the cut being taken has seen of the page, or NULL
@@ -74,6 +77,8 @@ struct riod_sync_page {
 	u32 nmaps;
 	u64 since;
 	u64 changed;
+	u64 arriving;
+	DECLARE_BITMAP(arrived, RIOD_PAGE_SIZE / 16);
 	struct list_head sent;
 	struct riod_sync_capture *capture;
 	struct list_head scan;
@@ -380,8 +385,9 @@ int riod_sync_stage(struct riod_sync *y, struct riod_frame *f);
  * @c: body of the frame
  *
  * What was staged is gone afterwards, also on error.
- * Return: 0; -EPROTO: numbers that no honest peer sends; -ENOMEM.  Nothing was
- * applied unless it is 0.
+ * Memory for bases is at most one page for each page that the cut names.
+ * Return: 0; -EPROTO: wrong numbers, or a granule in two deltas; -ENOMEM.  Nothing
+ * was applied unless it is 0.
  */
 int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c);
 

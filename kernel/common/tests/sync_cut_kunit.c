@@ -169,26 +169,40 @@ static void random_rounds(struct kunit *test)
 
 /* ------------------------------------------------------------ a hostile peer */
 
-static struct riod_frame *data_frame(struct ends *e, u64 cut, u64 page)
+#define DELTA	24	/* bytes of a delta with a run of one byte */
+
+/* a frame of @n deltas of one byte each, 0x99 */
+static struct riod_frame *byte_frame(struct ends *e, u64 cut, u64 page, const u16 *offsets,
+				     u32 n)
 {
 	struct riod_wire_cut_data *body;
 	struct riod_wire_delta *d;
 	struct riod_wire_run *run;
 	struct riod_frame *f;
+	u32 i;
 
-	f = riod_frame_alloc(RIOD_FRAME_CUT_DATA, 0, sizeof(*body) + 24, GFP_KERNEL);
+	f = riod_frame_alloc(RIOD_FRAME_CUT_DATA, 0, sizeof(*body) + n * DELTA, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(e->test, f);
 	body = (void *)f->body;
 	body->cut = cpu_to_le64(cut);
-	d = (void *)body->deltas;
-	d->page = cpu_to_le64(page);
-	d->nruns = cpu_to_le16(1);
-	d->nbytes = cpu_to_le16(1);
-	run = (void *)(d + 1);
-	run->offset = cpu_to_le16(8);
-	run->len = cpu_to_le16(1);
-	*(u8 *)(run + 1) = 0x99;
+	for (i = 0; i < n; i++) {
+		d = (void *)(body->deltas + i * DELTA);
+		d->page = cpu_to_le64(page);
+		d->nruns = cpu_to_le16(1);
+		d->nbytes = cpu_to_le16(1);
+		run = (void *)(d + 1);
+		run->offset = cpu_to_le16(offsets[i]);
+		run->len = cpu_to_le16(1);
+		*(u8 *)(run + 1) = 0x99;
+	}
 	return f;
+}
+
+static struct riod_frame *data_frame(struct ends *e, u64 cut, u64 page)
+{
+	static const u16 offset = 8;
+
+	return byte_frame(e, cut, page, &offset, 1);
 }
 
 static int commit(struct riod_sync *y, u64 cut, u64 applied, u32 nframes)
@@ -269,6 +283,46 @@ static void unknown_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, e->st.stats.late);
 }
 
+/* as many deltas of one page as it has granules: legal, and one base is enough */
+static void each_granule_apart(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	u16 *offsets = kunit_kcalloc(test, RIOD_GRANULES, sizeof(*offsets), GFP_KERNEL);
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, offsets);
+	map_one(e, 0, RW);
+	for (i = 0; i < RIOD_GRANULES; i++)
+		offsets[i] = (RIOD_GRANULES - 1 - i) * RIOD_GRANULE;
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->st, byte_frame(e, 1, id_of(0), offsets,
+								    RIOD_GRANULES)));
+	KUNIT_EXPECT_EQ(test, 0, commit(&e->st, 1, 0, 1));
+	for (i = 0; i < RIOD_PAGE_SIZE; i++)
+		KUNIT_EXPECT_EQ(test, i % RIOD_GRANULE ? 0 : 0x99, e->s[0][i]);
+	/* the next cut may have the same ones */
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->st, data_frame(e, 2, id_of(0))));
+	KUNIT_EXPECT_EQ(test, 0, commit(&e->st, 2, 0, 1));
+}
+
+/* a granule in two deltas of a cut, of one frame or of two; nothing is applied */
+static void granule_twice(struct kunit *test)
+{
+	static const u16 offsets[] = { 1024, 16, 2048, 31 };
+	struct ends *e = test->priv;
+
+	map_one(e, 0, RW);
+	map_one(e, 1, RW);
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->st, byte_frame(e, 1, id_of(0), offsets, 4)));
+	KUNIT_EXPECT_EQ(test, -EPROTO, commit(&e->st, 1, 0, 1));
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->fe, byte_frame(e, 1, id_of(0), offsets, 3)));
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->fe, byte_frame(e, 1, id_of(1), offsets, 3)));
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->fe, byte_frame(e, 1, id_of(0), offsets + 3,
+								    1)));
+	KUNIT_EXPECT_EQ(test, -EPROTO, commit(&e->fe, 1, 0, 3));
+	KUNIT_EXPECT_EQ(test, 0, e->s[0][1024] + e->l[0][1024] + e->l[1][1024]);
+	KUNIT_EXPECT_EQ(test, 0, e->fe.nstaged + e->st.nstaged);
+}
+
 static void staged_bound(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -277,14 +331,14 @@ static void staged_bound(struct kunit *test)
 	u32 n = 0;
 
 	for (; !err; n++)
-		err = riod_sync_stage(&e->st, data_frame(e, 1, 1));
+		err = riod_sync_stage(&e->st, data_frame(e, 1, 77));
 	KUNIT_EXPECT_EQ(test, -EPROTO, err);
 	KUNIT_EXPECT_LE(test, e->st.staged_bytes, e->st.staged_max);
 	/* with more mapped, more may come */
 	before = e->st.staged_max;
 	map_one(e, 0, RW);
 	KUNIT_EXPECT_GE(test, e->st.staged_max, before + RIOD_SYNC_DELTA_MAX);
-	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->st, data_frame(e, 1, 1)));
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->st, data_frame(e, 1, 77)));
 	KUNIT_EXPECT_EQ(test, 0, commit(&e->st, 1, 0, n));
 	KUNIT_EXPECT_EQ(test, 0, e->st.staged_bytes);
 }
@@ -300,6 +354,8 @@ static struct kunit_case cut_cases[] = {
 	KUNIT_CASE_PARAM(numbers, numbers_gen_params),
 	KUNIT_CASE(applied_goes_back),
 	KUNIT_CASE(unknown_page),
+	KUNIT_CASE(each_granule_apart),
+	KUNIT_CASE(granule_twice),
 	KUNIT_CASE(staged_bound),
 	{}
 };

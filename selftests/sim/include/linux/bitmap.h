@@ -30,6 +30,26 @@ static inline void bitmap_set(unsigned long *map, u32 start, u32 n)
 		__set_bit(start++, map);
 }
 
+static inline bool bitmap_intersects(const unsigned long *a, const unsigned long *b, u32 bits)
+{
+	u32 i;
+
+	for (i = 0; i < bits / BITS_PER_LONG; i++) {
+		if (a[i] & b[i])
+			return true;
+	}
+	return false;
+}
+
+static inline void bitmap_or(unsigned long *to, const unsigned long *a, const unsigned long *b,
+			     u32 bits)
+{
+	u32 i;
+
+	for (i = 0; i < bits / BITS_PER_LONG; i++)
+		to[i] = a[i] | b[i];
+}
+
 #define for_each_set_bit(bit, map, bits) \
 	for ((bit) = 0; (bit) < (bits); (bit)++) \
 		if (test_bit(bit, map))
