@@ -74,7 +74,23 @@ void riod_sync_destroy(struct riod_sync *y)
 }
 EXPORT_SYMBOL_GPL(riod_sync_destroy);
 
-static struct riod_sync_page *new_page(u64 id, void *live, bool mmio, void *priv)
+void riod_sync_stop(struct riod_sync *y)
+{
+	WRITE_ONCE(y->stopped, true);
+}
+EXPORT_SYMBOL_GPL(riod_sync_stop);
+
+static void free_page_memory(struct riod_sync_page *page)
+{
+	if (!page)
+		return;
+	bitmap_free(page->recent);
+	kfree(page->base);
+	kfree(page);
+}
+
+static struct riod_sync_page *new_page(const struct riod_sync *y, u64 id, void *live,
+				       u32 prot, void *priv)
 {
 	struct riod_sync_page *page = kzalloc(sizeof(*page), RIOD_SYNC_GFP);
 
@@ -82,9 +98,16 @@ static struct riod_sync_page *new_page(u64 id, void *live, bool mmio, void *priv
 		return NULL;
 	page->id = id;
 	page->live = live;
-	page->mmio = mmio;
+	page->mmio = prot & RIOD_SYNC_MMIO;
 	page->priv = priv;
 	INIT_LIST_HEAD(&page->sent);
+	if (riod_sync_is_stub(y) && prot & RIOD_PROT_WRITE) {
+		page->recent = bitmap_zalloc(RIOD_PAGE_SIZE, RIOD_SYNC_GFP);
+		if (!page->recent) {
+			kfree(page);
+			return NULL;
+		}
+	}
 	return page;
 }
 
@@ -140,9 +163,9 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 	int err = 0;
 
 	/* before the lock, which an unmap may be waiting for */
-	fresh = new_page(id, live, prot & RIOD_SYNC_MMIO, priv);
+	fresh = new_page(y, id, live, prot, priv);
 	if (!fresh || xa_reserve(&y->index, id, RIOD_SYNC_GFP)) {
-		kfree(fresh);
+		free_page_memory(fresh);
 		return -ENOMEM;
 	}
 
@@ -157,11 +180,14 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 			fresh = NULL;
 			insert_in_order(y, page);
 		}
+	} else if (!page->recent) {
+		/* the first writable mapping of a page that had others */
+		swap(page->recent, fresh->recent);
 	}
 	if (!err)
 		add_mapping(y, page, prot);
 	mutex_unlock(&y->lock);
-	kfree(fresh);
+	free_page_memory(fresh);
 	return err;
 }
 EXPORT_SYMBOL_GPL(riod_sync_map);
@@ -215,16 +241,15 @@ static void free_page_of(struct riod_sync *y, struct riod_sync_page *page)
 
 	leave_cut(page);
 	list_for_each_entry_safe(s, tmp, &page->sent, by_page) {
-		y->sent_weight -= RIOD_SYNC_SENT_WEIGHT(s->nruns);
+		y->nsent--;
 		list_del(&s->by_page);
 		list_del(&s->by_cut);
-		kfree(s);
+		riod_sync_free_sent(s);
 	}
 	xa_erase(&y->index, page->id);
 	list_del(&page->scan);
 	y->npages--;
-	kfree(page->base);
-	kfree(page);
+	free_page_memory(page);
 }
 
 bool riod_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv)
@@ -267,7 +292,7 @@ bool riod_sync_in_flight(struct riod_sync *y)
 	if (!riod_sync_is_stub(y))
 		return false;
 	mutex_lock(&y->lock);
-	ret = y->tx_cut > y->acked_cut || y->sent_weight > RIOD_SYNC_SENT_MAX;
+	ret = y->tx_cut > y->acked_cut || y->nsent > RIOD_SYNC_SENT_MAX;
 	mutex_unlock(&y->lock);
 	return ret;
 }

@@ -25,8 +25,7 @@
  * struct riod_sync_target - where one delta goes
  * @y: engine
  * @page: the page
- * @sent: stub: bytes of the page that cuts of ours carry which the peer did not
- *	know of; NULL where there are none
+ * @sent: stub: the page's first struct riod_sync_sent, joined; NULL where it has none
  * @keep: the page's memory is not to be written, only the base follows
  * @last: granules that have the last turn (rule 10); NULL: the page has one turn
  * @turn: which turn it is: true: the last
@@ -38,7 +37,7 @@
 struct riod_sync_target {
 	struct riod_sync *y;
 	struct riod_sync_page *page;
-	const unsigned long *sent;
+	const struct riod_sync_sent *sent;
 	bool keep;
 	const unsigned long *last;
 	bool turn;
@@ -100,13 +99,16 @@ static const struct riod_wire_delta *next_delta(const struct riod_frame *f,
 	return next < f->body + f->len ? (const void *)next : NULL;
 }
 
-/* 16 bits of @sent, spread to bytes */
-static void spread_sent(const unsigned long *sent, u32 off, union riod_granule *mask)
+/* the granule's 16 bits of what is kept as sent of the page, spread to bytes */
+static void spread_sent(const struct riod_sync_target *t, union riod_granule *mask)
 {
+	unsigned long bits = t->sent->bytes[BIT_WORD(t->off)] |
+			     t->page->recent[BIT_WORD(t->off)];
 	u32 i;
 
+	bits >>= t->off % BITS_PER_LONG;
 	for (i = 0; i < RIOD_GRANULE; i++)
-		mask->b[i] = test_bit(off + i, sent) ? 0xff : 0;
+		mask->b[i] = bits >> i & 1 ? 0xff : 0;
 }
 
 /* after the memory, the base: it takes the peer's word for every byte of @p */
@@ -137,7 +139,7 @@ static void apply_granule(struct riod_sync_target *t)
 
 	t->offered += riod_granule_weight(&t->p.mask);
 	if (t->sent) {
-		spread_sent(t->sent, t->off, &mask);
+		spread_sent(t, &mask);
 		t->p.mask.w[0] &= ~mask.w[0];
 		t->p.mask.w[1] &= ~mask.w[1];
 	}
@@ -191,17 +193,30 @@ static void apply_runs(struct riod_sync_target *t, const struct riod_wire_delta 
 	end_granule(t);
 }
 
-static void mark_sent(const struct riod_sync_page *page, unsigned long *sent)
+/* the front of the queue is empty: every entry left becomes part of it */
+static void join_sent(struct riod_sync_page *page)
+{
+	const struct riod_sync_sent *later = NULL;
+	struct riod_sync_sent *s;
+
+	list_for_each_entry_reverse(s, &page->sent, by_page) {
+		if (later)
+			bitmap_or(s->bytes, s->bytes, later->bytes, RIOD_PAGE_SIZE);
+		s->joined = true;
+		later = s;
+	}
+	bitmap_zero(page->recent, RIOD_PAGE_SIZE);
+}
+
+/* what cuts of ours carry of the page that the peer did not know of; NULL: nothing */
+static const struct riod_sync_sent *find_sent(struct riod_sync_page *page)
 {
 	const struct riod_sync_sent *s;
-	u32 i;
 
-	bitmap_zero(sent, RIOD_PAGE_SIZE);
-	list_for_each_entry(s, &page->sent, by_page) {
-		for (i = 0; i < s->nruns; i++)
-			bitmap_set(sent, le16_to_cpu(s->runs[i].offset),
-				   le16_to_cpu(s->runs[i].len));
-	}
+	s = list_first_entry_or_null(&page->sent, struct riod_sync_sent, by_page);
+	if (s && !s->joined)
+		join_sent(page);
+	return s;
 }
 
 /*
@@ -222,19 +237,15 @@ static void apply_to_page(struct riod_sync *y, struct riod_sync_page *page,
 			  const struct riod_wire_delta *d, u64 applied,
 			  const unsigned long *last, bool turn)
 {
-	DECLARE_BITMAP(sent, RIOD_PAGE_SIZE);
 	struct riod_sync_target t = {
 		.y = y,
 		.page = page,
+		.sent = find_sent(page),
 		.keep = keeps_out(y, page, applied),
 		.last = last,
 		.turn = turn,
 	};
 
-	if (!list_empty(&page->sent)) {
-		mark_sent(page, sent);
-		t.sent = sent;
-	}
 	apply_runs(&t, d);
 	y->stats.applied += t.taken;
 	if (t.taken)
@@ -335,6 +346,8 @@ static int prepare_cut(struct riod_sync *y, struct list_head *bases)
 		mutex_unlock(&y->lock);
 		if (!err)
 			err = reserve_bases(bases, missing);
+		if (!err && riod_sync_is_stopped(y))
+			err = -ENOTCONN;
 		if (err)
 			break;
 		cond_resched();
@@ -366,9 +379,9 @@ static void apply_delta(struct riod_sync *y, const struct riod_wire_delta *d,
 	u32 nlast;
 
 	lockdep_assert_held(&y->lock);
-	/* each is told once, whatever becomes of its page between the turns */
-	if (!turn && !riod_sync_is_stub(y))
-		y->untold += RIOD_SYNC_SENT_WEIGHT(le16_to_cpu(d->nruns));
+	/* each counts once, whatever becomes of its page between the turns */
+	if (!turn && !riod_sync_is_stub(y) && y->unreported < RIOD_SYNC_TELL)
+		y->unreported++;
 	nlast = page ? riod_sync_last_to_guest(y, page->id, last) : 0;
 	if (turn && !nlast)
 		return;
@@ -377,6 +390,12 @@ static void apply_delta(struct riod_sync *y, const struct riod_wire_delta *d,
 		apply_to_page(y, page, d, applied, nlast ? last : NULL, turn);
 	else
 		y->stats.late += le16_to_cpu(d->nbytes);
+}
+
+void riod_sync_free_sent(struct riod_sync_sent *s)
+{
+	bitmap_free(s->bytes);
+	kfree(s);
 }
 
 /* the peer had applied our cuts up to @applied: none of them can conflict now */
@@ -389,10 +408,10 @@ static void forget_sent(struct riod_sync *y, u64 applied)
 	list_for_each_entry_safe(s, tmp, &y->sent, by_cut) {
 		if (s->cut > applied)
 			break;
-		y->sent_weight -= RIOD_SYNC_SENT_WEIGHT(s->nruns);
+		y->nsent--;
 		list_del(&s->by_page);
 		list_del(&s->by_cut);
-		kfree(s);
+		riod_sync_free_sent(s);
 	}
 }
 
@@ -408,12 +427,20 @@ static int check_commit(struct riod_sync *y, const struct riod_wire_cut_commit *
 	return 0;
 }
 
+/* see riod_sync_stop() */
+static bool may_leave(const struct riod_sync *y)
+{
+	return riod_sync_is_stub(y) && riod_sync_is_stopped(y);
+}
+
 static void apply_frames(struct riod_sync *y, u64 applied, struct list_head *bases, bool turn)
 {
 	const struct riod_wire_delta *d;
 	struct riod_frame *f;
 
 	list_for_each_entry(f, &y->staged, list) {
+		if (may_leave(y))
+			return;
 		mutex_lock(&y->lock);
 		for (d = first_delta(f); d; d = next_delta(f, d))
 			apply_delta(y, d, applied, bases, turn);
@@ -458,6 +485,8 @@ int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c)
 		err = prepare_cut(y, &bases);
 	if (!err)
 		apply_staged(y, le64_to_cpu(c->applied), &bases);
+	if (may_leave(y))
+		err = -ENOTCONN;
 	mutex_unlock(&y->gate);
 	free_bases(&bases);
 	drop_staged(y);

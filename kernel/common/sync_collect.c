@@ -239,7 +239,7 @@ static int scan_from(struct riod_sync_cut *cut, unsigned long next)
 		mutex_unlock(&cut->y->lock);
 		if (hold == HOLD_REFILL)
 			err = refill_spare(cut);
-		if (READ_ONCE(cut->y->stopped))
+		if (riod_sync_is_stopped(cut->y))
 			err = -ENOTCONN;
 		cond_resched();
 	} while (hold != HOLD_DONE && !err);
@@ -510,11 +510,13 @@ static void keep_sent(struct riod_sync_cut *cut)
 
 	list_for_each_entry_safe(s, tmp, &cut->sent, by_cut) {
 		page = xa_load(&y->index, s->page);
-		if (!page)
+		/* a peer that uses a number again may have made it a page that is only read */
+		if (!page || !page->recent)
 			continue;
+		bitmap_or(page->recent, page->recent, s->bytes, RIOD_PAGE_SIZE);
 		list_add_tail(&s->by_page, &page->sent);
 		list_move_tail(&s->by_cut, &y->sent);
-		y->sent_weight += RIOD_SYNC_SENT_WEIGHT(s->nruns);
+		y->nsent++;
 	}
 }
 
@@ -551,7 +553,7 @@ static void take(struct riod_sync_cut *cut)
 	keep_sent(cut);
 	y->tx_cut++;
 	y->owe_commit = false;
-	y->untold = 0;
+	y->unreported = 0;
 	y->stats.cuts_sent++;
 	y->stats.sent += cut->bytes;
 	if (!riod_sync_is_stub(y)) {
@@ -581,7 +583,7 @@ static bool wants_commit(struct riod_sync_cut *cut, bool commit_empty)
 
 	mutex_lock(&y->lock);
 	ret = cut->nframes || commit_empty || y->owe_commit ||
-	      y->untold >= RIOD_SYNC_TELL;
+	      y->unreported >= RIOD_SYNC_TELL;
 	riod_sync_pace(y, cut->bytes);
 	mutex_unlock(&y->lock);
 	return ret;
@@ -595,7 +597,7 @@ static void free_cut(struct riod_sync_cut *cut)
 	free_captures(&cut->captures);
 	free_captures(&cut->spare);
 	list_for_each_entry_safe(s, stmp, &cut->sent, by_cut)
-		kfree(s);
+		riod_sync_free_sent(s);
 	list_for_each_entry_safe(f, ftmp, &cut->frames, list)
 		riod_frame_free(f);
 }

@@ -61,23 +61,30 @@ struct riod_sync_capture {
 
 /**
  * struct riod_sync_sent - bytes of a page that one cut of the stub's carried
- * @by_page: on &riod_sync_page.sent
+ * @by_page: on &riod_sync_page.sent, in the order of @cut
  * @by_cut: on &riod_sync.sent, in the order of @cut
  * @page: number of the page
  * @cut: the cut
- * @nruns: number of @runs
- * @runs: the bytes, as on the wire
+ * @joined: @bytes holds the bytes of the later joined entries as well
+ * @bytes: one bit for each byte of the page
  *
  * Kept until a commit of the peer's says that it had applied @cut, or the page
  * is unmapped; under &riod_sync.lock.
+ *
+ * The bytes of all entries that a page has are a conflict (rule 7).  An apply must
+ * not go over all of them for each delta, and the oldest entries leave first.  So the
+ * entries are a queue with a running union: the first of them are joined, the bytes
+ * of the others are also in &riod_sync_page.recent, and the union of all is @bytes of
+ * the first entry and @recent.  Once the last joined entry is gone, the entries left
+ * are joined (riod_sync_join_sent()).  Each entry is joined once.
  */
 struct riod_sync_sent {
 	struct list_head by_page;
 	struct list_head by_cut;
 	u64 page;
 	u64 cut;
-	u32 nruns;
-	struct riod_wire_run runs[] __counted_by(nruns);
+	bool joined;
+	unsigned long *bytes;
 };
 
 /**
@@ -120,12 +127,10 @@ struct riod_sync_cut {
 	u64 seeded;
 };
 
-/* Both ends count what the stub keeps of a delta in the same way. */
-#define RIOD_SYNC_SENT_WEIGHT(nruns)	(64 + 4 * (u64)(nruns))
-/* the frontend makes a commit, though empty, when it owes word of this much */
-#define RIOD_SYNC_TELL			(256u * 1024)
-/* the stub takes no further cut while it keeps more than this */
-#define RIOD_SYNC_SENT_MAX		(1024u * 1024)
+/* the frontend makes a commit, though empty, when it has applied so many deltas since */
+#define RIOD_SYNC_TELL			2048u
+/* the stub takes no further cut while it keeps more struct riod_sync_sent than this */
+#define RIOD_SYNC_SENT_MAX		8192u
 static_assert(RIOD_SYNC_TELL < RIOD_SYNC_SENT_MAX);
 
 /* The most that one page can be on the wire: every other byte changed. */
@@ -164,6 +169,11 @@ static inline bool riod_sync_is_stub(const struct riod_sync *y)
 	return y->role == RIOD_SYNC_STUB;
 }
 
+static inline bool riod_sync_is_stopped(const struct riod_sync *y)
+{
+	return READ_ONCE(y->stopped);
+}
+
 static inline u32 riod_sync_delta_size(u32 nruns, u32 nbytes)
 {
 	return ALIGN(sizeof(struct riod_wire_delta) +
@@ -172,6 +182,9 @@ static inline u32 riod_sync_delta_size(u32 nruns, u32 nbytes)
 
 /* sync.c; under riod_sync.lock */
 void riod_sync_discard_unsent(struct riod_sync_page *page);
+
+/* sync_apply.c; under riod_sync.lock, or @s is on no list */
+void riod_sync_free_sent(struct riod_sync_sent *s);
 
 /* sync_order.c; all under riod_sync.lock and .gate */
 u32 riod_sync_last_to_guest(struct riod_sync *y, u64 page, unsigned long *last);

@@ -191,6 +191,8 @@ static int encode_turn(struct riod_sync_cut *cut, u32 room, bool last)
 		mutex_unlock(&cut->y->lock);
 		if (size)
 			err = add_frame(cut, &plan, size);
+		if (riod_sync_is_stopped(cut->y))
+			err = -ENOTCONN;
 		cond_resched();
 	}
 	return err;
@@ -204,7 +206,7 @@ static int encode_turn(struct riod_sync_cut *cut, u32 room, bool last)
  * Bases and orders do not change while the gate is held, so what is planned is what is
  * filled in later, but for pages that are unmapped meanwhile.  Memory is
  * allocated with no lock held but the gate.
- * Return: 0, -ENOMEM.
+ * Return: 0, -ENOMEM, -ENOTCONN.
  */
 int riod_sync_encode(struct riod_sync_cut *cut, u32 max_frame)
 {
@@ -241,16 +243,22 @@ int riod_sync_add_commit(struct riod_sync_cut *cut)
 
 static int remember_delta(struct riod_sync_cut *cut, const struct riod_wire_delta *d)
 {
-	u32 nruns = le16_to_cpu(d->nruns);
+	const struct riod_wire_run *run = (const struct riod_wire_run *)(d + 1);
+	const struct riod_wire_run *end = run + le16_to_cpu(d->nruns);
 	struct riod_sync_sent *s;
 
-	s = kmalloc(struct_size(s, runs, nruns), RIOD_SYNC_GFP);
+	s = kzalloc(sizeof(*s), RIOD_SYNC_GFP);
 	if (!s)
 		return -ENOMEM;
+	s->bytes = bitmap_zalloc(RIOD_PAGE_SIZE, RIOD_SYNC_GFP);
+	if (!s->bytes) {
+		kfree(s);
+		return -ENOMEM;
+	}
 	s->page = le64_to_cpu(d->page);
 	s->cut = cut->y->tx_cut + 1;
-	s->nruns = nruns;
-	memcpy(s->runs, d + 1, nruns * sizeof(*s->runs));
+	for (; run < end; run++)
+		bitmap_set(s->bytes, le16_to_cpu(run->offset), le16_to_cpu(run->len));
 	list_add_tail(&s->by_cut, &cut->sent);
 	return 0;
 }
@@ -276,6 +284,7 @@ int riod_sync_remember(struct riod_sync_cut *cut)
 			if (err)
 				return err;
 		}
+		cond_resched();
 	}
 	return 0;
 }

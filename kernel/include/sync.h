@@ -60,6 +60,8 @@ enum riod_sync_role {
  * @arrived: granules in the deltas of cut @arriving; no two of them share one
  * @sent: stub: what our cuts carried of this page that the peer may not have
  *	known of when it took the cuts that are still to arrive (rule 7)
+ * @recent: stub, from the first writable mapping on: one bit for each byte that an
+ *	entry of @sent has which is not joined
  * @capture: what the cut being taken has seen of the page, or NULL
  * @scan: on &riod_sync.pages
  * @priv: the owner's (frontend: pfn; stub: struct page)
@@ -80,6 +82,7 @@ struct riod_sync_page {
 	u64 arriving;
 	DECLARE_BITMAP(arrived, RIOD_PAGE_SIZE / 16);
 	struct list_head sent;
+	unsigned long *recent;
 	struct riod_sync_capture *capture;
 	struct list_head scan;
 	void *priv;
@@ -137,9 +140,10 @@ struct riod_sync_params {
  * @acked_cut: number of the last cut of ours that the peer has applied
  * @told: the highest of our cuts that a commit of the peer's says it had applied
  * @sent: stub: every &riod_sync_page.sent entry, by cut
- * @sent_weight: stub: what they weigh
- * @untold: frontend: what the peer keeps because we have not told it in a commit
- *	of ours what we applied
+ * @nsent: stub: how many
+ * @unreported: frontend: deltas applied since our last commit; the stub keeps one
+ *	&struct riod_sync_sent for each until our next commit reports them applied
+ * @stopped: riod_sync_stop() was called; read and written without a lock
  * @owe_commit: frontend: the next cut has a commit although it may be empty
  * @interval_us: time between background cuts, as of now
  * @join: frontend: riod_sync_collect() asks its caller to enter what was mapped
@@ -151,7 +155,6 @@ struct riod_sync_params {
  * @join_priv: their argument
  * @profile: device knowledge, or NULL
  * @profile_priv: its state
- * @stopped: the session is over: set once, by riod_sync_stop(), without a lock
  * @params: tunables
  * @stats: counters
  *
@@ -178,8 +181,9 @@ struct riod_sync {
 	u64 acked_cut;
 	u64 told;
 	struct list_head sent;
-	u64 sent_weight;
-	u64 untold;
+	u32 nsent;
+	u32 unreported;
+	bool stopped;
 	bool owe_commit;
 	u32 interval_us;
 	int (*join)(void *priv);
@@ -187,24 +191,25 @@ struct riod_sync {
 	void *join_priv;
 	const struct riod_profile *profile;
 	void *profile_priv;
-	bool stopped;
 	struct riod_sync_params params;
 	struct riod_sync_stats stats;
 };
 
 void riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
 		    const struct riod_sync_params *params);
-/*
- * The session is over: a cut that is being taken ends soon, with -ENOTCONN.  A pass
- * over memory of a BAR takes seconds for each GiB.  Any context.
- */
-static inline void riod_sync_stop(struct riod_sync *y)
-{
-	WRITE_ONCE(y->stopped, true);
-}
-
 /* every page was unmapped; frees staged frames */
 void riod_sync_destroy(struct riod_sync *y);
+
+/**
+ * riod_sync_stop() - the session is over
+ * @y: engine; takes no lock, any context
+ *
+ * From now on riod_sync_collect() and riod_sync_apply() return -ENOTCONN, also those
+ * that are running, within one frame or one part of a pass.  An apply that stores
+ * already goes on to its end at the frontend: half a cut must not stay in guest memory
+ * (rule 19).  At the stub it ends, for the pages go with the session.
+ */
+void riod_sync_stop(struct riod_sync *y);
 
 /* riod_sync_map()'s @prot: stub: the page is memory of a BAR (rule 16) */
 #define RIOD_SYNC_MMIO	0x80000000u
@@ -386,8 +391,9 @@ int riod_sync_stage(struct riod_sync *y, struct riod_frame *f);
  *
  * What was staged is gone afterwards, also on error.
  * Memory for bases is at most one page for each page that the cut names.
- * Return: 0; -EPROTO: wrong numbers, or a granule in two deltas; -ENOMEM.  Nothing
- * was applied unless it is 0.
+ * Return: 0; -EPROTO: wrong numbers, or a granule in two deltas; -ENOMEM; -ENOTCONN
+ * after riod_sync_stop().  Nothing was applied unless it is 0; with -ENOTCONN a stub
+ * may have applied a part.
  */
 int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c);
 

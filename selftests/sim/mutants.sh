@@ -22,7 +22,10 @@ running granules read whenever (rule 9)~sync_collect.c~s/quiet = settle(cut);/qu
 running granules need not rest (rule 9)~sync_collect.c~s/if (read_all_running(cut, false))/if (read_all_running(cut, false) \&\& 0)/~flag-after-data
 restless too soon (rule 9)~sync_collect.c~s/define MOVES_RESTLESS.*/define MOVES_RESTLESS 4/~flag-after-data
 guest wins over unsent bytes (rule 7)~sync_apply.c~s/guard = (const union riod_granule \*)(page->base + t->off);/guard = NULL;/~device-wins
-no conflict with what is in flight (rule 7)~sync_apply.c~s/if (!list_empty(&page->sent))/if (0)/~converge
+no conflict with what is in flight (rule 7)~sync_apply.c~s/^\t\t\.sent = find_sent(page),//~converge
+no conflict with cuts behind the joined ones (rule 7)~sync_apply.c~s/t->page->recent\[BIT_WORD(t->off)\]/0/~converge
+conflicts are forgotten with earlier ones (rule 7)~sync_apply.c~s/^\t\tif (later)$/\t\tif (0)/~converge
+conflicts outlive their cut (rule 7)~sync_apply.c~s/^\tbitmap_zero(page->recent, RIOD_PAGE_SIZE);/\t;/~wake-up converge
 conflicts forgotten when acknowledged (rule 7)~sync_apply.c~s/if (s->cut > applied)/if (s->cut > y->acked_cut)/~converge
 a dropped byte is not the base (rule 7)~sync_apply.c~s/^\tpatch_base(t);/\tif (!riod_sync_is_stub(t->y) || riod_granule_weight(\&taken)) patch_base(t);/~converge device-wins
 deliveries are sent back (rule 6)~sync_apply.c~s/^\tpatch_base(t);/\tif (riod_sync_is_stub(t->y)) patch_base(t);/~byte-exact acquire flag-after-data recycled converge device-wins untorn

@@ -292,7 +292,7 @@ static void end_exit(struct sim_end *end)
 				    (page->nwrite ? RIOD_PROT_WRITE : 0), &priv))
 			free(priv);
 	}
-	WARN_ON(!list_empty(&end->y.sent) || end->y.sent_weight ||
+	WARN_ON(!list_empty(&end->y.sent) || end->y.nsent ||
 		end->y.npages || end->y.nwritable);
 	riod_sync_destroy(&end->y);
 }

@@ -159,7 +159,7 @@ static bool may_pump(void *arg)
 
 	if (s->a->lost || s->e->tx->n > FRAMES_MAX)
 		return false;
-	if (s->e == &s->a->st && (s->a->acked < y->tx_cut || y->sent_weight > RIOD_SYNC_SENT_MAX))
+	if (s->e == &s->a->st && (s->a->acked < y->tx_cut || y->nsent > RIOD_SYNC_SENT_MAX))
 		return false;
 	return sim_hurry() || sim_steps() >= s->due || has_events(s->a, s->e);
 }
@@ -204,7 +204,7 @@ static void receive_cut(struct att *a, struct end *e, struct riod_frame *f)
 	if (e->y.stats.late != late)
 		sim_window(WIN_LATE);
 	if (e->y.stats.dropped != dropped)
-		sim_window(e->y.sent_weight ? WIN_CONFLICT_FLIGHT : WIN_CONFLICT_UNSENT);
+		sim_window(e->y.nsent ? WIN_CONFLICT_FLIGHT : WIN_CONFLICT_UNSENT);
 	riod_frame_free(f);
 }
 

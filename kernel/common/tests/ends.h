@@ -106,7 +106,7 @@ static inline void ends_exit(struct kunit *test)
 
 	forget_pages(&e->fe);
 	forget_pages(&e->st);
-	KUNIT_EXPECT_EQ(test, 0, e->st.sent_weight);
+	KUNIT_EXPECT_EQ(test, 0, e->st.nsent);
 	KUNIT_EXPECT_EQ(test, 0, e->fe.npages + e->st.npages);
 	KUNIT_EXPECT_EQ(test, 0, e->fe.nwritable + e->st.nwritable);
 	riod_sync_destroy(&e->fe);

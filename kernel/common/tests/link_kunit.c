@@ -341,6 +341,7 @@ static void expect_lost(struct kunit *test, struct end *e, enum riod_reason reas
 	pair_expect_done(test, &e->lost);
 	KUNIT_EXPECT_EQ(test, e->reason, reason);
 	riod_link_stop(e->l);
+	KUNIT_EXPECT_TRUE(test, riod_link_sync(e->l)->stopped);
 	KUNIT_EXPECT_EQ(test, atomic_read(&e->nover), 1);
 	KUNIT_EXPECT_EQ(test, e->nlost, 1);
 }

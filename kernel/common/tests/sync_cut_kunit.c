@@ -106,21 +106,6 @@ static void no_change(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, deliver(e, &e->fe, &frames));
 }
 
-/* the session is over: no pass goes on, however much there is to look at */
-static void stopped(struct kunit *test)
-{
-	struct ends *e = test->priv;
-	LIST_HEAD(frames);
-
-	map_one(e, 0, RW);
-	e->l[0][0] = 1;
-	riod_sync_stop(&e->fe);
-	KUNIT_EXPECT_EQ(test, riod_sync_collect(&e->fe, &frames, true, RIOD_FRAME_MIN),
-			-ENOTCONN);
-	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
-	KUNIT_EXPECT_EQ(test, 0, e->fe.stats.cuts_sent);
-}
-
 /* the worst page there is, many times: frames stay whole and within bounds */
 static void many_frames(struct kunit *test)
 {
@@ -323,6 +308,91 @@ static void granule_twice(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, e->fe.nstaged + e->st.nstaged);
 }
 
+/* the stub's cut number @n carries the first byte of granule @n, and is acknowledged */
+static void send_granule(struct ends *e, u32 n)
+{
+	struct riod_frame *f, *tmp;
+	LIST_HEAD(up);
+
+	e->s[0][n * RIOD_GRANULE] = 0x40 + n;
+	KUNIT_EXPECT_EQ(e->test, 1, take(e, &e->st, &up));
+	KUNIT_EXPECT_EQ(e->test, n, e->st.tx_cut);
+	riod_sync_acked(&e->st, n);
+	list_for_each_entry_safe(f, tmp, &up, list)
+		riod_frame_free(f);
+}
+
+/* the guest's cut @nr changes all these granules, and had applied @applied */
+static void guest_cut(struct ends *e, u32 nr, u64 applied, u32 n)
+{
+	u16 offsets[32];
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		offsets[i] = (i + 1) * RIOD_GRANULE;
+	KUNIT_EXPECT_EQ(e->test, 0, riod_sync_stage(&e->st, byte_frame(e, nr, id_of(0), offsets,
+								       n)));
+	KUNIT_EXPECT_EQ(e->test, 0, commit(&e->st, nr, applied, 1));
+	for (i = 1; i <= n; i++)
+		KUNIT_EXPECT_EQ(e->test, i > applied ? 0x40 + i : 0x99,
+				e->s[0][i * RIOD_GRANULE]);
+}
+
+/*
+ * Rule 7: a byte is the device's if any cut above @applied carries it, whichever cuts
+ * came and went since the page was last looked at.  Each entry is joined once: what one
+ * more delta costs does not depend on how many cuts are kept.
+ */
+static void conflicts_by_cut(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	struct riod_sync_sent *s;
+	u32 n;
+
+	map_one(e, 0, RW);
+	for (n = 1; n <= 8; n++)
+		send_granule(e, n);
+	guest_cut(e, 1, 0, 8);
+	list_for_each_entry(s, &e->st.sent, by_cut)
+		KUNIT_EXPECT_TRUE(test, s->joined);
+	/* a part of those that are joined goes, others come */
+	for (; n <= 12; n++)
+		send_granule(e, n);
+	guest_cut(e, 2, 3, 12);
+	/* the last joined one goes, and one behind it */
+	guest_cut(e, 3, 9, 12);
+	for (; n <= 16; n++)
+		send_granule(e, n);
+	/* all but the last, without a look in between */
+	guest_cut(e, 4, 15, 16);
+	KUNIT_EXPECT_EQ(test, 1, e->st.nsent);
+	guest_cut(e, 5, 16, 16);
+	KUNIT_EXPECT_EQ(test, 0, e->st.nsent);
+}
+
+/* the session is over: cuts are neither taken nor applied any more */
+static void stopped(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	LIST_HEAD(frames);
+
+	map_one(e, 0, RW);
+	e->l[0][100] = 1;
+	e->s[0][200] = 1;
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->fe, data_frame(e, 1, id_of(0))));
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->st, data_frame(e, 1, id_of(0))));
+	riod_sync_stop(&e->fe);
+	riod_sync_stop(&e->st);
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, commit(&e->fe, 1, 0, 1));
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, commit(&e->st, 1, 0, 1));
+	KUNIT_EXPECT_EQ(test, 0, e->l[0][8] + e->s[0][8]);
+	KUNIT_EXPECT_EQ(test, -ENOTCONN,
+			riod_sync_collect(&e->fe, &frames, true, RIOD_FRAME_MIN));
+	KUNIT_EXPECT_EQ(test, -ENOTCONN,
+			riod_sync_collect(&e->st, &frames, true, RIOD_FRAME_MIN));
+	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
+}
+
 static void staged_bound(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -348,7 +418,6 @@ static struct kunit_case cut_cases[] = {
 	KUNIT_CASE(merging),
 	KUNIT_CASE(reading),
 	KUNIT_CASE(no_change),
-	KUNIT_CASE(stopped),
 	KUNIT_CASE(many_frames),
 	KUNIT_CASE(random_rounds),
 	KUNIT_CASE_PARAM(numbers, numbers_gen_params),
@@ -356,6 +425,8 @@ static struct kunit_case cut_cases[] = {
 	KUNIT_CASE(unknown_page),
 	KUNIT_CASE(each_granule_apart),
 	KUNIT_CASE(granule_twice),
+	KUNIT_CASE(conflicts_by_cut),
+	KUNIT_CASE(stopped),
 	KUNIT_CASE(staged_bound),
 	{}
 };
