@@ -80,6 +80,10 @@
 #define VIRTQ_AVAIL_RING	4
 #define VIRTQ_NO_INTERRUPT	BIT(0)
 
+/* 2.7.6, 2.7.8; the areas of a packed queue are smaller */
+#define VIRTQ_DRIVER_SIZE(n)	(6 + 2 * (n))
+#define VIRTQ_DEVICE_SIZE(n)	(6 + 8 * (n))
+
 /* 2.8 packed: a descriptor's flags; the driver's event suppression: descriptor, flags */
 #define VIRTQ_DESC		16
 #define VIRTQ_DESC_FLAGS	14
@@ -94,6 +98,8 @@
 /* queues that are kept track of, from the first; devices have rarely more than a dozen */
 #define VIRTQ_MAX		128
 #define VIRTQ_SIZE_MAX		32768
+/* descriptors of packed rings that one callback looks at, of all queues together */
+#define VIRTQ_LOOKS_MAX		65536
 /* cuts behind which the order is said once a queue comes or goes */
 #define VIRTIO_TELL		2
 
@@ -140,6 +146,7 @@ struct riod_virtio_window {
  * @features: what it accepted of features, in words of 32
  * @queues: virtqueues
  * @tell: cuts behind which the order is to be said
+ * @looks: descriptors that this callback may still look at
  * @raised: an interrupt was raised that the device's own status does not show
  * @spans: where the order is put together
  */
@@ -153,6 +160,7 @@ struct riod_virtio {
 	u32 features[2];
 	struct riod_virtq queues[VIRTQ_MAX];
 	u8 tell;
+	u32 looks;
 	bool raised;
 	struct riod_sync_span spans[2 * VIRTQ_MAX];
 };
@@ -200,17 +208,22 @@ static u64 desc_of(const struct riod_virtq *q, u32 n)
 /*
  * Go over the descriptors that the guest has made available.  The device cannot have used
  * one, and the guest put another in its place, before this has passed it: it is called
- * behind each cut before that leaves.
+ * behind each cut before that leaves.  Queues may lie on the same memory and share one
+ * address to notify at, so a guest could make each of its writes cost all entries of all
+ * queues; beyond VIRTQ_LOOKS_MAX the rest has its turn behind the next cut.
  */
 static void packed_avail(struct riod_virtio *v, struct riod_virtq *q)
 {
 	u32 left = q->size;
 	u16 flags;
 
-	while (left-- && load16(v, desc_of(q, q->avail) + VIRTQ_DESC_FLAGS, &flags) &&
-	       !!(flags & VIRTQ_DESC_AVAIL) == wrap_of(q, q->avail))
+	while (left-- && v->looks &&
+	       load16(v, desc_of(q, q->avail) + VIRTQ_DESC_FLAGS, &flags) &&
+	       !!(flags & VIRTQ_DESC_AVAIL) == wrap_of(q, q->avail)) {
+		v->looks--;
 		/* two laps make counters the same again */
 		q->avail = (q->avail + 1) % (2 * q->size);
+	}
 }
 
 /*
@@ -407,6 +420,7 @@ static void virtio_after_cut(void *state)
 	struct riod_virtq *q;
 
 	tell_order(v);
+	v->looks = VIRTQ_LOOKS_MAX;
 	for (q = v->queues; is_running(v) && q < v->queues + VIRTQ_MAX; q++) {
 		if (q->enabled)
 			notify_device(v, q);
@@ -446,9 +460,19 @@ static void virtio_reset(void *state)
 	v->raised = false;
 }
 
+/* the areas of a queue of either layout end below the last page, which no IOMMU maps */
+static bool areas_fit(const struct riod_virtq *q)
+{
+	const u64 end = U64_MAX - RIOD_PAGE_SIZE;
+
+	return area(q, VIRTQ_DESCRIPTORS) <= end - VIRTQ_DESC * q->size &&
+	       area(q, VIRTQ_DRIVER) <= end - VIRTQ_DRIVER_SIZE(q->size) &&
+	       area(q, VIRTQ_DEVICE) <= end - VIRTQ_DEVICE_SIZE(q->size);
+}
+
 static void enable_queue(struct riod_virtio *v, struct riod_virtq *q)
 {
-	if (q->enabled || !q->size || q->size > VIRTQ_SIZE_MAX)
+	if (q->enabled || !q->size || q->size > VIRTQ_SIZE_MAX || !areas_fit(q))
 		return;
 	q->enabled = true;
 	q->avail = 0;
@@ -534,6 +558,7 @@ static void guest_notifies(struct riod_virtio *v, u64 offset)
 {
 	struct riod_virtq *q;
 
+	v->looks = VIRTQ_LOOKS_MAX;
 	for (q = v->queues; q < v->queues + VIRTQ_MAX; q++) {
 		if (!q->enabled || notify_at(v, q) != offset)
 			continue;

@@ -506,3 +506,23 @@ bool riod_sync_changed(struct riod_sync *y, u64 id)
 	return ret;
 }
 EXPORT_SYMBOL_GPL(riod_sync_changed);
+
+bool riod_sync_span_changed(struct riod_sync *y, u64 iova, u64 len,
+			    u64 (*page_id)(void *priv, u64 iova), void *priv)
+{
+	u64 page, last, id;
+
+	if (!len || len - 1 > U64_MAX - iova)
+		return false;
+	page = iova / RIOD_PAGE_SIZE;
+	last = (iova + len - 1) / RIOD_PAGE_SIZE;
+	if (last - page >= RIOD_SYNC_AREAS_MAX)
+		return false;
+	for (; page <= last; page++) {
+		id = page_id(priv, page * RIOD_PAGE_SIZE);
+		if (id && riod_sync_changed(y, id))
+			return true;
+	}
+	return false;
+}
+EXPORT_SYMBOL_GPL(riod_sync_span_changed);

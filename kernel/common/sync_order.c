@@ -138,6 +138,24 @@ static int compare_areas(const void *a, const void *b)
 	return x->page < y->page ? -1 : x->page > y->page;
 }
 
+/* spans overlap: some page has more granules than a cut shall look at */
+static bool is_crowded(const struct riod_sync_order *o)
+{
+	const struct riod_sync_area *a;
+	u32 i, n = 0;
+
+	for (i = 0; i < o->n; i++) {
+		a = &o->areas[i];
+		if (!i || a->page != a[-1].page)
+			n = 0;
+		n += DIV_ROUND_UP_ULL(a->end - a->first, a->step);
+		/* areas of page 0 are not mapped, and not looked at */
+		if (a->page && n > RIOD_SYNC_PAGE_MAX)
+			return true;
+	}
+	return false;
+}
+
 struct riod_sync_order *riod_sync_order_make(const struct riod_sync_span *spans, u32 n,
 					     u64 (*page_id)(void *priv, u64 iova),
 					     void *priv)
@@ -157,6 +175,10 @@ struct riod_sync_order *riod_sync_order_make(const struct riod_sync_span *spans,
 	INIT_LIST_HEAD(&o->list);
 	o->n = fill_areas(o->areas, spans, n, page_id, priv);
 	sort(o->areas, o->n, sizeof(*o->areas), compare_areas, NULL);
+	if (is_crowded(o)) {
+		kvfree(o);
+		return ERR_PTR(-E2BIG);
+	}
 	return o;
 }
 EXPORT_SYMBOL_GPL(riod_sync_order_make);

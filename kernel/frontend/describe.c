@@ -137,17 +137,9 @@ static u64 func_page_id(void *priv, u64 iova)
 static bool func_changed(void *priv, u64 iova, u64 len)
 {
 	struct riod_fe_func *fn = priv;
-	struct riod_sync *y = riod_link_sync(fn->att->link);
-	u64 at;
 
-	/* the profile bounds @len */
-	for (at = iova & PAGE_MASK; at < iova + len; at += PAGE_SIZE) {
-		u64 id = riod_fe_dma_page_id(fn->att, at);
-
-		if (id && riod_sync_changed(y, id))
-			return true;
-	}
-	return false;
+	return riod_sync_span_changed(riod_link_sync(fn->att->link), iova, len,
+				      func_page_id, fn);
 }
 
 /* from the pump; the engine gets it when the DMA lock is free: its gate is outside of that */

@@ -22,10 +22,11 @@
  *	(rule 14: such a page may not even be the guest's alone).  Valid until the
  *	callback returns.
  * @changed: did the cut of the device's that was applied last change anything in the
- *	pages behind @len bytes from @iova on?  From @after_apply.
+ *	pages behind @len bytes from @iova on?  From @after_apply.  false where they wrap,
+ *	or are more than RIOD_SYNC_AREAS_MAX pages.
  * @order: from @after_cut: from now on, this is all by which guest and device publish
  *	what they wrote elsewhere (rule 10), of what is mapped now.  0; -ENOMEM: all is as it was;
- *	-E2BIG: likewise, @spans are more than RIOD_SYNC_AREAS_MAX
+ *	-E2BIG: likewise, @spans are more than riod_sync_order_make() takes
  * @priv: first argument of all
  */
 struct riod_profile_env {

@@ -253,6 +253,8 @@ bool riod_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv);
 
 /* areas that one order may have; a page of a span is one, where it is mapped */
 #define RIOD_SYNC_AREAS_MAX	16384u
+/* granules that its areas may have of one page: a ring of either side, and some more */
+#define RIOD_SYNC_PAGE_MAX	(2 * RIOD_PAGE_SIZE / 16 + 64)
 
 struct riod_sync_area;
 struct riod_sync_order;
@@ -325,7 +327,9 @@ struct riod_sync_span {
  * @priv: its first argument
  *
  * What is mapped later is not in it.  GFP_KERNEL_ACCOUNT.
- * Return: the order; ERR_PTR(-ENOMEM); ERR_PTR(-E2BIG): RIOD_SYNC_AREAS_MAX.
+ * Return: the order; ERR_PTR(-ENOMEM); ERR_PTR(-E2BIG): RIOD_SYNC_AREAS_MAX, or
+ * RIOD_SYNC_PAGE_MAX, which spans that overlap exceed: each cut looks at all granules
+ * of a page, under both mutexes.
  */
 struct riod_sync_order *riod_sync_order_make(const struct riod_sync_span *spans, u32 n,
 					     u64 (*page_id)(void *priv, u64 iova),
@@ -399,6 +403,19 @@ int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c);
 
 /* did the peer's cut that was applied last change page @id?  Takes @y->lock. */
 bool riod_sync_changed(struct riod_sync *y, u64 id);
+
+/**
+ * riod_sync_span_changed() - did that cut change any page of a span?
+ * @y: engine; takes @y->lock
+ * @iova: address as the device uses it, the guest's word
+ * @len: bytes
+ * @page_id: number of the page at an address, 0 where none is mapped
+ * @priv: its first argument
+ *
+ * Return: false also where the span wraps, or is more than RIOD_SYNC_AREAS_MAX pages.
+ */
+bool riod_sync_span_changed(struct riod_sync *y, u64 iova, u64 len,
+			    u64 (*page_id)(void *priv, u64 iova), void *priv);
 
 /**
  * riod_sync_interval_us() - time until the next background cut is due (rule 12)

@@ -336,13 +336,8 @@ static u64 page_id(void *priv, u64 iova)
 static bool profile_changed(void *priv, u64 iova, u64 len)
 {
 	struct att *a = priv;
-	u64 at;
 
-	for (at = round_down(iova, RIOD_PAGE_SIZE); at < iova + len; at += RIOD_PAGE_SIZE) {
-		if (riod_sync_changed(&a->fe.y, page_id(a, at)))
-			return true;
-	}
-	return false;
+	return riod_sync_span_changed(&a->fe.y, iova, len, page_id, a);
 }
 
 /* as the frontend does it: the engine gets it without the lock */

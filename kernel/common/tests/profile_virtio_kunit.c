@@ -36,13 +36,14 @@ struct guest {
 	struct kunit *test;
 	void *state;
 	u8 mem[MEM_PAGES * 4096];
+	unsigned int nlooks;
 	bool unmapped[MEM_PAGES];
 	struct call kicks[16];
 	unsigned int nkicks;
 	int kick_ret;
 	u16 raised[16];
 	unsigned int nraised;
-	struct riod_sync_span spans[64];
+	struct riod_sync_span spans[256];
 	unsigned int nspans;
 	unsigned int order_calls;
 	int order_ret;
@@ -58,6 +59,7 @@ static void *guest_mem(void *priv, u64 iova, size_t len, bool write)
 	u64 at = iova - MEM_BASE;
 
 	KUNIT_EXPECT_FALSE(g->test, write);
+	g->nlooks++;
 	if (at >= sizeof(g->mem) || at % 4096 + len > 4096 || g->unmapped[at / 4096])
 		return NULL;
 	return g->mem + at;
@@ -86,6 +88,8 @@ static bool guest_changed(void *priv, u64 iova, u64 len)
 {
 	struct guest *g = priv;
 
+	KUNIT_EXPECT_LE(g->test, len, 16 * 32768);
+	KUNIT_EXPECT_LT(g->test, iova, iova + len);
 	return g->changed;
 }
 
@@ -675,6 +679,59 @@ static void hostile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, g->nraised);
 }
 
+/* a queue whose areas wrap is none: nothing of it is looked at */
+static void areas_wrap(struct kunit *test)
+{
+	static const u64 top = ~0xfffULL;
+	struct guest *g = test->priv;
+	unsigned int packed, which, i;
+
+	for (packed = 0; packed < 2; packed++) {
+		for (i = 0; i < 6; i++) {
+			which = i % 3;
+			features(g, true, packed);
+			common(g, 22, 2, 0);
+			/* it ends in the last page, or beyond */
+			common(g, 24, 2, i < 3 ? 255 : 4096);
+			common(g, 32, 8, which == 0 ? top : desc_at(0));
+			common(g, 40, 8, which == 1 ? top : driver_at(0));
+			common(g, 48, 8, which == 2 ? top : device_at(0));
+			common(g, 28, 2, 1);
+			common(g, COMMON_STATUS, 1, 0x0f);
+			g->changed = true;
+			g->nlooks = 0;
+			expect_order(g, 2, 0);
+			p->after_apply(g->state);
+			KUNIT_EXPECT_EQ(test, g->nlooks, 0);
+			common(g, COMMON_STATUS, 1, 0);
+		}
+	}
+}
+
+/* all queues are one ring, notified at one place, and all of it becomes available at once */
+static void queues_on_one_ring(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	unsigned int q, i;
+
+	features(g, false, true);
+	g->order_ret = -E2BIG;
+	for (q = 0; q < 128; q++) {
+		common(g, 22, 2, q);
+		read_bar(g, COMMON + 30, 2, 0);
+		common(g, 24, 2, MEM_PAGES * 4096 / 16);
+		common(g, 32, 8, AT(0));
+		common(g, 28, 2, 1);
+	}
+	common(g, COMMON_STATUS, 1, 0x0f);
+	for (i = 0; i < MEM_PAGES * 4096; i += 16)
+		put16(g, AT(0) + i + 14, 0x0080);
+	g->nlooks = 0;
+	notify(g, 0);
+	KUNIT_EXPECT_GE(test, g->nlooks, 65536);
+	KUNIT_EXPECT_LE(test, g->nlooks, 65536 + 2 * 128);
+}
+
 /* a list of capabilities that has no end, or none at all */
 static void bad_config(struct kunit *test)
 {
@@ -707,6 +764,8 @@ static struct kunit_case virtio_cases[] = {
 	KUNIT_CASE(packed_interrupts),
 	KUNIT_CASE(intx),
 	KUNIT_CASE(hostile),
+	KUNIT_CASE(areas_wrap),
+	KUNIT_CASE(queues_on_one_ring),
 	KUNIT_CASE(bad_config),
 	{}
 };

@@ -370,6 +370,72 @@ static void too_much(struct kunit *test)
 		riod_sync_order_free(o);
 }
 
+/* spans on top of each other: work for each cut that no layout needs */
+static void crowded(struct kunit *test)
+{
+	struct riod_sync_span spans[3] = {};
+	struct riod_sync_order *o;
+	u32 i;
+
+	for (i = 0; i < 3; i++) {
+		spans[i].iova = at(2, 0);
+		spans[i].len = RIOD_PAGE_SIZE;
+		spans[i].by_guest = i;
+	}
+	o = riod_sync_order_make(spans, 2, page_at, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(o));
+	riod_sync_order_free(o);
+	o = riod_sync_order_make(spans, 3, page_at, NULL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(o), -E2BIG);
+	/* where nothing is mapped it does not matter */
+	for (i = 0; i < 3; i++)
+		spans[i].iova = at(20, 0);
+	o = riod_sync_order_make(spans, 3, page_at, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(o));
+	riod_sync_order_free(o);
+}
+
+/* asked where the pages are, it is counted */
+static u64 page_counted(void *priv, u64 iova)
+{
+	++*(u32 *)priv;
+	return page_at(NULL, iova);
+}
+
+static void span_changed(struct kunit *test)
+{
+	static const struct {
+		u64 iova, len;
+		bool changed;
+		u32 looks;
+	} cases[] = {
+		{ at(3, 0), 1, true, 1 },
+		{ at(2, 255), 17, true, 2 },
+		{ at(1, 0), 2 * RIOD_PAGE_SIZE, false, 2 },
+		{ at(4, 0), 0, false, 0 },
+		{ ~0xfffULL, RIOD_PAGE_SIZE, false, 1 },
+		{ ~0xfffULL, RIOD_PAGE_SIZE + 1, false, 0 },
+		{ ~0ULL, ~0ULL, false, 0 },
+		{ 0, ~0ULL, false, 0 },
+		{ at(20, 0), (u64)RIOD_SYNC_AREAS_MAX * RIOD_PAGE_SIZE, false,
+		  RIOD_SYNC_AREAS_MAX },
+		{ at(20, 0), (u64)RIOD_SYNC_AREAS_MAX * RIOD_PAGE_SIZE + 1, false, 0 },
+	};
+	struct ends *e = test->priv;
+	u32 i, looks;
+
+	map_one(e, 3, RW);
+	e->s[3][0] = 1;
+	cross(e, &e->st);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		looks = 0;
+		KUNIT_EXPECT_EQ(test, cases[i].changed,
+				riod_sync_span_changed(&e->fe, cases[i].iova, cases[i].len,
+						       page_counted, &looks));
+		KUNIT_EXPECT_EQ(test, cases[i].looks, looks);
+	}
+}
+
 static struct kunit_case order_cases[] = {
 	KUNIT_CASE(sent_last),
 	KUNIT_CASE(steps),
@@ -380,6 +446,8 @@ static struct kunit_case order_cases[] = {
 	KUNIT_CASE(applied_last),
 	KUNIT_CASE(applied_late),
 	KUNIT_CASE(too_much),
+	KUNIT_CASE(crowded),
+	KUNIT_CASE(span_changed),
 	{}
 };
 
