@@ -85,7 +85,7 @@ static void free_page_memory(struct riod_sync_page *page)
 	if (!page)
 		return;
 	bitmap_free(page->recent);
-	kfree(page->base);
+	kfree_sensitive(page->base);
 	kfree(page);
 }
 

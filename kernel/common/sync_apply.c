@@ -280,7 +280,7 @@ static void free_bases(struct list_head *bases)
 	struct list_head *base, *tmp;
 
 	list_for_each_safe(base, tmp, bases)
-		kfree(base);
+		kfree_sensitive(base);
 }
 
 /*

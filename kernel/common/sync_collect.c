@@ -66,7 +66,7 @@ static void free_captures(struct list_head *captures)
 	struct riod_sync_capture *cap, *tmp;
 
 	list_for_each_entry_safe(cap, tmp, captures, list) {
-		kfree(cap->snap);
+		kfree_sensitive(cap->snap);
 		kfree(cap);
 	}
 	INIT_LIST_HEAD(captures);

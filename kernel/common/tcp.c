@@ -465,7 +465,7 @@ static void riod_tcp_close(struct riod_conn *conn)
 	struct riod_tcp_conn *tc = to_tcp(conn);
 
 	sock_release(tc->sock);
-	kvfree(tc->buf);
+	kvfree_sensitive(tc->buf, RIOD_TCP_BUF);
 	kfree(tc);
 }
 

@@ -134,8 +134,10 @@ struct riod_frame *riod_frame_recv_alloc(const struct riod_frame_hdr *hdr,
 }
 EXPORT_SYMBOL_GPL(riod_frame_recv_alloc);
 
+/* a frame may hold guest memory, which must not stay behind in free memory */
 void riod_frame_free(struct riod_frame *f)
 {
-	kvfree(f);
+	if (f)
+		kvfree_sensitive(f, struct_size(f, body, f->len));
 }
 EXPORT_SYMBOL_GPL(riod_frame_free);

@@ -115,11 +115,14 @@ static int pages_enter(struct riod_fe_func *fn, struct page **pages, unsigned in
 	return ret;
 }
 
+/* nothing maps the pages any more; what they hold of a BAR must not stay behind */
 static void pages_free(struct page **pages, unsigned int n)
 {
-	/* KVM may hold another reference for a moment */
-	while (n--)
+	while (n--) {
+		clear_page(page_address(pages[n]));
+		/* KVM may hold another reference for a moment */
 		put_page(pages[n]);
+	}
 }
 
 static int pages_alloc(struct page **pages, unsigned int n)

@@ -2,6 +2,7 @@
 /*
  * What the engine takes from the kernel.
  */
+#include <malloc.h>
 #include <stdarg.h>
 #include <time.h>
 
@@ -34,6 +35,15 @@ void *kzalloc(size_t size, gfp_t gfp)
 
 void kfree(const void *p)
 {
+	/* bases and snapshots, and nothing else, are just a page */
+	WARN_ON(p && malloc_usable_size((void *)p) / 64 == RIOD_PAGE_SIZE / 64);
+	free((void *)p);
+}
+
+void kfree_sensitive(const void *p)
+{
+	if (p)
+		memset((void *)p, 0, malloc_usable_size((void *)p));
 	free((void *)p);
 }
 

@@ -11,6 +11,7 @@
 #include <linux/prandom.h>
 
 #include "ends.h"
+#include "freed.h"
 #include "load.h"
 #include "sync_cut.h"
 
@@ -345,6 +346,34 @@ static void oldest_last(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, deliver(e, &e->fe, &frames));
 }
 
+/* bases and snapshots are copies of guest memory */
+static void zeroed_when_freed(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	struct riod_sync_page *fe, *st;
+	u8 *old, *base, *at_stub;
+
+	memset(e->l[0], 0x5a, RIOD_PAGE_SIZE);
+	map_one(e, 0, RW);
+	cross(e, &e->fe);
+	fe = xa_load(&e->fe.index, id_of(0));
+	st = xa_load(&e->st.index, id_of(0));
+	KUNIT_ASSERT_TRUE(test, fe && st);
+	old = fe->base;
+	memset(e->l[0], 0x33, RIOD_PAGE_SIZE);
+	/* the snapshot becomes the base, the old base is freed */
+	cross(e, &e->fe);
+	KUNIT_EXPECT_EQ(test, 0, words_left(old, RIOD_PAGE_SIZE, 0x5a));
+	base = fe->base;
+	at_stub = st->base;
+	KUNIT_EXPECT_EQ(test, RIOD_PAGE_SIZE / sizeof(long),
+			words_left(base, RIOD_PAGE_SIZE, 0x33));
+	unmap_fe(e, 0, RW);
+	unmap_st(e, 0, RW);
+	KUNIT_EXPECT_EQ(test, 0, words_left(base, RIOD_PAGE_SIZE, 0x33));
+	KUNIT_EXPECT_EQ(test, 0, words_left(at_stub, RIOD_PAGE_SIZE, 0x33));
+}
+
 /* ------------------------------------------------------------ pace and quiet */
 
 /* rule 12 */
@@ -481,6 +510,7 @@ static struct kunit_case sync_cases[] = {
 	KUNIT_CASE(shared_page),
 	KUNIT_CASE(direction),
 	KUNIT_CASE(oldest_last),
+	KUNIT_CASE(zeroed_when_freed),
 	KUNIT_CASE(interval),
 	KUNIT_CASE(busy_neighbour),
 	KUNIT_CASE(filled_while_mapping),

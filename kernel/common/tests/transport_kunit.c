@@ -8,6 +8,7 @@
 #include <linux/tcp.h>
 #include <net/sock.h>
 
+#include "freed.h"
 #include "pair.h"
 
 #define BODY_MAX	(RIOD_FRAME_MAX - sizeof(struct riod_frame_hdr))
@@ -530,9 +531,29 @@ static void frames(struct kunit *test)
 	riod_frame_free(NULL);
 }
 
+/* a frame may have carried guest memory */
+static void frames_zeroed(struct kunit *test)
+{
+	struct riod_frame_hdr hdr = { .len = cpu_to_le32(2048) };
+	struct riod_frame *f[2];
+	const u8 *body;
+	size_t i;
+
+	f[0] = riod_frame_alloc(RIOD_FRAME_CUT_DATA, 0, 2048, GFP_KERNEL);
+	f[1] = riod_frame_recv_alloc(&hdr, RIOD_FRAME_MAX);
+	KUNIT_ASSERT_NOT_NULL(test, f[0]);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(f[1]));
+	for (i = 0; i < ARRAY_SIZE(f); i++) {
+		body = memset(f[i]->body, 0x5a, f[i]->len);
+		riod_frame_free(f[i]);
+		KUNIT_EXPECT_EQ(test, 0, words_left(body, 2000, 0x5a));
+	}
+}
+
 static struct kunit_case transport_cases[] = {
 	KUNIT_CASE(by_name),
 	KUNIT_CASE(frames),
+	KUNIT_CASE(frames_zeroed),
 	KUNIT_CASE_PARAM(both_ways, pair_transport_gen_params),
 	KUNIT_CASE_PARAM(impossible_length, pair_transport_gen_params),
 	KUNIT_CASE_PARAM(end_of_stream, pair_transport_gen_params),
