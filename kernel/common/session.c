@@ -72,6 +72,7 @@ enum riod_reason riod_session_reason(int err)
 	case -EPROTO:
 		return RIOD_REASON_PROTOCOL;
 	case -ENOMEM:
+	case -EDQUOT:
 		return RIOD_REASON_NO_MEMORY;
 	case -ENOSPC:
 		return RIOD_REASON_SHADOW_MAX;

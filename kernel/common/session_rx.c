@@ -196,7 +196,8 @@ static bool riod_session_rx_run(struct riod_session *s)
 	else if (err)
 		/* of what ends it, only these leave a peer that can be told */
 		riod_session_over(s, riod_session_reason(err),
-				  err == -EPROTO || err == -ENOMEM || err == -ENOSPC);
+				  err == -EPROTO || err == -ENOMEM ||
+				  err == -ENOSPC || err == -EDQUOT);
 	return readable && !bye;
 }
 

@@ -4,6 +4,7 @@
  *
  * The rules that are named by number are in Documentation/coherence.rst.
  */
+#include <linux/err.h>
 #include <linux/export.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
@@ -49,6 +50,7 @@ void riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
 	y->staged_max = STAGED_SLACK;
 	if (params)
 		y->params = *params;
+	riod_budget_init(&y->budget, y->params.limit, y->params.parent);
 	y->params.deadline_us = y->params.deadline_us ?: DEADLINE_US;
 	y->params.idle_min_us = y->params.idle_min_us ?: IDLE_MIN_US;
 	y->params.idle_max_us = y->params.idle_max_us ?: IDLE_MAX_US;
@@ -68,6 +70,8 @@ void riod_sync_destroy(struct riod_sync *y)
 		list_del(&f->list);
 		riod_frame_free(f);
 	}
+	riod_budget_uncharge(&y->budget, y->staged_bytes);
+	WARN_ON(riod_sync_held(y));
 	xa_destroy(&y->index);
 	mutex_destroy(&y->lock);
 	mutex_destroy(&y->gate);
@@ -80,35 +84,75 @@ void riod_sync_stop(struct riod_sync *y)
 }
 EXPORT_SYMBOL_GPL(riod_sync_stop);
 
-static void free_page_memory(struct riod_sync_page *page)
+void *riod_sync_alloc(struct riod_sync *y, size_t size, gfp_t flags)
 {
-	if (!page)
-		return;
-	bitmap_free(page->recent);
-	kfree_sensitive(page->base);
-	kfree(page);
+	int err = riod_budget_charge(&y->budget, size);
+	void *p;
+
+	if (err)
+		return ERR_PTR(err);
+	p = kmalloc(size, RIOD_SYNC_GFP | flags);
+	if (p)
+		return p;
+	riod_budget_uncharge(&y->budget, size);
+	return ERR_PTR(-ENOMEM);
 }
 
-static struct riod_sync_page *new_page(const struct riod_sync *y, u64 id, void *live,
-				       u32 prot, void *priv)
+void riod_sync_free(struct riod_sync *y, void *p, size_t size)
 {
-	struct riod_sync_page *page = kzalloc(sizeof(*page), RIOD_SYNC_GFP);
+	if (!p)
+		return;
+	kfree_sensitive(p);
+	riod_budget_uncharge(&y->budget, size);
+}
 
-	if (!page)
-		return NULL;
+static void free_page_memory(struct riod_sync *y, struct riod_sync_page *page)
+{
+	if (IS_ERR_OR_NULL(page))
+		return;
+	riod_sync_free(y, page->recent, RIOD_SYNC_BITMAP);
+	riod_sync_free(y, page->base, RIOD_PAGE_SIZE);
+	riod_sync_free(y, page, sizeof(*page));
+}
+
+static struct riod_sync_page *new_page(struct riod_sync *y, u64 id, void *live, u32 prot,
+				       void *priv)
+{
+	struct riod_sync_page *page = riod_sync_alloc(y, sizeof(*page), __GFP_ZERO);
+	void *recent;
+
+	if (IS_ERR(page))
+		return page;
 	page->id = id;
 	page->live = live;
 	page->mmio = prot & RIOD_SYNC_MMIO;
 	page->priv = priv;
 	INIT_LIST_HEAD(&page->sent);
 	if (riod_sync_is_stub(y) && prot & RIOD_PROT_WRITE) {
-		page->recent = bitmap_zalloc(RIOD_PAGE_SIZE, RIOD_SYNC_GFP);
-		if (!page->recent) {
-			kfree(page);
-			return NULL;
+		recent = riod_sync_alloc(y, RIOD_SYNC_BITMAP, __GFP_ZERO);
+		if (IS_ERR(recent)) {
+			free_page_memory(y, page);
+			return recent;
 		}
+		page->recent = recent;
 	}
 	return page;
+}
+
+/**
+ * riod_sync_restage() - how much may be staged now?
+ * @y: engine; @peak, @old_peak or @npages has changed
+ *
+ * To the stub unmaps come in order with the cuts.  The frontend's are local: until the
+ * stub has heard of one, its cuts may have the page.
+ */
+void riod_sync_restage(struct riod_sync *y)
+{
+	u64 npages = riod_sync_is_stub(y) ? y->npages : max(y->peak, y->old_peak);
+
+	lockdep_assert_held(&y->lock);
+	/* riod_sync_stage() reads it without the lock */
+	WRITE_ONCE(y->staged_max, STAGED_SLACK + npages * STAGED_PAGE);
 }
 
 /* numbers grow, so the place is nearly always the end */
@@ -126,9 +170,8 @@ static void insert_in_order(struct riod_sync *y, struct riod_sync_page *page)
 	list_add_tail(&page->scan, before);
 	y->npages++;
 	y->newest = max(y->newest, page->id);
-	/* read by riod_sync_stage() without the lock: it only grows */
-	WRITE_ONCE(y->staged_max,
-		   max(y->staged_max, STAGED_SLACK + y->npages * STAGED_PAGE));
+	y->peak = max(y->peak, y->npages);
+	riod_sync_restage(y);
 }
 
 /*
@@ -164,8 +207,10 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 
 	/* before the lock, which an unmap may be waiting for */
 	fresh = new_page(y, id, live, prot, priv);
-	if (!fresh || xa_reserve(&y->index, id, RIOD_SYNC_GFP)) {
-		free_page_memory(fresh);
+	if (IS_ERR(fresh))
+		return PTR_ERR(fresh);
+	if (xa_reserve(&y->index, id, RIOD_SYNC_GFP)) {
+		free_page_memory(y, fresh);
 		return -ENOMEM;
 	}
 
@@ -187,7 +232,7 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 	if (!err)
 		add_mapping(y, page, prot);
 	mutex_unlock(&y->lock);
-	free_page_memory(fresh);
+	free_page_memory(y, fresh);
 	return err;
 }
 EXPORT_SYMBOL_GPL(riod_sync_map);
@@ -244,12 +289,13 @@ static void free_page_of(struct riod_sync *y, struct riod_sync_page *page)
 		y->nsent--;
 		list_del(&s->by_page);
 		list_del(&s->by_cut);
-		riod_sync_free_sent(s);
+		riod_sync_free_sent(y, s);
 	}
 	xa_erase(&y->index, page->id);
 	list_del(&page->scan);
 	y->npages--;
-	free_page_memory(page);
+	riod_sync_restage(y);
+	free_page_memory(y, page);
 }
 
 bool riod_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv)

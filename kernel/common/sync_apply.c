@@ -12,6 +12,7 @@
  * equal to the bases.
  */
 #include <linux/bitmap.h>
+#include <linux/err.h>
 #include <linux/export.h>
 #include <linux/lockdep.h>
 #include <linux/sched.h>
@@ -53,11 +54,16 @@ int riod_sync_stage(struct riod_sync *y, struct riod_frame *f)
 {
 	const struct riod_wire_cut_data *body = (const struct riod_wire_cut_data *)f->body;
 	u64 weight = sizeof(*f) + f->len;
+	int err = 0;
 
 	if (le64_to_cpu(body->cut) != y->rx_cut + 1 ||
-	    y->staged_bytes + weight > READ_ONCE(y->staged_max)) {
+	    y->staged_bytes + weight > READ_ONCE(y->staged_max))
+		err = -EPROTO;
+	if (!err)
+		err = riod_budget_charge(&y->budget, weight);
+	if (err) {
 		riod_frame_free(f);
-		return -EPROTO;
+		return err;
 	}
 	list_add_tail(&f->list, &y->staged);
 	y->staged_bytes += weight;
@@ -74,6 +80,7 @@ static void drop_staged(struct riod_sync *y)
 		list_del(&f->list);
 		riod_frame_free(f);
 	}
+	riod_budget_uncharge(&y->budget, y->staged_bytes);
 	y->staged_bytes = 0;
 	y->nstaged = 0;
 }
@@ -262,25 +269,25 @@ static void apply_to_page(struct riod_sync *y, struct riod_sync_page *page,
  * Bases that the cut will need are allocated before its first byte is applied,
  * without the lock.  Each begins with its place on a list until it is used.
  */
-static int reserve_bases(struct list_head *bases, u32 n)
+static int reserve_bases(struct riod_sync *y, struct list_head *bases, u32 n)
 {
 	struct list_head *base;
 
 	while (n--) {
-		base = kmalloc(RIOD_PAGE_SIZE, RIOD_SYNC_GFP);
-		if (!base)
-			return -ENOMEM;
+		base = riod_sync_alloc(y, RIOD_PAGE_SIZE, 0);
+		if (IS_ERR(base))
+			return PTR_ERR(base);
 		list_add(base, bases);
 	}
 	return 0;
 }
 
-static void free_bases(struct list_head *bases)
+static void free_bases(struct riod_sync *y, struct list_head *bases)
 {
 	struct list_head *base, *tmp;
 
 	list_for_each_safe(base, tmp, bases)
-		kfree_sensitive(base);
+		riod_sync_free(y, base, RIOD_PAGE_SIZE);
 }
 
 /*
@@ -345,7 +352,7 @@ static int prepare_cut(struct riod_sync *y, struct list_head *bases)
 		err = check_deltas(y, f, &missing);
 		mutex_unlock(&y->lock);
 		if (!err)
-			err = reserve_bases(bases, missing);
+			err = reserve_bases(y, bases, missing);
 		if (!err && riod_sync_is_stopped(y))
 			err = -ENOTCONN;
 		if (err)
@@ -392,10 +399,23 @@ static void apply_delta(struct riod_sync *y, const struct riod_wire_delta *d,
 		y->stats.late += le16_to_cpu(d->nbytes);
 }
 
-void riod_sync_free_sent(struct riod_sync_sent *s)
+void riod_sync_free_sent(struct riod_sync *y, struct riod_sync_sent *s)
 {
-	bitmap_free(s->bytes);
-	kfree(s);
+	riod_sync_free(y, s->bytes, RIOD_SYNC_BITMAP);
+	riod_sync_free(y, s, sizeof(*s));
+}
+
+/* the stub took this cut when it had applied @applied: does it know of unmaps? */
+static void age_peak(struct riod_sync *y, u64 applied)
+{
+	lockdep_assert_held(&y->lock);
+	if (riod_sync_is_stub(y) || applied < y->peak_cut)
+		return;
+	y->old_peak = y->peak;
+	y->peak = y->npages;
+	/* the next cut may be begun already, and ahead of the frames of an unmap */
+	y->peak_cut = y->tx_cut + 2;
+	riod_sync_restage(y);
 }
 
 /* the peer had applied our cuts up to @applied: none of them can conflict now */
@@ -411,7 +431,7 @@ static void forget_sent(struct riod_sync *y, u64 applied)
 		y->nsent--;
 		list_del(&s->by_page);
 		list_del(&s->by_cut);
-		riod_sync_free_sent(s);
+		riod_sync_free_sent(y, s);
 	}
 }
 
@@ -468,6 +488,7 @@ static void apply_staged(struct riod_sync *y, u64 applied, struct list_head *bas
 
 	mutex_lock(&y->lock);
 	y->rx_cut++;
+	age_peak(y, applied);
 	y->stats.cuts_applied++;
 	if (y->stats.applied != before)
 		riod_sync_pace(y, true);
@@ -488,7 +509,7 @@ int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c)
 	if (may_leave(y))
 		err = -ENOTCONN;
 	mutex_unlock(&y->gate);
-	free_bases(&bases);
+	free_bases(y, &bases);
 	drop_staged(y);
 	return err;
 }

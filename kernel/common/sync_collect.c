@@ -22,6 +22,7 @@
 #define pr_fmt(fmt) "riod: " fmt
 
 #include <linux/bitmap.h>
+#include <linux/err.h>
 #include <linux/export.h>
 #include <linux/ktime.h>
 #include <linux/lockdep.h>
@@ -61,13 +62,13 @@
 
 /* ------------------------------------------------------------ captures */
 
-static void free_captures(struct list_head *captures)
+static void free_captures(struct riod_sync *y, struct list_head *captures)
 {
 	struct riod_sync_capture *cap, *tmp;
 
 	list_for_each_entry_safe(cap, tmp, captures, list) {
-		kfree_sensitive(cap->snap);
-		kfree(cap);
+		riod_sync_free(y, cap->snap, RIOD_PAGE_SIZE);
+		riod_sync_free(y, cap, sizeof(*cap));
 	}
 	INIT_LIST_HEAD(captures);
 }
@@ -75,22 +76,29 @@ static void free_captures(struct list_head *captures)
 /* a few at a time, with no lock held but the gate */
 static int refill_spare(struct riod_sync_cut *cut)
 {
+	struct riod_sync *y = cut->y;
 	struct riod_sync_capture *cap;
 	unsigned int i;
+	int err = 0;
+	u8 *snap;
 
 	for (i = 0; i < SPARE_CAPTURES; i++) {
-		cap = kzalloc(sizeof(*cap), RIOD_SYNC_GFP);
-		if (!cap)
-			break;
-		cap->snap = kmalloc(RIOD_PAGE_SIZE, RIOD_SYNC_GFP);
-		if (!cap->snap) {
-			kfree(cap);
+		cap = riod_sync_alloc(y, sizeof(*cap), __GFP_ZERO);
+		if (IS_ERR(cap)) {
+			err = PTR_ERR(cap);
 			break;
 		}
+		snap = riod_sync_alloc(y, RIOD_PAGE_SIZE, 0);
+		if (IS_ERR(snap)) {
+			riod_sync_free(y, cap, sizeof(*cap));
+			err = PTR_ERR(snap);
+			break;
+		}
+		cap->snap = snap;
 		INIT_LIST_HEAD(&cap->apart);
 		list_add(&cap->list, &cut->spare);
 	}
-	return list_empty(&cut->spare) ? -ENOMEM : 0;
+	return list_empty(&cut->spare) ? err : 0;
 }
 
 /* begin to capture a page; NULL where the pass has to stop and refill */
@@ -594,12 +602,14 @@ static void free_cut(struct riod_sync_cut *cut)
 	struct riod_sync_sent *s, *stmp;
 	struct riod_frame *f, *ftmp;
 
-	free_captures(&cut->captures);
-	free_captures(&cut->spare);
+	free_captures(cut->y, &cut->captures);
+	free_captures(cut->y, &cut->spare);
 	list_for_each_entry_safe(s, stmp, &cut->sent, by_cut)
-		riod_sync_free_sent(s);
+		riod_sync_free_sent(cut->y, s);
 	list_for_each_entry_safe(f, ftmp, &cut->frames, list)
 		riod_frame_free(f);
+	/* freed, or the caller's now */
+	riod_budget_uncharge(&cut->y->budget, cut->charged);
 }
 
 /* 1: taken, 0: there is nothing to take */

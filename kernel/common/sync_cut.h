@@ -97,6 +97,7 @@ struct riod_sync_sent {
  * @at: where in @captures the pass is
  * @frames: what was encoded
  * @nframes: how many CUT_DATA frames
+ * @charged: what they weigh
  * @last: captures with granules that are to be sent last
  * @sent: stub: struct riod_sync_sent for what was encoded
  * @passes: passes done
@@ -116,6 +117,7 @@ struct riod_sync_cut {
 	struct list_head *at;
 	struct list_head frames;
 	u32 nframes;
+	u64 charged;
 	u32 last;
 	struct list_head sent;
 	u32 passes;
@@ -137,6 +139,9 @@ static_assert(RIOD_SYNC_TELL < RIOD_SYNC_SENT_MAX);
 #define RIOD_SYNC_DELTA_MAX						\
 	ALIGN(sizeof(struct riod_wire_delta) + RIOD_PAGE_SIZE / 2 +	\
 	      RIOD_PAGE_SIZE / 2 * sizeof(struct riod_wire_run), 8)
+
+/* a bit for each byte of a page */
+#define RIOD_SYNC_BITMAP	(RIOD_PAGE_SIZE / 8)
 
 extern const u8 riod_sync_zeroes[RIOD_PAGE_SIZE];
 
@@ -183,8 +188,16 @@ static inline u32 riod_sync_delta_size(u32 nruns, u32 nbytes)
 /* sync.c; under riod_sync.lock */
 void riod_sync_discard_unsent(struct riod_sync_page *page);
 
+/* sync.c: memory that is charged to the budget; ERR_PTR(): -EDQUOT, -ENOMEM */
+void *riod_sync_alloc(struct riod_sync *y, size_t size, gfp_t flags);
+/* zeroes what is freed; NULL is ignored */
+void riod_sync_free(struct riod_sync *y, void *p, size_t size);
+
+/* sync.c; under riod_sync.lock */
+void riod_sync_restage(struct riod_sync *y);
+
 /* sync_apply.c; under riod_sync.lock, or @s is on no list */
-void riod_sync_free_sent(struct riod_sync_sent *s);
+void riod_sync_free_sent(struct riod_sync *y, struct riod_sync_sent *s);
 
 /* sync_order.c; all under riod_sync.lock and .gate */
 u32 riod_sync_last_to_guest(struct riod_sync *y, u64 page, unsigned long *last);

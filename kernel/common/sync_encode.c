@@ -2,6 +2,7 @@
 /*
  * The coherence engine: a cut as frames.
  */
+#include <linux/err.h>
 #include <linux/lockdep.h>
 #include <linux/overflow.h>
 #include <linux/sched.h>
@@ -157,9 +158,15 @@ static_assert(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_cut_data) 
 
 static int add_frame(struct riod_sync_cut *cut, const struct riod_sync_plan *plan, u32 size)
 {
+	u64 weight = sizeof(struct riod_frame) + sizeof(struct riod_wire_cut_data) + size;
 	struct riod_wire_cut_data *body;
 	struct riod_frame *f;
+	int err;
 
+	err = riod_budget_charge(&cut->y->budget, weight);
+	if (err)
+		return err;
+	cut->charged += weight;
 	f = riod_frame_alloc(RIOD_FRAME_CUT_DATA, 0, sizeof(*body) + size, RIOD_SYNC_GFP);
 	if (!f)
 		return -ENOMEM;
@@ -206,7 +213,7 @@ static int encode_turn(struct riod_sync_cut *cut, u32 room, bool last)
  * Bases and orders do not change while the gate is held, so what is planned is what is
  * filled in later, but for pages that are unmapped meanwhile.  Memory is
  * allocated with no lock held but the gate.
- * Return: 0, -ENOMEM, -ENOTCONN.
+ * Return: 0, -ENOMEM, -EDQUOT, -ENOTCONN.
  */
 int riod_sync_encode(struct riod_sync_cut *cut, u32 max_frame)
 {
@@ -246,15 +253,17 @@ static int remember_delta(struct riod_sync_cut *cut, const struct riod_wire_delt
 	const struct riod_wire_run *run = (const struct riod_wire_run *)(d + 1);
 	const struct riod_wire_run *end = run + le16_to_cpu(d->nruns);
 	struct riod_sync_sent *s;
+	unsigned long *bytes;
 
-	s = kzalloc(sizeof(*s), RIOD_SYNC_GFP);
-	if (!s)
-		return -ENOMEM;
-	s->bytes = bitmap_zalloc(RIOD_PAGE_SIZE, RIOD_SYNC_GFP);
-	if (!s->bytes) {
-		kfree(s);
-		return -ENOMEM;
+	s = riod_sync_alloc(cut->y, sizeof(*s), __GFP_ZERO);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	bytes = riod_sync_alloc(cut->y, RIOD_SYNC_BITMAP, __GFP_ZERO);
+	if (IS_ERR(bytes)) {
+		riod_sync_free(cut->y, s, sizeof(*s));
+		return PTR_ERR(bytes);
 	}
+	s->bytes = bytes;
 	s->page = le64_to_cpu(d->page);
 	s->cut = cut->y->tx_cut + 1;
 	for (; run < end; run++)

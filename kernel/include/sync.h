@@ -30,6 +30,7 @@
 #include <linux/types.h>
 #include <linux/xarray.h>
 
+#include "budget.h"
 #include "wire.h"
 
 struct riod_frame;
@@ -111,11 +112,15 @@ struct riod_sync_stats {
  * @deadline_us: longest that a cut waits for quiet before it is forced (50000)
  * @idle_min_us: background cut interval while bytes move (1000)
  * @idle_max_us: background cut interval when nothing moves (20000)
+ * @limit: most bytes that the engine may hold on behalf of the peer (no limit)
+ * @parent: budget that they are charged against as well (none)
  */
 struct riod_sync_params {
 	u32 deadline_us;
 	u32 idle_min_us;
 	u32 idle_max_us;
+	u64 limit;
+	struct riod_budget *parent;
 };
 
 /**
@@ -133,8 +138,14 @@ struct riod_sync_params {
  * @staged: CUT_DATA frames of the peer's cut that is arriving
  * @nstaged: how many
  * @staged_bytes: what they weigh
- * @staged_max: most that @staged_bytes may reach before the peer is at fault;
- *	grows with the most pages there ever were
+ * @staged_max: most that @staged_bytes may reach before the peer is at fault; follows
+ *	the most pages that the peer may still take for mapped
+ * @peak: frontend: most pages since @peak_cut was set
+ * @old_peak: frontend: most pages in the time before that
+ * @peak_cut: frontend: a cut of the stub's that had applied this cut of ours, or a later
+ *	one, knows of all unmaps before @peak_cut was set
+ * @budget: what is held on behalf of the peer: pages of the engine with their bases,
+ *	captures and frames of the cut being taken, @staged, @sent.  Not &riod_sync_page.live.
  * @tx_cut: number of the last cut taken
  * @rx_cut: number of the last of the peer's cuts applied
  * @acked_cut: number of the last cut of ours that the peer has applied
@@ -176,6 +187,10 @@ struct riod_sync {
 	u32 nstaged;
 	u64 staged_bytes;
 	u64 staged_max;
+	u64 peak;
+	u64 old_peak;
+	u64 peak_cut;
+	struct riod_budget budget;
 	u64 tx_cut;
 	u64 rx_cut;
 	u64 acked_cut;
@@ -229,7 +244,7 @@ void riod_sync_stop(struct riod_sync *y);
  * cut behind it is begun (&riod_link_ops.prepare), so that the stub knows the
  * page when bytes of it arrive; or, of a page that nobody but the engine can write
  * yet, before the BAR_MAP frame is posted.  Stub: when the frame arrives.
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOMEM, -EDQUOT (&riod_sync_params.limit).
  */
 int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv);
 
@@ -360,8 +375,8 @@ void riod_sync_set_order(struct riod_sync *y, struct riod_sync_order *old,
  *
  * Frontend: bytes of all pages.  Stub: bytes of pages the device may write; not
  * to be called while a cut is in flight (riod_sync_in_flight()).
- * Return: bytes of pages in the cut; or, and nothing has changed, -ENOMEM, -ENOTCONN
- * after riod_sync_stop(), or what &riod_sync.join returned.
+ * Return: bytes of pages in the cut; or, and nothing has changed, -ENOMEM, -EDQUOT,
+ * -ENOTCONN after riod_sync_stop(), or what &riod_sync.join returned.
  */
 s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames,
 		      bool commit_empty, u32 max_frame);
@@ -384,7 +399,7 @@ bool riod_sync_in_flight(struct riod_sync *y);
  * @y: engine; receive thread
  * @f: taken over, also on error
  *
- * Return: 0, -EPROTO (wrong cut number, too much staged).
+ * Return: 0, -EPROTO (wrong cut number, too much staged), -EDQUOT.
  */
 int riod_sync_stage(struct riod_sync *y, struct riod_frame *f);
 
@@ -395,7 +410,7 @@ int riod_sync_stage(struct riod_sync *y, struct riod_frame *f);
  *
  * What was staged is gone afterwards, also on error.
  * Memory for bases is at most one page for each page that the cut names.
- * Return: 0; -EPROTO: wrong numbers, or a granule in two deltas; -ENOMEM; -ENOTCONN
+ * Return: 0; -EPROTO: wrong numbers, or a granule in two deltas; -ENOMEM; -EDQUOT; -ENOTCONN
  * after riod_sync_stop().  Nothing was applied unless it is 0; with -ENOTCONN a stub
  * may have applied a part.
  */
@@ -426,5 +441,11 @@ bool riod_sync_span_changed(struct riod_sync *y, u64 iova, u64 len,
 u32 riod_sync_interval_us(struct riod_sync *y);
 
 void riod_sync_get_stats(struct riod_sync *y, struct riod_sync_stats *st);
+
+/* bytes held on behalf of the peer; owners charge what else they hold to @y->budget */
+static inline u64 riod_sync_held(const struct riod_sync *y)
+{
+	return riod_budget_held(&y->budget);
+}
 
 #endif /* _RIOD_SYNC_H */

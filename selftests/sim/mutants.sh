@@ -56,7 +56,7 @@ ascending (rule 10)~sync_collect.c~s/list_move_tail(&cap->list, cut->at);/list_m
 build() {
 	local dir=$1 file
 
-	for file in sync.c sync_collect.c sync_encode.c sync_order.c sync_apply.c sync_cut.h sync_granule.h \
+	for file in budget.c sync.c sync_collect.c sync_encode.c sync_order.c sync_apply.c sync_cut.h sync_granule.h \
 		profile_nvme.c profile_virtio.c profile_e1000.c; do
 		[[ -e $dir/$file ]] || cp "$common/$file" "$dir/$file"
 	done

@@ -18,19 +18,19 @@ bool (*sim_alloc_fails)(void);
 
 void *kmalloc(size_t size, gfp_t gfp)
 {
-	(void)gfp;
+	void *p;
+
 	if (sim_alloc_fails && sim_alloc_fails())
 		return NULL;
 	/* sizes that are a power of two are aligned to it, as the kernel's are */
-	return aligned_alloc(size & (size - 1) ? 16 : size,
-			     size & (size - 1) ? ALIGN(size, (size_t)16) : size);
+	p = aligned_alloc(size & (size - 1) ? 16 : size,
+			  size & (size - 1) ? ALIGN(size, (size_t)16) : size);
+	return gfp & __GFP_ZERO ? memset(p, 0, size) : p;
 }
 
 void *kzalloc(size_t size, gfp_t gfp)
 {
-	void *p = kmalloc(size, gfp);
-
-	return p ? memset(p, 0, size) : NULL;
+	return kmalloc(size, gfp | __GFP_ZERO);
 }
 
 void kfree(const void *p)

@@ -122,6 +122,9 @@ static void end_exit(struct end *e, bool shadows)
 				free(priv);
 		}
 	}
+	/* tasks were stopped wherever they were: what they had allocated is lost */
+	if (sim_w.result->invariant)
+		atomic64_set(&e->y.budget.held, e->y.staged_bytes);
 	riod_sync_destroy(&e->y);
 }
 

@@ -281,7 +281,9 @@ static void each_granule_apart(struct kunit *test)
 		offsets[i] = (RIOD_GRANULES - 1 - i) * RIOD_GRANULE;
 	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->st, byte_frame(e, 1, id_of(0), offsets,
 								    RIOD_GRANULES)));
+	e->st.budget.limit = riod_sync_held(&e->st) + RIOD_PAGE_SIZE;
 	KUNIT_EXPECT_EQ(test, 0, commit(&e->st, 1, 0, 1));
+	e->st.budget.limit = U64_MAX;
 	for (i = 0; i < RIOD_PAGE_SIZE; i++)
 		KUNIT_EXPECT_EQ(test, i % RIOD_GRANULE ? 0 : 0x99, e->s[0][i]);
 	/* the next cut may have the same ones */
@@ -413,6 +415,121 @@ static void staged_bound(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, e->st.staged_bytes);
 }
 
+/* the stub's allowance follows its unmaps, the frontend's what the stub knows of them */
+static void staged_bound_shrinks(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	u64 none = e->st.staged_max, all;
+	unsigned int i;
+
+	for (i = 0; i < NPAGES; i++)
+		map_one(e, i, RW);
+	all = e->fe.staged_max;
+	KUNIT_EXPECT_GE(test, all, none + NPAGES * RIOD_SYNC_DELTA_MAX);
+	KUNIT_EXPECT_EQ(test, all, e->st.staged_max);
+	for (i = 1; i < NPAGES; i++) {
+		unmap_fe(e, i, RW);
+		unmap_st(e, i, RW);
+	}
+	KUNIT_EXPECT_LT(test, e->st.staged_max, none + 3 * RIOD_SYNC_DELTA_MAX);
+	KUNIT_EXPECT_EQ(test, all, e->fe.staged_max);
+	/* a cut of the stub's that does not know, and those that come to know */
+	e->s[0][0] = 1;
+	cross(e, &e->st);
+	KUNIT_EXPECT_EQ(test, all, e->fe.staged_max);
+	for (i = 1; i <= 2; i++) {
+		KUNIT_EXPECT_EQ(test, all, e->fe.staged_max);
+		e->l[0][1] = i;
+		cross(e, &e->fe);
+		e->s[0][0] = i + 1;
+		cross(e, &e->st);
+	}
+	KUNIT_EXPECT_EQ(test, e->st.staged_max, e->fe.staged_max);
+}
+
+/* ------------------------------------------------------------ what is held */
+
+static void budgets(struct kunit *test)
+{
+	struct riod_budget host, one, two;
+
+	riod_budget_init(&host, 100, NULL);
+	riod_budget_init(&one, 80, &host);
+	riod_budget_init(&two, 0, &host);
+	KUNIT_EXPECT_EQ(test, 0, riod_budget_charge(&one, 80));
+	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_budget_charge(&one, 1));
+	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_budget_charge(&two, 21));
+	KUNIT_EXPECT_EQ(test, 0, riod_budget_charge(&two, 20));
+	KUNIT_EXPECT_EQ(test, 80, riod_budget_held(&one));
+	KUNIT_EXPECT_EQ(test, 100, riod_budget_held(&host));
+	riod_budget_uncharge(&one, 80);
+	riod_budget_uncharge(&two, 20);
+	KUNIT_EXPECT_EQ(test, 0, riod_budget_held(&one) + riod_budget_held(&two) +
+				 riod_budget_held(&host));
+}
+
+/* everything counts, and nothing is held when the last page is gone */
+static void held(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	struct riod_sync *y = &e->st;
+	u64 mapped, based;
+	void *priv;
+
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_held(y));
+	map_one(e, 0, RW);
+	mapped = riod_sync_held(y);
+	KUNIT_EXPECT_GT(test, mapped, sizeof(struct riod_sync_page));
+	e->s[0][0] = 1;
+	cross(e, y);
+	based = riod_sync_held(y);
+	/* the base, and what is kept for rule 7; nothing of the cut */
+	KUNIT_EXPECT_EQ(test, based, mapped + RIOD_PAGE_SIZE + RIOD_SYNC_BITMAP +
+				     sizeof(struct riod_sync_sent));
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(y, data_frame(e, 1, id_of(0))));
+	KUNIT_EXPECT_GT(test, riod_sync_held(y), based + DELTA);
+	KUNIT_EXPECT_EQ(test, 0, commit(y, 1, 1, 1));
+	KUNIT_EXPECT_EQ(test, mapped + RIOD_PAGE_SIZE, riod_sync_held(y));
+	riod_sync_unmap(y, id_of(0), RW, &priv);
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_held(y));
+}
+
+/* beyond the limit each call fails, has changed nothing, and works once there is room */
+static void held_limit(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	struct riod_sync *y = &e->st;
+	LIST_HEAD(frames);
+	u64 before;
+
+	map_one(e, 0, RW);
+	e->s[0][0] = 1;
+	before = riod_sync_held(y);
+	/* a snapshot does not fit, then a frame or what is kept of it */
+	for (y->budget.limit = before; y->budget.limit < before + 2 * RIOD_PAGE_SIZE;
+	     y->budget.limit += 64) {
+		if (riod_sync_collect(y, &frames, false, RIOD_FRAME_MIN) >= 0)
+			break;
+		KUNIT_EXPECT_EQ(test, before, riod_sync_held(y));
+		KUNIT_EXPECT_TRUE(test, list_empty(&frames));
+		KUNIT_EXPECT_EQ(test, 0, y->tx_cut);
+	}
+	KUNIT_EXPECT_GT(test, y->budget.limit, before + RIOD_PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, 1, deliver(e, y, &frames));
+	y->budget.limit = riod_sync_held(y);
+	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_sync_map(y, id_of(1), e->s[1], RW, NULL));
+	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_sync_stage(y, data_frame(e, 1, id_of(0))));
+	/* the frame fits, a base does not */
+	before = riod_sync_held(&e->fe);
+	e->fe.budget.limit = before + RIOD_PAGE_SIZE;
+	unmap_fe(e, 0, RW);
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_map(&e->fe, id_of(0), e->l[0], RW, e->l[0]));
+	e->fe.budget.limit = riod_sync_held(&e->fe) + 1024;
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->fe, data_frame(e, 2, id_of(0))));
+	KUNIT_EXPECT_EQ(test, -EDQUOT, commit(&e->fe, 2, 0, 1));
+	KUNIT_EXPECT_EQ(test, 0, e->l[0][8]);
+}
+
 static struct kunit_case cut_cases[] = {
 	KUNIT_CASE(zero_bytes),
 	KUNIT_CASE(merging),
@@ -428,6 +545,10 @@ static struct kunit_case cut_cases[] = {
 	KUNIT_CASE(conflicts_by_cut),
 	KUNIT_CASE(stopped),
 	KUNIT_CASE(staged_bound),
+	KUNIT_CASE(staged_bound_shrinks),
+	KUNIT_CASE(budgets),
+	KUNIT_CASE(held),
+	KUNIT_CASE(held_limit),
 	{}
 };
 

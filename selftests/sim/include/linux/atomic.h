@@ -4,6 +4,15 @@
 
 #include <linux/types.h>
 
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+#define atomic64_set(v, i)		((void)((v)->counter = (i)))
+#define atomic64_read(v)		__atomic_load_n(&(v)->counter, __ATOMIC_RELAXED)
+#define atomic64_add_return(i, v)	__atomic_add_fetch(&(v)->counter, i, __ATOMIC_SEQ_CST)
+#define atomic64_sub(i, v)		((void)__atomic_sub_fetch(&(v)->counter, i, __ATOMIC_SEQ_CST))
+
 /* with -DSIM_NO_CMPXCHG128 the engine takes its way for CPUs without */
 #ifndef SIM_NO_CMPXCHG128
 #define system_has_cmpxchg128()	1

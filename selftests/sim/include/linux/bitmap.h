@@ -2,14 +2,11 @@
 #ifndef _SIM_LINUX_BITMAP_H
 #define _SIM_LINUX_BITMAP_H
 
-#include <linux/slab.h>
 #include <linux/types.h>
 
 #define BITS_PER_LONG		(8 * sizeof(long))
 #define BIT(n)			(1ul << (n))
 #define BIT_WORD(n)		((n) / BITS_PER_LONG)
-#define bitmap_zalloc(bits, gfp)	((unsigned long *)kzalloc((bits) / 8, gfp))
-#define bitmap_free		kfree
 #define DECLARE_BITMAP(name, bits) \
 	unsigned long name[((bits) + BITS_PER_LONG - 1) / BITS_PER_LONG]
 

@@ -9,6 +9,7 @@
 #define GFP_NOWAIT		0
 #define __GFP_ACCOUNT		0
 #define __GFP_NOWARN		0
+#define __GFP_ZERO		1
 
 /* NULL now and then, where a test wants that; aligned as kmalloc() aligns */
 void *kmalloc(size_t size, gfp_t gfp);
