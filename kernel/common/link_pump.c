@@ -161,6 +161,9 @@ void riod_link_acked(void *priv)
 static int riod_link_flush(struct riod_link *l)
 {
 	l->out_bytes = 0;
+	/* a round with nothing to send does not wake the transmit thread */
+	if (list_empty(&l->out))
+		return 0;
 	return riod_session_send_list(l->session, &l->out);
 }
 

@@ -6,8 +6,9 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "link.h"
+#include "link_priv.h"
 #include "pair.h"
+#include "session_priv.h"
 
 #define NEVER_MS	(10 * 60 * 1000)
 #define NEVER_US	(1000 * 1000 * 1000)
@@ -393,6 +394,39 @@ static void event_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_session_last_seq(riod_link_session(x.stub->l)), 20);
 	KUNIT_EXPECT_EQ(test, cuts_sent(x.stub), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&x.fe->applied), 0);
+}
+
+struct wakes {
+	wait_queue_entry_t entry;
+	atomic_t n;
+};
+
+static int count_wake(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+{
+	atomic_inc(&container_of(entry, struct wakes, entry)->n);
+	return 0;
+}
+
+/* a round with nothing to send does not wake the transmit thread */
+static void empty_round(struct kunit *test)
+{
+	struct ends x = ends_start_mapped(test);
+	struct riod_session *s = riod_link_session(x.stub->l);
+	struct wakes w = { .n = ATOMIC_INIT(0) };
+	int n;
+
+	init_waitqueue_func_entry(&w.entry, count_wake);
+	add_wait_queue(&s->tx_wait, &w.entry);
+	for (n = 1; n <= 5; n++) {
+		riod_link_kick(x.stub->l);
+		KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&x.stub->collected) == n));
+	}
+	/* behind this wake-up are those of the rounds before */
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
+	pair_expect_done(test, &x.fe->got);
+	remove_wait_queue(&s->tx_wait, &w.entry);
+	/* the IRQ frame's, and one for its acknowledgment */
+	KUNIT_EXPECT_LE(test, atomic_read(&w.n), 2);
 }
 
 /* the stub's next cut, and the events for it, wait until the last one is applied */
@@ -872,6 +906,7 @@ static void over_while_applying(struct kunit *test)
 static struct kunit_case link_cases[] = {
 	LINK_CASE(cut_before_event),
 	LINK_CASE(event_alone),
+	LINK_CASE(empty_round),
 	LINK_CASE(one_in_flight),
 	LINK_CASE(frontend_pipelines),
 	LINK_CASE(background),
