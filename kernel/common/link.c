@@ -162,6 +162,8 @@ static int riod_link_apply(struct riod_link *l, const struct riod_frame *f)
 
 	if (err)
 		return err;
+	/* the pump looks without a lock */
+	WRITE_ONCE(l->applied_at, ktime_get());
 	trace_riod_cut_applied(riod_session_nr(l->session), le64_to_cpu(c->cut),
 			       le32_to_cpu(c->nframes));
 	if (l->ops->applied)

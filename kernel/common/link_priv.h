@@ -36,6 +36,7 @@
  * @joining: pump: a cut is being taken, so what is sent now waits for it
  * @cut_at: pump: when the last cut was taken
  * @cut_took: pump: how long that took
+ * @applied_at: when a cut of the peer's was applied last; written by the receive thread
  * @lock: protects everything below but @requests' insides; innermost but for
  *	the lock of @requests
  * @lost: the session is over
@@ -68,6 +69,7 @@ struct riod_link {
 	bool joining;
 	ktime_t cut_at;
 	ktime_t cut_took;
+	ktime_t applied_at;
 
 	spinlock_t lock;		/* all below; see above */
 	bool lost;

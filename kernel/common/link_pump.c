@@ -61,7 +61,7 @@ static bool riod_link_roused(struct riod_link *l)
  */
 static ktime_t riod_link_background_in(struct riod_link *l)
 {
-	ktime_t left, rest;
+	ktime_t due, rest, applied;
 	u32 us;
 
 	set_bit(RIOD_LINK_UNTIMED, &l->flags);
@@ -74,8 +74,14 @@ static ktime_t riod_link_background_in(struct riod_link *l)
 	/* rule 12: a slow CPU, or much that is mapped, must not leave no time for else */
 	rest = min_t(ktime_t, RIOD_LINK_REST * l->cut_took, ms_to_ktime(RIOD_LINK_REST_MAX_MS));
 	rest = max_t(ktime_t, rest, (u64)us * NSEC_PER_USEC);
-	left = ktime_sub(ktime_add(l->cut_at, rest), ktime_get());
-	return max_t(ktime_t, left, 0);
+	due = ktime_add(l->cut_at, rest);
+	/*
+	 * A cut that was applied makes the pace quick again.  That counts from the apply: a
+	 * pass now would hold up the doorbell behind the cut.
+	 */
+	applied = ktime_add_us(READ_ONCE(l->applied_at), us);
+	due = max(due, min(applied, ktime_add_us(l->cut_at, l->sync.params.idle_max_us)));
+	return max_t(ktime_t, ktime_sub(due, ktime_get()), 0);
 }
 
 /*

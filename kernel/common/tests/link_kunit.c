@@ -429,6 +429,30 @@ static void empty_round(struct kunit *test)
 	KUNIT_EXPECT_LE(test, atomic_read(&w.n), 2);
 }
 
+/* the stub has been idle for long: what it applies makes no pass due at once */
+static void applied_while_idle(struct kunit *test)
+{
+	static const struct riod_sync_params slow = {
+		.idle_min_us = 10 * USEC_PER_SEC, .idle_max_us = 40 * USEC_PER_SEC,
+	};
+	struct ends x = ends_create(test, &slow);
+	ktime_t long_ago = ktime_sub(ktime_get(), ktime_set(15, 0));
+
+	KUNIT_ASSERT_EQ(test, riod_link_start(x.fe->l), 0);
+	KUNIT_ASSERT_EQ(test, riod_link_start(x.stub->l), 0);
+	end_map(test, x.stub);
+	end_map(test, x.fe);
+	/* the pump is asleep, and looks at the time once the cut has been applied */
+	schedule_timeout_idle(2);
+	WRITE_ONCE(x.stub->l->cut_at, long_ago);
+	end_put(x.fe, 1);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.fe->l, reg_make(RIOD_REG_WRITE, 0)), 0);
+	pair_expect_done(test, &x.stub->got);
+	schedule_timeout_idle(5);
+	KUNIT_EXPECT_EQ(test, atomic_read(&x.stub->applied), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&x.stub->collected), 0);
+}
+
 /* the stub's next cut, and the events for it, wait until the last one is applied */
 static void one_in_flight(struct kunit *test)
 {
@@ -907,6 +931,7 @@ static struct kunit_case link_cases[] = {
 	LINK_CASE(cut_before_event),
 	LINK_CASE(event_alone),
 	LINK_CASE(empty_round),
+	LINK_CASE(applied_while_idle),
 	LINK_CASE(one_in_flight),
 	LINK_CASE(frontend_pipelines),
 	LINK_CASE(background),
