@@ -261,6 +261,7 @@ static struct riod_link *riod_link_alloc(enum riod_sync_role role,
 	strscpy(l->name, name);
 	init_waitqueue_head(&l->wake);
 	INIT_LIST_HEAD(&l->out);
+	INIT_LIST_HEAD(&l->waiting);
 	spin_lock_init(&l->lock);
 	INIT_LIST_HEAD(&l->events);
 	init_waitqueue_head(&l->room);

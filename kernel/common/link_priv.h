@@ -34,6 +34,9 @@
  * @out: pump: frames that go ahead of the cut and were not queued yet
  * @out_bytes: pump: what they weigh
  * @joining: pump: a cut is being taken, so what is sent now waits for it
+ * @waiting: pump, stub: events that were taken while a cut was in flight and that join the
+ *	next one
+ * @looked: pump, stub: they do, whatever else is posted until then
  * @cut_at: pump: when the last cut was taken
  * @cut_took: pump: how long that took
  * @applied_at: when a cut of the peer's was applied last; written by the receive thread
@@ -67,6 +70,8 @@ struct riod_link {
 	struct list_head out;
 	u32 out_bytes;
 	bool joining;
+	struct list_head waiting;
+	bool looked;
 	ktime_t cut_at;
 	ktime_t cut_took;
 	ktime_t applied_at;

@@ -5,8 +5,9 @@
  * Each round takes the events that wait, then takes a cut, then sends the cut
  * and behind it the events (rules 1 and 2: an event joins only a cut begun
  * after it was posted).  The frontend's rounds follow each other; the stub's
- * next one waits until its last cut is acknowledged, and events that come
- * meanwhile join the cut after that.
+ * next one waits until its last cut is acknowledged.  An event that comes meanwhile
+ * leaves at once where the device has written nothing that the cut does not have, as a
+ * completion that a background cut has shown already.  Else it joins the next cut.
  *
  * What the pump holds in its hands is never dropped for want of memory: it rests
  * and tries again, until it succeeds or the link is lost.
@@ -84,11 +85,21 @@ static ktime_t riod_link_background_in(struct riod_link *l)
 	return max_t(ktime_t, ktime_sub(due, ktime_get()), 0);
 }
 
-/*
- * Waits for the next round.
- * Return: true where it is nothing but time that makes it due.
- */
-static bool riod_link_wait(struct riod_link *l)
+/* what makes a round due */
+enum riod_link_due {
+	RIOD_LINK_ENDS,		/* nothing: the link ends */
+	RIOD_LINK_WORK,		/* events, or the owner's kick */
+	RIOD_LINK_TIME,		/* nothing but time */
+	RIOD_LINK_FOLLOW,	/* events, while a cut is in flight */
+};
+
+/* one look for each cut in flight that was not settled: a look is a pass */
+static bool riod_link_may_follow(struct riod_link *l)
+{
+	return !l->looked && riod_link_has_work(l);
+}
+
+static enum riod_link_due riod_link_wait(struct riod_link *l)
 {
 	ktime_t left;
 
@@ -98,14 +109,17 @@ static bool riod_link_wait(struct riod_link *l)
 		/* pairs with the wake-up behind set_bit() in riod_link_retime() */
 		smp_mb__after_atomic();
 		if (riod_sync_in_flight(&l->sync)) {
-			wait_event_idle(l->wake, riod_link_roused(l));
+			wait_event_idle(l->wake, riod_link_roused(l) ||
+					riod_link_may_follow(l));
+			if (!riod_link_roused(l))
+				return RIOD_LINK_FOLLOW;
 			continue;
 		}
 		if (riod_link_has_work(l))
-			return false;
+			return RIOD_LINK_WORK;
 		left = riod_link_background_in(l);
 		if (!left)
-			return true;
+			return RIOD_LINK_TIME;
 		if (left == KTIME_MAX)
 			wait_event_idle(l->wake, riod_link_roused(l) ||
 					riod_link_has_work(l));
@@ -116,7 +130,7 @@ static bool riod_link_wait(struct riod_link *l)
 							   riod_link_has_work(l),
 							   left);
 	}
-	return false;
+	return RIOD_LINK_ENDS;
 }
 
 /* true: rested, try again; false: @err is final */
@@ -191,6 +205,7 @@ static void riod_link_take_events(struct riod_link *l, struct list_head *events)
 {
 	bool full;
 
+	list_splice_tail_init(&l->waiting, events);
 	spin_lock(&l->lock);
 	l->stats.rounds++;
 	full = l->nevents >= RIOD_LINK_EVENTS_MAX;
@@ -294,29 +309,69 @@ static int riod_link_collect(struct riod_link *l, bool background)
 	return 0;
 }
 
+/* takes the events that wait, before the scan begins */
+static int riod_link_begin(struct riod_link *l, struct list_head *events)
+{
+	/* what is kicked for from here on has to wait for another round */
+	clear_bit(RIOD_LINK_KICKED, &l->flags);
+	/* pairs with test_and_set_bit() in riod_link_kick() */
+	smp_mb__after_atomic();
+	riod_link_take_events(l, events);
+	return riod_link_gather(l, events);
+}
+
+/* sends what @l->out has, and @events behind it */
+static int riod_link_finish(struct riod_link *l, struct list_head *events)
+{
+	spin_lock(&l->lock);
+	l->stats.events += list_count_nodes(events);
+	spin_unlock(&l->lock);
+	list_splice_tail_init(events, &l->out);
+	return riod_link_flush(l);
+}
+
 static int riod_link_round(struct riod_link *l, bool background)
 {
 	LIST_HEAD(events);
 	int err;
 
-	/* what is kicked for from here on has to wait for another round */
-	clear_bit(RIOD_LINK_KICKED, &l->flags);
-	/* pairs with test_and_set_bit() in riod_link_kick() */
-	smp_mb__after_atomic();
-	riod_link_take_events(l, &events);
-	err = riod_link_gather(l, &events);
+	l->looked = false;
+	err = riod_link_begin(l, &events);
 	if (!err)
 		err = riod_link_prepare(l);
 	if (!err)
 		err = riod_link_collect(l, background);
-	if (!err) {
-		spin_lock(&l->lock);
-		l->stats.events += list_count_nodes(&events);
-		spin_unlock(&l->lock);
-		list_splice_tail_init(&events, &l->out);
-		err = riod_link_flush(l);
-	}
+	if (!err)
+		err = riod_link_finish(l, &events);
 	riod_frames_free(&events);
+	return err;
+}
+
+/*
+ * Stub, a cut in flight: events that need no other one follow it.  Nothing is prepared:
+ * the stub sends no maps.
+ */
+static int riod_link_follow(struct riod_link *l)
+{
+	bool settled = false;
+	LIST_HEAD(events);
+	int err;
+
+	err = riod_link_begin(l, &events);
+	if (!err)
+		settled = riod_sync_is_settled(&l->sync);
+	if (settled) {
+		spin_lock(&l->lock);
+		l->stats.followed += !list_empty(&events);
+		spin_unlock(&l->lock);
+		err = riod_link_finish(l, &events);
+	}
+	if (!settled) {
+		/* the next cut is due once this one is acknowledged */
+		l->looked = true;
+		set_bit(RIOD_LINK_KICKED, &l->flags);
+	}
+	list_splice_tail_init(&events, &l->waiting);
 	return err;
 }
 
@@ -328,19 +383,23 @@ int riod_link_pump(void *data)
 {
 	unsigned int noio = memalloc_noio_save();
 	struct riod_link *l = data;
-	bool background;
+	enum riod_link_due due;
 	int err = 0;
 
 	while (!err) {
-		background = riod_link_wait(l);
+		due = riod_link_wait(l);
 		if (riod_link_is_ending(l))
 			break;
-		err = riod_link_round(l, background);
+		if (due == RIOD_LINK_FOLLOW)
+			err = riod_link_follow(l);
+		else
+			err = riod_link_round(l, due == RIOD_LINK_TIME);
 	}
 	if (err)
 		/* no news where the session is over; else the owner's callback failed */
 		riod_link_end(l, riod_session_reason(err));
 	riod_frames_free(&l->out);
+	riod_frames_free(&l->waiting);
 	memalloc_noio_restore(noio);
 	return 0;
 }

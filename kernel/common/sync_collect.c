@@ -634,6 +634,60 @@ static int try_cut(struct riod_sync_cut *cut, bool commit_empty, u32 max_frame)
 	return 1;
 }
 
+/* ------------------------------------------------------------ nothing to take */
+
+static bool page_differs(const struct riod_sync_page *page)
+{
+	const u8 *base = riod_sync_base(page);
+	u32 off;
+
+	for (off = 0; off < RIOD_PAGE_SIZE; off += RIOD_LINE) {
+		if (riod_line_differs(page->live + off, base + off))
+			return true;
+	}
+	return false;
+}
+
+/* a part of the pass, as scan_some(); HOLD_REFILL: a page differs */
+static enum hold look_some(struct riod_sync *y, unsigned long *next)
+{
+	struct riod_sync_page *page;
+	unsigned int n = 0;
+
+	lockdep_assert_held(&y->lock);
+	page = xa_find(&y->index, next, ULONG_MAX, XA_PRESENT);
+	if (!page)
+		return HOLD_DONE;
+	list_for_each_entry_from(page, &y->pages, scan) {
+		*next = page->id;
+		if (n++ == RIOD_SYNC_PAGES_PER_HOLD)
+			return HOLD_MORE;
+		if (!page->nwrite)
+			continue;
+		y->stats.scanned += RIOD_PAGE_SIZE;
+		if (page_differs(page))
+			return HOLD_REFILL;
+	}
+	return HOLD_DONE;
+}
+
+bool riod_sync_is_settled(struct riod_sync *y)
+{
+	unsigned long next = 0;
+	enum hold hold;
+
+	mutex_lock(&y->gate);
+	do {
+		mutex_lock(&y->lock);
+		hold = look_some(y, &next);
+		mutex_unlock(&y->lock);
+		cond_resched();
+	} while (hold == HOLD_MORE && !riod_sync_is_stopped(y));
+	mutex_unlock(&y->gate);
+	return hold == HOLD_DONE;
+}
+EXPORT_SYMBOL_GPL(riod_sync_is_settled);
+
 s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames,
 		      bool commit_empty, u32 max_frame)
 {

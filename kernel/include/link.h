@@ -51,6 +51,7 @@ struct riod_link_stats {
 	u64 rounds;		/* times round the pump */
 	u64 events;		/* frames sent as events */
 	u64 throttled;		/* riod_link_post() had to wait */
+	u64 followed;		/* rounds that sent events right behind a cut in flight */
 };
 
 /**

@@ -395,6 +395,16 @@ void riod_sync_acked(struct riod_sync *y, u64 cut);
 bool riod_sync_in_flight(struct riod_sync *y);
 
 /**
+ * riod_sync_is_settled() - is there nothing for a cut to take?
+ * @y: engine, stub's; takes @y->gate and @y->lock
+ *
+ * One pass, that ends at the first difference.  Where it finds none, all that the device
+ * wrote before the call is in cuts that were taken: what was posted before it may leave
+ * behind them, with no cut of its own (rule 2), although one is in flight.
+ */
+bool riod_sync_is_settled(struct riod_sync *y);
+
+/**
  * riod_sync_stage() - a validated CUT_DATA frame arrived
  * @y: engine; receive thread
  * @f: taken over, also on error

@@ -49,6 +49,7 @@ rings of descriptors are not named (rule 10)~profile_e1000.c~s/err = e->env.orde
 descriptors of packet split are like others (rule 10)~profile_e1000.c~s/e->split = split;/e->split = false;/~flag-after-data
 what was mapped meanwhile is not told of (rule 1)~sync_collect.c~s/^\t\tif (y->join)/\t\tif (0)/~iommu flag-after-data
 whole words into device memory (rule 16)~sync_granule.h~s/riod_word_store(live + 8 \* i, new, taken->w\[i\])/riod_word_store(live + 8 * i, new, -1)/~byte-exact
+interrupts leave unlooked while a cut is in flight (rule 2)~sync_collect.c~s/^\treturn hold == HOLD_DONE;/\treturn true;/~acquire flag-after-data wake-up
 maps do not wait (rule 9)~sync_collect.c~s/^\tif (!y->hold ||/\tif (1 ||/~progress unforced
 ascending (rule 10)~sync_collect.c~s/list_move_tail(&cap->list, cut->at);/list_move(\&cap->list, cut->at);/~flag-after-data
 '

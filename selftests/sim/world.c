@@ -38,6 +38,7 @@ const char *const sim_window_names[SIM_WINDOWS] = {
 	[WIN_UNMAP_IN_PASS] = "unmap while a cut is taken",
 	[WIN_UNMAP_IN_APPLY] = "unmap while a cut is applied",
 	[WIN_UNMAP_UNTOLD] = "unmap of what the stub never heard of",
+	[WIN_FOLLOWED] = "event follows a cut that is in flight",
 	[WIN_LATE] = "data for a page that is unmapped",
 	[WIN_CONFLICT_UNSENT] = "both changed a byte, the device's not sent yet",
 	[WIN_CONFLICT_FLIGHT] = "both changed a byte, the device's on its way",
@@ -81,6 +82,8 @@ static void end_init(struct att *a, struct end *e, enum riod_sync_role role)
 
 	riod_sync_init(&e->y, role, &params);
 	sim_queue_init(&e->events);
+	sim_queue_init(&e->waiting);
+	e->looked = 0;
 	e->tx = role == RIOD_SYNC_FRONTEND ? &a->down : &a->up;
 	e->rx = role == RIOD_SYNC_FRONTEND ? &a->up : &a->down;
 	e->in_collect = false;
@@ -111,6 +114,7 @@ static void end_exit(struct end *e, bool shadows)
 	void *priv;
 
 	sim_drop(&e->events);
+	sim_drop(&e->waiting);
 	while ((page = list_first_entry_or_null(&e->y.pages, struct riod_sync_page, scan))) {
 		/* taken down as it was put up, one mapping at a time */
 		n = page->nmaps;

@@ -148,6 +148,7 @@ enum sim_window {
 	WIN_UNMAP_IN_PASS,	/* a page left a cut that was being taken */
 	WIN_UNMAP_IN_APPLY,
 	WIN_UNMAP_UNTOLD,	/* of a map that the stub never heard of */
+	WIN_FOLLOWED,		/* an event left right behind a cut in flight */
 	WIN_LATE,		/* data for a page that was unmapped meanwhile */
 	WIN_CONFLICT_UNSENT,	/* both changed a byte: the device's was not sent yet */
 	WIN_CONFLICT_FLIGHT,	/* ... was on its way */

@@ -109,6 +109,8 @@ static bool pump(struct att *a, struct end *e)
 
 	/* those that wait now: later ones join the next cut */
 	sim_queue_init(&events);
+	while ((m = sim_get(&e->waiting)))
+		sim_put(&events, m);
 	if (e == &a->st)
 		gather(a);
 	while ((m = sim_get(&e->events)))
@@ -131,6 +133,36 @@ static bool pump(struct att *a, struct end *e)
 		sent = true;
 	}
 	return sent;
+}
+
+static bool in_flight(struct att *a)
+{
+	return a->acked < a->st.y.tx_cut || a->st.y.nsent > RIOD_SYNC_SENT_MAX;
+}
+
+/* stub, a cut in flight: riod_link_follow() */
+static bool follow(struct att *a)
+{
+	struct end *e = &a->st;
+	struct msg *m;
+	bool settled;
+
+	gather(a);
+	while ((m = sim_get(&e->events)))
+		sim_put(&e->waiting, m);
+	e->looked = e->y.tx_cut;
+	e->in_collect = true;
+	e->pump = sim_self();
+	settled = riod_sync_is_settled(&e->y);
+	e->in_collect = false;
+	e->pump = NULL;
+	if (!settled)
+		return false;
+	e->looked = 0;
+	sim_window(WIN_FOLLOWED);
+	while ((m = sim_get(&e->waiting)))
+		sim_put(e->tx, m);
+	return true;
 }
 
 struct service {
@@ -159,9 +191,9 @@ static bool may_pump(void *arg)
 
 	if (s->a->lost || s->e->tx->n > FRAMES_MAX)
 		return false;
-	if (s->e == &s->a->st && (s->a->acked < y->tx_cut || y->nsent > RIOD_SYNC_SENT_MAX))
-		return false;
-	return sim_hurry() || sim_steps() >= s->due || has_events(s->a, s->e);
+	if (s->e == &s->a->st && in_flight(s->a))
+		return s->e->looked != y->tx_cut && has_events(s->a, s->e);
+	return sim_hurry() || s->e->waiting.n || sim_steps() >= s->due || has_events(s->a, s->e);
 }
 
 static void run_pump(void *arg)
@@ -172,7 +204,10 @@ static void run_pump(void *arg)
 		sim_wait(may_pump, s);
 		if (s->e == &s->a->st)
 			riod_sync_acked(&s->e->y, s->a->acked);
-		sim_did(pump(s->a, s->e));
+		if (s->e == &s->a->st && in_flight(s->a))
+			sim_did(follow(s->a));
+		else
+			sim_did(pump(s->a, s->e));
 		s->due = sim_steps() + sim_random(20000);
 		sim_pause();
 	}
@@ -315,6 +350,7 @@ void sim_run_cutter(void *arg)
 	sim_drop(&a->down);
 	sim_drop(&a->fe.events);
 	sim_drop(&a->st.events);
+	sim_drop(&a->st.waiting);
 }
 
 /* a point of the schedule like any other: no lock but the gate is held here */

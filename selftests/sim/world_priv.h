@@ -35,6 +35,8 @@ struct end {
 	struct queue *tx, *rx;
 	const char *name;
 	bool in_collect, in_apply;
+	struct queue waiting;	/* stub: events that join the next cut */
+	u64 looked;		/* stub: the cut in flight that they could not follow */
 	const void *pump;	/* the task that takes a cut, while it does */
 };
 

@@ -478,6 +478,40 @@ static void one_in_flight(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cuts_sent(x.stub), 2);
 }
 
+/* an interrupt whose bytes are in the cut in flight does not wait for it */
+static void interrupt_follows(struct kunit *test)
+{
+	struct ends x = ends_start_mapped(test);
+	struct riod_link_stats st;
+
+	x.fe->held_back = true;
+	end_put(x.stub, 1);
+	/* as the time would: no event asks for the cut */
+	riod_link_kick(x.stub->l);
+	KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&x.fe->applied) == 1));
+	KUNIT_EXPECT_TRUE(test, riod_sync_in_flight(riod_link_sync(x.stub->l)));
+	/* frames on the way: the cut's two, and the interrupt's */
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(riod_session_last_seq(
+						riod_link_session(x.stub->l)) == 3));
+	KUNIT_EXPECT_TRUE(test, riod_sync_in_flight(riod_link_sync(x.stub->l)));
+	/* this one's bytes are not, so it joins the next cut, and so do those behind it */
+	end_put(x.stub, 2);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
+	schedule_timeout_idle(2);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
+	schedule_timeout_idle(2);
+	KUNIT_EXPECT_EQ(test, riod_session_last_seq(riod_link_session(x.stub->l)), 3);
+	complete_all(&x.fe->hold);
+	pair_expect_done(test, &x.fe->got);
+	pair_expect_done(test, &x.fe->got);
+	pair_expect_done(test, &x.fe->got);
+	KUNIT_EXPECT_EQ(test, x.fe->seen, 2);
+	KUNIT_EXPECT_EQ(test, cuts_sent(x.stub), 2);
+	riod_link_get_stats(x.stub->l, &st);
+	KUNIT_EXPECT_EQ(test, st.followed, 1);
+}
+
 /* the frontend does not wait: its cuts follow each other while none is applied */
 static void frontend_pipelines(struct kunit *test)
 {
@@ -933,6 +967,7 @@ static struct kunit_case link_cases[] = {
 	LINK_CASE(empty_round),
 	LINK_CASE(applied_while_idle),
 	LINK_CASE(one_in_flight),
+	LINK_CASE(interrupt_follows),
 	LINK_CASE(frontend_pipelines),
 	LINK_CASE(background),
 	LINK_CASE(gather_and_prepare),
