@@ -93,6 +93,23 @@ struct riod_link {
 	struct xarray requests;
 };
 
+/*
+ * Wait this many times the duration of the last cut before the next background cut, and
+ * longer where nothing moves.  Capped, so that one slow cut does not starve pollers.
+ */
+#define RIOD_LINK_REST		4
+#define RIOD_LINK_REST_IDLE	31
+#define RIOD_LINK_REST_MAX_MS	200
+
+/* @us: the engine's interval; @idle: it is as long as it gets */
+static inline ktime_t riod_link_rest(ktime_t took, u32 us, bool idle)
+{
+	ktime_t rest = took * (idle ? RIOD_LINK_REST_IDLE : RIOD_LINK_REST);
+
+	rest = min_t(ktime_t, rest, ms_to_ktime(RIOD_LINK_REST_MAX_MS));
+	return max_t(ktime_t, rest, ns_to_ktime((u64)us * NSEC_PER_USEC));
+}
+
 /* link_pump.c */
 int riod_link_pump(void *data);
 int riod_link_join(void *priv);

@@ -25,13 +25,6 @@
 
 #define RIOD_LINK_BACKOFF_MS	10
 
-/*
- * Between background cuts lies so many times what the last cut took, but not more
- * than this: one cut that was held up must not leave pollers without the next.
- */
-#define RIOD_LINK_REST		4
-#define RIOD_LINK_REST_MAX_MS	200
-
 /* look again what there is to wait for; any context that may take a mutex */
 void riod_link_retime(struct riod_link *l)
 {
@@ -62,7 +55,8 @@ static bool riod_link_roused(struct riod_link *l)
  */
 static ktime_t riod_link_background_in(struct riod_link *l)
 {
-	ktime_t due, rest, applied;
+	u32 idle_us = l->sync.params.idle_max_us;
+	ktime_t due, applied;
 	u32 us;
 
 	set_bit(RIOD_LINK_UNTIMED, &l->flags);
@@ -72,16 +66,14 @@ static ktime_t riod_link_background_in(struct riod_link *l)
 	if (us == U32_MAX)
 		return KTIME_MAX;
 	clear_bit(RIOD_LINK_UNTIMED, &l->flags);
-	/* rule 12: a slow CPU, or much that is mapped, must not leave no time for else */
-	rest = min_t(ktime_t, RIOD_LINK_REST * l->cut_took, ms_to_ktime(RIOD_LINK_REST_MAX_MS));
-	rest = max_t(ktime_t, rest, (u64)us * NSEC_PER_USEC);
-	due = ktime_add(l->cut_at, rest);
+	/* rule 12: on a slow CPU, or with much mapped, passes must not starve everything else */
+	due = ktime_add(l->cut_at, riod_link_rest(l->cut_took, us, us >= idle_us));
 	/*
 	 * A cut that was applied makes the pace quick again.  That counts from the apply: a
 	 * pass now would hold up the doorbell behind the cut.
 	 */
 	applied = ktime_add_us(READ_ONCE(l->applied_at), us);
-	due = max(due, min(applied, ktime_add_us(l->cut_at, l->sync.params.idle_max_us)));
+	due = max(due, min(applied, ktime_add_us(l->cut_at, idle_us)));
 	return max_t(ktime_t, ktime_sub(due, ktime_get()), 0);
 }
 

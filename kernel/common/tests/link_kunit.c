@@ -429,6 +429,32 @@ static void empty_round(struct kunit *test)
 	KUNIT_EXPECT_LE(test, atomic_read(&w.n), 2);
 }
 
+/* what a CPU is kept busy with passes: a fifth, or where nothing moves a thirtieth */
+static void rest(struct kunit *test)
+{
+	static const struct {
+		u32 took_us, interval_us, idle, rest_us;
+	} cases[] = {
+		{ 10, 1000, false, 1000 },
+		{ 1000, 1000, false, 4000 },
+		{ 100000, 1000, false, 200000 },
+		{ 10, 20000, true, 20000 },
+		{ 1000, 20000, true, 31000 },
+		{ 6000, 20000, true, 186000 },
+		{ 100000, 20000, true, 200000 },
+		{ 100000, 500000, true, 500000 },
+	};
+	ktime_t took;
+	s64 us;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		took = ns_to_ktime((u64)cases[i].took_us * NSEC_PER_USEC);
+		us = ktime_to_us(riod_link_rest(took, cases[i].interval_us, cases[i].idle));
+		KUNIT_EXPECT_EQ(test, us, cases[i].rest_us);
+	}
+}
+
 /* the stub has been idle for long: what it applies makes no pass due at once */
 static void applied_while_idle(struct kunit *test)
 {
@@ -482,6 +508,7 @@ static void one_in_flight(struct kunit *test)
 static void interrupt_follows(struct kunit *test)
 {
 	struct ends x = ends_start_mapped(test);
+	struct riod_session *s = riod_link_session(x.stub->l);
 	struct riod_link_stats st;
 
 	x.fe->held_back = true;
@@ -492,8 +519,7 @@ static void interrupt_follows(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, riod_sync_in_flight(riod_link_sync(x.stub->l)));
 	/* frames on the way: the cut's two, and the interrupt's */
 	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
-	KUNIT_EXPECT_TRUE(test, pair_eventually(riod_session_last_seq(
-						riod_link_session(x.stub->l)) == 3));
+	KUNIT_ASSERT_TRUE(test, pair_eventually(riod_session_last_seq(s) == 3));
 	KUNIT_EXPECT_TRUE(test, riod_sync_in_flight(riod_link_sync(x.stub->l)));
 	/* this one's bytes are not, so it joins the next cut, and so do those behind it */
 	end_put(x.stub, 2);
@@ -501,7 +527,7 @@ static void interrupt_follows(struct kunit *test)
 	schedule_timeout_idle(2);
 	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
 	schedule_timeout_idle(2);
-	KUNIT_EXPECT_EQ(test, riod_session_last_seq(riod_link_session(x.stub->l)), 3);
+	KUNIT_EXPECT_EQ(test, riod_session_last_seq(s), 3);
 	complete_all(&x.fe->hold);
 	pair_expect_done(test, &x.fe->got);
 	pair_expect_done(test, &x.fe->got);
@@ -965,6 +991,7 @@ static struct kunit_case link_cases[] = {
 	LINK_CASE(cut_before_event),
 	LINK_CASE(event_alone),
 	LINK_CASE(empty_round),
+	KUNIT_CASE(rest),
 	LINK_CASE(applied_while_idle),
 	LINK_CASE(one_in_flight),
 	LINK_CASE(interrupt_follows),
