@@ -2,12 +2,14 @@
 /*
  * cfgspace.c - a model of a function's config space
  *
- * riod_cfg_init() walks untrusted bytes: every capability claims its bytes in
- * a map, and a list ends where a capability would claim bytes that are taken,
- * so a loop or an overlap cannot make the walk long or the classes ambiguous.
+ * riod_cfg_init() walks untrusted bytes.  It first notes where the capabilities
+ * of a list begin, each once, so a loop ends the list.  A capability then gets
+ * at most the bytes up to the next one's start, so no two share a byte; one that
+ * would need more is hidden.
  */
 #include <linux/align.h>
 #include <linux/bitmap.h>
+#include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/export.h>
 #include <linux/log2.h>
@@ -38,6 +40,14 @@
 				 PCI_EXP_DEVCAP2_OBFF_MASK | 0x00030000)
 #define CFG_DEVCTL2_WMASK	(PCI_EXP_DEVCTL2_COMP_TIMEOUT | \
 				 PCI_EXP_DEVCTL2_COMP_TMOUT_DIS)
+
+/* PCI 3.0 6.8.1.3: 32 vectors; larger encodings are reserved */
+#define CFG_MSI_LOG2_MAX	5
+
+/* capabilities begin at multiples of 4: a bit for each */
+#define CFG_STARTS		(RIOD_CFG_SIZE_MAX / 4)
+
+#define PCI_X_CMD_VERSION_MASK	0x3000
 
 static u16 cfg_get16(const struct riod_cfg *c, u16 pos)
 {
@@ -140,6 +150,9 @@ static int cfg_init_header(struct riod_cfg *c)
 {
 	if ((c->bytes[PCI_HEADER_TYPE] & PCI_HEADER_TYPE_MASK) != PCI_HEADER_TYPE_NORMAL)
 		return -EINVAL;
+	/* none, or INTA to INTD */
+	if (c->bytes[PCI_INTERRUPT_PIN] > 4)
+		return -EINVAL;
 
 	cfg_class(c, 0, PCI_STD_HEADER_SIZEOF, RIOD_CFG_CONST);
 	cfg_virt(c, PCI_COMMAND, 2, 0, CFG_COMMAND_WMASK);
@@ -167,6 +180,12 @@ static void cfg_init_pm(struct riod_cfg *c, u16 pos)
 	c->pm_cap = pos;
 }
 
+/* Multiple Message Capable: log2 of the vectors */
+static u16 cfg_msi_log2(u16 flags)
+{
+	return (flags & PCI_MSI_FLAGS_QMASK) >> 1;
+}
+
 static u16 cfg_msi_len(const struct riod_cfg *c, u16 pos)
 {
 	u16 flags = cfg_get16(c, pos + PCI_MSI_FLAGS);
@@ -182,6 +201,8 @@ static void cfg_init_msi(struct riod_cfg *c, u16 pos, u16 len)
 	u16 pending = len == 0x18 ? 0x14 : len == 0x14 ? 0x10 : len;
 	u16 i;
 
+	if (cfg_msi_log2(flags) > CFG_MSI_LOG2_MAX)
+		flags = (flags & ~PCI_MSI_FLAGS_QMASK) | CFG_MSI_LOG2_MAX << 1;
 	flags &= PCI_MSI_FLAGS_QMASK | PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT;
 	cfg_virt(c, pos + PCI_MSI_FLAGS, 2, flags,
 		 PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE);
@@ -227,7 +248,8 @@ static u16 cfg_exp_len(const struct riod_cfg *c, u16 pos)
 	u16 type = (flags & PCI_EXP_FLAGS_TYPE) >> 4;
 
 	if ((flags & PCI_EXP_FLAGS_VERS) >= 2)
-		return PCI_CAP_EXP_ENDPOINT_SIZEOF_V2;
+		return type == PCI_EXP_TYPE_RC_END ? PCI_CAP_EXP_RC_ENDPOINT_SIZEOF_V2 :
+						     PCI_CAP_EXP_ENDPOINT_SIZEOF_V2;
 	return type == PCI_EXP_TYPE_RC_END ? PCI_CAP_EXP_RC_ENDPOINT_SIZEOF_V1 :
 					     PCI_CAP_EXP_ENDPOINT_SIZEOF_V1;
 }
@@ -243,7 +265,7 @@ static void cfg_init_exp(struct riod_cfg *c, u16 pos, u16 len)
 		cfg_virt(c, pos + PCI_EXP_LNKCTL, 2, cfg_get16(c, pos + PCI_EXP_LNKCTL),
 			 PCI_EXP_LNKCTL_ASPMC | PCI_EXP_LNKCTL_RCB |
 			 PCI_EXP_LNKCTL_CCC | PCI_EXP_LNKCTL_ES);
-	if (len == PCI_CAP_EXP_ENDPOINT_SIZEOF_V2) {
+	if (len > PCI_EXP_DEVCTL2 + 1) {
 		cap2 = cfg_get32(c, pos + PCI_EXP_DEVCAP2) & ~CFG_DEVCAP2_HIDDEN;
 		put_unaligned_le32(cap2, c->bytes + pos + PCI_EXP_DEVCAP2);
 		cfg_virt(c, pos + PCI_EXP_DEVCTL2, 2, 0, CFG_DEVCTL2_WMASK);
@@ -251,7 +273,7 @@ static void cfg_init_exp(struct riod_cfg *c, u16 pos, u16 len)
 	c->exp_cap = pos;
 }
 
-/* bytes of a legacy capability that a guest may see, 0 for one it may not */
+/* bytes of a legacy capability that is shown, 0 for one that is hidden */
 static u16 cfg_cap_len(const struct riod_cfg *c, u16 pos)
 {
 	switch (c->bytes[pos]) {
@@ -266,25 +288,17 @@ static u16 cfg_cap_len(const struct riod_cfg *c, u16 pos)
 	case PCI_CAP_ID_AF:
 		return PCI_CAP_AF_SIZEOF;
 	case PCI_CAP_ID_SSVID:
-	case PCI_CAP_ID_PCIX:
 		return 8;
+	case PCI_CAP_ID_PCIX:
+		return cfg_get16(c, pos + PCI_X_CMD) & PCI_X_CMD_VERSION_MASK ?
+		       PCI_CAP_PCIX_SIZEOF_V2 : PCI_CAP_PCIX_SIZEOF_V0;
+	case PCI_CAP_ID_SATA:
+		return (c->bytes[pos + PCI_SATA_REGS] & PCI_SATA_REGS_MASK) ==
+		       PCI_SATA_REGS_INLINE ? PCI_SATA_SIZEOF_LONG : PCI_SATA_SIZEOF_SHORT;
 	case PCI_CAP_ID_VNDR:
 		return max_t(u16, c->bytes[pos + PCI_CAP_FLAGS], 3);
 	default:
 		return 0;
-	}
-}
-
-/* bytes that a hidden capability is known to have, so that none leaks */
-static u16 cfg_hidden_len(u8 id)
-{
-	switch (id) {
-	case PCI_CAP_ID_VPD:
-		return PCI_CAP_VPD_SIZEOF;
-	case PCI_CAP_ID_EA:
-		return 0x3c;
-	default:
-		return 8;
 	}
 }
 
@@ -312,6 +326,8 @@ static int cfg_init_cap(struct riod_cfg *c, u16 pos, u16 len)
 		cfg_init_exp(c, pos, len);
 		return 0;
 	case PCI_CAP_ID_AF:
+		if (c->af_cap)
+			return -EINVAL;
 		c->af_cap = pos;
 		cfg_zero(c, pos + PCI_AF_CTRL, 2);
 		return 0;
@@ -323,63 +339,86 @@ static int cfg_init_cap(struct riod_cfg *c, u16 pos, u16 len)
 	}
 }
 
-/* claim [pos, pos + len) of the space that ends at @end */
-static bool cfg_claim(unsigned long *taken, u16 pos, u16 len, u16 end)
+/* bytes from the capability at @pos to the next one, or to @end */
+static u16 cfg_room(const unsigned long *starts, u16 pos, u16 end)
 {
-	if (pos + len > end || find_next_bit(taken, pos + len, pos) < pos + len)
-		return false;
-	bitmap_set(taken, pos, len);
-	return true;
+	u16 at = pos + 4;
+
+	while (at < end && !test_bit(at / 4, starts))
+		at += 4;
+	return min(at, end) - pos;
 }
 
-static int cfg_init_caps(struct riod_cfg *c, unsigned long *taken)
+/* where the legacy capabilities begin; a list ends where it repeats itself */
+static void cfg_find_caps(const struct riod_cfg *c, unsigned long *starts)
 {
+	u16 pos = c->bytes[PCI_CAPABILITY_LIST] & ~3;
+
+	while (pos >= PCI_STD_HEADER_SIZEOF && !test_bit(pos / 4, starts)) {
+		__set_bit(pos / 4, starts);
+		pos = c->bytes[pos + PCI_CAP_LIST_NEXT] & ~3;
+	}
+}
+
+/*
+ * A shown capability must fit between its start and the next capability's.  One
+ * that does not, and one that is hidden or unknown, is unlinked, and everything
+ * up to the next start reads as zeroes.
+ */
+static int cfg_init_caps(struct riod_cfg *c)
+{
+	DECLARE_BITMAP(starts, CFG_STARTS) = {};
+	DECLARE_BITMAP(done, CFG_STARTS) = {};
 	u16 link = PCI_CAPABILITY_LIST;
-	u16 pos, len;
-	u8 next;
+	u16 pos, next, len, room;
 	int ret;
 
-	if (!(cfg_get16(c, PCI_STATUS) & PCI_STATUS_CAP_LIST)) {
-		c->bytes[link] = 0;
+	next = c->bytes[link];
+	c->bytes[link] = 0;
+	if (!(cfg_get16(c, PCI_STATUS) & PCI_STATUS_CAP_LIST))
 		return 0;
-	}
+	c->bytes[link] = next;
+	cfg_find_caps(c, starts);
+	c->bytes[link] = 0;
 
-	for (;;) {
-		pos = c->bytes[link] & ~3;
-		c->bytes[link] = pos;
-		if (!pos)
-			return 0;
-		if (pos < PCI_STD_HEADER_SIZEOF)
-			break;
+	for (pos = next & ~3; pos >= PCI_STD_HEADER_SIZEOF && !test_bit(pos / 4, done);
+	     pos = next & ~3) {
+		__set_bit(pos / 4, done);
 		next = c->bytes[pos + PCI_CAP_LIST_NEXT];
+		room = cfg_room(starts, pos, PCI_CFG_SPACE_SIZE);
 		len = cfg_cap_len(c, pos);
-		if (!cfg_claim(taken, pos, len ?: min_t(u16, cfg_hidden_len(c->bytes[pos]),
-							0x100 - pos), 0x100))
-			break;
-		if (len) {
-			ret = cfg_init_cap(c, pos, len);
-			if (ret)
-				return ret;
-			link = pos + PCI_CAP_LIST_NEXT;
+		if (!len || len > room) {
+			cfg_zero(c, pos, room);
 			continue;
 		}
-		cfg_zero(c, pos, min_t(u16, cfg_hidden_len(c->bytes[pos]), 0x100 - pos));
-		c->bytes[link] = next;
+		ret = cfg_init_cap(c, pos, len);
+		if (ret)
+			return ret;
+		c->bytes[link] = pos;
+		link = pos + PCI_CAP_LIST_NEXT;
+		c->bytes[link] = 0;
 	}
-	c->bytes[link] = 0;
 	return 0;
 }
 
-/* bytes of an extended capability that a guest may see, 0 for one it may not */
+/* bytes of an extended capability that is shown, 0 for one that is hidden */
 static u16 cfg_ext_len(const u8 *bytes, u16 size, u16 pos)
 {
 	switch (PCI_EXT_CAP_ID(get_unaligned_le32(bytes + pos))) {
 	case PCI_EXT_CAP_ID_DSN:
 		return PCI_EXT_CAP_DSN_SIZEOF;
+	case PCI_EXT_CAP_ID_PWR:
+		return PCI_EXT_CAP_PWR_SIZEOF;
+	case PCI_EXT_CAP_ID_LTR:
+		return PCI_EXT_CAP_LTR_SIZEOF;
 	case PCI_EXT_CAP_ID_VNDR:
 		if (pos + PCI_VNDR_HEADER + 4 > size)
 			return 0;
 		return max_t(u16, get_unaligned_le32(bytes + pos + PCI_VNDR_HEADER) >> 20, 8);
+	case PCI_EXT_CAP_ID_DVSEC:
+		if (pos + PCI_DVSEC_HEADER1 + 4 > size)
+			return 0;
+		return max_t(u16, get_unaligned_le32(bytes + pos + PCI_DVSEC_HEADER1) >> 20, 10);
 	default:
 		return 0;
 	}
@@ -392,40 +431,74 @@ static void cfg_set_next_ext(struct riod_cfg *c, u16 link, u16 next)
 	put_unaligned_le32(header | (u32)next << 20, c->bytes + link);
 }
 
+static void cfg_init_ext(struct riod_cfg *c, const u8 *raw, u16 pos, u16 len)
+{
+	memcpy(c->bytes + pos, raw + pos, len);
+	switch (PCI_EXT_CAP_ID(get_unaligned_le32(raw + pos))) {
+	case PCI_EXT_CAP_ID_PWR:
+		cfg_class(c, pos + PCI_PWR_DSR, 1, RIOD_CFG_LIVE);
+		cfg_class(c, pos + PCI_PWR_DATA, 4, RIOD_CFG_LIVE_RO);
+		break;
+	case PCI_EXT_CAP_ID_VNDR:
+		cfg_class(c, pos + 8, len - 8, RIOD_CFG_LIVE);
+		break;
+	case PCI_EXT_CAP_ID_DVSEC:
+		/* CXL's would let a guest turn on a cache of the server's memory */
+		cfg_class(c, pos + 10, len - 10, RIOD_CFG_LIVE_RO);
+		break;
+	}
+}
+
+/* the next extended capability behind @header, 0 where there is none */
+static u16 cfg_next_ext(const struct riod_cfg *c, u32 header)
+{
+	u16 pos = PCI_EXT_CAP_NEXT(header);
+
+	return pos >= PCI_CFG_SPACE_SIZE && pos + 4 <= c->size ? pos : 0;
+}
+
+static void cfg_find_ext(const struct riod_cfg *c, const u8 *raw, unsigned long *starts)
+{
+	u16 pos = PCI_CFG_SPACE_SIZE;
+
+	while (pos && !test_bit(pos / 4, starts)) {
+		__set_bit(pos / 4, starts);
+		pos = cfg_next_ext(c, get_unaligned_le32(raw + pos));
+	}
+}
+
 /*
- * The space starts out as zeroes; a capability on the list is copied into it.
+ * The space starts out as zeroes; a capability that is shown is copied into it.
  * The first header cannot be unlinked: it becomes a null capability (PCIe 7.9.28).
  */
-static void cfg_init_ext_caps(struct riod_cfg *c, const u8 *raw, unsigned long *taken)
+static void cfg_init_ext_caps(struct riod_cfg *c, const u8 *raw)
 {
+	DECLARE_BITMAP(starts, CFG_STARTS) = {};
+	DECLARE_BITMAP(done, CFG_STARTS) = {};
 	u16 pos = PCI_CFG_SPACE_SIZE, link = PCI_CFG_SPACE_SIZE, len;
 	u32 header;
 
 	cfg_zero(c, PCI_CFG_SPACE_SIZE, c->size - PCI_CFG_SPACE_SIZE);
-	while (pos >= PCI_CFG_SPACE_SIZE && pos + 4 <= c->size) {
+	cfg_find_ext(c, raw, starts);
+	for (; pos && !test_bit(pos / 4, done); pos = cfg_next_ext(c, header)) {
+		__set_bit(pos / 4, done);
 		header = get_unaligned_le32(raw + pos);
 		if (!header || header == ~0u)
 			break;
 		len = cfg_ext_len(raw, c->size, pos);
-		if (!cfg_claim(taken, pos, len ?: 4, c->size))
-			break;
-		if (len) {
-			memcpy(c->bytes + pos, raw + pos, len);
-			if (PCI_EXT_CAP_ID(header) == PCI_EXT_CAP_ID_VNDR)
-				cfg_class(c, pos + 8, len - 8, RIOD_CFG_LIVE);
-			cfg_set_next_ext(c, pos, 0);
-			if (pos != link)
-				cfg_set_next_ext(c, link, pos);
-			link = pos;
-		}
-		pos = PCI_EXT_CAP_NEXT(header);
+		if (!len || len > cfg_room(starts, pos, c->size))
+			continue;
+		cfg_init_ext(c, raw, pos, len);
+		cfg_set_next_ext(c, pos, 0);
+		if (pos != link)
+			cfg_set_next_ext(c, link, pos);
+		link = pos;
 	}
 }
 
 int riod_cfg_init(struct riod_cfg *c, const u8 *raw, u16 size,
 		  const struct riod_cfg_bar *bars)
 {
-	DECLARE_BITMAP(taken, RIOD_CFG_SIZE_MAX);
 	int ret;
 
 	if (size != PCI_CFG_SPACE_SIZE && size != PCI_CFG_SPACE_EXP_SIZE)
@@ -435,18 +508,16 @@ int riod_cfg_init(struct riod_cfg *c, const u8 *raw, u16 size,
 	c->size = size;
 	memcpy(c->bytes, raw, size);
 	memcpy(c->bars, bars, sizeof(c->bars));
-	bitmap_zero(taken, RIOD_CFG_SIZE_MAX);
-	bitmap_set(taken, 0, PCI_STD_HEADER_SIZEOF);
-	/* bytes that no capability claims are the device's own business */
-	cfg_class(c, 0, PCI_CFG_SPACE_SIZE, RIOD_CFG_LIVE);
+	/* in no capability, so not known to be harmless: read-only */
+	cfg_class(c, 0, PCI_CFG_SPACE_SIZE, RIOD_CFG_LIVE_RO);
 
 	ret = cfg_init_header(c);
 	if (!ret)
-		ret = cfg_init_caps(c, taken);
+		ret = cfg_init_caps(c);
 	if (ret)
 		return ret;
 	if (size > PCI_CFG_SPACE_SIZE)
-		cfg_init_ext_caps(c, raw, taken);
+		cfg_init_ext_caps(c, raw);
 	memcpy(c->initial, c->bytes, size);
 	return 0;
 }
@@ -506,6 +577,54 @@ void riod_cfg_hide_cap(struct riod_cfg *c, u32 id)
 	memcpy(c->initial, c->bytes, c->size);
 }
 EXPORT_SYMBOL_GPL(riod_cfg_hide_cap);
+
+static int cfg_limit_msi(struct riod_cfg *c, u16 nmsi)
+{
+	u16 flags, log2;
+
+	if (!c->msi_cap)
+		return nmsi ? -EINVAL : 0;
+	if (!nmsi) {
+		riod_cfg_hide_cap(c, PCI_CAP_ID_MSI);
+		return 0;
+	}
+	flags = cfg_get16(c, c->msi_cap + PCI_MSI_FLAGS);
+	log2 = cfg_msi_log2(flags);
+	if (nmsi > 1u << log2)
+		return -EINVAL;
+	while (1u << log2 > nmsi)
+		log2--;
+	flags = (flags & ~PCI_MSI_FLAGS_QMASK) | log2 << 1;
+	put_unaligned_le16(flags, c->bytes + c->msi_cap + PCI_MSI_FLAGS);
+	return 0;
+}
+
+static int cfg_limit_msix(struct riod_cfg *c, u16 nmsix)
+{
+	if (!c->msix_cap)
+		return nmsix ? -EINVAL : 0;
+	if (!nmsix) {
+		riod_cfg_hide_cap(c, PCI_CAP_ID_MSIX);
+		return 0;
+	}
+	return nmsix * PCI_MSIX_ENTRY_SIZE == c->msix_table_size ? 0 : -EINVAL;
+}
+
+int riod_cfg_limit_irqs(struct riod_cfg *c, u16 nintx, u16 nmsi, u16 nmsix)
+{
+	int ret;
+
+	if (nintx && !c->bytes[PCI_INTERRUPT_PIN])
+		return -EINVAL;
+	if (!nintx)
+		c->bytes[PCI_INTERRUPT_PIN] = 0;
+	ret = cfg_limit_msi(c, nmsi);
+	if (!ret)
+		ret = cfg_limit_msix(c, nmsix);
+	memcpy(c->initial, c->bytes, c->size);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(riod_cfg_limit_irqs);
 
 /* ------------------------------------------------------------ accesses */
 

@@ -75,7 +75,8 @@ static int func_cfg(struct riod_fe_func *fn, const struct riod_wire_describe *d)
 		bars[i].size = le64_to_cpu(d->bars[i].size);
 		bars[i].flags = le32_to_cpu(d->bars[i].flags);
 	}
-	if (riod_cfg_init(&fn->cfg, d->data, le16_to_cpu(d->cfg_size), bars))
+	if (riod_cfg_init(&fn->cfg, d->data, le16_to_cpu(d->cfg_size), bars) ||
+	    riod_cfg_limit_irqs(&fn->cfg, fn->nintx, fn->nmsi, fn->nmsix))
 		return -EPROTO;
 	return 0;
 }

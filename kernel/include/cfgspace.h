@@ -21,9 +21,10 @@
  * @RIOD_CFG_CONST: never changes: answered locally; writes are dropped
  * @RIOD_CFG_VIRT: kept by the frontend: answered locally; writes change the
  *	model by its write mask (BARs, interrupt line, MSI address and data, ...)
- * @RIOD_CFG_LIVE: the device's own (status, vendor-specific, unclaimed bytes):
+ * @RIOD_CFG_LIVE: the device's own, and harmless (vendor-specific capabilities):
  *	crosses the network both ways
- * @RIOD_CFG_LIVE_RO: reads cross, writes are dropped
+ * @RIOD_CFG_LIVE_RO: reads cross, writes are dropped (status, and bytes of the
+ *	legacy space that are in no capability)
  */
 enum riod_cfg_class {
 	RIOD_CFG_CONST,
@@ -90,16 +91,32 @@ struct riod_cfg {
  * @size: 256 or 4096
  * @bars: geometry
  *
- * Only capabilities on a list are shown: power management, MSI, MSI-X, PCI
- * Express, advanced features, subsystem ids, PCI-X, vendor-specific; device serial number
- * and vendor-specific among the extended ones.  All others (ATS, PRI, PASID,
- * SR-IOV, VPD, ...) are unlinked and read as zeroes.  PCI Express: AtomicOp
- * requests, 10-bit tags, IDO, LTR, OBFF and No-Snoop stay off and cannot be
- * turned on.  Header types 1 and 2 are refused.
+ * Only capabilities on a list are shown, and only these: power management, MSI,
+ * MSI-X, PCI Express, advanced features, subsystem ids, PCI-X, SATA,
+ * vendor-specific; device serial number, power budgeting, LTR, vendor-specific
+ * and designated vendor-specific among the extended ones.  All others (ATS, PRI,
+ * PASID, SR-IOV, AER, VPD, ...) are unlinked and read as zeroes, and so is one that does not fit in
+ * front of the next.  PCI Express: AtomicOp requests, 10-bit tags, IDO, LTR, OBFF
+ * and No-Snoop stay off and cannot be turned on.  Header types 1 and 2, an
+ * interrupt pin above 4, and two capabilities of a kind that is unique are
+ * refused; more MSI vectors than 32 count as 32.
  * Return: 0 or -EINVAL.
  */
 int riod_cfg_init(struct riod_cfg *c, const u8 *raw, u16 size,
 		  const struct riod_cfg_bar *bars);
+
+/**
+ * riod_cfg_limit_irqs() - make the model agree with the interrupts on offer
+ * @c: model, as riod_cfg_init() left it
+ * @nintx: 1 where there is an interrupt pin; 0: the model's pin becomes 0
+ * @nmsi: MSI vectors; fewer than the model has: Multiple Message Capable is
+ *	lowered, none: the capability is hidden
+ * @nmsix: entries of the MSI-X table; none: the capability is hidden
+ *
+ * Return: 0; -EINVAL where more is on offer than the model has, or another number
+ * of MSI-X vectors.
+ */
+int riod_cfg_limit_irqs(struct riod_cfg *c, u16 nintx, u16 nmsi, u16 nmsix);
 
 /* unlink a capability (id < 0x100: legacy list; extended: id | RIOD_CFG_EXT) */
 #define RIOD_CFG_EXT	0x10000

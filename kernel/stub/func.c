@@ -189,11 +189,28 @@ static void func_init_irqs(struct riod_stub_func *fn)
 	struct pci_dev *pdev = fn->pdev;
 	int n;
 
-	fn->nintx = pdev->pin && pdev->irq && pdev->irq != IRQ_NOTCONNECTED;
+	fn->nintx = pdev->pin && pdev->pin <= 4 && pdev->irq &&
+		    pdev->irq != IRQ_NOTCONNECTED;
 	n = pci_msi_vec_count(pdev);
 	fn->nmsi = clamp(n, 0, 32);
 	n = pci_msix_vec_count(pdev);
 	fn->nmsix = clamp(n, 0, RIOD_VECTORS_MAX);
+}
+
+/*
+ * What the kernel drives, the filter must protect.  A device whose capabilities
+ * overlap may have one that the kernel found and the model hides: its registers
+ * would not be known as such.
+ */
+static bool func_cfg_complete(const struct riod_stub_func *fn)
+{
+	const struct pci_dev *pdev = fn->pdev;
+	const struct riod_cfg *c = fn->cfg;
+
+	return (!pdev->pm_cap || pdev->pm_cap == c->pm_cap) &&
+	       (!pdev->msi_cap || pdev->msi_cap == c->msi_cap) &&
+	       (!pdev->msix_cap || pdev->msix_cap == c->msix_cap) &&
+	       (!pdev->pcie_cap || pdev->pcie_cap == c->exp_cap);
 }
 
 static int func_init_cfg(struct riod_stub_func *fn, struct netlink_ext_ack *extack)
@@ -216,6 +233,10 @@ static int func_init_cfg(struct riod_stub_func *fn, struct netlink_ext_ack *exta
 	func_read_config(fn, raw);
 	ret = riod_cfg_init(fn->cfg, raw, fn->pdev->cfg_size, bars);
 	kfree(raw);
+	if (!ret && !func_cfg_complete(fn))
+		ret = -EINVAL;
+	if (!ret)
+		ret = riod_cfg_limit_irqs(fn->cfg, fn->nintx, fn->nmsi, fn->nmsix);
 	if (ret)
 		NL_SET_ERR_MSG_FMT(extack, "%s: its config space is not one of a PCI function",
 				   pci_name(fn->pdev));
@@ -373,7 +394,7 @@ void riod_stub_func_close(struct riod_stub_func *fn)
 	WRITE_ONCE(fn->command, 0);
 	fn->link = NULL;
 
-	/* whatever the peer changed by writes to bytes that nobody claims */
+	/* undo the peer's writes to vendor-specific capabilities */
 	if (!pci_load_saved_state(fn->pdev, fn->sdev->saved))
 		pci_restore_state(fn->pdev);
 	pci_intx(fn->pdev, 0);

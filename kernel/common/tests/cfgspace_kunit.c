@@ -201,10 +201,10 @@ static void caps_hostile(struct kunit *test)
 	put16(m, PM, PCI_CAP_ID_PM | (PM + 4) << 8);
 	m->raw[PM + 4] = PCI_CAP_ID_VNDR;
 	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
-	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_VNDR), 0);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_PM), 0);
 
 	put16(m, PM, PCI_CAP_ID_PM | 0xfc << 8);
-	m->raw[0xfc] = PCI_CAP_ID_MSI;
+	put16(m, 0xfc, PCI_CAP_ID_MSI);
 	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
 	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSI), 0);
 
@@ -227,6 +227,179 @@ static void caps_hostile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), -EINVAL);
 	m->raw[PCI_HEADER_TYPE] = 0;
 	KUNIT_EXPECT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 1000, m->bars), -EINVAL);
+}
+
+/* may the peer or the guest change any byte of what the device has here? */
+static bool writable(struct image *m, u16 pos, u16 len)
+{
+	u16 i;
+
+	for (i = pos; i < pos + len; i++) {
+		if (m->cfg.class[i] == RIOD_CFG_LIVE)
+			return true;
+	}
+	return false;
+}
+
+/* a function with the header of image() and no capability yet */
+static struct image *blank(struct kunit *test)
+{
+	struct image *m = image(test);
+
+	memset(m->raw + PCI_STD_HEADER_SIZEOF, 0, sizeof(m->raw) - PCI_STD_HEADER_SIZEOF);
+	return m;
+}
+
+/*
+ * Registers that the kernel drives stay read-only however the list is laid out:
+ * either the model knows them as such, or they are hidden.
+ */
+static void caps_overlap(struct kunit *test)
+{
+	struct image *m = blank(test);
+
+	/* shorter than the 8 bytes that were once taken for it: debug port, slot id */
+	put16(m, 0x40, PCI_CAP_ID_DBG | 0x44 << 8);
+	put16(m, 0x44, PCI_CAP_ID_MSI | 0x60 << 8);
+	put16(m, 0x46, PCI_MSI_FLAGS_64BIT);
+	put16(m, 0x60, PCI_CAP_ID_PM | 0x80 << 8);
+	put16(m, 0x80, PCI_CAP_ID_EXP);
+	put16(m, 0x82, 2);
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 256, m->bars), 0);
+	KUNIT_EXPECT_EQ(test, m->cfg.msi_cap, 0x44);
+	KUNIT_EXPECT_EQ(test, m->cfg.pm_cap, 0x60);
+	KUNIT_EXPECT_EQ(test, m->cfg.exp_cap, 0x80);
+	KUNIT_EXPECT_FALSE(test, writable(m, 0x44, 0x18));
+	KUNIT_EXPECT_FALSE(test, writable(m, 0x60, PCI_PM_SIZEOF));
+	KUNIT_EXPECT_FALSE(test, writable(m, 0x80, 0x3c));
+
+	/* one that runs into the next is hidden; the next stays */
+	m = blank(test);
+	put32(m, 0x40, PCI_CAP_ID_VNDR | 0x50 << 8 | 0x14 << 16);
+	put16(m, 0x50, PCI_CAP_ID_MSI | 0x68 << 8);
+	put16(m, 0x52, PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT);
+	put16(m, 0x68, PCI_CAP_ID_PM);
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 256, m->bars), 0);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_VNDR), 0);
+	KUNIT_EXPECT_EQ(test, m->cfg.msi_cap, 0x50);
+	KUNIT_EXPECT_EQ(test, m->cfg.pm_cap, 0x68);
+	KUNIT_EXPECT_FALSE(test, writable(m, 0x40, 0x68 + PCI_PM_SIZEOF - 0x40));
+
+	/* the same with the MSI-X table behind it */
+	put16(m, 0x50, PCI_CAP_ID_MSIX);
+	put16(m, 0x52, 3);
+	put32(m, 0x54, 0);
+	put32(m, 0x58, 0x3000);
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 256, m->bars), 0);
+	KUNIT_EXPECT_TRUE(test, riod_cfg_is_msix(&m->cfg, 0, 0, 4));
+
+	/*
+	 * PCI Express that says version 1, but has the registers of version 2; and a
+	 * capability that is on no list
+	 */
+	m = blank(test);
+	put16(m, 0x40, PCI_CAP_ID_EXP);
+	put16(m, 0x42, 1);
+	put16(m, 0x80, PCI_CAP_ID_PM);
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 256, m->bars), 0);
+	KUNIT_EXPECT_FALSE(test, writable(m, 0x40, 0xc0));
+	KUNIT_EXPECT_TRUE(test, riod_cfg_may_read(&m->cfg, 0x80, 4));
+
+	/* unknown length: nothing is known of the bytes up to the end */
+	m = blank(test);
+	put16(m, 0x40, PCI_CAP_ID_AGP);
+	put32(m, 0x48, 0x12345678);
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 256, m->bars), 0);
+	KUNIT_EXPECT_FALSE(test, writable(m, 0x40, 0xc0));
+	KUNIT_EXPECT_EQ(test, rd(m, 0x48, 4), 0);
+
+	/* extended: a vendor-specific one whose length covers SR-IOV */
+	m = image(test);
+	put32(m, 0x140, PCI_EXT_CAP_ID_VNDR | 0x180 << 20 | 1 << 16);
+	put32(m, 0x144, 0x80 << 20);
+	put32(m, 0x180, PCI_EXT_CAP_ID_SRIOV | 1 << 16);
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
+	KUNIT_EXPECT_FALSE(test, writable(m, 0x100, 4096 - 0x100));
+	put32(m, 0x144, 0x40 << 20);
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
+	KUNIT_EXPECT_TRUE(test, writable(m, 0x148, 0x38));
+	KUNIT_EXPECT_FALSE(test, writable(m, 0x180, 4096 - 0x180));
+}
+
+static void irqs_bad(struct kunit *test)
+{
+	static const struct { const char *name; u8 pin; u8 mmc; int ret; u8 reads; } cases[] = {
+		{ "no pin", 0, 0, 0, 0 },
+		{ "INTD, 32 vectors", 4, 5, 0, 5 },
+		{ "pin 5", 5, 0, -EINVAL, 0 },
+		{ "pin 200", 200, 0, -EINVAL, 0 },
+		{ "64 vectors", 1, 6, 0, 5 },
+		{ "128 vectors", 1, 7, 0, 5 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct image *m = image(test);
+
+		m->raw[PCI_INTERRUPT_PIN] = cases[i].pin;
+		put16(m, MSI + PCI_MSI_FLAGS, PCI_MSI_FLAGS_64BIT | cases[i].mmc << 1);
+		KUNIT_EXPECT_EQ_MSG(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars),
+				    cases[i].ret, "%s", cases[i].name);
+		if (cases[i].ret)
+			continue;
+		KUNIT_EXPECT_EQ_MSG(test, rd(m, MSI + PCI_MSI_FLAGS, 2),
+				    PCI_MSI_FLAGS_64BIT | cases[i].reads << 1, "%s",
+				    cases[i].name);
+	}
+}
+
+static void irqs_limit(struct kunit *test)
+{
+	static const struct {
+		const char *name;
+		u16 nintx, nmsi, nmsix;
+		int ret;
+		u8 pin, mmc;
+	} cases[] = {
+		{ "all", 1, 8, 65, 0, 1, 3 },
+		{ "no pin", 0, 8, 65, 0, 0, 3 },
+		{ "fewer MSI", 1, 7, 65, 0, 1, 2 },
+		{ "one MSI", 1, 1, 65, 0, 1, 0 },
+		{ "more MSI", 1, 9, 65, -EINVAL },
+		{ "fewer MSI-X", 1, 8, 64, -EINVAL },
+		{ "more MSI-X", 1, 8, 66, -EINVAL },
+	};
+	struct image *m;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		m = image(test);
+		put16(m, MSI + PCI_MSI_FLAGS, PCI_MSI_FLAGS_64BIT | 3 << 1);
+		KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
+		KUNIT_EXPECT_EQ_MSG(test, riod_cfg_limit_irqs(&m->cfg, cases[i].nintx,
+							      cases[i].nmsi, cases[i].nmsix),
+				    cases[i].ret, "%s", cases[i].name);
+		if (cases[i].ret)
+			continue;
+		riod_cfg_reset(&m->cfg);
+		KUNIT_EXPECT_EQ_MSG(test, rd(m, PCI_INTERRUPT_PIN, 1), cases[i].pin, "%s",
+				    cases[i].name);
+		KUNIT_EXPECT_EQ_MSG(test, rd(m, MSI + PCI_MSI_FLAGS, 2),
+				    PCI_MSI_FLAGS_64BIT | cases[i].mmc << 1, "%s",
+				    cases[i].name);
+	}
+
+	m = model(test);
+	KUNIT_EXPECT_EQ(test, riod_cfg_limit_irqs(&m->cfg, 1, 0, 0), 0);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSI), 0);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSIX), 0);
+	KUNIT_EXPECT_EQ(test, riod_cfg_limit_irqs(&m->cfg, 1, 1, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, riod_cfg_limit_irqs(&m->cfg, 1, 0, 1), -EINVAL);
+
+	m = image(test);
+	m->raw[PCI_INTERRUPT_PIN] = 0;
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
+	KUNIT_EXPECT_EQ(test, riod_cfg_limit_irqs(&m->cfg, 1, 1, 65), -EINVAL);
 }
 
 static void random_images(struct kunit *test)
@@ -379,6 +552,9 @@ static struct kunit_case cfgspace_cases[] = {
 	KUNIT_CASE(caps_shown),
 	KUNIT_CASE(caps_hide),
 	KUNIT_CASE(caps_hostile),
+	KUNIT_CASE(caps_overlap),
+	KUNIT_CASE(irqs_bad),
+	KUNIT_CASE(irqs_limit),
 	KUNIT_CASE(random_images),
 	KUNIT_CASE(writes),
 	KUNIT_CASE(live),
