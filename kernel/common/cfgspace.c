@@ -208,7 +208,10 @@ static void cfg_init_msi(struct riod_cfg *c, u16 pos, u16 len)
 		 PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE);
 	for (i = PCI_MSI_ADDRESS_LO; i < pending; i++)
 		cfg_virt(c, pos + i, 1, 0, i == PCI_MSI_ADDRESS_LO ? 0xfc : 0xff);
-	cfg_zero(c, pos + pending, len - pending);
+	if (len > pending) {
+		cfg_virt(c, pos + pending, 4, 0, 0);
+		c->msi_mask = pos + pending - 4;
+	}
 	c->msi_cap = pos;
 }
 
@@ -279,6 +282,8 @@ static u16 cfg_cap_len(const struct riod_cfg *c, u16 pos)
 	switch (c->bytes[pos]) {
 	case PCI_CAP_ID_PM:
 		return PCI_PM_SIZEOF;
+	case PCI_CAP_ID_VPD:
+		return PCI_CAP_VPD_SIZEOF;
 	case PCI_CAP_ID_MSI:
 		return cfg_msi_len(c, pos);
 	case PCI_CAP_ID_MSIX:
@@ -312,6 +317,13 @@ static int cfg_init_cap(struct riod_cfg *c, u16 pos, u16 len)
 		if (c->pm_cap)
 			return -EINVAL;
 		cfg_init_pm(c, pos);
+		return 0;
+	case PCI_CAP_ID_VPD:
+		if (c->vpd_cap)
+			return -EINVAL;
+		c->vpd_cap = pos;
+		cfg_class(c, pos + PCI_VPD_ADDR, 2, RIOD_CFG_LIVE);
+		cfg_class(c, pos + PCI_VPD_DATA, 4, RIOD_CFG_LIVE_RO);
 		return 0;
 	case PCI_CAP_ID_MSI:
 		if (c->msi_cap)
@@ -567,8 +579,12 @@ void riod_cfg_hide_cap(struct riod_cfg *c, u32 id)
 			c->pm_cap = 0;
 		if (pos == c->exp_cap)
 			c->exp_cap = 0;
-		if (pos == c->msi_cap)
+		if (pos == c->msi_cap) {
 			c->msi_cap = 0;
+			c->msi_mask = 0;
+		}
+		if (pos == c->vpd_cap)
+			c->vpd_cap = 0;
 		if (pos == c->msix_cap)
 			c->msix_cap = 0;
 		if (pos == c->af_cap)
@@ -696,9 +712,41 @@ static bool cfg_starts_flr(const struct riod_cfg *c, u16 at, u8 byte)
 	return false;
 }
 
+/* PCI PM 3.2.4: a write of a state that the function lacks changes nothing */
+static bool cfg_has_power(const struct riod_cfg *c, u8 state)
+{
+	u16 pmc = cfg_get16(c, c->pm_cap + PCI_PM_PMC);
+
+	return !(state == 1 && !(pmc & PCI_PM_CAP_D1)) &&
+	       !(state == 2 && !(pmc & PCI_PM_CAP_D2));
+}
+
+void riod_cfg_set_power(struct riod_cfg *c, u8 state)
+{
+	u8 *ctrl = c->bytes + c->pm_cap + PCI_PM_CTRL;
+
+	if (c->pm_cap)
+		*ctrl = (*ctrl & ~PCI_PM_CTRL_STATE_MASK) | state;
+}
+EXPORT_SYMBOL_GPL(riod_cfg_set_power);
+
+/* PCI 3.0 6.8.1.3: software must not enable more vectors than there are */
+static void cfg_cap_msi_enable(struct riod_cfg *c)
+{
+	u16 flags = cfg_get16(c, c->msi_cap + PCI_MSI_FLAGS);
+	u16 most = cfg_msi_log2(flags);
+
+	if ((flags & PCI_MSI_FLAGS_QSIZE) >> 4 <= most)
+		return;
+	flags = (flags & ~PCI_MSI_FLAGS_QSIZE) | most << 4;
+	put_unaligned_le16(flags, c->bytes + c->msi_cap + PCI_MSI_FLAGS);
+}
+
 u32 riod_cfg_write(struct riod_cfg *c, u16 offset, u8 width, u32 value)
 {
 	u16 command = riod_cfg_command(c);
+	u32 msi_mask = riod_cfg_msi_mask(c);
+	u16 devctl = riod_cfg_devctl(c);
 	u8 power = riod_cfg_power(c);
 	u32 effects = 0;
 	u8 i, byte, mask;
@@ -719,6 +767,15 @@ u32 riod_cfg_write(struct riod_cfg *c, u16 offset, u8 width, u32 value)
 			effects |= RIOD_CFG_EFF_FLR;
 	}
 
+	if (c->msi_cap)
+		cfg_cap_msi_enable(c);
+	if (c->pm_cap && !cfg_has_power(c, riod_cfg_power(c)))
+		riod_cfg_set_power(c, power);
+
+	if (msi_mask != riod_cfg_msi_mask(c))
+		effects |= RIOD_CFG_EFF_MSI_MASK;
+	if (devctl != riod_cfg_devctl(c))
+		effects |= RIOD_CFG_EFF_DEVCTL;
 	if ((command ^ riod_cfg_command(c)) & CFG_COMMAND_BITS)
 		effects |= RIOD_CFG_EFF_COMMAND;
 	if (power != riod_cfg_power(c))
@@ -738,6 +795,25 @@ u8 riod_cfg_power(const struct riod_cfg *c)
 	return c->pm_cap ? c->bytes[c->pm_cap + PCI_PM_CTRL] & PCI_PM_CTRL_STATE_MASK : 0;
 }
 EXPORT_SYMBOL_GPL(riod_cfg_power);
+
+u16 riod_cfg_devctl(const struct riod_cfg *c)
+{
+	return c->exp_cap ? cfg_get16(c, c->exp_cap + PCI_EXP_DEVCTL) & RIOD_DEVCTL_BITS : 0;
+}
+EXPORT_SYMBOL_GPL(riod_cfg_devctl);
+
+u32 riod_cfg_msi_mask(const struct riod_cfg *c)
+{
+	return c->msi_mask ? cfg_get32(c, c->msi_mask) : 0;
+}
+EXPORT_SYMBOL_GPL(riod_cfg_msi_mask);
+
+void riod_cfg_set_msi_pending(struct riod_cfg *c, u32 pending)
+{
+	if (c->msi_mask)
+		put_unaligned_le32(pending, c->bytes + c->msi_mask + 4);
+}
+EXPORT_SYMBOL_GPL(riod_cfg_set_msi_pending);
 
 void riod_cfg_reset(struct riod_cfg *c)
 {

@@ -284,6 +284,8 @@ static const char *check_ctl_arg(u32 op, u32 arg)
 		return NULL;
 	case RIOD_CTL_POWER:
 		return arg > 3 ? "CTL: power state" : NULL;
+	case RIOD_CTL_DEVCTL:
+		return arg & ~RIOD_DEVCTL_BITS ? "CTL: device control bits" : NULL;
 	default:
 		return arg ? "CTL: argument" : NULL;
 	}
@@ -295,7 +297,7 @@ static const char *check_ctl(const void *body, u32 len)
 	u32 op = le16_to_cpu(c->op);
 	bool posted = op == RIOD_CTL_INTX_UNMASK || op == RIOD_CTL_INTX_MASK;
 
-	if (op < RIOD_CTL_COMMAND || op > RIOD_CTL_BARS_FORGET)
+	if (op < RIOD_CTL_COMMAND || op > RIOD_CTL_DEVCTL)
 		return "CTL: op";
 	if (c->rsvd || c->rsvd2)
 		return "CTL: reserved field";

@@ -83,6 +83,19 @@ static int push_command(struct riod_fe_func *fn, bool access)
 }
 
 /*
+ * The read request size, extended tags and relaxed ordering that the guest has set.
+ * The device works either way, so a failure is not the guest's to see.
+ */
+static void push_devctl(struct riod_fe_func *fn)
+{
+	u16 ctl = riod_cfg_devctl(&fn->cfg);
+
+	lockdep_assert_held(&fn->cfg_lock);
+	if (ctl != fn->sent_devctl && !riod_fe_ctl(fn, RIOD_CTL_DEVCTL, ctl))
+		fn->sent_devctl = ctl;
+}
+
+/*
  * Bus mastering may have to be taken from the device: look again.  A close that comes
  * meanwhile does not wait for this; its work item undoes what is done here.
  */
@@ -152,6 +165,8 @@ static int func_reset(struct riod_fe_func *fn)
 		ret = riod_fe_ctl(fn, RIOD_CTL_RESET, fn->epoch);
 	}
 	riod_cfg_reset(&fn->cfg);
+	riod_fe_irq_msi_reset(fn);
+	push_devctl(fn);
 	WRITE_ONCE(fn->sent_command, COMMAND_UNKNOWN);
 	riod_fe_dma_disable(fn->att, fn->num);
 	profile_reset(fn);
@@ -295,6 +310,7 @@ static int config_read(struct riod_fe_func *fn, u16 offset, u8 width, u32 *value
 	ret = mutex_lock_killable(&fn->cfg_lock);
 	if (ret)
 		return ret;
+	riod_cfg_set_msi_pending(&fn->cfg, riod_fe_irq_msi_pending(fn));
 	ret = riod_cfg_read(&fn->cfg, offset, width, value);
 	mutex_unlock(&fn->cfg_lock);
 	if (!ret)
@@ -318,6 +334,10 @@ static int config_effects(struct riod_fe_func *fn, u32 effects)
 		ret = riod_fe_ctl(fn, RIOD_CTL_POWER, riod_cfg_power(&fn->cfg));
 		riod_fe_shadow_release(fn);
 	}
+	if (effects & RIOD_CFG_EFF_MSI_MASK)
+		riod_fe_irq_msi_mask(fn, riod_cfg_msi_mask(&fn->cfg));
+	if (effects & RIOD_CFG_EFF_DEVCTL)
+		push_devctl(fn);
 	if (effects & RIOD_CFG_EFF_COMMAND)
 		ret = push_command(fn, true);
 	/* PCIe 6.6.2: a function level reset clears the command register */

@@ -242,6 +242,7 @@ static int func_done(struct riod_fe_func *fn, const struct riod_attach_request *
 			return -ENOMEM;
 		}
 	}
+	fn->sent_devctl = riod_cfg_devctl(&fn->cfg);
 	riod_fe_vpci_host_view(fn, fn->att->nfuncs > 1);
 	return 0;
 }

@@ -67,8 +67,8 @@ struct riod_fe_func;
 /**
  * struct riod_fe_irq - interrupts of one function, as VFIO's user set them up
  * @gate: set-up is one at a time and is told to the stub under it; outermost
- * @lock: @index, @max, @triggers and what they point to, @masked, @raised, @err, @req:
- *	the receive thread signals under it, so it is never held while waiting
+ * @lock: @index, @max, @triggers and what they point to, @masked, @raised, @msi_mask,
+ *	@msi_pending, @err, @req: the receive thread signals under it, so it is never held while waiting
  * @index: RIOD_IRQ_*, or RIOD_FE_IRQ_NONE
  * @count: vectors the function is switched on with; @gate
  * @max: entries of @triggers
@@ -76,6 +76,8 @@ struct riod_fe_func;
  * @masked: INTx: one was delivered, or the user masked it, and it was not
  *	unmasked since
  * @raised: INTx: one that a profile makes waits until it is unmasked
+ * @msi_mask: MSI: vectors that the guest has masked in config space
+ * @msi_pending: MSI: masked vectors that fired
  * @unmask: INTx: eventfd that unmasks (resample), or NULL; VFIO's own lock
  * @err: eventfd of the error interrupt
  * @req: eventfd that asks the user to release the device
@@ -89,6 +91,8 @@ struct riod_fe_irq {
 	struct eventfd_ctx **triggers;
 	bool masked;
 	bool raised;
+	u32 msi_mask;
+	u32 msi_pending;
 	struct virqfd *unmask;
 	struct eventfd_ctx *err;
 	struct eventfd_ctx *req;
@@ -109,6 +113,11 @@ int riod_fe_irq_resend(struct riod_fe_func *fn);
 void riod_fe_irq_intx_enabled(struct riod_fe_func *fn);
 /* an IRQ frame arrived; receive thread */
 void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w);
+/* the guest changed the MSI mask bits; which masked vectors have fired */
+void riod_fe_irq_msi_mask(struct riod_fe_func *fn, u32 mask);
+u32 riod_fe_irq_msi_pending(struct riod_fe_func *fn);
+/* a reset: none is masked, none is pending */
+void riod_fe_irq_msi_reset(struct riod_fe_func *fn);
 void riod_fe_irq_raise(struct riod_fe_func *fn, u16 vector);
 void riod_fe_irq_request(struct riod_fe_func *fn);
 void riod_fe_irq_lost(struct riod_fe_func *fn);
@@ -352,7 +361,8 @@ int riod_fe_shadow_mmap(struct riod_fe_func *fn, struct vm_area_struct *vma);
 
 /* ------------------------------------------------------------ vpci.c */
 
-#define RIOD_FE_HEADER	64
+/* what the host sees: the header and a PCI Express capability */
+#define RIOD_FE_HEADER	128
 
 /**
  * struct riod_fe_func - one function of the export
@@ -366,13 +376,14 @@ int riod_fe_shadow_mmap(struct riod_fe_func *fn, struct vm_area_struct *vma);
  * @vendor: PCI ids
  * @device: likewise
  * @class: class code
- * @host: header that the host's PCI core sees; bridge lock
+ * @host: config space that the host's PCI core sees; bridge lock
  * @host_wmask: bits of it that the host may change
- * @cfg_lock: @cfg, @sent_command, and the order in which the stub is told of
- *	changes
+ * @cfg_lock: @cfg, @sent_command, @sent_devctl, and the order in which the stub is told
+ *	of changes
  * @cfg: config space that the guest sees
  * @sent_command: command bits that the stub was last told; read without the lock,
  *	as a hint
+ * @sent_devctl: Device Control bits that the stub was last told
  * @opened: VFIO's user has it open and the device was reset for it; set under
  *	@cfg_lock, cleared without
  * @epoch: reset epoch; interrupts of earlier ones are stale.  Written under
@@ -406,6 +417,7 @@ struct riod_fe_func {
 	struct mutex cfg_lock;	/* config space and its order, see above */
 	struct riod_cfg cfg;
 	u16 sent_command;
+	u16 sent_devctl;
 	bool opened;
 	u32 epoch;
 	struct work_struct close_work;

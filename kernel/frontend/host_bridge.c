@@ -5,7 +5,8 @@
  * One bridge with one bus, in a PCI domain of its own, from module init to exit.
  * An attachment takes one device number on it; its functions come and go at run
  * time.  The host's PCI core sees what vpci.c answers, and gets nothing that it
- * could reach the real device with: no capability, no interrupt, no resource.
+ * could reach the real device with: no register that does anything, no interrupt,
+ * no resource.
  */
 #include <linux/irqdomain.h>
 #include <linux/module.h>

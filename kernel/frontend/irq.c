@@ -150,6 +150,7 @@ static void irq_disable(struct riod_fe_irq *irq)
 	irq->count = 0;
 	irq->masked = false;
 	irq->raised = false;
+	irq->msi_pending = 0;
 	spin_unlock(&irq->lock);
 	if (!triggers)
 		return;
@@ -406,6 +407,40 @@ void riod_fe_irq_intx_enabled(struct riod_fe_func *fn)
 	intx_unmask(fn);
 }
 
+/* ------------------------------------------------------------ MSI mask bits */
+
+/* PCI 3.0 6.8.1.7: a masked vector is not signalled, and stays pending until it is */
+void riod_fe_irq_msi_mask(struct riod_fe_func *fn, u32 mask)
+{
+	struct riod_fe_irq *irq = &fn->irq;
+	unsigned long fire;
+	unsigned int i;
+
+	spin_lock(&irq->lock);
+	irq->msi_mask = mask;
+	fire = irq->msi_pending & ~mask;
+	irq->msi_pending &= mask;
+	for_each_set_bit(i, &fire, 32) {
+		if (i < irq->max && irq->triggers[i])
+			eventfd_signal(irq->triggers[i]);
+	}
+	spin_unlock(&irq->lock);
+	atomic64_add(hweight32(fire), &fn->att->stats.irqs);
+}
+
+u32 riod_fe_irq_msi_pending(struct riod_fe_func *fn)
+{
+	return READ_ONCE(fn->irq.msi_pending);
+}
+
+void riod_fe_irq_msi_reset(struct riod_fe_func *fn)
+{
+	spin_lock(&fn->irq.lock);
+	fn->irq.msi_mask = 0;
+	fn->irq.msi_pending = 0;
+	spin_unlock(&fn->irq.lock);
+}
+
 /* ------------------------------------------------------------ ERR, REQ */
 
 static int irq_set_single(struct riod_fe_irq *irq, struct eventfd_ctx **slot,
@@ -505,6 +540,10 @@ void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w)
 			if (irq->masked)
 				continue;
 			irq->masked = true;
+		}
+		if (w->index == RIOD_IRQ_MSI && irq->msi_mask & BIT(vector)) {
+			irq->msi_pending |= BIT(vector);
+			continue;
 		}
 		eventfd_signal(irq->triggers[vector]);
 		n++;

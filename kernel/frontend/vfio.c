@@ -206,6 +206,20 @@ static int fe_ioctl_set_irqs(struct riod_fe_func *fn, struct vfio_irq_set __user
 	return ret;
 }
 
+/*
+ * A hot reset is one of a slot or a bus.  None of the server host's is ours, and a
+ * reset of each function alone is not the same: as vfio-pci where neither can be
+ * reset.
+ */
+static int fe_ioctl_hot_reset(struct riod_fe_func *fn, u32 __user *argsz, size_t minsz)
+{
+	u32 size;
+
+	if (get_user(size, argsz))
+		return -EFAULT;
+	return size < minsz ? -EINVAL : -ENODEV;
+}
+
 static long fe_vfio_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long arg)
 {
 	struct riod_fe_func *fn = to_func(vdev);
@@ -223,9 +237,11 @@ static long fe_vfio_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned l
 	case VFIO_DEVICE_RESET:
 		return riod_fe_config_reset(fn);
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
+		return fe_ioctl_hot_reset(fn, uarg,
+					  sizeof(struct vfio_pci_hot_reset_info));
 	case VFIO_DEVICE_PCI_HOT_RESET:
-		/* no bus or slot of the server host is ours to reset; as vfio-pci says it */
-		return -ENODEV;
+		return fe_ioctl_hot_reset(fn, uarg,
+					  offsetofend(struct vfio_pci_hot_reset, count));
 	default:
 		return -ENOTTY;
 	}

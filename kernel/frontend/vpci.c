@@ -2,9 +2,10 @@
 /*
  * The function as the host sees it, and our driver for it
  *
- * The host's PCI core, lspci and libvirt see ids and BARs that can be sized, no
- * capability, no interrupt pin, no ROM.  Nothing that the host reads or writes
- * here crosses the network.
+ * The host's PCI core, lspci and libvirt see ids, BARs that can be sized and,
+ * where the device is PCI Express, a capability that says so; no other capability,
+ * no interrupt pin, no ROM.  Nothing that the host reads or writes here crosses the
+ * network.
  *
  * The ids are the server host's choice, and the host must not act on them: quirks of
  * one device can change the whole host (some switch off MSI), and udev loads the module
@@ -54,6 +55,34 @@ static void host_bar(struct riod_fe_func *fn, unsigned int n)
 	put_unaligned_le32((u32)mask & PCI_BASE_ADDRESS_MEM_MASK, fn->host_wmask + pos);
 }
 
+/*
+ * An endpoint of its link's width and speed, which can do nothing else: the
+ * registers cannot be written, so the PCI core cannot configure anything, and
+ * without the FLR bit it has no way to reset the function.
+ */
+static void host_exp(struct riod_fe_func *fn)
+{
+	const u8 *exp = fn->cfg.bytes + fn->cfg.exp_cap;
+	u8 *cap = fn->host + PCI_STD_HEADER_SIZEOF;
+	u16 link;
+
+	if (!fn->cfg.exp_cap)
+		return;
+	static_assert(PCI_STD_HEADER_SIZEOF + PCI_CAP_EXP_ENDPOINT_SIZEOF_V2 <= RIOD_FE_HEADER);
+	put_unaligned_le16(PCI_STATUS_CAP_LIST, fn->host + PCI_STATUS);
+	fn->host[PCI_CAPABILITY_LIST] = PCI_STD_HEADER_SIZEOF;
+	cap[PCI_CAP_LIST_ID] = PCI_CAP_ID_EXP;
+	put_unaligned_le16(2 | PCI_EXP_TYPE_ENDPOINT << 4, cap + PCI_EXP_FLAGS);
+	if ((get_unaligned_le16(exp + PCI_EXP_FLAGS) & PCI_EXP_FLAGS_TYPE) >> 4 ==
+	    PCI_EXP_TYPE_RC_END)
+		return;
+	/* the same for both: the link is not the host's to complain about */
+	link = get_unaligned_le16(exp + PCI_EXP_LNKSTA) &
+	       (PCI_EXP_LNKSTA_CLS | PCI_EXP_LNKSTA_NLW);
+	put_unaligned_le32(link, cap + PCI_EXP_LNKCAP);
+	put_unaligned_le16(link, cap + PCI_EXP_LNKSTA);
+}
+
 /* from fn->cfg, before the function is on the bus */
 void riod_fe_vpci_host_view(struct riod_fe_func *fn, bool multi)
 {
@@ -65,6 +94,7 @@ void riod_fe_vpci_host_view(struct riod_fe_func *fn, bool multi)
 	put_unaligned_le16(HOST_COMMAND, fn->host_wmask + PCI_COMMAND);
 	for (i = 0; i < PCI_STD_NUM_BARS; i++)
 		host_bar(fn, i);
+	host_exp(fn);
 }
 
 /* show the device's own ids, or neutral ones; under the bridge's lock, or not on the bus */

@@ -54,8 +54,10 @@ struct riod_cfg_bar {
  * @pm_cap: offset of the power management capability, or 0
  * @exp_cap: of the PCI Express capability, or 0
  * @msi_cap: of the MSI capability, or 0
+ * @msi_mask: of the MSI mask bits, or 0; the pending bits are behind them
  * @msix_cap: of the MSI-X capability, or 0
  * @af_cap: of the Advanced Features capability, or 0
+ * @vpd_cap: of the Vital Product Data capability, or 0
  * @msix_table_bar: BAR with the MSI-X table
  * @msix_table_offset: its offset in that BAR
  * @msix_table_size: its bytes
@@ -73,8 +75,10 @@ struct riod_cfg {
 	u16 pm_cap;
 	u16 exp_cap;
 	u16 msi_cap;
+	u16 msi_mask;
 	u16 msix_cap;
 	u16 af_cap;
+	u16 vpd_cap;
 	u8 msix_table_bar;
 	u32 msix_table_offset;
 	u32 msix_table_size;
@@ -91,11 +95,11 @@ struct riod_cfg {
  * @size: 256 or 4096
  * @bars: geometry
  *
- * Only capabilities on a list are shown, and only these: power management, MSI,
+ * Only capabilities on a list are shown, and only these: power management, VPD, MSI,
  * MSI-X, PCI Express, advanced features, subsystem ids, PCI-X, SATA,
  * vendor-specific; device serial number, power budgeting, LTR, vendor-specific
  * and designated vendor-specific among the extended ones.  All others (ATS, PRI,
- * PASID, SR-IOV, AER, VPD, ...) are unlinked and read as zeroes, and so is one that does not fit in
+ * PASID, SR-IOV, AER, ...) are unlinked and read as zeroes, and so is one that does not fit in
  * front of the next.  PCI Express: AtomicOp requests, 10-bit tags, IDO, LTR, OBFF
  * and No-Snoop stay off and cannot be turned on.  Header types 1 and 2, an
  * interrupt pin above 4, and two capabilities of a kind that is unique are
@@ -128,12 +132,16 @@ void riod_cfg_hide_cap(struct riod_cfg *c, u32 id);
  * @RIOD_CFG_EFF_FLR: function level reset was initiated (PCIe 7.5.3.4, or AF)
  * @RIOD_CFG_EFF_POWER: the power state changed (PCIe 7.5.2.2)
  * @RIOD_CFG_EFF_LIVE: @bytes of the write belong to the device: send it on
+ * @RIOD_CFG_EFF_DEVCTL: bits of RIOD_DEVCTL_BITS changed in Device Control
+ * @RIOD_CFG_EFF_MSI_MASK: MSI mask bits changed
  */
 enum riod_cfg_effect {
 	RIOD_CFG_EFF_COMMAND	= 1 << 0,
 	RIOD_CFG_EFF_FLR	= 1 << 1,
 	RIOD_CFG_EFF_POWER	= 1 << 2,
 	RIOD_CFG_EFF_LIVE	= 1 << 3,
+	RIOD_CFG_EFF_DEVCTL	= 1 << 4,
+	RIOD_CFG_EFF_MSI_MASK	= 1 << 5,
 };
 
 /**
@@ -175,6 +183,15 @@ u32 riod_cfg_write(struct riod_cfg *c, u16 offset, u8 width, u32 value);
 
 u16 riod_cfg_command(const struct riod_cfg *c);
 u8 riod_cfg_power(const struct riod_cfg *c);
+/* RIOD_DEVCTL_BITS of Device Control; 0 without a PCI Express capability */
+u16 riod_cfg_devctl(const struct riod_cfg *c);
+/* MSI vectors that the guest has masked, a bit for each */
+u32 riod_cfg_msi_mask(const struct riod_cfg *c);
+
+/* the device is in another power state than the guest asked for */
+void riod_cfg_set_power(struct riod_cfg *c, u8 state);
+/* what a read of the MSI pending bits shall return */
+void riod_cfg_set_msi_pending(struct riod_cfg *c, u32 pending);
 
 /* after a reset: VIRT bytes that a reset clears, as the specification has it */
 void riod_cfg_reset(struct riod_cfg *c);

@@ -439,7 +439,16 @@ enum riod_ctl_op {
 	RIOD_CTL_INTX_MASK	= 5,
 	/* pages of the function's BARs (RIOD_FRAME_BAR_MAP) are pages no more */
 	RIOD_CTL_BARS_FORGET	= 6,
+	/* arg: RIOD_DEVCTL_BITS of the PCI Express Device Control register */
+	RIOD_CTL_DEVCTL		= 7,
 };
+
+/* PCIe 7.5.3.4: Enable Relaxed Ordering, Extended Tag Field Enable, Max_Read_Request_Size */
+#define RIOD_DEVCTL_RELAX	0x0010
+#define RIOD_DEVCTL_EXT_TAG	0x0100
+#define RIOD_DEVCTL_READRQ	0x7000
+#define RIOD_DEVCTL_BITS	(RIOD_DEVCTL_RELAX | RIOD_DEVCTL_EXT_TAG | \
+				 RIOD_DEVCTL_READRQ)
 
 /**
  * struct riod_wire_ctl - body of RIOD_FRAME_CTL

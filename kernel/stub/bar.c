@@ -168,6 +168,11 @@ static enum riod_status cfg_read(struct riod_stub_func *fn, u16 offset, u8 width
 	if (!riod_cfg_may_read(fn->cfg, offset, width))
 		return RIOD_STATUS_DENIED;
 	riod_cfg_read(fn->cfg, offset, width, &model);
+	if (riod_stub_vpd_covers(fn, offset, width)) {
+		*value = riod_cfg_merge(fn->cfg, offset, width, model,
+					riod_stub_vpd_read(fn, offset, width));
+		return RIOD_STATUS_OK;
+	}
 	switch (width) {
 	case 1:
 		ret = pci_read_config_byte(fn->pdev, offset, &byte);
@@ -195,6 +200,10 @@ static enum riod_status cfg_write(struct riod_stub_func *fn, u16 offset, u8 widt
 
 	if (!riod_cfg_may_write(fn->cfg, offset, width))
 		return RIOD_STATUS_DENIED;
+	if (riod_stub_vpd_covers(fn, offset, width)) {
+		riod_stub_vpd_write(fn, offset, width, value);
+		return RIOD_STATUS_OK;
+	}
 	switch (width) {
 	case 1:
 		ret = pci_write_config_byte(fn->pdev, offset, value);

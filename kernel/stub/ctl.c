@@ -63,6 +63,41 @@ static enum riod_status ctl_power(struct riod_stub_func *fn, u8 state)
 	return ret ? RIOD_STATUS_FAILED : RIOD_STATUS_OK;
 }
 
+/*
+ * Relaxed ordering and extended tags may be off on this host because a bridge above
+ * the function does not support them: the guest can only turn them off.  A read
+ * request size below the payload size costs speed and gains nothing, as
+ * vfio_exp_config_write() has it.  riod_stub_func_close() restores the register.
+ */
+static int func_set_devctl(struct riod_stub_func *fn, u16 ctl)
+{
+	u16 flags = PCI_EXP_DEVCTL_RELAX_EN | PCI_EXP_DEVCTL_EXT_TAG;
+	int readrq = 128 << ((ctl & PCI_EXP_DEVCTL_READRQ) >> 12);
+	int ret;
+
+	static_assert(RIOD_DEVCTL_BITS == (PCI_EXP_DEVCTL_RELAX_EN | PCI_EXP_DEVCTL_EXT_TAG |
+					   PCI_EXP_DEVCTL_READRQ));
+
+	lockdep_assert_held(&fn->lock);
+	if (!pci_is_pcie(fn->pdev))
+		return -EINVAL;
+	ret = pcie_capability_clear_and_set_word(fn->pdev, PCI_EXP_DEVCTL, flags,
+						 flags & ctl & fn->devctl);
+	/* 8 and 16 KiB are reserved encodings */
+	return ret ?: pcie_set_readrq(fn->pdev, clamp(readrq, pcie_get_mps(fn->pdev), 4096));
+}
+
+static enum riod_status ctl_devctl(struct riod_stub_func *fn, u16 ctl)
+{
+	int ret = -EPERM;
+
+	mutex_lock(&fn->lock);
+	if (!READ_ONCE(fn->fenced))
+		ret = func_set_devctl(fn, ctl);
+	mutex_unlock(&fn->lock);
+	return ret ? RIOD_STATUS_FAILED : RIOD_STATUS_OK;
+}
+
 /**
  * riod_stub_ctl() - CTL frame
  * @dma: of the attachment
@@ -98,6 +133,9 @@ int riod_stub_ctl(struct riod_stub_dma *dma, struct riod_stub_func *fn,
 	case RIOD_CTL_INTX_MASK:
 		riod_stub_intx_mask(fn, true);
 		return 0;
+	case RIOD_CTL_DEVCTL:
+		status = ctl_devctl(fn, arg);
+		break;
 	case RIOD_CTL_BARS_FORGET:
 		riod_stub_shadow_forget(dma, fn);
 		status = RIOD_STATUS_OK;

@@ -362,6 +362,10 @@ int riod_stub_func_open(struct riod_stub_func *fn)
 	if (!ret) {
 		WRITE_ONCE(fn->command, 0);
 		fn->power = 0;
+		fn->vpd_addr = 0;
+		fn->vpd_data = 0;
+		if (pci_is_pcie(fn->pdev))
+			pcie_capability_read_word(fn->pdev, PCI_EXP_DEVCTL, &fn->devctl);
 		riod_stub_irq_init(fn);
 		spin_lock_irqsave(&fn->cmd_lock, flags);
 		fn->fenced = false;

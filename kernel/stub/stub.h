@@ -201,6 +201,9 @@ struct riod_stub_bar {
  *	bus mastering is off, leave its command register alone; under cmd_lock
  * @command: PCI_COMMAND_* that the peer has on; written by the receive thread
  * @power: 0 for D0 to 3 for D3hot; written under @lock by the receive thread
+ * @devctl: Device Control as this host has it; constant while open
+ * @vpd_addr: VPD address register as the peer sees it; receive thread
+ * @vpd_data: VPD data register, likewise
  * @irq: interrupts
  * @d3_state: config space of before D3hot, where the device forgets it there;
  *	under @lock
@@ -226,6 +229,9 @@ struct riod_stub_func {
 	bool resetting;
 	u16 command;
 	u8 power;
+	u16 devctl;
+	u16 vpd_addr;
+	u32 vpd_data;
 	struct riod_stub_irq irq;
 	struct pci_saved_state *d3_state;
 };
@@ -544,6 +550,12 @@ void riod_stub_att_end(struct riod_stub_att *att, enum riod_reason reason);
 int riod_stub_frame(void *priv, struct riod_frame *f);
 int riod_stub_reply(struct riod_stub_func *fn, __le32 tag,
 		    enum riod_status status, u64 value);
+
+/* ------------------------------------------------------------ vpd.c */
+
+bool riod_stub_vpd_covers(const struct riod_stub_func *fn, u16 offset, u8 width);
+u32 riod_stub_vpd_read(const struct riod_stub_func *fn, u16 offset, u8 width);
+void riod_stub_vpd_write(struct riod_stub_func *fn, u16 offset, u8 width, u32 value);
 
 /* ------------------------------------------------------------ bar.c, ctl.c */
 

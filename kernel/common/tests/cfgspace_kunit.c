@@ -54,10 +54,11 @@ static struct image *image(struct kunit *test)
 	m->bars[RIOD_REGION_ROM] = (struct riod_cfg_bar){ SZ_64K, 0 };
 
 	put16(m, PM, PCI_CAP_ID_PM | MSI << 8);
-	put16(m, PM + PCI_PM_PMC, 3 | PCI_PM_CAP_PME_MASK);
+	put16(m, PM + PCI_PM_PMC, 3 | PCI_PM_CAP_D2 | PCI_PM_CAP_PME_MASK);
 	put16(m, PM + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET);
 	put16(m, MSI, PCI_CAP_ID_MSI | MSIX << 8);
-	put16(m, MSI + PCI_MSI_FLAGS, PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_ENABLE);
+	put16(m, MSI + PCI_MSI_FLAGS, PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT |
+	      PCI_MSI_FLAGS_ENABLE);
 	put32(m, MSI + PCI_MSI_ADDRESS_LO, 0xfee00000);
 	put16(m, MSIX, PCI_CAP_ID_MSIX | EXP << 8);
 	put16(m, MSIX + PCI_MSIX_FLAGS, 64 | PCI_MSIX_FLAGS_ENABLE);
@@ -69,6 +70,7 @@ static struct image *image(struct kunit *test)
 	put16(m, EXP + PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_NOSNOOP_EN | PCI_EXP_DEVCTL_RELAX_EN);
 	put32(m, EXP + PCI_EXP_DEVCAP2, ~0u);
 	put16(m, VPD, PCI_CAP_ID_VPD | VNDR << 8);
+	put16(m, VPD + 2, 0x8000);
 	put32(m, VPD + 4, 0xdeadbeef);
 	put32(m, VNDR, PCI_CAP_ID_VNDR | 0x10 << 16);
 
@@ -76,7 +78,12 @@ static struct image *image(struct kunit *test)
 	put32(m, 0x104, 0x12345678);
 	put32(m, 0x140, PCI_EXT_CAP_ID_DSN | 0x180 << 20 | 1 << 16);
 	put32(m, 0x144, 0x11223344);
-	put32(m, 0x180, PCI_EXT_CAP_ID_ATS | 1 << 16);
+	put32(m, 0x180, PCI_EXT_CAP_ID_ATS | 0x200 << 20 | 1 << 16);
+	put32(m, 0x200, PCI_EXT_CAP_ID_LTR | 0x240 << 20 | 1 << 16);
+	put32(m, 0x204, 0x10031003);
+	put32(m, 0x240, PCI_EXT_CAP_ID_PWR | 0x280 << 20 | 1 << 16);
+	put32(m, 0x280, PCI_EXT_CAP_ID_DVSEC | 1 << 16);
+	put32(m, 0x284, 0x10 << 20 | 0x1e98);
 	return m;
 }
 
@@ -161,14 +168,17 @@ static void caps_shown(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSIX), 1);
 	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_EXP), 1);
 	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_VNDR), 1);
-	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_VPD), 0);
-	KUNIT_EXPECT_EQ(test, rd(m, VPD + 4, 4), 0);
+	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_VPD), 1);
 	/* AER hidden: the first header is a null capability that leads on */
 	KUNIT_EXPECT_EQ(test, rd(m, 0x100, 4), 0x140u << 20);
 	KUNIT_EXPECT_EQ(test, rd(m, 0x104, 4), 0);
-	KUNIT_EXPECT_EQ(test, rd(m, 0x140, 4), PCI_EXT_CAP_ID_DSN | 1 << 16);
+	KUNIT_EXPECT_EQ(test, rd(m, 0x140, 4), PCI_EXT_CAP_ID_DSN | 1 << 16 | 0x200 << 20);
 	KUNIT_EXPECT_EQ(test, rd(m, 0x144, 4), 0x11223344);
 	KUNIT_EXPECT_EQ(test, rd(m, 0x180, 4), 0);
+	KUNIT_EXPECT_EQ(test, rd(m, 0x200, 4), PCI_EXT_CAP_ID_LTR | 1 << 16 | 0x240 << 20);
+	KUNIT_EXPECT_EQ(test, rd(m, 0x204, 4), 0x10031003);
+	KUNIT_EXPECT_EQ(test, rd(m, 0x240, 4), PCI_EXT_CAP_ID_PWR | 1 << 16 | 0x280 << 20);
+	KUNIT_EXPECT_EQ(test, rd(m, 0x280, 4), PCI_EXT_CAP_ID_DVSEC | 1 << 16);
 }
 
 static void caps_hide(struct kunit *test)
@@ -180,7 +190,7 @@ static void caps_hide(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSI), 0);
 	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSIX), 1);
 	KUNIT_EXPECT_EQ(test, m->cfg.msi_cap, 0);
-	KUNIT_EXPECT_EQ(test, rd(m, 0x100, 4), 0);
+	KUNIT_EXPECT_EQ(test, rd(m, 0x100, 4), 0x200u << 20);
 	KUNIT_EXPECT_EQ(test, rd(m, 0x144, 4), 0);
 }
 
@@ -320,6 +330,7 @@ static void caps_overlap(struct kunit *test)
 	put32(m, 0x180, PCI_EXT_CAP_ID_SRIOV | 1 << 16);
 	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
 	KUNIT_EXPECT_FALSE(test, writable(m, 0x100, 4096 - 0x100));
+	KUNIT_EXPECT_EQ(test, rd(m, 0x140, 4), 0);
 	put32(m, 0x144, 0x40 << 20);
 	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
 	KUNIT_EXPECT_TRUE(test, writable(m, 0x148, 0x38));
@@ -439,19 +450,36 @@ static void writes(struct kunit *test)
 		{ "parity alone", PCI_COMMAND, 2, PCI_COMMAND_PARITY, PCI_COMMAND_PARITY, 0 },
 		{ "interrupt line", PCI_INTERRUPT_LINE, 1, 11, 11, 0 },
 		{ "interrupt pin", PCI_INTERRUPT_PIN, 1, 3, 1, 0 },
-		{ "no PME", PM + PCI_PM_PMC, 2, 0xffff, 3, 0 },
+		{ "no PME", PM + PCI_PM_PMC, 2, 0xffff, 3 | PCI_PM_CAP_D2, 0 },
 		{ "D3", PM + PCI_PM_CTRL, 2, 0xffff, 3 | PCI_PM_CTRL_NO_SOFT_RESET,
 		  RIOD_CFG_EFF_POWER },
-		{ "msi starts clean", MSI + PCI_MSI_FLAGS, 2, 0, PCI_MSI_FLAGS_64BIT, 0 },
+		{ "msi starts clean", MSI + PCI_MSI_FLAGS, 2, 0,
+		  PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT, 0 },
 		{ "msi address", MSI + PCI_MSI_ADDRESS_LO, 4, ~0u, 0xfffffffc, 0 },
 		{ "msix enable", MSIX + PCI_MSIX_FLAGS, 2, 0xffff, 0xc040, 0 },
 		{ "msix table stays", MSIX + PCI_MSIX_TABLE, 4, 0, 0x2000, 0 },
-		{ "No-Snoop stays off", EXP + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_NOSNOOP_EN, 0, 0 },
-		{ "FLR", EXP + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR, 0, RIOD_CFG_EFF_FLR },
+		{ "No-Snoop stays off", EXP + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_NOSNOOP_EN, 0,
+		  RIOD_CFG_EFF_DEVCTL },
+		{ "FLR", EXP + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_BCR_FLR |
+		  PCI_EXP_DEVCTL_RELAX_EN, PCI_EXP_DEVCTL_RELAX_EN, RIOD_CFG_EFF_FLR },
 		{ "AtomicOps stay off", EXP + PCI_EXP_DEVCTL2, 2, 0xffff, 0x001f, 0 },
 		{ "vendor-specific goes on", VNDR + 4, 4, 1, 0, RIOD_CFG_EFF_LIVE },
 		{ "vendor-specific header", VNDR, 2, 0xffff, PCI_CAP_ID_VNDR, 0 },
-		{ "VPD is not there", VPD + 2, 2, 0x8000, 0, 0 },
+		{ "VPD address", VPD + 2, 2, 4, 0x8000, RIOD_CFG_EFF_LIVE },
+		{ "VPD data", VPD + 4, 4, 4, 0xdeadbeef, 0 },
+		{ "D1 is lacking", PM + PCI_PM_CTRL, 2, 1, PCI_PM_CTRL_NO_SOFT_RESET, 0 },
+		{ "D2 is there", PM + PCI_PM_CTRL, 2, 2, 2 | PCI_PM_CTRL_NO_SOFT_RESET,
+		  RIOD_CFG_EFF_POWER },
+		{ "read request size", EXP + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_READRQ_2048B,
+		  PCI_EXP_DEVCTL_READRQ_2048B, RIOD_CFG_EFF_DEVCTL },
+		{ "relaxed ordering stays", EXP + PCI_EXP_DEVCTL, 2, PCI_EXP_DEVCTL_RELAX_EN |
+		  PCI_EXP_DEVCTL_CERE, PCI_EXP_DEVCTL_RELAX_EN | PCI_EXP_DEVCTL_CERE, 0 },
+		{ "more MSI than there are", MSI + PCI_MSI_FLAGS, 2, 0x71,
+		  PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT | 1, 0 },
+		{ "MSI mask", MSI + PCI_MSI_MASK_64, 4, 1, 1, RIOD_CFG_EFF_MSI_MASK },
+		{ "MSI pending", MSI + PCI_MSI_PENDING_64, 4, 1, 0, 0 },
+		{ "power budget selector", 0x244, 1, 1, 0, RIOD_CFG_EFF_LIVE },
+		{ "designated vendor-specific", 0x28c, 4, 1, 0, 0 },
 		{ "unaligned", PCI_COMMAND + 1, 2, 0xffff, ~0u, 0 },
 		{ "outside", 4096, 4, 0, ~0u, 0 },
 		{ "width 3", PCI_INTERRUPT_LINE, 3, 0, ~0u, 0 },
@@ -506,7 +534,11 @@ static void filter(struct kunit *test)
 		{ "vendor-specific", VNDR + 4, 4, true, true },
 		{ "vendor-specific header", VNDR, 4, true, false },
 		{ "msi address", MSI + 4, 4, false, false },
-		{ "VPD", VPD + 4, 4, false, false },
+		{ "VPD address", VPD + 2, 2, true, true },
+		{ "VPD header", VPD, 2, false, false },
+		{ "VPD data", VPD + 4, 4, true, false },
+		{ "device control", EXP + PCI_EXP_DEVCTL, 2, false, false },
+		{ "in no capability", 0xf0, 4, true, false },
 		{ "AER", 0x104, 4, false, false },
 		{ "outside", 4096, 4, false, false },
 	};
@@ -531,6 +563,26 @@ static void msix_ranges(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, riod_cfg_is_msix(&m->cfg, 0, 0x2000 + 65 * 16, 4));
 	KUNIT_EXPECT_TRUE(test, riod_cfg_is_msix(&m->cfg, 0, 0x3008, 8));
 	KUNIT_EXPECT_FALSE(test, riod_cfg_is_msix(&m->cfg, 3, 0x2000, 4));
+}
+
+static void msi_pending(struct kunit *test)
+{
+	struct image *m = model(test);
+
+	riod_cfg_set_msi_pending(&m->cfg, 1);
+	KUNIT_EXPECT_EQ(test, rd(m, MSI + PCI_MSI_PENDING_64, 4), 1);
+	riod_cfg_write(&m->cfg, MSI + PCI_MSI_MASK_64, 4, 0x81);
+	KUNIT_EXPECT_EQ(test, riod_cfg_msi_mask(&m->cfg), 0x81);
+	riod_cfg_reset(&m->cfg);
+	KUNIT_EXPECT_EQ(test, riod_cfg_msi_mask(&m->cfg), 0);
+	KUNIT_EXPECT_EQ(test, rd(m, MSI + PCI_MSI_PENDING_64, 4), 0);
+
+	/* without mask bits there is nothing to set */
+	m = image(test);
+	put16(m, MSI + PCI_MSI_FLAGS, PCI_MSI_FLAGS_64BIT);
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
+	riod_cfg_set_msi_pending(&m->cfg, ~0u);
+	KUNIT_EXPECT_EQ(test, riod_cfg_msi_mask(&m->cfg), 0);
 }
 
 static void reset_clears(struct kunit *test)
@@ -561,6 +613,7 @@ static struct kunit_case cfgspace_cases[] = {
 	KUNIT_CASE(lost),
 	KUNIT_CASE(filter),
 	KUNIT_CASE(msix_ranges),
+	KUNIT_CASE(msi_pending),
 	KUNIT_CASE(reset_clears),
 	{}
 };

@@ -351,6 +351,11 @@ static u32 build_bar_map_edge(void *body)
 	return sizeof(*b);
 }
 
+static u32 build_devctl(void *body)
+{
+	return build_ctl(body, 8, RIOD_CTL_DEVCTL, 0x7110);
+}
+
 static u32 build_forget(void *body)
 {
 	return build_ctl(body, 7, RIOD_CTL_BARS_FORGET, 0);
@@ -457,6 +462,7 @@ const struct shape wire_shapes[] = {
 	{ "unmap, a full frame", RIOD_FRAME_UNMAP, 0, TO_STUB, build_unmap_max },
 	{ "bar map, the last page", RIOD_FRAME_BAR_MAP, 0, TO_STUB, build_bar_map_edge },
 	{ "bars forget", RIOD_FRAME_CTL, 0, TO_STUB, build_forget },
+	{ "device control", RIOD_FRAME_CTL, 0, TO_STUB, build_devctl },
 	{ "cut data, a full frame", RIOD_FRAME_CUT_DATA, 0, 3, build_cut_pages },
 	{ "cut data, most runs", RIOD_FRAME_CUT_DATA, 0, 3, build_cut_runs },
 };

@@ -172,7 +172,11 @@ static const struct reject rejects[] = {
 	{ "config write, no tag", CFG_WRITE, "REG: no tag", { BODY(reg, tag, 0) } },
 
 	{ "ctl, op 0", COMMAND, "CTL: op", { BODY(ctl, op, 0) } },
-	{ "ctl, op 7", COMMAND, "CTL: op", { BODY(ctl, op, 7) } },
+	{ "ctl, op 8", COMMAND, "CTL: op", { BODY(ctl, op, 8) } },
+	{ "ctl, no-snoop", COMMAND, "CTL: device control bits",
+		{ BODY(ctl, op, RIOD_CTL_DEVCTL), BODY(ctl, arg, 0x0800) } },
+	{ "ctl, payload", COMMAND, "CTL: device control bits",
+		{ BODY(ctl, op, RIOD_CTL_DEVCTL), BODY(ctl, arg, 0x0020) } },
 	{ "ctl, forget what", POWER, "CTL: argument",
 		{ BODY(ctl, op, RIOD_CTL_BARS_FORGET), BODY(ctl, arg, 1) } },
 	{ "ctl, forget, no tag", POWER, "CTL: no tag",

@@ -2,7 +2,7 @@
 /*
  * bench.c - functions without a device
  *
- * The real frame.c, bar.c, ctl.c and irq.c.  BARs are memory, config space is
+ * The real frame.c, bar.c, vpd.c, ctl.c and irq.c.  BARs are memory, config space is
  * an array; interrupts, power and resets are only noted.
  */
 #include <kunit/test.h>
@@ -140,6 +140,36 @@ static bool fake_check_and_mask_intx(struct pci_dev *pdev)
 	return true;
 }
 
+static int fake_clear_and_set(struct pci_dev *pdev, int pos, u16 clear, u16 set)
+{
+	bench->devctl = (bench->devctl & ~clear) | set;
+	return 0;
+}
+
+static int fake_get_mps(struct pci_dev *pdev)
+{
+	return 256;
+}
+
+static int fake_set_readrq(struct pci_dev *pdev, int rq)
+{
+	bench->readrq = rq;
+	return 0;
+}
+
+/* each byte is its address */
+static ssize_t fake_read_vpd(struct pci_dev *pdev, loff_t pos, size_t count, void *buf)
+{
+	u8 *p = buf;
+
+	bench->nvpd++;
+	if (bench->vpd_ret)
+		return bench->vpd_ret;
+	while (p < (u8 *)buf + count)
+		*p++ = pos++;
+	return count;
+}
+
 /* func.c, reset.c and fence.c are about a device and nothing else */
 
 int riod_stub_func_set_master(struct riod_stub_func *fn, bool on)
@@ -186,15 +216,21 @@ void riod_stub_refence_func(struct riod_stub_func *fn)
 #define pci_intx_mask_supported	fake_mask_supported
 #define pci_check_and_mask_intx	fake_check_and_mask_intx
 
+#define pcie_capability_clear_and_set_word	fake_clear_and_set
+#define pcie_get_mps		fake_get_mps
+#define pcie_set_readrq		fake_set_readrq
+#define pci_read_vpd		fake_read_vpd
+
 #include "../frame.c"
 #include "../bar.c"
+#include "../vpd.c"
 #include "../ctl.c"
 #include "../irq.c"
 #include "../shadow.c"
 
 /* ------------------------------------------------------------ the bench */
 
-/* a legacy function with MSI, MSI-X and something of its vendor's */
+/* a legacy function with MSI, MSI-X, VPD and something of its vendor's */
 static void init_cfg(struct kunit *test, struct bench *b)
 {
 	struct riod_cfg_bar bars[RIOD_BARS] = {
@@ -211,10 +247,11 @@ static void init_cfg(struct kunit *test, struct bench *b)
 	raw[PCI_CAPABILITY_LIST] = MSI;
 	put_unaligned_le16(PCI_CAP_ID_MSI | MSIX << 8, raw + MSI);
 	put_unaligned_le16(PCI_MSI_FLAGS_64BIT, raw + MSI + PCI_MSI_FLAGS);
-	put_unaligned_le16(PCI_CAP_ID_MSIX | VNDR << 8, raw + MSIX);
+	put_unaligned_le16(PCI_CAP_ID_MSIX | VPD << 8, raw + MSIX);
 	put_unaligned_le16(VECTORS - 1, raw + MSIX + PCI_MSIX_FLAGS);
 	put_unaligned_le32(TABLE, raw + MSIX + PCI_MSIX_TABLE);
 	put_unaligned_le32(PBA, raw + MSIX + PCI_MSIX_PBA);
+	put_unaligned_le16(PCI_CAP_ID_VPD | VNDR << 8, raw + VPD);
 	put_unaligned_le32(PCI_CAP_ID_VNDR | 0x10 << 16, raw + VNDR);
 	KUNIT_ASSERT_EQ(test, riod_cfg_init(&b->cfg, raw, CFG_SIZE, bars), 0);
 }

@@ -20,6 +20,7 @@
 
 #define MSI		0x50
 #define MSIX		0x70
+#define VPD		0xc8
 #define VNDR		0xd0
 #define TABLE		0x800
 #define PBA		0xc00
@@ -46,6 +47,10 @@
  * @vecs: those of them that have a handler
  * @line: the line has one
  * @master: bus mastering is on
+ * @devctl: Device Control, without the read request size
+ * @readrq: the read request size that was set last, in bytes
+ * @nvpd: reads of VPD
+ * @vpd_ret: what they return
  * @nresets: resets
  * @nrefences: slow operations that looked at the fence when they were done
  */
@@ -69,6 +74,10 @@ struct bench {
 	unsigned long vecs;
 	bool line;
 	bool master;
+	u16 devctl;
+	int readrq;
+	unsigned int nvpd;
+	int vpd_ret;
 	unsigned int nresets;
 	unsigned int nrefences;
 };

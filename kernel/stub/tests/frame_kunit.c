@@ -151,6 +151,34 @@ static void ctl_legal(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->nrefences, 2);
 }
 
+/* what this host has off stays off, and reads are not made smaller than packets */
+static void ctl_devctl_bits(struct kunit *test)
+{
+	static const struct { u16 host, ask, has; int readrq; } cases[] = {
+		{ 0x0000, 0x0110, 0x0000, 256 },
+		{ 0x0110, 0x2110, 0x0110, 512 },
+		{ 0x0110, 0x5000, 0x0000, 4096 },
+		{ 0x0110, 0x1010, 0x0010, 256 },
+		{ 0x0110, 0x7100, 0x0100, 4096 },
+	};
+	struct bench *b = test->priv;
+	unsigned int i;
+
+	/* a legacy function has no such register */
+	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_DEVCTL, 0x0010), FAILED);
+	b->pdev.pcie_cap = 0x40;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		b->fn[0].devctl = cases[i].host;
+		b->devctl = cases[i].host | 0x000f;
+		KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_DEVCTL, cases[i].ask), OK);
+		KUNIT_EXPECT_EQ_MSG(test, b->devctl, cases[i].has | 0x000f, "case %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, b->readrq, cases[i].readrq, "case %u", i);
+	}
+	b->fn[0].fenced = true;
+	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_DEVCTL, 0), FAILED);
+	KUNIT_EXPECT_EQ(test, b->readrq, 4096);
+}
+
 /* whoever is fenced gets nothing back, and touches nothing */
 static void ctl_fenced(struct kunit *test)
 {
@@ -175,7 +203,7 @@ static void ctl_unknown(struct kunit *test)
 	struct bench *b = test->priv;
 
 	KUNIT_EXPECT_EQ(test, riod_stub_ctl(&b->a->att.dma, &b->fn[0], &c), -EPROTO);
-	c.op = cpu_to_le16(RIOD_CTL_BARS_FORGET + 1);
+	c.op = cpu_to_le16(RIOD_CTL_DEVCTL + 1);
 	KUNIT_EXPECT_EQ(test, riod_stub_ctl(&b->a->att.dma, &b->fn[0], &c), -EPROTO);
 	KUNIT_EXPECT_EQ(test, b->nreplies, 0);
 }
@@ -361,6 +389,7 @@ static struct kunit_case frame_cases[] = {
 	KUNIT_CASE(functions),
 	KUNIT_CASE(replies),
 	KUNIT_CASE(ctl_legal),
+	KUNIT_CASE(ctl_devctl_bits),
 	KUNIT_CASE(ctl_fenced),
 	KUNIT_CASE(ctl_unknown),
 	KUNIT_CASE_PARAM(setups, setup_gen_params),

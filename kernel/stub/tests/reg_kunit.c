@@ -196,6 +196,8 @@ static const struct cfg_case cfg_cases[] = {
 	{ "MSI data", MSI + PCI_MSI_DATA_64, 2, DENIED, DENIED },
 	{ "MSI-X control", MSIX + PCI_MSIX_FLAGS, 2, DENIED, DENIED },
 	{ "MSI-X table", MSIX + PCI_MSIX_TABLE, 4, DENIED, DENIED },
+	{ "VPD header", VPD, 2, DENIED, DENIED },
+	{ "in no capability", 0x90, 4, OK, DENIED, 0x53525150 },
 	{ "behind the end", CFG_SIZE, 4, INVALID, INVALID },
 	{ "end of a larger space", RIOD_CFG_SIZE_MAX - 4, 4, INVALID, INVALID },
 	{ "fenced", VNDR + 4, 4, DENIED, DENIED, .fenced = true },
@@ -251,11 +253,58 @@ static void cfg_writes(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, b->config, want, sizeof(want));
 }
 
+static u32 vpd(struct kunit *test, u8 op, u16 offset, u8 width, u32 value)
+{
+	struct bench *b = test->priv;
+
+	KUNIT_EXPECT_EQ(test, give(test, reg(test, 7, op, RIOD_REGION_CONFIG, VPD + offset,
+					     width, value)), 0);
+	return status_of(b) == OK ? le64_to_cpu(b->reply.value) : ~0u;
+}
+
+/* the registers are the stub's; the device is read, and never written */
+static void vpd_registers(struct kunit *test)
+{
+	struct bench *b = test->priv;
+
+	vpd(test, RIOD_REG_WRITE, PCI_VPD_ADDR, 2, 0x10);
+	KUNIT_EXPECT_EQ(test, b->nvpd, 1);
+	KUNIT_EXPECT_EQ(test, vpd(test, RIOD_REG_READ, PCI_VPD_ADDR, 2, 0), 0x8010);
+	KUNIT_EXPECT_EQ(test, vpd(test, RIOD_REG_READ, 0, 4, 0),
+			0x80100000 | VNDR << 8 | PCI_CAP_ID_VPD);
+	KUNIT_EXPECT_EQ(test, vpd(test, RIOD_REG_READ, PCI_VPD_DATA, 4, 0), 0x13121110);
+	KUNIT_EXPECT_EQ(test, vpd(test, RIOD_REG_READ, PCI_VPD_DATA + 2, 1, 0), 0x12);
+
+	/* in two pieces: the upper one, with the flag, starts it */
+	vpd(test, RIOD_REG_WRITE, PCI_VPD_ADDR, 1, 0x20);
+	KUNIT_EXPECT_EQ(test, b->nvpd, 1);
+	vpd(test, RIOD_REG_WRITE, PCI_VPD_ADDR + 1, 1, 0);
+	KUNIT_EXPECT_EQ(test, b->nvpd, 2);
+	KUNIT_EXPECT_EQ(test, vpd(test, RIOD_REG_READ, PCI_VPD_DATA, 4, 0), 0x23222120);
+
+	/* a write never ends, and a read that fails does not either */
+	vpd(test, RIOD_REG_WRITE, PCI_VPD_ADDR, 2, 0x8030);
+	KUNIT_EXPECT_EQ(test, b->nvpd, 2);
+	KUNIT_EXPECT_EQ(test, vpd(test, RIOD_REG_READ, PCI_VPD_ADDR, 2, 0), 0x8030);
+	KUNIT_EXPECT_EQ(test, vpd(test, RIOD_REG_WRITE, PCI_VPD_DATA, 4, 1), ~0u);
+	b->vpd_ret = -EIO;
+	vpd(test, RIOD_REG_WRITE, PCI_VPD_ADDR, 2, 0x40);
+	KUNIT_EXPECT_EQ(test, vpd(test, RIOD_REG_READ, PCI_VPD_ADDR, 2, 0), 0x40);
+
+	b->vpd_ret = 0;
+	b->nvpd = 0;
+	b->fn[0].power = 3;
+	vpd(test, RIOD_REG_WRITE, PCI_VPD_ADDR, 2, 0x40);
+	KUNIT_EXPECT_EQ(test, b->nvpd, 0);
+	KUNIT_EXPECT_EQ(test, b->nconfig, 0);
+}
+
 static struct kunit_case reg_test_cases[] = {
 	KUNIT_CASE_PARAM(reg_reads, reg_gen_params),
 	KUNIT_CASE_PARAM(reg_writes, reg_gen_params),
 	KUNIT_CASE_PARAM(cfg_reads, cfg_gen_params),
 	KUNIT_CASE_PARAM(cfg_writes, cfg_gen_params),
+	KUNIT_CASE(vpd_registers),
 	{}
 };
 
