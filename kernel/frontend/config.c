@@ -163,6 +163,9 @@ static int func_reset(struct riod_fe_func *fn)
 	if (fn->flags & RIOD_FUNC_F_RESET) {
 		WRITE_ONCE(fn->epoch, fn->epoch + 1);
 		ret = riod_fe_ctl(fn, RIOD_CTL_RESET, fn->epoch);
+	} else {
+		/* the model says D0 from here on; the last guest may have left it in D3hot */
+		ret = riod_fe_ctl(fn, RIOD_CTL_POWER, 0);
 	}
 	riod_cfg_reset(&fn->cfg);
 	riod_fe_irq_msi_reset(fn);
@@ -322,7 +325,8 @@ static int config_read(struct riod_fe_func *fn, u16 offset, u8 width, u32 *value
 	return ret;
 }
 
-static int config_effects(struct riod_fe_func *fn, u32 effects)
+/* @power: the state before the write */
+static int config_effects(struct riod_fe_func *fn, u32 effects, u8 power)
 {
 	int ret = 0;
 
@@ -332,6 +336,9 @@ static int config_effects(struct riod_fe_func *fn, u32 effects)
 		if (ret)
 			return ret;
 		ret = riod_fe_ctl(fn, RIOD_CTL_POWER, riod_cfg_power(&fn->cfg));
+		/* PCIe 5.3.1.4: software reads back whether the state was taken */
+		if (ret)
+			riod_cfg_set_power(&fn->cfg, power);
 		riod_fe_shadow_release(fn);
 	}
 	if (effects & RIOD_CFG_EFF_MSI_MASK)
@@ -350,6 +357,7 @@ static int config_write(struct riod_fe_func *fn, u16 offset, u8 width, u32 value
 {
 	u64 live = value;
 	u32 effects;
+	u8 power;
 	int ret;
 
 	if (riod_link_is_lost(fn->att->link))
@@ -357,6 +365,7 @@ static int config_write(struct riod_fe_func *fn, u16 offset, u8 width, u32 value
 	ret = mutex_lock_killable(&fn->cfg_lock);
 	if (ret)
 		return ret;
+	power = riod_cfg_power(&fn->cfg);
 	effects = riod_cfg_write(&fn->cfg, offset, width, value);
 	if (effects & RIOD_CFG_EFF_LIVE) {
 		atomic64_inc(&fn->att->stats.cfg_writes);
@@ -364,7 +373,7 @@ static int config_write(struct riod_fe_func *fn, u16 offset, u8 width, u32 value
 					  &live);
 	}
 	if (!ret)
-		ret = config_effects(fn, effects);
+		ret = config_effects(fn, effects, power);
 	mutex_unlock(&fn->cfg_lock);
 	/* hardware has no way to say that a config write failed */
 	return ret == -EINTR ? ret : 0;

@@ -42,8 +42,9 @@ static enum riod_status ctl_reset(struct riod_stub_func *fn, u32 epoch)
 	riod_stub_func_set_master(fn, false);
 	riod_stub_irq_off(fn);
 	if (!READ_ONCE(fn->fenced)) {
-		riod_stub_func_set_power(fn, 0);
-		ret = riod_stub_func_reset(fn);
+		ret = riod_stub_func_set_power(fn, 0);
+		if (!ret)
+			ret = riod_stub_func_reset(fn);
 	}
 	riod_stub_irq_new_epoch(fn, epoch);
 	riod_stub_refence_func(fn);

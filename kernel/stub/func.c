@@ -254,14 +254,23 @@ static int func_power_up(struct riod_stub_func *fn)
 		return ret;
 	pci_clear_master(fn->pdev);
 	ret = pci_enable_device(fn->pdev);
-	if (ret) {
-		pm_runtime_put(&fn->pdev->dev);
-		return ret;
+	if (ret)
+		goto err_pm;
+	/* pci_enable_device() goes on where it cannot be brought to D0 */
+	if (fn->pdev->pm_cap && pci_set_power_state(fn->pdev, PCI_D0)) {
+		ret = -EIO;
+		goto err_disable;
 	}
 	/* nobody listens yet, and the line may be shared */
 	pci_intx(fn->pdev, 0);
 	func_harden(fn->pdev);
 	return 0;
+
+err_disable:
+	pci_disable_device(fn->pdev);
+err_pm:
+	pm_runtime_put(&fn->pdev->dev);
+	return ret;
 }
 
 static void func_power_down(struct riod_stub_func *fn)

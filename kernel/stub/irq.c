@@ -250,6 +250,25 @@ static void irq_close_line(struct riod_stub_func *fn)
 	spin_unlock_irqrestore(&fn->cmd_lock, flags);
 }
 
+/*
+ * The PCI core writes the MSI-X table when vectors come and go, and a device answers
+ * at its BARs in D0 only.  Return: the state that irq_sleep() goes back to.
+ */
+static u8 irq_wake(struct riod_stub_func *fn)
+{
+	u8 power = fn->power;
+
+	if (riod_stub_func_set_power(fn, 0))
+		pci_warn(fn->pdev, "stays in D%u while its interrupts are set up\n", power);
+	return power;
+}
+
+static void irq_sleep(struct riod_stub_func *fn, u8 power)
+{
+	if (riod_stub_func_set_power(fn, power))
+		pci_warn(fn->pdev, "cannot be put back into D%u\n", power);
+}
+
 /**
  * riod_stub_irq_off() - no interrupts of any kind
  * @fn: function; the caller holds @fn->lock
@@ -260,16 +279,19 @@ static void irq_close_line(struct riod_stub_func *fn)
 void riod_stub_irq_off(struct riod_stub_func *fn)
 {
 	struct riod_stub_irq *irq = &fn->irq;
+	u8 power;
 
 	lockdep_assert_held(&fn->lock);
 	if (!irq->on)
 		return;
+	power = irq_wake(fn);
 	irq_set_on(fn, irq->index, false);
 	if (irq->index == RIOD_IRQ_INTX)
 		intx_off(fn);
 	else
 		msi_off(fn);
 	irq_close_line(fn);
+	irq_sleep(fn, power);
 }
 
 static int irq_begin(struct riod_stub_func *fn, u8 index, unsigned int count)
@@ -312,6 +334,7 @@ enum riod_status riod_stub_irq_setup(struct riod_stub_func *fn,
 				     const struct riod_wire_irq_setup *s)
 {
 	unsigned int count = le16_to_cpu(s->count);
+	u8 power;
 	int ret;
 
 	lockdep_assert_held(&fn->lock);
@@ -325,15 +348,16 @@ enum riod_status riod_stub_irq_setup(struct riod_stub_func *fn,
 	}
 	if (s->index == RIOD_IRQ_MSIX)
 		count = fn->nmsix;
+	power = irq_wake(fn);
 	ret = irq_begin(fn, s->index, count);
 	if (!ret && s->index != RIOD_IRQ_INTX)
 		ret = msi_request(fn, s);
 	if (ret) {
 		pci_warn(fn->pdev, "interrupts could not be set up: %d\n", ret);
 		riod_stub_irq_off(fn);
-		return RIOD_STATUS_FAILED;
 	}
-	return RIOD_STATUS_OK;
+	irq_sleep(fn, power);
+	return ret ? RIOD_STATUS_FAILED : RIOD_STATUS_OK;
 }
 
 /* after a reset; interrupts are off */

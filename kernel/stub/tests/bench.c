@@ -84,12 +84,19 @@ static void fake_kick(struct riod_link *l)
 {
 }
 
+/* the PCI core writes to the MSI-X table */
+static void note_asleep(void)
+{
+	bench->asleep += bench->fn[0].power != 0;
+}
+
 /* numbers of interrupts: the vector and this, the line alone is 0 */
 #define FAKE_IRQ	1000
 
 static int fake_alloc_vectors(struct pci_dev *pdev, unsigned int min, unsigned int max,
 			      unsigned int flags)
 {
+	note_asleep();
 	if (bench->nvecs || max > VECTORS)
 		return -ENOSPC;
 	bench->nvecs = max;
@@ -98,6 +105,7 @@ static int fake_alloc_vectors(struct pci_dev *pdev, unsigned int min, unsigned i
 
 static void fake_free_vectors(struct pci_dev *pdev)
 {
+	note_asleep();
 	bench->nvecs = 0;
 }
 
@@ -111,6 +119,7 @@ static int fake_request_irq(int irq, irq_handler_t handler, unsigned long flags,
 {
 	if (irq < 0)
 		return irq;
+	note_asleep();
 	if (irq < FAKE_IRQ)
 		bench->line = true;
 	else
@@ -120,6 +129,7 @@ static int fake_request_irq(int irq, irq_handler_t handler, unsigned long flags,
 
 static void fake_free_irq(int irq, void *arg)
 {
+	note_asleep();
 	if (irq < FAKE_IRQ)
 		bench->line = false;
 	else
@@ -182,8 +192,11 @@ int riod_stub_func_set_master(struct riod_stub_func *fn, bool on)
 
 int riod_stub_func_set_power(struct riod_stub_func *fn, u8 state)
 {
-	fn->power = state;
-	return 0;
+	if (state == fn->power)
+		return 0;
+	if (!bench->power_ret)
+		fn->power = state;
+	return bench->power_ret;
 }
 
 int riod_stub_func_reset(struct riod_stub_func *fn)

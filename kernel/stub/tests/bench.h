@@ -51,6 +51,8 @@
  * @readrq: the read request size that was set last, in bytes
  * @nvpd: reads of VPD
  * @vpd_ret: what they return
+ * @asleep: times that vectors came or went while the function was not in D0
+ * @power_ret: what changing the power state returns
  * @nresets: resets
  * @nrefences: slow operations that looked at the fence when they were done
  */
@@ -76,6 +78,8 @@ struct bench {
 	bool master;
 	u16 devctl;
 	int readrq;
+	unsigned int asleep;
+	int power_ret;
 	unsigned int nvpd;
 	int vpd_ret;
 	unsigned int nresets;

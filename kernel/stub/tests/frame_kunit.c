@@ -289,6 +289,45 @@ static void setups(struct kunit *test)
 	}
 }
 
+/* the MSI-X table is touched in D0 only, and the guest finds the state it asked for */
+static void setup_in_d3(struct kunit *test)
+{
+	static const u8 index[] = { RIOD_IRQ_INTX, RIOD_IRQ_MSI, RIOD_IRQ_MSIX };
+	struct bench *b = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(index); i++) {
+		KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_POWER, 3), OK);
+		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, index[i], 1, 1)), 0);
+		KUNIT_EXPECT_EQ(test, status_of(b), OK);
+		KUNIT_EXPECT_EQ(test, b->fn[0].power, 3);
+		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, index[i], 0, 0)), 0);
+		KUNIT_EXPECT_EQ(test, b->fn[0].power, 3);
+		KUNIT_EXPECT_FALSE(test, b->fn[0].irq.on);
+	}
+	KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, RIOD_IRQ_MSIX, 1, 1)), 0);
+	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_RESET, 1), OK);
+	KUNIT_EXPECT_FALSE(test, b->fn[0].irq.on);
+	KUNIT_EXPECT_EQ(test, b->fn[0].power, 0);
+	KUNIT_EXPECT_EQ(test, b->asleep, 0);
+}
+
+/* a device that does not wake up is not reset, and the peer hears of it */
+static void reset_in_d3(struct kunit *test)
+{
+	struct bench *b = test->priv;
+
+	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_POWER, 3), OK);
+	b->power_ret = -EIO;
+	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_RESET, 1), FAILED);
+	KUNIT_EXPECT_EQ(test, b->nresets, 0);
+	KUNIT_EXPECT_EQ(test, b->fn[0].power, 3);
+	b->power_ret = 0;
+	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_RESET, 2), OK);
+	KUNIT_EXPECT_EQ(test, b->nresets, 1);
+	KUNIT_EXPECT_EQ(test, b->fn[0].power, 0);
+}
+
 /* ------------------------------------------------------------ MAP, UNMAP */
 
 #define MAPS	3
@@ -393,6 +432,8 @@ static struct kunit_case frame_cases[] = {
 	KUNIT_CASE(ctl_fenced),
 	KUNIT_CASE(ctl_unknown),
 	KUNIT_CASE_PARAM(setups, setup_gen_params),
+	KUNIT_CASE(setup_in_d3),
+	KUNIT_CASE(reset_in_d3),
 	KUNIT_CASE(map_records),
 	KUNIT_CASE_PARAM(records, record_gen_params),
 	{}
