@@ -201,7 +201,7 @@ static int riod_link_frame(void *priv, struct riod_frame *f)
 		return riod_link_apply(l, f);
 	case RIOD_FRAME_REPLY:
 		/* only a frontend gets here: direction was validated */
-		return riod_link_reply(l, (const void *)f->body);
+		return riod_link_reply(l, f);
 	default:
 		ret = l->ops->frame(l->priv, f);
 		riod_link_check_time(l);

@@ -118,7 +118,7 @@ void riod_link_retime(struct riod_link *l);
 void riod_link_acked(void *priv);
 
 /* link_request.c */
-int riod_link_reply(struct riod_link *l, const struct riod_wire_reply *r);
+int riod_link_reply(struct riod_link *l, const struct riod_frame *f);
 void riod_link_end_requests(struct riod_link *l);
 
 #endif /* _RIOD_LINK_PRIV_H */

@@ -28,6 +28,8 @@
  * @slow: it may take the device long
  * @posted: jiffies when its frame was posted; the waiter's
  * @abandoned: under &riod_link.lock: the waiter is gone
+ * @room: bytes of @data: RIOD_ROM_PIECE where the reply has data, else 0
+ * @data: the reply's
  */
 struct riod_request {
 	struct completion done;
@@ -36,6 +38,8 @@ struct riod_request {
 	bool slow;
 	unsigned long posted;
 	bool abandoned;
+	u32 room;
+	u8 data[] __counted_by(room);
 };
 
 static unsigned long riod_request_limit(struct riod_link *l)
@@ -150,15 +154,26 @@ static int riod_request_errno(u32 status)
 	}
 }
 
-/* receive thread: a REPLY came; -EPROTO where nobody asked */
-int riod_link_reply(struct riod_link *l, const struct riod_wire_reply *reply)
+/*
+ * Receive thread: a REPLY came.  -EPROTO where nobody asked, and where it has data that
+ * was not asked for, or none.
+ */
+int riod_link_reply(struct riod_link *l, const struct riod_frame *f)
 {
-	struct riod_request *r = xa_erase(&l->requests, le32_to_cpu(reply->tag));
+	const struct riod_wire_reply *reply = (const void *)f->body;
+	int status = riod_request_errno(le32_to_cpu(reply->status));
+	u32 len = f->len - sizeof(*reply);
+	struct riod_request *r;
 
+	r = xa_erase(&l->requests, le32_to_cpu(reply->tag));
 	if (!r)
 		return -EPROTO;
-	riod_request_finish(l, r, riod_request_errno(le32_to_cpu(reply->status)),
-			    le64_to_cpu(reply->value));
+	if (len != (status ? 0 : r->room)) {
+		riod_request_finish(l, r, -ENOTCONN, U64_MAX);
+		return -EPROTO;
+	}
+	memcpy(r->data, reply->data, len);
+	riod_request_finish(l, r, status, le64_to_cpu(reply->value));
 	return 0;
 }
 
@@ -238,9 +253,10 @@ static bool riod_request_wait(struct riod_link *l, struct riod_request *r)
 	return done;
 }
 
-int riod_link_request(struct riod_link *l, struct riod_frame *f, u64 *value)
+static int riod_request(struct riod_link *l, struct riod_frame *f, u64 *value,
+			void *data, u32 room)
 {
-	struct riod_request *r = kzalloc(sizeof(*r), GFP_KERNEL);
+	struct riod_request *r = kzalloc(struct_size(r, data, room), GFP_KERNEL);
 	int err = r ? riod_request_reserve(l) : -ENOMEM;
 
 	if (err) {
@@ -249,6 +265,7 @@ int riod_link_request(struct riod_link *l, struct riod_frame *f, u64 *value)
 		return err;
 	}
 	init_completion(&r->done);
+	r->room = room;
 	err = riod_request_post(l, r, f);
 	if (!err && !riod_request_wait(l, r))
 		return -EINTR;
@@ -256,8 +273,22 @@ int riod_link_request(struct riod_link *l, struct riod_frame *f, u64 *value)
 		err = r->status;
 		if (value)
 			*value = r->value;
+		if (!err && room)
+			memcpy(data, r->data, room);
 	}
 	kfree(r);
 	return err;
 }
+
+int riod_link_request(struct riod_link *l, struct riod_frame *f, u64 *value)
+{
+	return riod_request(l, f, value, NULL, 0);
+}
 EXPORT_SYMBOL_GPL(riod_link_request);
+
+int riod_link_request_piece(struct riod_link *l, struct riod_frame *f, u64 *value,
+			    void *piece)
+{
+	return riod_request(l, f, value, piece, RIOD_ROM_PIECE);
+}
+EXPORT_SYMBOL_GPL(riod_link_request_piece);

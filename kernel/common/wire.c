@@ -209,6 +209,12 @@ static const char *check_reply(const void *body, u32 len)
 		return "REPLY: no tag";
 	if (le32_to_cpu(r->status) > RIOD_STATUS_FAILED)
 		return "REPLY: status";
+	if (len == sizeof(*r))
+		return NULL;
+	if (len != sizeof(*r) + RIOD_ROM_PIECE)
+		return "REPLY: length";
+	if (le32_to_cpu(r->status) != RIOD_STATUS_OK)
+		return "REPLY: data of a failure";
 	return NULL;
 }
 
@@ -286,6 +292,9 @@ static const char *check_ctl_arg(u32 op, u32 arg)
 		return arg > 3 ? "CTL: power state" : NULL;
 	case RIOD_CTL_DEVCTL:
 		return arg & ~RIOD_DEVCTL_BITS ? "CTL: device control bits" : NULL;
+	case RIOD_CTL_ROM_READ:
+		return !IS_ALIGNED(arg, RIOD_ROM_PIECE) || arg >= RIOD_ROM_MAX ?
+		       "CTL: ROM offset" : NULL;
 	default:
 		return arg ? "CTL: argument" : NULL;
 	}
@@ -297,7 +306,7 @@ static const char *check_ctl(const void *body, u32 len)
 	u32 op = le16_to_cpu(c->op);
 	bool posted = op == RIOD_CTL_INTX_UNMASK || op == RIOD_CTL_INTX_MASK;
 
-	if (op < RIOD_CTL_COMMAND || op > RIOD_CTL_DEVCTL)
+	if (op < RIOD_CTL_COMMAND || op > RIOD_CTL_ROM_READ)
 		return "CTL: op";
 	if (c->rsvd || c->rsvd2)
 		return "CTL: reserved field";
@@ -507,7 +516,7 @@ static const struct riod_wire_rule rules[] = {
 	},
 	[RIOD_FRAME_REPLY] = {
 		.dir = TO_FRONTEND, .func = true,
-		.len = sizeof(struct riod_wire_reply),
+		.len = sizeof(struct riod_wire_reply), .more = true,
 		.check = check_reply,
 	},
 	[RIOD_FRAME_IRQ] = {

@@ -22,7 +22,7 @@
 /* no command register has these bits alone: the stub is to be told in any case */
 #define COMMAND_UNKNOWN	0xffff
 
-static struct riod_frame *ctl_frame(struct riod_fe_func *fn, u16 op, u32 arg)
+struct riod_frame *riod_fe_ctl_frame(struct riod_fe_func *fn, u16 op, u32 arg)
 {
 	struct riod_wire_ctl *c;
 	struct riod_frame *f;
@@ -38,7 +38,7 @@ static struct riod_frame *ctl_frame(struct riod_fe_func *fn, u16 op, u32 arg)
 
 int riod_fe_ctl(struct riod_fe_func *fn, u16 op, u32 arg)
 {
-	struct riod_frame *f = ctl_frame(fn, op, arg);
+	struct riod_frame *f = riod_fe_ctl_frame(fn, op, arg);
 
 	if (!f)
 		return -ENOMEM;
@@ -48,7 +48,7 @@ int riod_fe_ctl(struct riod_fe_func *fn, u16 op, u32 arg)
 /* it can be lost only with the session: then there is nothing to unmask */
 void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op)
 {
-	struct riod_frame *f = ctl_frame(fn, op, 0);
+	struct riod_frame *f = riod_fe_ctl_frame(fn, op, 0);
 
 	if (f)
 		riod_link_post(fn->att->link, f);

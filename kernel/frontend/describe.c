@@ -26,6 +26,7 @@ static struct riod_fe_func *func_new(struct riod_fe_att *att, u8 num)
 	spin_lock_init(&fn->msix_lock);
 	riod_fe_irq_init(&fn->irq);
 	riod_fe_shadow_init(&fn->shadow);
+	riod_fe_rom_init(&fn->rom);
 	INIT_WORK(&fn->close_work, riod_fe_config_close_work);
 	return fn;
 }
@@ -293,6 +294,7 @@ void riod_fe_describe_free(struct riod_fe_att *att)
 		if (!att->funcs[i])
 			continue;
 		WARN_ON_ONCE(!xa_empty(&att->funcs[i]->shadow.pages));
+		riod_fe_rom_free(&att->funcs[i]->rom);
 		kvfree(att->funcs[i]->msix_table);
 		kvfree(att->funcs[i]);
 	}

@@ -23,6 +23,8 @@
  *                     told to the stub of it.  Held while waiting for the peer.
  *   riod_fe_func.irq.gate  mutex: interrupt set-up.  Held while waiting for the
  *                     peer.
+ *   riod_fe_rom.lock  mutex: the copy of the expansion ROM.  Held while waiting for
+ *                     the peer; alone.
  *   riod_fe_shadow.fetch, .lock  mutexes: pages of BARs that are memory.  The first is
  *                     held while waiting for the peer.
  *   riod_fe_dma.lock  mutex: ranges, pages and what is to be told of them.  Never
@@ -359,6 +361,29 @@ int riod_fe_shadow_hold(struct riod_fe_func *fn);
 void riod_fe_shadow_release(struct riod_fe_func *fn);
 int riod_fe_shadow_mmap(struct riod_fe_func *fn, struct vm_area_struct *vma);
 
+/* ------------------------------------------------------------ rom.c */
+
+/**
+ * struct riod_fe_rom - copy of a function's expansion ROM
+ * @lock: all that follows; held while waiting for the peer, killably
+ * @data: all of the window, all-ones behind @have; NULL before the first read
+ * @size: bytes of the image, once @have is not 0
+ * @have: bytes that came
+ * @full: all came: @data is constant, and read without @lock
+ */
+struct riod_fe_rom {
+	struct mutex lock;	/* see above */
+	u8 *data;
+	u32 size;
+	u32 have;
+	bool full;
+};
+
+void riod_fe_rom_init(struct riod_fe_rom *rom);
+void riod_fe_rom_free(struct riod_fe_rom *rom);
+bool riod_fe_rom_kept(const struct riod_fe_func *fn);
+ssize_t riod_fe_rom_read(struct riod_fe_func *fn, char __user *buf, size_t count, u64 pos);
+
 /* ------------------------------------------------------------ vpci.c */
 
 /* what the host sees: the header and a PCI Express capability */
@@ -394,6 +419,7 @@ int riod_fe_shadow_mmap(struct riod_fe_func *fn, struct vm_area_struct *vma);
  * @msix_lock: @msix_table
  * @irq: interrupts
  * @shadow: BARs that are memory
+ * @rom: copy of the expansion ROM
  * @profile: device knowledge, or NULL
  * @profile_state: its state; as @profile under riod_fe_dma.lock
  * @env: what the profile may ask of us
@@ -426,6 +452,7 @@ struct riod_fe_func {
 	spinlock_t msix_lock;	/* the copy of the MSI-X table */
 	struct riod_fe_irq irq;
 	struct riod_fe_shadow shadow;
+	struct riod_fe_rom rom;
 	const struct riod_profile *profile;
 	void *profile_state;
 	struct riod_profile_env env;
@@ -622,6 +649,7 @@ int riod_fe_config_accessed(struct riod_fe_func *fn);
 /* one CTL operation that is answered; 0 or -errno as riod_link_request() */
 int riod_fe_ctl(struct riod_fe_func *fn, u16 op, u32 arg);
 void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op);
+struct riod_frame *riod_fe_ctl_frame(struct riod_fe_func *fn, u16 op, u32 arg);
 
 /* ------------------------------------------------------------ region.c */
 

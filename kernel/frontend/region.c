@@ -231,6 +231,9 @@ ssize_t riod_fe_region_rw(struct riod_fe_func *fn, unsigned int region,
 	ret = riod_fe_config_accessed(fn);
 	if (ret)
 		return ret;
+	if (region == RIOD_REGION_ROM && riod_fe_rom_kept(fn) && region_decoded(fn, region) &&
+	    !riod_link_is_lost(fn->att->link))
+		return riod_fe_rom_read(fn, buf, count, pos);
 	while (count) {
 		u8 width = riod_fe_width(pos, count, max);
 

@@ -119,6 +119,9 @@ int riod_link_send(struct riod_link *l, struct riod_frame *f);
  * -EINVAL (INVALID), -EIO (FAILED).
  */
 int riod_link_request(struct riod_link *l, struct riod_frame *f, u64 *value);
+/* the same for RIOD_CTL_ROM_READ: @piece gets RIOD_ROM_PIECE bytes where it succeeds */
+int riod_link_request_piece(struct riod_link *l, struct riod_frame *f, u64 *value,
+			    void *piece);
 
 struct riod_sync *riod_link_sync(struct riod_link *l);
 struct riod_session *riod_link_session(struct riod_link *l);

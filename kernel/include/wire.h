@@ -416,14 +416,20 @@ enum riod_status {
  * @tag: the request's
  * @status: &enum riod_status
  * @value: what was read; all-ones where @status is not OK
+ * @data: nothing, or RIOD_ROM_PIECE bytes: the reply to RIOD_CTL_ROM_READ
  */
 struct riod_wire_reply {
 	__le32	tag;
 	__le32	status;
 	__le64	value;
+	__u8	data[];
 };
 
 static_assert(sizeof(struct riod_wire_reply) == 16);
+
+/* what one RIOD_CTL_ROM_READ reads: fits into the smallest max_frame */
+#define RIOD_ROM_PIECE	8192u
+#define RIOD_ROM_MAX	0x1000000u
 
 /** enum riod_ctl_op - operations on a function */
 enum riod_ctl_op {
@@ -441,6 +447,8 @@ enum riod_ctl_op {
 	RIOD_CTL_BARS_FORGET	= 6,
 	/* arg: RIOD_DEVCTL_BITS of the PCI Express Device Control register */
 	RIOD_CTL_DEVCTL		= 7,
+	/* arg: offset in the expansion ROM, a multiple of RIOD_ROM_PIECE */
+	RIOD_CTL_ROM_READ	= 8,
 };
 
 /* PCIe 7.5.3.4: Enable Relaxed Ordering, Extended Tag Field Enable, Max_Read_Request_Size */

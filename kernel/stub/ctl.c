@@ -137,6 +137,8 @@ int riod_stub_ctl(struct riod_stub_dma *dma, struct riod_stub_func *fn,
 	case RIOD_CTL_DEVCTL:
 		status = ctl_devctl(fn, arg);
 		break;
+	case RIOD_CTL_ROM_READ:
+		return riod_stub_reply_rom(fn, c->tag, arg);
 	case RIOD_CTL_BARS_FORGET:
 		riod_stub_shadow_forget(dma, fn);
 		status = RIOD_STATUS_OK;

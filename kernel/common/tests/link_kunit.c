@@ -136,6 +136,31 @@ static int end_request(struct end *e, const struct riod_wire_reg *r)
 	return riod_link_post_reply(e->l, reply_make(tag, offset >> 16, 2 * offset));
 }
 
+/* the stub's ROM: each piece is full of its number */
+static struct riod_frame *piece_make(u32 tag, u32 offset)
+{
+	struct riod_wire_reply *r;
+	struct riod_frame *f;
+
+	f = riod_frame_alloc(RIOD_FRAME_REPLY, 0, struct_size(r, data, RIOD_ROM_PIECE),
+			     GFP_KERNEL);
+	if (!f)
+		return NULL;
+	r = (struct riod_wire_reply *)f->body;
+	r->tag = cpu_to_le32(tag);
+	r->value = cpu_to_le64(SZ_64K);
+	memset(r->data, offset / RIOD_ROM_PIECE, RIOD_ROM_PIECE);
+	return f;
+}
+
+static int end_piece(struct end *e, const struct riod_wire_ctl *c)
+{
+	u32 tag = le32_to_cpu(c->tag), offset = le32_to_cpu(c->arg);
+
+	return riod_link_post_reply(e->l, READ_ONCE(e->answers) ? piece_make(tag, offset) :
+							reply_make(tag, 0, 0));
+}
+
 static u32 nheld(struct end *e)
 {
 	/* so many entries of @held are there */
@@ -153,6 +178,8 @@ static int end_frame(void *priv, struct riod_frame *f)
 	WRITE_ONCE(e->frames, e->frames + 1);
 	if (f->hdr.type == RIOD_FRAME_REG && r->tag)
 		err = end_request(e, r);
+	if (f->hdr.type == RIOD_FRAME_CTL)
+		err = end_piece(e, (const void *)f->body);
 	complete(&e->got);
 	return err;
 }
@@ -869,6 +896,64 @@ static void reply_to_nobody(struct kunit *test)
 	expect_lost(test, x.stub, RIOD_REASON_PROTOCOL);
 }
 
+static int read_piece(struct end *e, u32 offset, u8 *piece, u64 *value)
+{
+	struct riod_frame *f = riod_frame_alloc(RIOD_FRAME_CTL, 0,
+						sizeof(struct riod_wire_ctl), GFP_KERNEL);
+	struct riod_wire_ctl *c;
+
+	if (!f)
+		return -ENOMEM;
+	c = (struct riod_wire_ctl *)f->body;
+	c->op = cpu_to_le16(RIOD_CTL_ROM_READ);
+	c->arg = cpu_to_le32(offset);
+	return riod_link_request_piece(e->l, f, value, piece);
+}
+
+static void pieces(struct kunit *test)
+{
+	u8 *piece = kunit_kzalloc(test, RIOD_ROM_PIECE, GFP_KERNEL);
+	struct ends x = ends_start(test);
+	u64 value = 0;
+	u32 n;
+
+	KUNIT_ASSERT_NOT_NULL(test, piece);
+	for (n = 0; n < 4; n++) {
+		KUNIT_EXPECT_EQ(test, read_piece(x.fe, n * RIOD_ROM_PIECE, piece, &value), 0);
+		KUNIT_EXPECT_EQ(test, value, SZ_64K);
+		KUNIT_EXPECT_NULL(test, memchr_inv(piece, n, RIOD_ROM_PIECE));
+	}
+	/* the next request is a plain one again */
+	KUNIT_EXPECT_EQ(test, riod_link_request(x.fe->l, reg_make(RIOD_REG_READ, 8), &value), 0);
+	KUNIT_EXPECT_EQ(test, value, 16);
+}
+
+/* data for a waiter that has no room for it, and none for one that waits for some */
+static void piece_to_a_read(struct kunit *test)
+{
+	struct ends x = ends_start(test);
+	struct runner *r;
+
+	x.stub->answers = false;
+	r = reader_start(test, x.fe, 0, 1);
+	KUNIT_ASSERT_TRUE(test, pair_eventually(nheld(x.stub) == 1));
+	KUNIT_EXPECT_EQ(test, riod_link_post_reply(x.stub->l, piece_make(x.stub->held[0], 0)), 0);
+	KUNIT_EXPECT_EQ(test, runner_join(test, r), -ENOTCONN);
+	expect_lost(test, x.fe, RIOD_REASON_PROTOCOL);
+}
+
+static void piece_without_data(struct kunit *test)
+{
+	u8 *piece = kunit_kzalloc(test, RIOD_ROM_PIECE, GFP_KERNEL);
+	struct ends x = ends_start(test);
+	u64 value;
+
+	KUNIT_ASSERT_NOT_NULL(test, piece);
+	x.stub->answers = false;
+	KUNIT_EXPECT_EQ(test, read_piece(x.fe, 0, piece, &value), -ENOTCONN);
+	expect_lost(test, x.fe, RIOD_REASON_PROTOCOL);
+}
+
 /* ------------------------------------------------------------ limits and the end */
 
 struct poster {
@@ -1007,6 +1092,9 @@ static struct kunit_case link_cases[] = {
 	LINK_CASE(slow_reset),
 	LINK_CASE(tags_never_back),
 	LINK_CASE(reply_to_nobody),
+	LINK_CASE(pieces),
+	LINK_CASE(piece_to_a_read),
+	LINK_CASE(piece_without_data),
 	LINK_CASE(limits),
 	LINK_CASE(event_load),
 	LINK_CASE(breaks_under_load),

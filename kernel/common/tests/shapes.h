@@ -27,7 +27,7 @@ struct shape {
 
 enum {
 	ACK, BYE, DESCRIBE, READY, REPLY, IRQ, IRQ_MSI, GONE, REG, REG_READ, CFG_WRITE,
-	COMMAND, POWER, UNMASK, IRQ_SETUP, MAP, UNMAP, BAR_MAP, CUT, COMMIT,
+	COMMAND, POWER, UNMASK, IRQ_SETUP, MAP, UNMAP, BAR_MAP, CUT, COMMIT, REPLY_DATA,
 	LARGER,		/* from here on: not the base of a rejected frame */
 };
 

@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/module.h>
+#include <linux/sizes.h>
 #include <linux/prandom.h>
 #include <linux/slab.h>
 
@@ -135,6 +136,16 @@ static u32 build_reply(void *body)
 	r->tag = cpu_to_le32(7);
 	r->value = cpu_to_le64(0x12345678);
 	return sizeof(*r);
+}
+
+static u32 build_reply_data(void *body)
+{
+	struct riod_wire_reply *r = body;
+
+	r->tag = cpu_to_le32(7);
+	r->value = cpu_to_le64(SZ_64K);
+	memset(r->data, 0x55, RIOD_ROM_PIECE);
+	return struct_size(r, data, RIOD_ROM_PIECE);
 }
 
 static u32 build_irq(void *body, u8 index, u16 count)
@@ -351,6 +362,11 @@ static u32 build_bar_map_edge(void *body)
 	return sizeof(*b);
 }
 
+static u32 build_rom_read(void *body)
+{
+	return build_ctl(body, 9, RIOD_CTL_ROM_READ, SZ_16M - RIOD_ROM_PIECE);
+}
+
 static u32 build_devctl(void *body)
 {
 	return build_ctl(body, 8, RIOD_CTL_DEVCTL, 0x7110);
@@ -444,6 +460,7 @@ const struct shape wire_shapes[] = {
 	[BAR_MAP]	= { "bar map", RIOD_FRAME_BAR_MAP, 7, TO_STUB, build_bar_map },
 	[CUT]		= { "cut data", RIOD_FRAME_CUT_DATA, 0, 3, build_cut },
 	[COMMIT]	= { "cut commit", RIOD_FRAME_CUT_COMMIT, 0, 3, build_commit },
+	[REPLY_DATA]	= { "reply with data", RIOD_FRAME_REPLY, 1, TO_FRONTEND, build_reply_data },
 	[LARGER] = { "describe, all there can be", RIOD_FRAME_DESCRIBE, 0, TO_FRONTEND,
 		build_describe_max },
 	{ "describe, at its edges", RIOD_FRAME_DESCRIBE, 0, TO_FRONTEND, build_describe_edge },
@@ -462,6 +479,7 @@ const struct shape wire_shapes[] = {
 	{ "unmap, a full frame", RIOD_FRAME_UNMAP, 0, TO_STUB, build_unmap_max },
 	{ "bar map, the last page", RIOD_FRAME_BAR_MAP, 0, TO_STUB, build_bar_map_edge },
 	{ "bars forget", RIOD_FRAME_CTL, 0, TO_STUB, build_forget },
+	{ "last piece of a ROM", RIOD_FRAME_CTL, 0, TO_STUB, build_rom_read },
 	{ "device control", RIOD_FRAME_CTL, 0, TO_STUB, build_devctl },
 	{ "cut data, a full frame", RIOD_FRAME_CUT_DATA, 0, 3, build_cut_pages },
 	{ "cut data, most runs", RIOD_FRAME_CUT_DATA, 0, 3, build_cut_runs },

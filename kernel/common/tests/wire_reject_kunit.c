@@ -3,6 +3,7 @@
  * wire_reject_kunit.c - riod_wire_validate(): each thing that it rejects
  */
 #include <kunit/test.h>
+#include <linux/sizes.h>
 
 #include "shapes.h"
 
@@ -132,6 +133,12 @@ static const struct reject rejects[] = {
 		{ AT(RESV + 8, 8, 1ull << 39) } },
 
 	{ "reply, no tag", REPLY, "REPLY: no tag", { BODY(reply, tag, 0) } },
+	{ "reply, data cut short", REPLY_DATA, "REPLY: length", {},
+		LEN(sizeof(struct riod_wire_reply) + RIOD_ROM_PIECE - 1) },
+	{ "reply, too much data", REPLY_DATA, "REPLY: length", {},
+		LEN(sizeof(struct riod_wire_reply) + RIOD_ROM_PIECE + 1) },
+	{ "reply, data of a failure", REPLY_DATA, "REPLY: data of a failure",
+		{ BODY(reply, status, RIOD_STATUS_FAILED) } },
 	{ "reply, status", REPLY, "REPLY: status", { BODY(reply, status, 4) } },
 
 	{ "irq, index", IRQ, "IRQ: index", { BODY(irq, index, 3) } },
@@ -172,7 +179,11 @@ static const struct reject rejects[] = {
 	{ "config write, no tag", CFG_WRITE, "REG: no tag", { BODY(reg, tag, 0) } },
 
 	{ "ctl, op 0", COMMAND, "CTL: op", { BODY(ctl, op, 0) } },
-	{ "ctl, op 8", COMMAND, "CTL: op", { BODY(ctl, op, 8) } },
+	{ "ctl, op 9", COMMAND, "CTL: op", { BODY(ctl, op, 9) } },
+	{ "ctl, ROM offset", COMMAND, "CTL: ROM offset",
+		{ BODY(ctl, op, RIOD_CTL_ROM_READ), BODY(ctl, arg, 0x1000) } },
+	{ "ctl, behind any ROM", COMMAND, "CTL: ROM offset",
+		{ BODY(ctl, op, RIOD_CTL_ROM_READ), BODY(ctl, arg, SZ_16M) } },
 	{ "ctl, no-snoop", COMMAND, "CTL: device control bits",
 		{ BODY(ctl, op, RIOD_CTL_DEVCTL), BODY(ctl, arg, 0x0800) } },
 	{ "ctl, payload", COMMAND, "CTL: device control bits",

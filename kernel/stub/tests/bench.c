@@ -75,6 +75,8 @@ static int fake_post_reply(struct riod_link *l, struct riod_frame *f)
 {
 	bench->nreplies++;
 	bench->reply = *(struct riod_wire_reply *)f->body;
+	if (f->len > sizeof(bench->reply))
+		memcpy(bench->piece, f->body + sizeof(bench->reply), RIOD_ROM_PIECE);
 	bench->reply_func = f->hdr.func;
 	riod_frame_free(f);
 	return bench->reply_ret;

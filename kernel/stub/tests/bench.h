@@ -41,6 +41,7 @@
  * @ungated: writes to it that were not made under the gate
  * @nreplies: replies that were posted
  * @reply: the last one
+ * @piece: data of the last one that had some
  * @reply_func: the function that it is about
  * @reply_ret: what posting one returns
  * @nvecs: vectors that are allocated
@@ -70,6 +71,7 @@ struct bench {
 	unsigned int ungated;
 	unsigned int nreplies;
 	struct riod_wire_reply reply;
+	u8 piece[RIOD_ROM_PIECE];
 	u8 reply_func;
 	int reply_ret;
 	unsigned int nvecs;

@@ -179,6 +179,26 @@ static void ctl_devctl_bits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->readrq, 4096);
 }
 
+/* the image, then all-ones; the window behind it, too */
+static void ctl_rom_read(struct kunit *test)
+{
+	struct bench *b = test->priv;
+
+	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_ROM_READ, 0), OK);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(b->reply.value), ROM_SIZE);
+	KUNIT_EXPECT_MEMEQ(test, b->piece, b->rom, ROM_SIZE);
+	KUNIT_EXPECT_NULL(test, memchr_inv(b->piece + ROM_SIZE, 0xff, RIOD_ROM_PIECE - ROM_SIZE));
+	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_ROM_READ, SZ_16M - RIOD_ROM_PIECE), OK);
+	KUNIT_EXPECT_NULL(test, memchr_inv(b->piece, 0xff, RIOD_ROM_PIECE));
+
+	b->fn[0].fenced = true;
+	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_ROM_READ, 0), DENIED);
+	b->fn[0].fenced = false;
+	b->fn[0].rom = NULL;
+	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_ROM_READ, 0), DENIED);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&b->a->exp.stats.denied), 2);
+}
+
 /* whoever is fenced gets nothing back, and touches nothing */
 static void ctl_fenced(struct kunit *test)
 {
@@ -203,7 +223,7 @@ static void ctl_unknown(struct kunit *test)
 	struct bench *b = test->priv;
 
 	KUNIT_EXPECT_EQ(test, riod_stub_ctl(&b->a->att.dma, &b->fn[0], &c), -EPROTO);
-	c.op = cpu_to_le16(RIOD_CTL_DEVCTL + 1);
+	c.op = cpu_to_le16(RIOD_CTL_ROM_READ + 1);
 	KUNIT_EXPECT_EQ(test, riod_stub_ctl(&b->a->att.dma, &b->fn[0], &c), -EPROTO);
 	KUNIT_EXPECT_EQ(test, b->nreplies, 0);
 }
@@ -429,6 +449,7 @@ static struct kunit_case frame_cases[] = {
 	KUNIT_CASE(replies),
 	KUNIT_CASE(ctl_legal),
 	KUNIT_CASE(ctl_devctl_bits),
+	KUNIT_CASE(ctl_rom_read),
 	KUNIT_CASE(ctl_fenced),
 	KUNIT_CASE(ctl_unknown),
 	KUNIT_CASE_PARAM(setups, setup_gen_params),
