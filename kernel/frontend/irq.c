@@ -289,6 +289,7 @@ static int irq_set_trigger(struct riod_fe_func *fn, const struct vfio_irq_set *h
 {
 	struct riod_fe_irq *irq = &fn->irq;
 	bool mine = irq->index == hdr->index;
+	int ret;
 
 	if (mine && !hdr->count && hdr->flags & VFIO_IRQ_SET_DATA_NONE)
 		return irq_off(fn);
@@ -301,7 +302,12 @@ static int irq_set_trigger(struct riod_fe_func *fn, const struct vfio_irq_set *h
 			return -EINVAL;
 		if (!hdr->count)
 			return -EINVAL;
-		return irq_set_block(fn, hdr->index, hdr->start, hdr->count, data);
+		ret = irq_set_block(fn, hdr->index, hdr->start, hdr->count, data);
+		/* as vfio-pci: so many may be had; QEMU tries again with these */
+		if (ret == -EIO && !mine && hdr->index == VFIO_PCI_MSI_IRQ_INDEX &&
+		    hdr->count > 1)
+			ret = hdr->count / 2;
+		return ret;
 	}
 	if (!mine)
 		return -EINVAL;

@@ -5,8 +5,9 @@
  * A handler sets a bit and wakes the pump, which collects the bits before it
  * begins a scan (rule 2: an interrupt joins only a cut begun after it fired).
  *
- * MSI-X is switched on with every vector of the table, so that a vector the
- * guest adds later is one more request_irq() and disturbs no other.
+ * MSI-X is switched on with the vectors that the guest has enabled.  Another one is
+ * allocated alone where the platform can do that (pci_msix_can_alloc_dyn()), and with
+ * all the others anew where it cannot.
  */
 #include <linux/bitmap.h>
 #include <linux/interrupt.h>
@@ -138,6 +139,15 @@ void riod_stub_intx_disable(struct riod_stub_func *fn, bool disabled)
 	spin_unlock_irqrestore(&fn->cmd_lock, flags);
 }
 
+static void line_off(struct riod_stub_func *fn)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&fn->cmd_lock, flags);
+	pci_intx(fn->pdev, 0);
+	spin_unlock_irqrestore(&fn->cmd_lock, flags);
+}
+
 /* ------------------------------------------------------------ MSI, MSI-X */
 
 static irqreturn_t msi_handler(int nr, void *arg)
@@ -148,12 +158,10 @@ static irqreturn_t msi_handler(int nr, void *arg)
 	return IRQ_HANDLED;
 }
 
-static int msi_alloc(struct riod_stub_func *fn, u8 index, unsigned int count)
+static int vecs_alloc(struct riod_stub_func *fn, unsigned int count)
 {
-	unsigned int type = index == RIOD_IRQ_MSIX ? PCI_IRQ_MSIX : PCI_IRQ_MSI;
 	struct riod_stub_irq *irq = &fn->irq;
 	unsigned int i;
-	int ret;
 
 	irq->vecs = kvcalloc(count, sizeof(*irq->vecs), GFP_KERNEL_ACCOUNT);
 	if (!irq->vecs)
@@ -162,29 +170,122 @@ static int msi_alloc(struct riod_stub_func *fn, u8 index, unsigned int count)
 		irq->vecs[i].fn = fn;
 		irq->vecs[i].nr = i;
 	}
-	ret = pci_alloc_irq_vectors(fn->pdev, count, count, type);
-	if (ret < 0) {
-		kvfree(irq->vecs);
-		irq->vecs = NULL;
-		return ret;
-	}
 	irq->nvecs = count;
 	return 0;
 }
 
-static void msi_off(struct riod_stub_func *fn)
+static void vecs_free(struct riod_stub_irq *irq)
 {
-	struct riod_stub_irq *irq = &fn->irq;
-	unsigned int i;
-
-	for (i = 0; i < irq->nvecs; i++) {
-		if (irq->vecs[i].requested)
-			free_irq(pci_irq_vector(fn->pdev, i), &irq->vecs[i]);
-	}
-	pci_free_irq_vectors(fn->pdev);
 	kvfree(irq->vecs);
 	irq->vecs = NULL;
 	irq->nvecs = 0;
+	irq->nalloc = 0;
+}
+
+/* MSI-X: @count interrupts, or the first of them where the others can come later */
+static int msi_on(struct riod_stub_func *fn, u8 index, unsigned int count)
+{
+	unsigned int type = index == RIOD_IRQ_MSIX ? PCI_IRQ_MSIX : PCI_IRQ_MSI;
+	struct riod_stub_irq *irq = &fn->irq;
+	int ret;
+
+	irq->one_by_one = index == RIOD_IRQ_MSIX && pci_msix_can_alloc_dyn(fn->pdev);
+	if (irq->one_by_one)
+		count = 1;
+	ret = vecs_alloc(fn, index == RIOD_IRQ_MSIX ? fn->nmsix : count);
+	if (ret)
+		return ret;
+	ret = pci_alloc_irq_vectors(fn->pdev, count, count, type);
+	if (ret < 0) {
+		vecs_free(irq);
+		return ret;
+	}
+	irq->nalloc = count;
+	return 0;
+}
+
+static void vec_release(struct riod_stub_func *fn, unsigned int i)
+{
+	struct riod_stub_irq *irq = &fn->irq;
+	struct msi_map map = { .index = i };
+
+	if (!irq->vecs[i].requested)
+		return;
+	map.virq = pci_irq_vector(fn->pdev, i);
+	free_irq(map.virq, &irq->vecs[i]);
+	irq->vecs[i].requested = false;
+	/* the first stays for as long as MSI-X is on */
+	if (irq->one_by_one && i)
+		pci_msix_free_irq(fn->pdev, map);
+}
+
+static int vec_request(struct riod_stub_func *fn, unsigned int i)
+{
+	struct riod_stub_irq *irq = &fn->irq;
+	struct msi_map map = { .index = i };
+	int ret;
+
+	map.virq = pci_irq_vector(fn->pdev, i);
+	if (map.virq < 0 && irq->one_by_one)
+		map = pci_msix_alloc_irq_at(fn->pdev, i, NULL);
+	if (map.index < 0 || map.virq < 0)
+		return map.index < 0 ? map.index : map.virq;
+	ret = request_irq(map.virq, msi_handler, 0, irq->name, &irq->vecs[i]);
+	if (!ret)
+		irq->vecs[i].requested = true;
+	else if (irq->one_by_one && i)
+		pci_msix_free_irq(fn->pdev, map);
+	return ret;
+}
+
+static void msi_off(struct riod_stub_func *fn)
+{
+	unsigned int i;
+
+	for (i = 0; i < fn->irq.nvecs; i++)
+		vec_release(fn, i);
+	pci_free_irq_vectors(fn->pdev);
+	vecs_free(&fn->irq);
+}
+
+/*
+ * MSI-X is switched off and on again with @count interrupts, or with as many as before
+ * where there are not so many.  What fires in between is lost, so every vector that
+ * stays counts as fired: drivers stand an interrupt too many.
+ */
+static int msix_regrow(struct riod_stub_func *fn, unsigned int count)
+{
+	struct riod_stub_irq *irq = &fn->irq;
+	unsigned long *had = bitmap_zalloc(irq->nvecs, GFP_KERNEL);
+	unsigned int i;
+	int ret, err;
+
+	if (!had)
+		return -ENOMEM;
+	for (i = 0; i < irq->nalloc; i++) {
+		if (irq->vecs[i].requested)
+			__set_bit(i, had);
+		vec_release(fn, i);
+	}
+	pci_free_irq_vectors(fn->pdev);
+	/* that turned the line on, which has no handler */
+	line_off(fn);
+	ret = pci_alloc_irq_vectors(fn->pdev, count, count, PCI_IRQ_MSIX);
+	if (ret > 0)
+		irq->nalloc = ret;
+	err = ret > 0 ? 0 : pci_alloc_irq_vectors(fn->pdev, irq->nalloc, irq->nalloc,
+						   PCI_IRQ_MSIX);
+	for_each_set_bit(i, had, irq->nvecs) {
+		if (err >= 0)
+			err = vec_request(fn, i);
+		if (err >= 0)
+			irq_fired(fn, i);
+	}
+	bitmap_free(had);
+	/* not even what there was: the caller turns all off */
+	if (err < 0)
+		irq->nalloc = 0;
+	return ret < 0 ? ret : min(err, 0);
 }
 
 static bool setup_wants(const struct riod_wire_irq_setup *s, unsigned int i)
@@ -192,31 +293,53 @@ static bool setup_wants(const struct riod_wire_irq_setup *s, unsigned int i)
 	return i < le16_to_cpu(s->count) && s->bitmap[i / 8] >> (i % 8) & 1;
 }
 
-/* only what changes is touched: a vector that stays may fire meanwhile */
+/* vectors up to the last that shall be sent, at least one */
+static unsigned int setup_span(const struct riod_wire_irq_setup *s)
+{
+	unsigned int i = le16_to_cpu(s->count);
+
+	while (i > 1 && !setup_wants(s, i - 1))
+		i--;
+	return i;
+}
+
+/*
+ * Only what changes is touched: a vector that stays may fire meanwhile.  Where there
+ * are not enough interrupts, those that are new go again, and the others stay.
+ */
 static int msi_request(struct riod_stub_func *fn, const struct riod_wire_irq_setup *s)
 {
 	struct riod_stub_irq *irq = &fn->irq;
-	struct riod_stub_vec *vec;
-	unsigned int i;
-	int ret;
+	unsigned int i, span = setup_span(s);
+	unsigned long *fresh;
+	int ret = 0;
 
+	fresh = bitmap_zalloc(irq->nvecs, GFP_KERNEL);
+	if (!fresh)
+		return -ENOMEM;
 	for (i = 0; i < irq->nvecs; i++) {
-		vec = &irq->vecs[i];
-		if (vec->requested == setup_wants(s, i))
-			continue;
-		if (vec->requested) {
-			free_irq(pci_irq_vector(fn->pdev, i), vec);
+		if (irq->vecs[i].requested && !setup_wants(s, i)) {
+			vec_release(fn, i);
 			clear_bit(i, irq->pending);
-			vec->requested = false;
-			continue;
 		}
-		ret = request_irq(pci_irq_vector(fn->pdev, i), msi_handler, 0,
-				  irq->name, vec);
-		if (ret)
-			return ret;
-		vec->requested = true;
 	}
-	return 0;
+	if (s->index == RIOD_IRQ_MSIX && !irq->one_by_one && span > irq->nalloc)
+		ret = msix_regrow(fn, span);
+	for (i = 0; i < span && !ret; i++) {
+		if (!setup_wants(s, i) || irq->vecs[i].requested)
+			continue;
+		ret = vec_request(fn, i);
+		if (!ret)
+			__set_bit(i, fresh);
+	}
+	if (ret) {
+		for_each_set_bit(i, fresh, irq->nvecs) {
+			vec_release(fn, i);
+			clear_bit(i, irq->pending);
+		}
+	}
+	bitmap_free(fresh);
+	return ret;
 }
 
 /* ------------------------------------------------------------ all kinds */
@@ -294,18 +417,19 @@ void riod_stub_irq_off(struct riod_stub_func *fn)
 	irq_sleep(fn, power);
 }
 
+/* @count: MSI: the number of vectors stays while it is on; MSI-X: the first allocation */
 static int irq_begin(struct riod_stub_func *fn, u8 index, unsigned int count)
 {
 	int ret;
 
 	/* it may be set up already, and then only the vectors differ */
 	if (fn->irq.on && fn->irq.index == index &&
-	    (index == RIOD_IRQ_INTX || fn->irq.nvecs == count))
+	    (index != RIOD_IRQ_MSI || fn->irq.nvecs == count))
 		return 0;
 	riod_stub_irq_off(fn);
 	if (READ_ONCE(fn->fenced))
 		return -EPERM;
-	ret = index == RIOD_IRQ_INTX ? intx_on(fn) : msi_alloc(fn, index, count);
+	ret = index == RIOD_IRQ_INTX ? intx_on(fn) : msi_on(fn, index, count);
 	if (!ret)
 		irq_set_on(fn, index, true);
 	return ret;
@@ -328,12 +452,14 @@ static unsigned int irq_most(const struct riod_stub_func *fn, u8 index)
  * @fn: function; the caller holds @fn->lock
  * @s: validated
  *
- * Where it fails, all interrupts are off.
+ * Where it fails, vectors of the same kind that were set up before stay, if they were
+ * asked for again; nothing else is set up.
  */
 enum riod_status riod_stub_irq_setup(struct riod_stub_func *fn,
 				     const struct riod_wire_irq_setup *s)
 {
 	unsigned int count = le16_to_cpu(s->count);
+	bool fresh;
 	u8 power;
 	int ret;
 
@@ -347,14 +473,17 @@ enum riod_status riod_stub_irq_setup(struct riod_stub_func *fn,
 		return RIOD_STATUS_INVALID;
 	}
 	if (s->index == RIOD_IRQ_MSIX)
-		count = fn->nmsix;
+		count = setup_span(s);
+	fresh = !fn->irq.on || fn->irq.index != s->index;
 	power = irq_wake(fn);
 	ret = irq_begin(fn, s->index, count);
 	if (!ret && s->index != RIOD_IRQ_INTX)
 		ret = msi_request(fn, s);
 	if (ret) {
-		pci_warn(fn->pdev, "interrupts could not be set up: %d\n", ret);
-		riod_stub_irq_off(fn);
+		dev_warn_ratelimited(&fn->pdev->dev,
+				     "interrupts could not be set up: %d\n", ret);
+		if (fresh || !fn->irq.nalloc)
+			riod_stub_irq_off(fn);
 	}
 	irq_sleep(fn, power);
 	return ret ? RIOD_STATUS_FAILED : RIOD_STATUS_OK;

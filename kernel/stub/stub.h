@@ -131,7 +131,9 @@ struct riod_stub_vec {
  * struct riod_stub_irq - interrupts of one function
  * @pending: vectors that fired and were not sent; bits are set by handlers
  * @vecs: MSI, MSI-X: @nvecs of them; under riod_stub_func.lock
- * @nvecs: vectors that the kernel allocated; under riod_stub_func.lock
+ * @nvecs: MSI: vectors; MSI-X: entries of the table; under riod_stub_func.lock
+ * @nalloc: vectors from 0 on that were allocated together; under riod_stub_func.lock
+ * @one_by_one: MSI-X: the others come and go alone; under riod_stub_func.lock
  * @index: RIOD_IRQ_* of what is set up; written under both locks
  * @on: something is; written under both locks
  * @epoch: reset epoch; under cmd_lock
@@ -144,6 +146,8 @@ struct riod_stub_irq {
 	DECLARE_BITMAP(pending, RIOD_VECTORS_MAX);
 	struct riod_stub_vec *vecs;
 	unsigned int nvecs;
+	unsigned int nalloc;
+	bool one_by_one;
 	u8 index;
 	bool on;
 	u32 epoch;

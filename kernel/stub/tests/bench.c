@@ -99,9 +99,10 @@ static int fake_alloc_vectors(struct pci_dev *pdev, unsigned int min, unsigned i
 			      unsigned int flags)
 {
 	note_asleep();
-	if (bench->nvecs || max > VECTORS)
+	if (bench->nvecs || max > bench->room)
 		return -ENOSPC;
 	bench->nvecs = max;
+	bench->had = GENMASK(max - 1, 0);
 	return max;
 }
 
@@ -109,11 +110,38 @@ static void fake_free_vectors(struct pci_dev *pdev)
 {
 	note_asleep();
 	bench->nvecs = 0;
+	bench->had = 0;
+}
+
+static bool fake_can_alloc_dyn(struct pci_dev *pdev)
+{
+	return bench->dyn;
+}
+
+static struct msi_map fake_alloc_at(struct pci_dev *pdev, unsigned int nr,
+				    const struct irq_affinity_desc *desc)
+{
+	struct msi_map map = { .index = -ENOSPC };
+
+	note_asleep();
+	if (!bench->dyn || !bench->nvecs || bench->nvecs == bench->room ||
+	    __test_and_set_bit(nr, &bench->had))
+		return map;
+	bench->nvecs++;
+	map.index = nr;
+	map.virq = FAKE_IRQ + nr;
+	return map;
+}
+
+static void fake_free_at(struct pci_dev *pdev, struct msi_map map)
+{
+	note_asleep();
+	bench->nvecs -= __test_and_clear_bit(map.index, &bench->had);
 }
 
 static int fake_vector(struct pci_dev *pdev, unsigned int nr)
 {
-	return nr < bench->nvecs ? FAKE_IRQ + nr : -EINVAL;
+	return test_bit(nr, &bench->had) ? FAKE_IRQ + nr : -EINVAL;
 }
 
 static int fake_request_irq(int irq, irq_handler_t handler, unsigned long flags,
@@ -225,6 +253,9 @@ void riod_stub_refence_func(struct riod_stub_func *fn)
 #define pci_alloc_irq_vectors	fake_alloc_vectors
 #define pci_free_irq_vectors	fake_free_vectors
 #define pci_irq_vector		fake_vector
+#define pci_msix_can_alloc_dyn	fake_can_alloc_dyn
+#define pci_msix_alloc_irq_at	fake_alloc_at
+#define pci_msix_free_irq	fake_free_at
 #define request_irq		fake_request_irq
 #define free_irq		fake_free_irq
 #define pci_intx		fake_intx
@@ -298,6 +329,7 @@ int bench_init(struct kunit *test)
 	b->pdev.dev.init_name = "test";
 	b->pdev.cfg_size = CFG_SIZE;
 	b->pdev.irq = 1;
+	b->room = VECTORS;
 	init_cfg(test, b);
 	for (i = 0; i < BAR_SIZE; i++)
 		b->bar[i] = 1 + i % 251;

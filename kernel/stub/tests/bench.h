@@ -45,6 +45,9 @@
  * @reply_func: the function that it is about
  * @reply_ret: what posting one returns
  * @nvecs: vectors that are allocated
+ * @had: which
+ * @room: most that there can be
+ * @dyn: MSI-X vectors can be allocated one by one
  * @vecs: those of them that have a handler
  * @line: the line has one
  * @master: bus mastering is on
@@ -75,6 +78,9 @@ struct bench {
 	u8 reply_func;
 	int reply_ret;
 	unsigned int nvecs;
+	unsigned long had;
+	unsigned int room;
+	bool dyn;
 	unsigned long vecs;
 	bool line;
 	bool master;

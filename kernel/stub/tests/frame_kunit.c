@@ -241,6 +241,7 @@ struct setup_case {
 	u8 vecs;
 	bool line;
 	bool fenced;
+	bool dyn;
 };
 
 static const struct setup_case setup_cases[] = {
@@ -250,9 +251,14 @@ static const struct setup_case setup_cases[] = {
 	{ "MSI, some", 0, RIOD_IRQ_MSI, 3, 0x5, OK, 3, 0x5 },
 	{ "MSI, too many", 0, RIOD_IRQ_MSI, 5, 0x1f, INVALID },
 	{ "MSI, most", 0, RIOD_IRQ_MSI, 32, 0, INVALID },
-	/* always with the whole table */
-	{ "MSI-X, one", 0, RIOD_IRQ_MSIX, 1, 0x1, OK, 4, 0x1 },
+	/* up to the last that is wanted, or these alone */
+	{ "MSI-X, one", 0, RIOD_IRQ_MSIX, 1, 0x1, OK, 1, 0x1 },
 	{ "MSI-X, all", 0, RIOD_IRQ_MSIX, 4, 0xf, OK, 4, 0xf },
+	{ "MSI-X, some", 0, RIOD_IRQ_MSIX, 4, 0x5, OK, 3, 0x5 },
+	{ "MSI-X, none", 0, RIOD_IRQ_MSIX, 4, 0x0, OK, 1, 0x0 },
+	{ "MSI-X, some, one by one", 0, RIOD_IRQ_MSIX, 4, 0xc, OK, 3, 0xc, .dyn = true },
+	{ "MSI-X, none, one by one", 0, RIOD_IRQ_MSIX, 4, 0x0, OK, 1, 0x0, .dyn = true },
+	{ "MSI-X, all, one by one", 0, RIOD_IRQ_MSIX, 4, 0xf, OK, 4, 0xf, .dyn = true },
 	{ "MSI-X, too many", 0, RIOD_IRQ_MSIX, 5, 0x1f, INVALID },
 	{ "MSI-X, most", 0, RIOD_IRQ_MSIX, RIOD_VECTORS_MAX, 0, INVALID },
 	{ "fenced", 0, RIOD_IRQ_MSIX, 1, 0x1, FAILED, .fenced = true },
@@ -290,6 +296,7 @@ static void setups(struct kunit *test)
 	struct bench *b = test->priv;
 	unsigned int before;
 
+	b->dyn = c->dyn;
 	/* from nothing, and from what another index had set up */
 	for (before = 0; before < 2; before++) {
 		b->fn[0].fenced = false;
@@ -306,6 +313,48 @@ static void setups(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, b->vecs, c->vecs);
 		KUNIT_EXPECT_EQ(test, b->line, c->line);
 		KUNIT_EXPECT_EQ(test, b->fn[c->func].irq.on, c->nvecs || c->line);
+	}
+}
+
+/* a vector more, and one that is not there: those that are stay, and lose nothing */
+static void setup_grows(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	struct riod_stub_irq *irq = &b->fn[0].irq;
+	unsigned int dyn;
+
+	for (dyn = 0; dyn < 2; dyn++) {
+		b->dyn = dyn;
+		b->room = VECTORS;
+		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, RIOD_IRQ_MSIX, 1, 0x1)), 0);
+		KUNIT_EXPECT_EQ(test, b->nvecs, 1);
+		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, RIOD_IRQ_MSIX, 3, 0x7)), 0);
+		KUNIT_EXPECT_EQ(test, status_of(b), OK);
+		KUNIT_EXPECT_EQ(test, b->vecs, 0x7);
+		KUNIT_EXPECT_EQ(test, b->nvecs, 3);
+		/* what could have fired unseen did, as far as the guest knows */
+		KUNIT_EXPECT_EQ(test, irq->pending[0], dyn ? 0 : 0x1);
+
+		b->room = 3;
+		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, RIOD_IRQ_MSIX, 4, 0xf)), 0);
+		KUNIT_EXPECT_EQ(test, status_of(b), FAILED);
+		KUNIT_EXPECT_EQ(test, b->vecs, 0x7);
+		KUNIT_EXPECT_EQ(test, b->nvecs, 3);
+		KUNIT_EXPECT_TRUE(test, irq->on);
+
+		/* one that goes makes room where they come alone */
+		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, RIOD_IRQ_MSIX, 4, 0xd)), 0);
+		KUNIT_EXPECT_EQ(test, status_of(b), dyn ? OK : FAILED);
+		KUNIT_EXPECT_EQ(test, b->vecs, dyn ? 0xd : 0x5);
+		KUNIT_EXPECT_TRUE(test, irq->on);
+		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, RIOD_IRQ_MSIX, 0, 0)), 0);
+		KUNIT_EXPECT_EQ(test, b->nvecs, 0);
+
+		/* none at all */
+		b->room = 0;
+		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, RIOD_IRQ_MSIX, 1, 0x1)), 0);
+		KUNIT_EXPECT_EQ(test, status_of(b), FAILED);
+		KUNIT_EXPECT_FALSE(test, irq->on);
 	}
 }
 
@@ -453,6 +502,7 @@ static struct kunit_case frame_cases[] = {
 	KUNIT_CASE(ctl_fenced),
 	KUNIT_CASE(ctl_unknown),
 	KUNIT_CASE_PARAM(setups, setup_gen_params),
+	KUNIT_CASE(setup_grows),
 	KUNIT_CASE(setup_in_d3),
 	KUNIT_CASE(reset_in_d3),
 	KUNIT_CASE(map_records),
