@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * irq_kunit.c - interrupts as VFIO's user sets them up, without VFIO and without a peer
+ *
+ * The real irq.c; an eventfd is a counter, and the peer's answer is chosen here.
+ */
+#include <kunit/test.h>
+#include <linux/eventfd.h>
+#include <linux/module.h>
+#include <linux/vfio.h>
+
+#include "frontend.h"
+
+#define VECTORS		8
+
+/**
+ * struct desk - a function, and what became of its interrupts
+ * @att: its attachment
+ * @fn: it
+ * @signals: how often each eventfd was signalled; its number is the file's
+ * @room: vectors that the stub can set up
+ * @asked: vectors of the last IRQ_SETUP
+ */
+struct desk {
+	struct riod_fe_att att;
+	struct riod_fe_func fn;
+	unsigned int signals[VECTORS];
+	unsigned int room;
+	unsigned int asked;
+};
+
+/* callbacks get no argument; tests run one at a time */
+static struct desk *desk;
+
+static struct eventfd_ctx *fake_fdget(int fd)
+{
+	return (struct eventfd_ctx *)&desk->signals[fd];
+}
+
+static void fake_put(struct eventfd_ctx *ctx)
+{
+}
+
+static void fake_signal(struct eventfd_ctx *ctx)
+{
+	++*(unsigned int *)ctx;
+}
+
+static int fake_virqfd_enable(void *opaque, int (*handler)(void *, void *),
+			      void (*thread)(void *, void *), void *data,
+			      struct virqfd **pvirqfd, int fd)
+{
+	return -EINVAL;
+}
+
+static void fake_virqfd_disable(struct virqfd **pvirqfd)
+{
+}
+
+static int fake_request(struct riod_link *l, struct riod_frame *f, u64 *value)
+{
+	const struct riod_wire_irq_setup *s = (const void *)f->body;
+
+	desk->asked = le16_to_cpu(s->count);
+	riod_frame_free(f);
+	return desk->asked > desk->room ? -EIO : 0;
+}
+
+void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op)
+{
+}
+
+#define eventfd_ctx_fdget	fake_fdget
+#define eventfd_ctx_put		fake_put
+#define eventfd_signal		fake_signal
+#define vfio_virqfd_enable	fake_virqfd_enable
+#define vfio_virqfd_disable	fake_virqfd_disable
+#define riod_link_request	fake_request
+
+#include "../irq.c"
+
+static int irq_test_init(struct kunit *test)
+{
+	desk = kunit_kzalloc(test, sizeof(*desk), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, desk);
+	desk->room = VECTORS;
+	desk->fn.att = &desk->att;
+	desk->fn.cfg.msi_cap = 0x50;
+	desk->fn.cfg.msix_cap = 0x70;
+	desk->fn.nmsi = VECTORS;
+	desk->fn.nmsix = VECTORS;
+	riod_fe_irq_init(&desk->fn.irq);
+	return 0;
+}
+
+static void irq_test_exit(struct kunit *test)
+{
+	if (desk)
+		riod_fe_irq_clear(&desk->fn);
+}
+
+static int enable(u32 index, unsigned int count)
+{
+	struct vfio_irq_set hdr = {
+		.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = index, .count = count,
+	};
+	s32 fds[VECTORS] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+
+	return riod_fe_irq_set(&desk->fn, &hdr, fds);
+}
+
+/* vectors 0 and 1 fire */
+static void fire(u8 index)
+{
+	struct {
+		struct riod_wire_irq irq;
+		__le16 vectors[2];
+	} w = {
+		.irq = { .index = index, .count = cpu_to_le16(2) },
+		.vectors = { cpu_to_le16(0), cpu_to_le16(1) },
+	};
+
+	riod_fe_irq_frame(&desk->fn, &w.irq);
+}
+
+static void msi_masked(struct kunit *test)
+{
+	struct riod_fe_func *fn = &desk->fn;
+
+	KUNIT_ASSERT_EQ(test, enable(VFIO_PCI_MSI_IRQ_INDEX, 2), 0);
+	riod_fe_irq_msi_mask(fn, 0x2);
+	fire(RIOD_IRQ_MSI);
+	fire(RIOD_IRQ_MSI);
+	KUNIT_EXPECT_EQ(test, desk->signals[0], 2);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 0);
+	KUNIT_EXPECT_EQ(test, riod_fe_irq_msi_pending(fn), 0x2);
+
+	/* another one is unmasked, then this one: once */
+	riod_fe_irq_msi_mask(fn, 0x3);
+	riod_fe_irq_msi_mask(fn, 0x2);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 0);
+	riod_fe_irq_msi_mask(fn, 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[0], 2);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 1);
+	KUNIT_EXPECT_EQ(test, riod_fe_irq_msi_pending(fn), 0);
+	fire(RIOD_IRQ_MSI);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 2);
+
+	/* a reset forgets both */
+	riod_fe_irq_msi_mask(fn, 0x2);
+	fire(RIOD_IRQ_MSI);
+	riod_fe_irq_msi_reset(fn);
+	KUNIT_EXPECT_EQ(test, riod_fe_irq_msi_pending(fn), 0);
+	fire(RIOD_IRQ_MSI);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 3);
+}
+
+/* the bits are MSI's alone, and vectors without an eventfd are nobody's */
+static void msix_is_not_masked(struct kunit *test)
+{
+	struct riod_fe_func *fn = &desk->fn;
+
+	riod_fe_irq_msi_mask(fn, ~0u);
+	KUNIT_ASSERT_EQ(test, enable(VFIO_PCI_MSIX_IRQ_INDEX, 1), 0);
+	fire(RIOD_IRQ_MSIX);
+	KUNIT_EXPECT_EQ(test, desk->signals[0], 1);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 0);
+	KUNIT_EXPECT_EQ(test, riod_fe_irq_msi_pending(fn), 0);
+}
+
+/* as QEMU does it: again, with the number that was returned */
+static void msi_fewer(struct kunit *test)
+{
+	desk->room = 2;
+	KUNIT_EXPECT_EQ(test, enable(VFIO_PCI_MSI_IRQ_INDEX, 8), 4);
+	KUNIT_EXPECT_EQ(test, enable(VFIO_PCI_MSI_IRQ_INDEX, 4), 2);
+	KUNIT_EXPECT_EQ(test, enable(VFIO_PCI_MSI_IRQ_INDEX, 2), 0);
+	KUNIT_EXPECT_EQ(test, desk->asked, 2);
+	fire(RIOD_IRQ_MSI);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 1);
+}
+
+static void none_left(struct kunit *test)
+{
+	desk->room = 0;
+	KUNIT_EXPECT_EQ(test, enable(VFIO_PCI_MSI_IRQ_INDEX, 1), -EIO);
+	KUNIT_EXPECT_EQ(test, enable(VFIO_PCI_MSIX_IRQ_INDEX, 4), -EIO);
+	KUNIT_EXPECT_EQ(test, desk->fn.irq.index, RIOD_FE_IRQ_NONE);
+}
+
+static struct kunit_case irq_cases[] = {
+	KUNIT_CASE(msi_masked),
+	KUNIT_CASE(msix_is_not_masked),
+	KUNIT_CASE(msi_fewer),
+	KUNIT_CASE(none_left),
+	{}
+};
+
+static struct kunit_suite irq_suite = {
+	.name = "riod_fe_irq",
+	.init = irq_test_init,
+	.exit = irq_test_exit,
+	.test_cases = irq_cases,
+};
+
+kunit_test_suite(irq_suite);
+
+MODULE_DESCRIPTION("KUnit tests of riod's frontend");
+MODULE_LICENSE("GPL");
