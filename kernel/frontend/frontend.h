@@ -70,7 +70,8 @@ struct riod_fe_func;
  * struct riod_fe_irq - interrupts of one function, as VFIO's user set them up
  * @gate: set-up is one at a time and is told to the stub under it; outermost
  * @lock: @index, @max, @triggers and what they point to, @masked, @raised, @msi_mask,
- *	@msi_pending, @err, @req: the receive thread signals under it, so it is never held while waiting
+ *	@msi_pending, @err, @req: the receive thread signals under it, so it is never
+ *	held while waiting
  * @index: RIOD_IRQ_*, or RIOD_FE_IRQ_NONE
  * @count: vectors the function is switched on with; @gate
  * @max: entries of @triggers

@@ -179,8 +179,8 @@ static void func_read_config(struct riod_stub_func *fn, u8 *raw)
 				   raw + PCI_BASE_ADDRESS_0 + 4 * i);
 	put_unaligned_le32(0, raw + PCI_ROM_ADDRESS);
 	raw[PCI_INTERRUPT_LINE] = 0;
-	if (!fn->nintx)
-		raw[PCI_INTERRUPT_PIN] = 0;
+	/* the kernel's idea of it, as of the ids: quirks may know better than the register */
+	raw[PCI_INTERRUPT_PIN] = fn->nintx ? pdev->pin : 0;
 	func_hide_msi(pdev, raw);
 }
 
