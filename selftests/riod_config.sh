@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_config.sh - what a guest reads of the function besides its registers: expansion ROM,
-# extended configuration space
+# riod_config.sh - what a guest has of the function besides its registers: expansion ROM,
+# configuration space, power states
 #
-# devices: e1000e,rom=16384 igb
+# devices: e1000e,rom=262144 igb
 # memory: 2048
 # timeout: 600
 
@@ -15,9 +15,22 @@
 # shellcheck source=selftests/zoo.sh
 . "$(dirname "$0")/zoo.sh"
 
-setup() { zoo_begin; }
+setup()
+{
+	zoo_begin
+	modprobe vfio_iommu_type1
+}
 
-each_cleanup() { zoo_end; }
+each_cleanup()
+{
+	zoo_end
+	riod_detach_all
+	# the default methods again
+	on server "echo default > /sys/bus/pci/devices/$(device igb)/reset_method"
+}
+
+# program FUNCTION WHAT... - through VFIO, without a guest
+program() { "/riod-build/vfio/config" "$@"; }
 
 # rom FUNCTION - what its ROM holds, as a sum
 rom() { cd "/sys/bus/pci/devices/$1" && echo 1 > rom && sha256sum < rom && echo 0 > rom; }
@@ -29,15 +42,65 @@ test_rom()
 {
 	local sum
 	sum=$(on server rom "$(device e1000e)")
-	t_cmp "its size" "$(on server "stat -c %s /sys/bus/pci/devices/$(device e1000e)/rom")" -ge 16384
+	t_cmp "its size" "$(on server "stat -c %s /sys/bus/pci/devices/$(device e1000e)/rom")" -ge 262144
 	ZOO_NO_DRIVER=1 zoo_guest e1000e
 	t_eq "ROM" "$(guest rom "0000:00:$ZOO_SLOT.0")" "$sum"
 	t_fails test "$sum" = "$(sha256sum < /dev/null)"
 	guest_poweroff 60
 }
 
-# of these the guest sees, as they are: serial numbers, and what only the driver understands
-allowed() { grep -E 'Device Serial Number|Vendor Specific' || true; }
+# 256 KiB are 32 pieces, and a second read needs none
+test_rom_once()
+{
+	local sum
+	sum=$(on server rom "$(device e1000e)")
+	riod_export e1000e
+	riod_attach
+	t_eq "ROM" "$(program "$ATT_DEV" rom | sha256sum)" "$sum"
+	t_cmp "requests" "$(att_stat reg_reads)" -le 40
+	t_eq "ROM, again" "$(program "$ATT_DEV" rom | sha256sum)" "$sum"
+	t_cmp "requests, twice" "$(att_stat reg_reads)" -le 40
+	riod_detach
+	wait_for 20 export_idle
+	riod_unexport
+}
+
+# a function without a reset, left in D3hot by somebody who died
+test_sleeper()
+{
+	on server "echo > /sys/bus/pci/devices/$(device igb)/reset_method"
+	riod_export igb --no-reset
+	riod_attach
+	t_fails program "$ATT_DEV" sleep
+	program "$ATT_DEV" wake
+	t_fails program "$ATT_DEV" sleep
+	riod_detach
+	wait_for 20 export_idle
+	riod_attach
+	program "$ATT_DEV" wake
+	riod_detach
+	wait_for 20 export_idle
+	riod_unexport
+}
+
+# PCI Express to this host's tools, and nothing that they could change
+test_host_view()
+{
+	riod_export igb
+	riod_attach
+	t_match "lspci's words" "$(lspci -s "$ATT_DEV" -vv)" 'Express .*Endpoint'
+	setpci -s "$ATT_DEV" CAP_EXP+8.w=ffff
+	t_eq "Device Control" "$(setpci -s "$ATT_DEV" CAP_EXP+8.w)" 0000
+	riod_detach
+	wait_for 20 export_idle
+	riod_unexport
+}
+
+# of these the guest sees, as they are: what config-space.rst calls shown
+allowed()
+{
+	grep -E 'Device Serial Number|Vendor[- ]Specific|Power Budgeting|Latency Tolerance' || true
+}
 
 # see KIND REGEX - the function has what REGEX says, and the guest has of it what it may
 see()
