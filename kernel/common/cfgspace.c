@@ -322,6 +322,8 @@ static int cfg_init_cap(struct riod_cfg *c, u16 pos, u16 len)
 		if (c->vpd_cap)
 			return -EINVAL;
 		c->vpd_cap = pos;
+		/* the stub keeps the registers (vpd.c); those of the device are its host's */
+		memset(c->bytes + pos + PCI_VPD_ADDR, 0, PCI_CAP_VPD_SIZEOF - PCI_VPD_ADDR);
 		cfg_class(c, pos + PCI_VPD_ADDR, 2, RIOD_CFG_LIVE);
 		cfg_class(c, pos + PCI_VPD_DATA, 4, RIOD_CFG_LIVE_RO);
 		return 0;

@@ -8,6 +8,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/pci_regs.h>
+#include <linux/string.h>
 
 #include "stub.h"
 
@@ -50,5 +51,8 @@ void riod_stub_redact(const struct riod_cfg *cfg, const u8 *raw, u8 *out)
 
 		out[i] = live ? raw[i] : cfg->bytes[i];
 	}
+	/* vpd.c has the registers: those of the device are this host's */
+	if (cfg->vpd_cap)
+		memset(out + cfg->vpd_cap + PCI_VPD_ADDR, 0, PCI_CAP_VPD_SIZEOF - PCI_VPD_ADDR);
 	redact_keep_headers(out, raw);
 }
