@@ -92,7 +92,8 @@ void add_attach(Cli &cli)
 				 "  riodctl attach [2001:db8::1]:7463 0000:03:00.0 --profile none\n"
 				 "  riodctl attach 192.0.2.1 ivshmem0 --shadow-bar 2");
 
-	sub->add_option("HOST[:PORT]", options->host, "Server host; the port is 7463 by default")
+	sub->add_option("HOST", options->host,
+			"Server host, as HOST or HOST:PORT; the port is 7463 by default")
 		->required();
 	sub->add_option("EXPORT", options->export_name,
 			"Export, as 'riodctl list HOST' shows it; may be left out if there is one");
@@ -136,7 +137,8 @@ void add_list(Cli &cli)
 				 "  riodctl list server1              # what it offers this host\n"
 				 "  riodctl list --devices            # what could be bound here");
 
-	auto *host = sub->add_option("HOST[:PORT]", options->host, "Server host to ask");
+	auto *host =
+		sub->add_option("HOST", options->host, "Server host to ask, as HOST or HOST:PORT");
 	sub->add_flag("--devices", options->devices, "This host's PCI functions, for 'bind'")
 		->excludes(host);
 	sub->add_flag("--names", options->names)->group("")->excludes(host);
