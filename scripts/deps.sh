@@ -5,13 +5,21 @@
 #
 #   scripts/deps.sh GROUP...      install what is missing of each group
 #   scripts/deps.sh --check GROUP...  print what is missing, install nothing
+#   scripts/deps.sh --names FILE  print the packages that FILE names, for apt
 #   scripts/deps.sh --sources [RELEASE]   print one-line apt sources of the release
 #                                 this machine runs, or of another one from the same
 #                                 archive, with backports (for mmdebstrap)
 #
-# A group is a file scripts/packages/GROUP: one package name per line, "#"
-# starts a comment. "NAME/backports" asks for the version in the release's
-# backports suite. When everything is there nothing is run but one dpkg-query.
+# A group is a file scripts/packages/GROUP, with one package per line; "#" starts
+# a comment. A line has one of these forms:
+#
+#   NAME                      the package
+#   NAME/RELEASE-backports    on RELEASE the version of its backports suite, on
+#                             other releases the package
+#   NAME | OTHER              names in different releases: the first that apt knows
+#
+# When everything is there nothing is run but dpkg-query, and apt-cache for names
+# that differ.
 #
 # Nothing here names a package host: where the backports suite is missing from
 # the machine's apt configuration it is added next to the main suite, with the
@@ -25,32 +33,85 @@ marker=/etc/apt/sources.list.d/riod-backports.sources
 say() { printf 'deps: %s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
-# read_groups GROUP... - the wanted packages, one per line
-read_groups()
+# read_lists FILE... - their lines without comments and blanks
+read_lists()
 {
-	local group file
-	for group in "$@"; do
-		file=$here/packages/$group
-		[[ -r $file ]] || die "no package group '$group' (there are:$(cd "$here/packages" && printf ' %s' *))"
-		sed -e 's/#.*//' -e 's/[[:space:]]*//g' -e '/^$/d' "$file"
-	done | sort -u
+	sed -e 's/#.*//' -e 's/[[:space:]]*//g' -e '/^$/d' "$@" | sort -u
 }
 
-# missing WANTED... - those that are not installed, or not from backports
+# read_groups GROUP... - the lines of these groups
+read_groups()
+{
+	local group
+	local -a files=()
+	for group in "$@"; do
+		files+=("$here/packages/$group")
+		[[ -r ${files[-1]} ]] || die "no package group '$group' (there are:$(cd "$here/packages" && printf ' %s' *))"
+	done
+	read_lists "${files[@]}"
+}
+
+# known NAME... - those that apt knows; one call, which may cost seconds
+known()
+{
+	apt-cache show --no-all-versions "$@" 2>/dev/null | sed -n 's/^Package: //p' || true
+}
+
+# installed NAME... - those that are, as NAME|VERSION
+installed()
+{
+	dpkg-query -W -f '${db:Status-Status}|${Package}|${Version}\n' "$@" 2>/dev/null |
+		sed -n 's/^installed|//p'
+}
+
+# choose LINE... - the package that each line means on this machine
+choose()
+{
+	local -A there=()
+	local -a differing=() open=() names
+	local line name suite
+	for line in "$@"; do
+		[[ $line != *"|"* ]] || differing+=("$line")
+	done
+	if (( ${#differing[@]} )); then
+		while IFS='|' read -r name _; do
+			there[$name]=1
+		done < <(installed "${differing[@]%%|*}")
+		for line in "${differing[@]}"; do
+			[[ -n ${there[${line%%|*}]:-} ]] || open+=("$line")
+		done
+	fi
+	if (( ${#open[@]} )); then
+		IFS='|' read -ra names <<< "$(IFS='|' && echo "${open[*]}")"
+		while read -r name; do
+			there[$name]=1
+		done < <(known "${names[@]}")
+	fi
+	for line in "$@"; do
+		# where apt knows none, the first is the one to complain about
+		for name in ${line//|/ } "${line%%|*}"; do
+			[[ $line == *"|"* && -z ${there[$name]:-} ]] || break
+		done
+		suite=${name#"${name%/*}"}
+		[[ $suite == "/$codename-backports" ]] || name=${name%/*}
+		echo "$name"
+	done
+}
+
+# missing LINE... - the packages that are not installed, or not from backports
 missing()
 {
 	local -A have=()
-	local name status version want pkg
-	while IFS='|' read -r name status version; do
-		[[ $status == installed ]] && have[$name]=$version
-	done < <(dpkg-query -W -f '${Package}|${db:Status-Status}|${Version}\n' \
-			"${@%/backports}" 2>/dev/null || true)
-	for want in "$@"; do
-		pkg=${want%/backports}
-		if [[ -z ${have[$pkg]:-} ]]; then
-			echo "$want"
-		elif [[ $want == */backports && ${have[$pkg]} != *~bpo* ]]; then
-			echo "$want"
+	local -a want
+	local name version one
+	mapfile -t want < <(choose "$@")
+	while IFS='|' read -r name version; do
+		have[$name]=$version
+	done < <(installed "${want[@]%/*}")
+	for one in "${want[@]}"; do
+		version=${have[${one%/*}]:-}
+		if [[ -z $version || ( $one == */* && $version != *~bpo* ) ]]; then
+			echo "$one"
 		fi
 	done
 }
@@ -63,16 +124,10 @@ targets()
 		'Created-By: Packages' 2>/dev/null | grep -E '[|]Debian( Backports)?$'
 }
 
-codename()
-{
-	# shellcheck source=/dev/null
-	( . /etc/os-release && echo "$VERSION_CODENAME" )
-}
-
-# backports_known CODENAME - is the suite configured on this machine?
+# backports_known - is the suite configured on this machine?
 backports_known()
 {
-	targets | grep -q "^$1-backports|"
+	targets | grep -q "^$codename-backports|"
 }
 
 # signed_by FILE URI - the keyring (or embedded key) that FILE gives for URI
@@ -97,10 +152,10 @@ signed_by()
 	fi
 }
 
-# add_backports CODENAME - a source beside the main suite's
+# add_backports - a source beside the main suite's
 add_backports()
 {
-	local codename=$1 release uri entry file
+	local release uri entry file
 	while IFS='|' read -r release uri _ entry _; do
 		[[ $release == "$codename" ]] || continue
 		file=${entry%:*}
@@ -118,30 +173,20 @@ add_backports()
 	die "apt on this machine has no suite '$codename' to derive backports from"
 }
 
-# sources_of RELEASE - of another release: beside this one's main suite
-sources_of()
-{
-	local codename release uri entry key
-	codename=$(codename)
-	while IFS='|' read -r release uri _ entry _; do
-		[[ $release == "$codename" ]] || continue
-		key=$(signed_by "${entry%:*}" "$uri" | sed -n 's/^Signed-By: *\(\/.*\)/[signed-by=\1] /p')
-		printf 'deb %s%s %s main\n' "$key" "$uri" "$1" "$key" "$uri" "$1-backports"
-		return
-	done < <(targets)
-	die "apt on this machine has no suite '$codename' to derive $1 from"
-}
-
-# sources - what this machine's release comes from, as one-line apt sources
+# sources [RELEASE] - where this machine's release comes from, as one-line apt sources;
+# another RELEASE has suites of the same names beside them, and backports
 sources()
 {
-	local codename release uri comp entry key
-	codename=$(codename)
-	while IFS='|' read -r release uri comp entry _; do
-		[[ $release == "$codename" || $release == "$codename"-* ]] || continue
+	local other=${1:-$codename} suite uri comp entry key
+	while IFS='|' read -r suite uri comp entry _; do
+		[[ $suite == "$codename" || $suite == "$codename"-* ]] || continue
+		[[ $other == "$codename" || $suite != *-backports* ]] || continue
 		key=$(signed_by "${entry%:*}" "$uri" | sed -n 's/^Signed-By: *\(\/.*\)/[signed-by=\1] /p')
-		printf 'deb %s%s %s %s\n' "$key" "$uri" "$release" "$comp"
-	done < <(targets)
+		printf 'deb %s%s %s %s\n' "$key" "$uri" "$other${suite#"$codename"}" "$comp"
+		[[ $other == "$codename" || $suite != "$codename" ]] ||
+			printf 'deb %s%s %s %s\n' "$key" "$uri" "$other-backports" "$comp"
+	done < <(targets) | grep . ||
+		die "apt on this machine has no suite '$codename' to derive $other from"
 }
 
 apt()
@@ -156,72 +201,90 @@ update()
 	apt update >&2 || die "apt-get update failed"
 }
 
-# all_known PKG... - does apt know a candidate for every one of them?
+# all_known PKG... - does apt know every one of them?
 all_known()
 {
-	local want
-	for want in "$@"; do
-		apt-cache show --no-all-versions "${want%/*}" >/dev/null 2>&1 || return 1
-	done
+	[[ -z $(comm -13 <(known "${@%/*}" | sort -u) <(printf '%s\n' "${@%/*}" | sort -u)) ]]
 }
 
 install()
 {
-	local codename=$1; shift
-	local -a args=("${@/%\/backports/\/$codename-backports}")
-	apt install -y --no-install-recommends "${args[@]}" >&2
+	apt install -y --no-install-recommends "$@" >&2
+}
+
+# backports_wanted LINE... - does one ask for this release's backports?
+backports_wanted() { [[ " $* " == *"/$codename-backports "* ]]; }
+
+# prepare LINE... - have apt know what choose has to know; sets FRESH
+prepare()
+{
+	local -a want
+	FRESH=0
+	# a new machine: apt has never asked what its sources hold, and names no suite
+	if [[ -z $(targets) ]]; then
+		update
+		FRESH=1
+	fi
+	if backports_wanted "$@" && ! backports_known; then
+		add_backports
+		update
+		FRESH=1
+	fi
+	mapfile -t want < <(choose "$@")
+	if (( ! FRESH )) && ! all_known "${want[@]}"; then
+		update
+		FRESH=1
+	fi
+}
+
+# names FILE - what apt is to install, wherever it is installed
+names()
+{
+	local -a lines want
+	mapfile -t lines < <(read_lists "$1")
+	(( EUID != 0 )) || prepare "${lines[@]}"
+	choose "${lines[@]}"
 }
 
 main()
 {
-	local check=0
+	local check=0 codename
+	# shellcheck source=/dev/null
+	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 	case ${1:-} in
 	--check) check=1; shift ;;
-	--sources)
-		if [[ -n ${2:-} ]]; then sources_of "$2"; else sources; fi
-		exit ;;
-	-h | --help | "") sed -n '4,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+	--names) names "${2:?}"; exit ;;
+	--sources) sources "${2:-}"; exit ;;
+	-h | --help | "") sed -n '4,28s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
 	esac
 
-	local -a want need
-	mapfile -t want < <(read_groups "$@")
-	(( ${#want[@]} )) || die "nothing to install for: $*"
-	mapfile -t need < <(missing "${want[@]}")
+	local -a lines need
+	mapfile -t lines < <(read_groups "$@")
+	(( ${#lines[@]} )) || die "nothing to install for: $*"
+	type dpkg-query apt-get >/dev/null 2>&1 ||
+		die "this is no Debian; its names for what is needed: ${lines[*]}"
+	mapfile -t need < <(missing "${lines[@]}")
 	if (( check )); then
+		(( ${#need[@]} )) || return 0
 		printf '%s\n' "${need[@]}"
-		return $(( ${#need[@]} > 0 ))
+		return 1
 	fi
 	(( ${#need[@]} )) || return 0
 
 	(( EUID == 0 )) || die "not root, and these are missing: ${need[*]}"
 	exec 9> /run/lock/riod-deps.lock
 	flock 9
-	mapfile -t need < <(missing "${want[@]}")
+	mapfile -t need < <(missing "${lines[@]}")
 	(( ${#need[@]} )) || return 0
+	prepare "${lines[@]}"
+	mapfile -t need < <(missing "${lines[@]}")
 	say "installing: ${need[*]}"
-
-	local codename fresh=0
-	codename=$(codename)
-	# a new machine: apt has never asked what its sources hold, and names no suite
-	if [[ -z $(targets) ]]; then
-		update
-		fresh=1
-	fi
-	if [[ " ${need[*]} " == */backports* ]] && ! backports_known "$codename"; then
-		add_backports "$codename"
-		update
-		fresh=1
-	fi
-	if (( ! fresh )) && ! all_known "${need[@]}"; then
-		update
-		fresh=1
-	fi
-	if ! install "$codename" "${need[@]}"; then
-		(( fresh )) && die "apt-get could not install: ${need[*]}"
+	if ! install "${need[@]}"; then
+		(( FRESH )) && die "apt-get could not install: ${need[*]}"
 		update		# stale lists: a version that has gone from the archive
-		install "$codename" "${need[@]}" || die "apt-get could not install: ${need[*]}"
+		install "${need[@]}" || die "apt-get could not install: ${need[*]}"
 	fi
-	mapfile -t need < <(missing "${want[@]}")
+	mapfile -t need < <(missing "${lines[@]}")
 	(( ! ${#need[@]} )) || die "still missing: ${need[*]}"
 	say "done"
 }

@@ -45,8 +45,7 @@ main()
 		"$here/../../scripts/deps.sh" vm
 		tmp=$cache/rootfs/$key.tmp
 		rm -rf --one-file-system "$cache"/rootfs/*.tmp
-		pkgs=$(sed -e 's/#.*//' -e 's/[[:space:]]*//g' -e '/^$/d' \
-			-e "s,/backports\$,/$codename-backports," "$here/rootfs-packages" | paste -sd,)
+		pkgs=$("$here/../../scripts/deps.sh" --names "$here/rootfs-packages" | paste -sd,)
 		# shellcheck disable=SC2016 # the hooks' $1 is mmdebstrap's
 		"$here/../../scripts/deps.sh" --sources |
 			mmdebstrap --quiet --mode=root --variant=apt --format=directory \
