@@ -1,34 +1,50 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # riod: PCI functions of one machine in KVM guests of another.  "make help" lists
-# the targets.  Every target installs the packages that it needs (as root).
+# the targets.  What builds and installs the product installs no package, except
+# "make deps"; what demonstrates or tests it installs the packages that it needs (as root).
 
 BUILD ?= build
 KDIR ?= stock
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: all modules tools fixtures check check-debug check-newest zoo zoo-pair zoo-debug soak soak-debug sim sim-mutants kunit selftests vfio-selftests demo gates install clean help
+.PHONY: all need deps modules tools fixtures check check-debug check-newest zoo zoo-pair zoo-debug soak soak-debug sim sim-mutants kunit selftests vfio-selftests demo gates install clean help
 .DEFAULT_GOAL := all
 
-all: modules tools fixtures
+build := $(abspath $(BUILD))
+jobs = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+riodctl = $(MAKE) -s $(jobs) -C tools/riodctl BUILD=$(build)/riodctl
+mmap = $(MAKE) -s -C tools/riod-mmap BUILD=$(build)/mmap
+
+all: modules tools
+
+# Everything that is missing, at once, before anything is built
+need:
+	@rc=0; \
+	scripts/kbuild.sh --need $(KDIR) || rc=1; \
+	$(riodctl) need || rc=1; \
+	$(mmap) need || rc=1; \
+	exit $$rc
+
+# What all of these need (Debian)
+deps:
+	scripts/deps.sh build
 
 # The modules, for the newest installed 6.12 headers unless KDIR says otherwise.
-modules:
-	@scripts/deps.sh build
+modules: need
 	scripts/kbuild.sh --install $(BUILD) $(KDIR) $(BUILD)/kernel $(KBUILD_ARGS)
 
-tools:
-	@scripts/deps.sh build
+tools: need
 	@echo building riodctl
-	@$(MAKE) -s $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) -C tools/riodctl BUILD=$(abspath $(BUILD))/riodctl all
-	@$(MAKE) -s -C tools/riod-mmap BUILD=$(abspath $(BUILD))/mmap all
+	@$(riodctl) all
+	@$(mmap) all
 
+# Programs that tests run in VMs and guests
 fixtures:
-	@scripts/deps.sh build
-	@$(MAKE) -s -C selftests/vfio BUILD=$(abspath $(BUILD))/vfio
-	@$(MAKE) -s -C selftests/guest BUILD=$(abspath $(BUILD))/guest
-	@$(MAKE) -s -C selftests/host BUILD=$(abspath $(BUILD))/host
+	@$(MAKE) -s -C selftests/vfio BUILD=$(build)/vfio
+	@$(MAKE) -s -C selftests/guest BUILD=$(build)/guest
+	@$(MAKE) -s -C selftests/host BUILD=$(build)/host
 
 # The kernel's own, of the newest kernel that Debian carries
 vfio-selftests:
@@ -59,10 +75,14 @@ kunit:
 	scripts/kunit.sh
 
 # One selftest or several: make selftests TESTS="selftests/riod_attach.sh"
-selftests: all
+selftests:
+	@scripts/deps.sh build test vm
+	@$(MAKE) all fixtures
 	selftests/vm/run $(TESTS)
 
-demo: all
+demo:
+	@scripts/deps.sh build vm
+	@$(MAKE) all fixtures
 	selftests/vm/demo
 
 gates:
@@ -84,7 +104,8 @@ clean:
 	rm -rf $(BUILD)
 
 help:
-	@echo 'make              build the modules and riodctl into $(BUILD)/'
+	@echo 'make              build the modules and riodctl into $(BUILD)/; installs nothing'
+	@echo 'make deps         install the packages that this needs (Debian 12 and 13)'
 	@echo 'make demo         the main job, shown: a guest on one VM drives an NVMe drive of another'
 	@echo 'make check        all tests: KUnit, riodctl, VMs with the stock kernel'
 	@echo 'make check-debug  the VM tests on a kernel with KASAN, lockdep, kmemleak'

@@ -189,15 +189,16 @@ stop() {
 trap stop INT TERM
 
 cd "$top"
+deps build test vm
 case $mode in
 zoo | zoo-pair | soak)
-	make -s -j "$(riod_jobs)" all vfio-selftests
+	make -s -j "$(riod_jobs)" all fixtures vfio-selftests
 	"$top/selftests/vm/run" --prepare
 	[[ $mode != zoo-pair ]] || kernel=$("$top/selftests/vm/kernel.sh" stock)
 	vm_tests
 	;;
 stock)
-	make -s -j "$(riod_jobs)" all vfio-selftests
+	make -s -j "$(riod_jobs)" all fixtures vfio-selftests
 	"$top/selftests/vm/run" --prepare
 	step kunit '' "$top/scripts/kunit.sh" --results "$results/kunit"
 	# the suites' documents are read below, one by one
@@ -215,7 +216,7 @@ newest)
 	vm_tests --kernel "$kernel"
 	;;
 debug | zoo-debug | soak-debug)
-	deps build debug vm
+	deps debug
 	kernel=$("$top/scripts/debug-kernel.sh")
 	make -s -j "$(riod_jobs)" tools fixtures vfio-selftests
 	# beside those for the stock kernel: a VM takes the ones that are for its kernel

@@ -14,11 +14,15 @@ source "$top/scripts/lib/common.sh"
 
 usage() {
 	cat <<-TXT
-	usage: ${0##*/} [--src DIR] [--install DIR] [--root DIR] KDIR OUTDIR [make arguments]
+	usage: ${0##*/} [--src DIR] [--install DIR] [--root DIR]
+	       KDIR OUTDIR [make arguments]
+	       ${0##*/} --need KDIR
 
 	Mirrors kernel/ and include/ into OUTDIR and builds the modules there, as
 	OUTDIR/kernel/**/*.ko, against KDIR: an absolute path, or "stock" for the
-	newest installed headers of the series $RIOD_KERNEL_SERIES.
+	newest installed headers of the series $RIOD_KERNEL_SERIES, and where there are none
+	those of the running kernel.
+	--need		only check that everything is there that a build needs
 	--src DIR	build DIR (relative to the top) instead of kernel/
 	--install DIR	then copy every module into DIR, flat
 	--root DIR	run kbuild in this root; KDIR and OUTDIR are paths in it
@@ -29,28 +33,39 @@ usage() {
 src=kernel
 install=
 root=
+need=
 while [[ ${1:-} == -* ]]; do
 	case $1 in
 	--src) src=${2:?}; shift ;;
 	--install) install=${2:?}; shift ;;
+	--need) need=1 ;;
 	--root) root=$(realpath "${2:?}"); shift ;;
 	-h | --help) usage; exit 0 ;;
 	*) usage >&2; exit 2 ;;
 	esac
 	shift
 done
-(($# >= 2)) || { usage >&2; exit 2; }
+(($# >= 2)) || [[ -n $need && $# == 1 ]] || { usage >&2; exit 2; }
 kdir=$1
-out=$2
-shift 2
+out=${2:-}
+shift $(($# > 1 ? 2 : 1))
+
+# missing NEED...: reported with what else is
+missing() { "$top/scripts/need.sh" modules build program:make program:rsync "$@" || exit; }
 
 if [[ $kdir == stock ]]; then
-	deps build
 	# shellcheck disable=SC2012 # names made by packages; sorted by version
-	kdir=$(ls -d "/lib/modules/$RIOD_KERNEL_SERIES".*/build 2>/dev/null | sort -V | tail -n 1)
-	[[ -n $kdir ]] || die "no headers for $RIOD_KERNEL_SERIES are installed"
+	kdir=$(ls -d "/lib/modules/$RIOD_KERNEL_SERIES".*/build 2>/dev/null | sort -V | tail -n 1 || true)
+	[[ -n $kdir ]] || kdir=/lib/modules/$(uname -r)/build
+	[[ -e $kdir/Makefile ]] || missing "kernel:headers $RIOD_KERNEL_SERIES or newer (or say KDIR=DIR)"
 fi
 [[ -e $root$kdir/Makefile ]] || die "$kdir is not a kernel build directory"
+release=$(cat "$root$kdir/include/config/kernel.release" 2>/dev/null || true)
+if [[ -n $release ]] && ! sort -VC <<<"$RIOD_KERNEL_SERIES"$'\n'"$release"; then
+	missing "kernel:headers $RIOD_KERNEL_SERIES or newer ($kdir is $release)"
+fi
+missing
+[[ -z $need ]] || exit 0
 [[ -e $top/$src/Kbuild || -e $top/$src/Makefile ]] || die "no Kbuild file in $src/"
 
 mkdir -p "$root$out"

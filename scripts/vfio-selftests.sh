@@ -27,7 +27,7 @@ case ${1:-} in
 esac
 out=$(realpath -m "$1")
 
-deps build
+deps build test
 kernel=$("$top/scripts/newest-kernel.sh")
 source=$kernel/source
 root=$kernel/root
