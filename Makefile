@@ -9,10 +9,11 @@ KDIR ?= stock
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: all need deps modules tools fixtures check check-debug check-newest zoo zoo-pair zoo-debug soak soak-debug sim sim-mutants kunit selftests vfio-selftests demo gates install clean help
+.PHONY: all need deps modules tools fixtures check check-debug check-newest zoo zoo-pair zoo-debug soak soak-debug sim sim-mutants kunit selftests vfio-selftests demo gates install uninstall clean help
 .DEFAULT_GOAL := all
 
 build := $(abspath $(BUILD))
+destdir := $(if $(DESTDIR),$(abspath $(DESTDIR)))
 jobs = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 riodctl = $(MAKE) -s $(jobs) -C tools/riodctl BUILD=$(build)/riodctl
 mmap = $(MAKE) -s -C tools/riod-mmap BUILD=$(build)/mmap
@@ -88,17 +89,17 @@ demo:
 gates:
 	scripts/gates.sh
 
-install: all
-	install -D -m 0755 $(BUILD)/riodctl/riodctl $(DESTDIR)$(PREFIX)/sbin/riodctl
-	install -D -m 0755 $(BUILD)/mmap/riod-mmap.so $(DESTDIR)$(PREFIX)/lib/riod/riod-mmap.so
-	install -D -m 0644 tools/riodctl/man/riodctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/riodctl.8
-	install -D -m 0644 tools/riodctl/completion/riodctl.bash \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/riodctl
-	release=$$(modinfo -F vermagic $(BUILD)/riod_core.ko | cut -d ' ' -f 1) && \
-	for m in riod_core riod_stub riod_frontend; do \
-		install -D -m 0644 $(BUILD)/$$m.ko $(DESTDIR)/lib/modules/$$release/updates/riod/$$m.ko || exit; \
-	done && \
-	if [ -z "$(DESTDIR)" ]; then depmod $$release; fi
+# Modules as the kernel they are for wants them: compressed, signed
+install: tools
+	scripts/kbuild.sh --destdir "$(destdir)" $(KDIR) $(BUILD)/kernel $(KBUILD_ARGS)
+	$(riodctl) install DESTDIR=$(destdir) PREFIX=$(PREFIX)
+	$(mmap) install DESTDIR=$(destdir) PREFIX=$(PREFIX)
+
+# The modules of all kernels that they were installed for
+uninstall:
+	scripts/uninstall-modules.sh "$(destdir)"
+	$(riodctl) uninstall DESTDIR=$(destdir) PREFIX=$(PREFIX)
+	$(mmap) uninstall DESTDIR=$(destdir) PREFIX=$(PREFIX)
 
 clean:
 	rm -rf $(BUILD)
@@ -121,5 +122,6 @@ help:
 	@echo 'make vfio-selftests  the kernel'"'"'s own VFIO selftests, for selftests/riod_programs.sh'
 	@echo 'make gates        W=1, sparse, checkpatch, shellcheck, clang-format, clang-tidy, ...'
 	@echo 'make install      modules, riodctl, man page, completion [DESTDIR= PREFIX=]'
+	@echo 'make uninstall    remove them again'
 	@echo 'make clean        remove $(BUILD)/'
 	@echo 'KDIR=DIR builds against the headers of another kernel.'

@@ -14,7 +14,7 @@ source "$top/scripts/lib/common.sh"
 
 usage() {
 	cat <<-TXT
-	usage: ${0##*/} [--src DIR] [--install DIR] [--root DIR]
+	usage: ${0##*/} [--src DIR] [--install DIR] [--destdir DIR] [--root DIR]
 	       KDIR OUTDIR [make arguments]
 	       ${0##*/} --need KDIR
 
@@ -25,6 +25,9 @@ usage() {
 	--need		only check that everything is there that a build needs
 	--src DIR	build DIR (relative to the top) instead of kernel/
 	--install DIR	then copy every module into DIR, flat
+	--destdir DIR	then install the modules below DIR, as the kernel's configuration
+			says (compressed, signed), in lib/modules/RELEASE/updates/riod;
+			"" is the system itself, where depmod is run, too
 	--root DIR	run kbuild in this root; KDIR and OUTDIR are paths in it
 	Make arguments go to kbuild: W=1, C=2, ARCH=um, CONFIG_RIOD_KUNIT_TEST=m, ...
 	TXT
@@ -38,6 +41,7 @@ while [[ ${1:-} == -* ]]; do
 	case $1 in
 	--src) src=${2:?}; shift ;;
 	--install) install=${2:?}; shift ;;
+	--destdir) destdir=${2?}; shift ;;
 	--need) need=1 ;;
 	--root) root=$(realpath "${2:?}"); shift ;;
 	-h | --help) usage; exit 0 ;;
@@ -90,7 +94,8 @@ kbuild=(make)
 # shellcheck disable=SC2016 # the inner shell's
 [[ -z $root ]] || kbuild=(unshare --mount sh -ec 'mount --bind /proc "$0/proc"; exec chroot "$0" "$@"' "$root"
 	/usr/bin/env -u TMPDIR PATH=/usr/sbin:/usr/bin:/sbin:/bin make)
-"${kbuild[@]}" -C "$kdir" M="${out#"$root"}/$src" -j "$(riod_jobs)" --no-print-directory "$@" modules
+kbuild+=(-C "$kdir" M="${out#"$root"}/$src" -j "$(riod_jobs)" --no-print-directory "$@")
+"${kbuild[@]}" modules
 
 if [[ -n $install ]]; then
 	mkdir -p "$install"
@@ -99,4 +104,24 @@ if [[ -n $install ]]; then
 		if [[ $ko == /* ]]; then ko=$root$ko; else ko=$out/$src/$ko; fi
 		cmp -s "$ko" "$install/${ko##*/}" || cp "$ko" "$install/"
 	done
+fi
+
+if [[ -n ${destdir+set} ]]; then
+	[[ -n $release ]] || die "$kdir has no include/config/kernel.release"
+	# other names or another compression of an older version
+	"$top/scripts/uninstall-modules.sh" --keep-depmod "$destdir" "$release"
+	options=("INSTALL_MOD_PATH=$destdir" INSTALL_MOD_DIR=updates/riod)
+	# kbuild would run depmod for DESTDIR, too, or warn that it lacks System.map
+	options+=(cmd_depmod=: quiet_cmd_depmod=)
+	# a distribution keeps its key; kbuild would try, and print OpenSSL's errors
+	key=$(sed -n 's/^CONFIG_MODULE_SIG_KEY="\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$kdir/include/config/auto.conf")
+	if [[ -n $key && $key != pkcs11:* && ! -e $kdir/$key && ! ($key == /* && -e $key) ]]; then
+		note "the modules are not signed: $kdir has no $key"
+		options+=(CONFIG_MODULE_SIG_ALL=)
+	fi
+	"${kbuild[@]}" "${options[@]}" modules_install
+	if [[ -z $destdir ]]; then
+		note "depmod $release"
+		depmod "$release"
+	fi
 fi
