@@ -14,8 +14,8 @@ usage() {
 	cat <<-TXT
 	usage: ${0##*/} stock|debug|newest|zoo|zoo-pair|zoo-debug|soak|soak-debug
 
-	stock	KUnit on UML, the tools' unit tests, the engine in userspace, the
-		scripts' own tests, and selftests in VMs with the distribution's kernel
+	stock	KUnit on UML, the tools' unit tests, the engine in userspace, a build on
+		the other Debian release, and selftests in VMs with the distribution's kernel
 	debug	KUnit as modules and selftests in VMs with KASAN, lockdep, kmemleak
 	newest	the modules built for the newest kernel that Debian carries, no warning
 		allowed, and selftests in VMs with it
@@ -206,6 +206,7 @@ stock)
 	step riodctl '' make -s -j "$(riod_jobs)" -C tools/riodctl "BUILD=$top/build/riodctl" check
 	step riod-mmap '' make -s -j "$(riod_jobs)" -C tools/riod-mmap "BUILD=$top/build/mmap" check
 	step sim '' make -s -C selftests/sim check
+	step releases '' "$top/scripts/check-releases.sh"
 	# one of the two lanes; it starts VMs itself
 	step harness '' "$top/selftests/vm/tests/verdict.sh" &
 	vm_tests

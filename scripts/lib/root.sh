@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Roots of Debian releases: running commands in one, and in a copy to throw away.
+# To be sourced after common.sh. Mounts are those of own_mounts' namespace.
+
+: "${top:?}"
+
+# own_mounts SCRIPT ARGUMENT...: start the calling script anew where its mounts end with it
+own_mounts() {
+	[[ -z ${RIOD_OWN_MOUNTS:-} ]] || return 0
+	((EUID == 0)) || die "not root"
+	exec unshare --mount env RIOD_OWN_MOUNTS=1 "$@"
+}
+
+# mount_root ROOT: what programs in it expect
+mount_root() {
+	mount -t proc proc "$1/proc"
+	mount --rbind /dev "$1/dev"
+}
+
+# overlay ROOT DIR: mount DIR/root, a copy of ROOT; what is written there is in DIR/upper
+overlay() {
+	mkdir -p "$2"/{root,upper,work}
+	mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
+	mount_root "$2/root"
+}
+
+# in_root ROOT COMMAND...
+in_root() {
+	chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root \
+		DEBIAN_FRONTEND=noninteractive "${@:2}"
+}
+
+# other_release: the one of Debian 12 and 13 that this machine does not run
+other_release() {
+	# shellcheck source=/dev/null
+	case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in
+	trixie) echo bookworm ;;
+	*) echo trixie ;;
+	esac
+}
