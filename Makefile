@@ -9,7 +9,7 @@ KDIR ?= stock
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: all need deps modules tools fixtures check check-debug check-newest check-releases zoo zoo-pair zoo-debug soak soak-debug sim sim-mutants kunit selftests vfio-selftests demo gates install uninstall clean help
+.PHONY: all need deps modules tools fixtures check check-debug check-newest check-releases check-dkms zoo zoo-pair zoo-debug soak soak-debug sim sim-mutants kunit selftests vfio-selftests demo gates install uninstall clean help
 .DEFAULT_GOAL := all
 
 build := $(abspath $(BUILD))
@@ -63,6 +63,9 @@ check-newest:
 check-releases:
 	scripts/check-releases.sh
 
+check-dkms:
+	scripts/check-dkms.sh
+
 zoo zoo-pair zoo-debug soak soak-debug:
 	scripts/check.sh $@
 
@@ -115,6 +118,7 @@ help:
 	@echo 'make check-debug  the VM tests on a kernel with KASAN, lockdep, kmemleak'
 	@echo 'make check-newest  builds and VM tests with the newest kernel that Debian carries'
 	@echo 'make check-releases  builds on the other Debian release, 12 or 13; part of make check'
+	@echo 'make check-dkms   dkms on Debian 12 and 13'
 	@echo 'make zoo          devices of all kinds, each with the guest'"'"'s own driver'
 	@echo 'make zoo-pair     the same on two hosts; zoo-debug: on the debug kernel. These and'
 	@echo '                  check-newest go on where they were stopped'

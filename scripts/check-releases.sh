@@ -30,7 +30,7 @@ release=${1:-$(other_release)}
 lower=$("$top/scripts/release-root.sh" "$release" build test)
 mkdir -p "$RIOD_CACHE/tmp"
 tmp=$(mktemp -d "$RIOD_CACHE/tmp/releases.XXXXXX")
-trap 'umount -R "$tmp/root" 2>/dev/null || true; rm -rf --one-file-system "$tmp"' EXIT
+trap 'umount -l -R "$tmp/root" 2>/dev/null || true; rm -rf --one-file-system "$tmp"' EXIT
 overlay "$lower" "$tmp"
 root=$tmp/root
 
