@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli.hpp"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <memory>
 #include <ostream>
 #include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -19,7 +23,8 @@ using Action = std::function<void(const Context &)>;
 struct Cli {
 	CLI::App app{"Plug a PCI device of one host into a KVM guest on another, over TCP."};
 	bool json = false;
-	Action action; // of the verb that was given
+	Action action;                    // of the verb that was given
+	std::vector<std::string> program; // PROGRAM [ARG...] of exec
 
 	// A verb with its one-line help, its examples, and what all verbs have.
 	CLI::App *verb(const char *name, const char *help, const char *examples);
@@ -216,28 +221,95 @@ void add_exec(Cli &cli)
 	auto options = std::make_shared<ExecOptions>();
 	CLI::App *sub = cli.verb(
 		"exec",
-		"Start PROGRAM [ARG...], which uses VFIO and wants to map registers, as DPDK does",
+		"Start [--] PROGRAM [ARG...], which uses VFIO and wants to map registers, as DPDK "
+		"does",
 		"  riodctl exec dpdk-testpmd -a 0001:00:00.0 -- --auto-start\n"
-		"  riodctl exec --library build/mmap/riod-mmap.so ./vfio_program 0001:00:00.0");
+		"  riodctl exec --library build/mmap/riod-mmap.so -- ./vfio_program 0001:00:00.0");
 
 	sub->add_option("--library", options->library,
 			"Where riod-mmap.so is (default: ../lib/riod, seen from riodctl)");
-	// from the first word on that is no option of ours, all are the program's
-	sub->prefix_command();
-	sub->callback([&cli, sub, options] {
-		options->command = sub->remaining();
+	sub->callback([&cli, options] {
+		options->command = cli.program;
 		if (options->command.empty())
 			throw CLI::RequiredError("PROGRAM");
 		cli.action = [options](const Context &) { exec(*options); };
 	});
 }
 
-constexpr std::array verbs = {add_bind,   add_unbind, add_attach,  add_detach,    add_list,
-			      add_status, add_stats,  add_monitor, add_qemu_args, add_exec};
+// For the list of verbs; rewrite_help() makes options of it.
+void add_help(Cli &cli)
+{
+	cli.app.add_subcommand("help", "Show help for riodctl, or for a verb: help [VERB]");
+}
+
+constexpr std::array verbs = {add_bind,      add_unbind, add_attach, add_detach,
+			      add_list,      add_status, add_stats,  add_monitor,
+			      add_qemu_args, add_exec,   add_help};
 
 constexpr const char *exit_statuses =
 	"Exit status: 0 done, 1 refused or failed, 2 usage, 3 not found, 4 no permission,\n"
 	"5 busy, 6 peer unreachable, 130 interrupted.  See riodctl(8).";
+
+using Words = std::vector<std::string>;
+
+// No option of riodctl itself has a value, so the first other word is the verb.
+Words::iterator find_verb(Words &words)
+{
+	return std::ranges::find_if(words,
+				    [](const std::string &word) { return !word.starts_with('-'); });
+}
+
+// "help VERB" is "VERB --help".
+void rewrite_help(Words &words)
+{
+	const auto verb = find_verb(words);
+
+	if (verb == words.end() || *verb != "help")
+		return;
+	words.erase(verb);
+	words.emplace_back("--help");
+}
+
+void check_verb(const Cli &cli, Words &words)
+{
+	const auto verb = find_verb(words);
+
+	if (verb == words.end())
+		return;
+	const auto known = cli.app.get_subcommands(
+		[&](const CLI::App *sub) { return sub->get_name() == *verb; });
+	if (!known.empty())
+		return;
+	throw usage_error(fmt::format("there is no verb '{}'", *verb),
+			  "'riodctl help' lists the verbs");
+}
+
+// Of "exec [OPTION...] [--] PROGRAM [ARG...]" all from PROGRAM on is the program's,
+// whatever it looks like.
+void split_program(Cli &cli, Words &words)
+{
+	auto word = find_verb(words);
+
+	if (word == words.end() || *word != "exec")
+		return;
+	for (++word; word != words.end() && word->starts_with('-') && *word != "--"; ++word) {
+		if (*word == "--library" && std::next(word) != words.end())
+			++word;
+	}
+	if (word == words.end())
+		return;
+	cli.program.assign(*word == "--" ? std::next(word) : word, words.end());
+	words.erase(word, words.end());
+}
+
+void parse_words(Cli &cli, Words words)
+{
+	rewrite_help(words);
+	check_verb(cli, words);
+	split_program(cli, words);
+	std::ranges::reverse(words); // CLI11 takes them from the end
+	cli.app.parse(std::move(words));
+}
 
 // Usage errors, too, are an object where JSON is wanted.
 int parse_failed(Cli &cli, const CLI::ParseError &error, Output &out, std::ostream &text)
@@ -291,9 +363,14 @@ int run(int argc, const char *const *argv, Sysfs &sysfs, Kernel &kernel, const M
 	for (const auto &add : verbs)
 		add(cli);
 	try {
-		cli.app.parse(argc, argv);
+		parse_words(cli, Words(argv + 1, argv + argc));
 	} catch (const CLI::ParseError &error) {
 		return parse_failed(cli, error, output, out);
+	} catch (const Error &error) {
+		output.use_json(std::ranges::find(argv, argv + argc, std::string_view("--json")) !=
+				argv + argc);
+		output.error(error);
+		return static_cast<int>(error.exit());
 	}
 	output.use_json(cli.json);
 	return act(cli.action, {.sysfs = sysfs,

@@ -61,6 +61,7 @@ _riodctl_arguments()
 	detach | qemu-args) _riodctl_names attachment; _riodctl_pci riod_frontend ;;
 	status | stats) _riodctl_names export; _riodctl_names attachment ;;
 	exec) compgen -A command -- "$cur" ;;
+	help) echo bind unbind attach detach list status stats monitor qemu-args exec ;;
 	attach | list) compgen -A hostname -- "$cur" ;;
 	esac
 }
@@ -83,7 +84,7 @@ _riodctl()
 		fi
 	done
 	if [[ -z $verb ]]; then
-		words='bind unbind attach detach list status stats monitor qemu-args exec
+		words='bind unbind attach detach list status stats monitor qemu-args exec help
 			--json --help --version'
 	elif ! words=$(_riodctl_value "$prev"); then
 		if [[ $cur == -* ]]; then

@@ -83,6 +83,31 @@ TEST_F(Cli, UsageErrors)
 	EXPECT_NE(host.err.str().find("riodctl detach --help"), std::string::npos);
 }
 
+TEST_F(Cli, UnknownVerbIsNamed)
+{
+	EXPECT_EQ(host.run({"frobnicate", "--force"}), 2);
+	EXPECT_NE(host.err.str().find("there is no verb 'frobnicate'"), std::string::npos)
+		<< host.err.str();
+	EXPECT_NE(host.err.str().find("riodctl help"), std::string::npos) << host.err.str();
+	EXPECT_EQ(host.run({"--json", "frobnicate"}), 2);
+	EXPECT_NE(host.out.str().find("there is no verb 'frobnicate'"), std::string::npos);
+	EXPECT_EQ(host.run({"help", "frobnicate"}), 2);
+}
+
+TEST_F(Cli, HelpIsAVerb)
+{
+	EXPECT_EQ(host.run({"--help"}), 0);
+	const std::string whole = host.out.str();
+	EXPECT_NE(whole.find("help [VERB]"), std::string::npos) << whole;
+	EXPECT_EQ(host.run({"help"}), 0);
+	EXPECT_EQ(host.out.str(), whole);
+	for (const std::string verb : verbs) {
+		const std::string text = help(verb);
+		EXPECT_EQ(host.run({"help", verb}), 0) << verb;
+		EXPECT_EQ(host.out.str(), text);
+	}
+}
+
 TEST_F(Cli, UsageErrorAsJson)
 {
 	EXPECT_EQ(host.run({"--json", "detach"}), 2);

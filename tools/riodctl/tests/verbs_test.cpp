@@ -492,6 +492,18 @@ TEST_F(Exec, EverythingBehindTheProgramIsItsOwn)
 		testing::ExitedWithCode(7), R"(/dev/null\|--json -- --help)");
 }
 
+TEST_F(Exec, TwoHyphensEndTheOptions)
+{
+	EXPECT_EXIT(host.run({"exec", "--library", "/dev/null", "--", "/bin/sh", "-c",
+			      "echo \"$LD_PRELOAD|$*\" >&2; exit 7", "x", "--", "--json"}),
+		    testing::ExitedWithCode(7), R"(/dev/null\|-- --json)");
+	EXPECT_EXIT(host.run({"exec", "--library=/dev/null", "--", "/bin/sh", "-c", "exit 7"}),
+		    testing::ExitedWithCode(7), "");
+	EXPECT_EQ(host.run({"exec", "--library", "/dev/null", "--"}), 2);
+	EXPECT_EQ(host.run({"exec", "--frobnicate", "/bin/true"}), 2);
+	EXPECT_EQ(host.run({"exec", "--help"}), 0);
+}
+
 TEST_F(Exec, WhatWasPreloadedStays)
 {
 	EXPECT_EXIT(
