@@ -99,6 +99,7 @@ void list_attachments(const Context &context, const std::vector<Attachment> &att
 
 void list_local(const Context &context)
 {
+	require_core(context);
 	const Objects all = all_objects(context);
 	json exports = json::array();
 	json attachments = json::array();

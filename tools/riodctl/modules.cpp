@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "modules.hpp"
 
-#include <array>
 #include <cerrno>
+#include <cstdarg>
+#include <memory>
+#include <system_error>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
+#include <libkmod.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "error.hpp"
@@ -16,9 +17,28 @@ namespace riodctl {
 
 namespace {
 
-// Not by PATH alone: a shell got by 'su' has no /sbin in it.
-constexpr std::array<const char *, 3> modprobe_places = {"/sbin/modprobe", "/usr/sbin/modprobe",
-							 "modprobe"};
+struct ContextFree {
+	void operator()(kmod_ctx *context) const { kmod_unref(context); }
+};
+struct ModuleFree {
+	void operator()(kmod_module *module) const { kmod_module_unref(module); }
+};
+struct ListFree {
+	void operator()(kmod_list *list) const { kmod_module_unref_list(list); }
+};
+
+// libkmod prints to standard error by default; the reason is in what it returns.
+void ignore_log(void * /*data*/, int /*priority*/, const char * /*file*/, int /*line*/,
+		const char * /*fn*/, const char * /*format*/, va_list /*args*/)
+{
+}
+
+std::string kernel_release()
+{
+	utsname name{};
+
+	return uname(&name) == 0 ? name.release : "this kernel";
+}
 
 // The order in which insmod wants them.
 std::string insmod_line(const std::string &module)
@@ -28,30 +48,62 @@ std::string insmod_line(const std::string &module)
 	return fmt::format("insmod riod_core.ko && insmod {}.ko", module);
 }
 
+// What modprobe would say, with the remedy.
+Error load_error(const std::string &module, int err)
+{
+	const std::string what = fmt::format("cannot load the module {}: ", module);
+	const std::string why = std::generic_category().message(err);
+
+	switch (err) {
+	case ENOENT:
+		return {Exit::failed,
+			what + fmt::format("it is not installed for Linux {}", kernel_release()),
+			fmt::format("'make install' in riod's sources, or DKMS, installs it; "
+				    "without that: {}",
+				    insmod_line(module))};
+	case ENOKEY:
+	case EKEYREJECTED:
+	case EKEYEXPIRED:
+	case EKEYREVOKED:
+		return {Exit::failed, what + why,
+			"this kernel loads signed modules only (Secure Boot): sign riod's modules "
+			"with a key that 'mokutil --import' has enrolled"};
+	case ENOEXEC:
+	case EINVAL:
+		return {Exit::failed, what + why,
+			"see 'dmesg'; modules of another kernel have to be built again for Linux " +
+				kernel_release()};
+	default:
+		return {exit_of_errno(err), what + why, "see 'dmesg'"};
+	}
+}
+
 } // namespace
 
-int run_program(const std::vector<std::string> &argv)
+int load_module(const std::string &name)
 {
-	std::vector<char *> words;
-	posix_spawn_file_actions_t actions;
-	pid_t pid = -1;
-	int status = 0;
+	const std::unique_ptr<kmod_ctx, ContextFree> context(kmod_new(nullptr, nullptr));
+	kmod_list *raw = nullptr;
+	int first = 0;
 
-	words.reserve(argv.size() + 1);
-	for (const auto &word : argv)
-		words.push_back(const_cast<char *>(word.c_str())); // NOLINT: posix_spawn's type
-	words.push_back(nullptr);
-
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	const int rc = posix_spawnp(&pid, words.front(), &actions, nullptr, words.data(), environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (rc != 0)
-		return 127;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	if (!context)
+		return ENOMEM;
+	kmod_set_log_fn(context.get(), ignore_log, nullptr);
+	if (const int rc = kmod_module_new_from_lookup(context.get(), name.c_str(), &raw); rc < 0)
+		return -rc;
+	const std::unique_ptr<kmod_list, ListFree> list(raw);
+	if (!list)
+		return ENOENT;
+	for (auto *item = list.get(); item; item = kmod_list_next(list.get(), item)) {
+		const std::unique_ptr<kmod_module, ModuleFree> module(kmod_module_get_module(item));
+		// an alias must not load what the administrator has blacklisted; a name may
+		const int rc = kmod_module_probe_insert_module(
+			module.get(), KMOD_PROBE_APPLY_BLACKLIST_ALIAS_ONLY, nullptr, nullptr,
+			nullptr, nullptr);
+		if (rc < 0 && rc != -EEXIST && first == 0)
+			first = -rc;
+	}
+	return first;
 }
 
 bool Modules::loaded(const std::string &module) const
@@ -59,24 +111,12 @@ bool Modules::loaded(const std::string &module) const
 	return sysfs_.exists("sys/module/" + module);
 }
 
-int Modules::modprobe(const std::string &what) const
-{
-	int rc = 127;
-
-	for (const char *place : modprobe_places) {
-		rc = run_({place, "-q", "--", what});
-		if (rc != 127)
-			break;
-	}
-	return rc;
-}
-
 void Modules::require(const std::string &module) const
 {
 	if (loaded(module))
 		return;
-	const int rc = modprobe(module);
-	if (rc == 0 && loaded(module))
+	const int err = load_(module);
+	if (err == 0 && loaded(module))
 		return;
 	if (geteuid() != 0) {
 		throw Error(Exit::permission,
@@ -84,18 +124,13 @@ void Modules::require(const std::string &module) const
 					module),
 			    "run riodctl as root");
 	}
-	throw Error(Exit::failed,
-		    fmt::format("the module {} is not loaded, and 'modprobe {}' {}", module, module,
-				rc == 127 ? "is not there" : "failed"),
-		    fmt::format("see 'dmesg'; where the modules are not installed, load them in "
-				"order: {}",
-				insmod_line(module)));
+	throw load_error(module, err == 0 ? ENOENT : err);
 }
 
 void Modules::load_for(const std::string &modalias) const
 {
 	if (!modalias.empty())
-		modprobe(modalias);
+		load_(modalias);
 }
 
 } // namespace riodctl

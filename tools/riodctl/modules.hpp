@@ -9,29 +9,29 @@
 
 namespace riodctl {
 
-// Runs a program and returns its exit status, or 127 where it cannot be run.
-using Runner = std::function<int(const std::vector<std::string> &argv)>;
-int run_program(const std::vector<std::string> &argv);
+// Loads the module of a name, or those that match a modalias, as modprobe does, with
+// what they depend on.  Returns 0 or the errno of the first that failed; ENOENT where
+// this kernel's modules have none of that name.
+using Loader = std::function<int(const std::string &name)>;
+int load_module(const std::string &name);
 
 class Modules {
 public:
-	explicit Modules(const Sysfs &sysfs, Runner run = run_program)
-		: sysfs_(sysfs), run_(std::move(run))
+	explicit Modules(const Sysfs &sysfs, Loader load = load_module)
+		: sysfs_(sysfs), load_(std::move(load))
 	{
 	}
 
 	// Also where it is built into the kernel.
 	bool loaded(const std::string &module) const;
-	// Loads it if it is missing; throws an Error that says how to do it by hand.
+	// Loads it if it is missing; throws an Error with the reason and the remedy.
 	void require(const std::string &module) const;
 	// Best effort: the modules that udev would load for a device.
 	void load_for(const std::string &modalias) const;
 
 private:
-	int modprobe(const std::string &what) const;
-
 	const Sysfs &sysfs_;
-	Runner run_;
+	Loader load_;
 };
 
 } // namespace riodctl

@@ -74,6 +74,12 @@ Objects all_objects(const Context &context)
 		.attachments = dumped([&] { return context.kernel.attachments(); }, "attachments")};
 }
 
+void require_core(const Context &context)
+{
+	if (!context.kernel.present())
+		context.modules.require("riod_core");
+}
+
 Objects select_objects(const Context &context, const std::string &target)
 {
 	const Objects all = all_objects(context);

@@ -18,6 +18,10 @@ struct Objects {
 // All of this host; empty where riod_core is not loaded.  Throws Error.
 Objects all_objects(const Context &context);
 
+// Loads riod_core where it is missing: that there is nothing can be said only of modules
+// that are there.  Throws Error.
+void require_core(const Context &context);
+
 // Those that @target names: an export's name, an attachment's number, the PCI
 // address of a function of either.  All where it is empty; throws Error where
 // it names none.

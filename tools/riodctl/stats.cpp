@@ -128,6 +128,7 @@ void watch(const Context &context, const StatsOptions &options)
 
 void stats(const Context &context, const StatsOptions &options)
 {
+	require_core(context);
 	if (options.watch > 0) {
 		watch(context, options);
 	} else {

@@ -142,6 +142,7 @@ void show_attachment(const Context &context, const Attachment &a)
 
 void status(const Context &context, const std::string &target)
 {
+	require_core(context);
 	const Objects found = select_objects(context, target);
 	json exports = json::array();
 	json attachments = json::array();

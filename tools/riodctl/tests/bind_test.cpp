@@ -97,18 +97,25 @@ TEST_F(Bind, LoadsTheModule)
 	std::filesystem::remove(host.dir.path() / "sys/module/riod_stub");
 	host.add_pci({.address = a, .driver = "nvme"});
 	EXPECT_EQ(host.run({"bind", a}), 0);
-	ASSERT_EQ(host.spawned.size(), 1U);
-	EXPECT_NE(host.spawned.front().find("modprobe -q -- riod_stub"), std::string::npos);
+	EXPECT_EQ(host.loads, std::vector<std::string>{"riod_stub"});
 }
 
 TEST_F(Bind, ModuleThatCannotBeLoadedChangesNothing)
 {
 	std::filesystem::remove(host.dir.path() / "sys/module/riod_stub");
-	host.spawn_status = 1;
+	host.load_error = EKEYREJECTED;
 	host.add_pci({.address = a, .driver = "nvme"});
-	EXPECT_NE(host.run({"bind", a}), 0);
+	EXPECT_EQ(host.run({"bind", a}), 1);
 	EXPECT_TRUE(untouched(a, "nvme"));
-	EXPECT_TRUE(in(host.err, "riod_stub is not loaded"));
+	EXPECT_TRUE(in(host.err, "cannot load the module riod_stub: Key was rejected"));
+	EXPECT_TRUE(in(host.err, "mokutil"));
+	host.load_error = ENOENT;
+	EXPECT_EQ(host.run({"bind", a}), 1);
+	EXPECT_TRUE(in(host.err, "it is not installed for Linux"));
+	EXPECT_TRUE(in(host.err, "insmod riod_core.ko && insmod riod_stub.ko"));
+	host.load_error = ENOEXEC;
+	EXPECT_EQ(host.run({"bind", a}), 1);
+	EXPECT_TRUE(in(host.err, "Exec format error"));
 }
 
 TEST_F(Bind, UnknownDevice)

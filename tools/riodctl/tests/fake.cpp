@@ -8,7 +8,6 @@
 #include <system_error>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "cli.hpp"
 
@@ -147,11 +146,11 @@ void FakeKernel::monitor(const std::function<void()> &ready,
 }
 
 Host::Host()
-	: modules(sysfs, [this](const std::vector<std::string> &argv) {
-		  spawned.push_back(fmt::format("{}", fmt::join(argv, " ")));
-		  if (spawn_status == 0)
-			  mkdir("sys/module/" + argv.back());
-		  return spawn_status;
+	: modules(sysfs, [this](const std::string &name) {
+		  loads.push_back(name);
+		  if (load_error == 0)
+			  mkdir("sys/module/" + name);
+		  return load_error;
 	  })
 {
 	mkdir("sys/bus/pci/devices");

@@ -111,8 +111,8 @@ public:
 	TempDir dir;
 	FakeSysfs sysfs{dir.path()};
 	FakeKernel kernel;
-	std::vector<std::string> spawned; // programs run, as words joined
-	int spawn_status = 0;
+	std::vector<std::string> loads; // modules and modaliases asked for
+	int load_error = 0;             // errno of loading
 	Modules modules;
 	std::vector<std::string> claimed_nodes;
 	std::map<std::string, std::vector<std::string>> addresses;

@@ -221,6 +221,26 @@ TEST_F(List, NothingIsNoError)
 	EXPECT_EQ(document()["exports"], json::array());
 }
 
+TEST_F(List, ModulesThatCannotBeLoadedAreNotNothing)
+{
+	std::filesystem::remove(host.dir.path() / "sys/module/riod_core");
+	host.kernel.is_present = false;
+	host.load_error = EKEYREJECTED;
+	for (const char *verb : {"list", "status", "stats"}) {
+		EXPECT_EQ(host.run({verb}), 1) << verb;
+		EXPECT_EQ(host.out.str(), "") << verb;
+		EXPECT_TRUE(in(host.err, "cannot load the module riod_core: Key was rejected"));
+	}
+	// completion asks for names, and loads nothing
+	host.loads.clear();
+	EXPECT_EQ(host.run({"list", "--names"}), 0);
+	EXPECT_TRUE(host.loads.empty());
+	host.load_error = 0;
+	EXPECT_EQ(host.run({"list"}), 0);
+	EXPECT_TRUE(in(host.out, "nothing is exported or attached"));
+	EXPECT_EQ(host.loads, std::vector<std::string>{"riod_core"});
+}
+
 TEST_F(List, Both)
 {
 	host.kernel.export_list = {make_export("disk", {"0000:03:00.0"})};
