@@ -19,6 +19,10 @@ using nlohmann::json;
 
 namespace {
 
+// RIOD_FUNCS_MAX and RIOD_ALLOW_MAX of the modules
+constexpr std::size_t functions_max = 8;
+constexpr std::size_t allow_max = 64;
+
 // The command, parsed: nothing was looked up yet.
 struct Plan {
 	std::vector<PciAddress> functions;
@@ -69,11 +73,17 @@ Plan parse(const Context &context, const BindOptions &options)
 		plan.request.devices.push_back(address.str());
 	if (options.name.size() > 63)
 		throw usage_error("the name of an export has at most 63 bytes");
+	if (!std::ranges::all_of(options.name, [](unsigned char c) { return c > ' ' && c < 0x7f; }))
+		throw usage_error("the name of an export has ASCII characters and no blanks");
+	if (plan.functions.size() > functions_max && options.exported)
+		throw usage_error(fmt::format("an export has at most {} functions", functions_max));
+	if (plan.request.allow.size() > allow_max)
+		throw usage_error(fmt::format("an allow list has at most {} networks", allow_max));
 	return plan;
 }
 
 // One refusal as it is; several as a list, the first one's remedy beside each.
-[[noreturn]] void throw_refusals(const std::vector<Refusal> &refusals)
+[[noreturn]] void throw_refusals(const std::vector<Refusal> &refusals, bool final)
 {
 	const bool busy = std::ranges::any_of(
 		refusals, [](const Refusal &r) { return r.exit == Exit::busy; });
@@ -85,20 +95,9 @@ Plan parse(const Context &context, const BindOptions &options)
 		if (remedy.find(refusals[i].remedy) == std::string::npos)
 			remedy += "; " + refusals[i].remedy;
 	}
-	if (busy)
+	if (busy && !final)
 		remedy += "; or take it all the same with --force, and lose what uses it";
 	throw Error(busy ? Exit::busy : refusals.front().exit, message, remedy);
-}
-
-void check(const Context &context, const Plan &plan, const BindOptions &options)
-{
-	check_possible(context.sysfs, plan.functions);
-	const auto refusals =
-		find_refusals(context.sysfs, context.probes, plan.functions, options.no_reset);
-	if (!refusals.empty() && !options.force)
-		throw_refusals(refusals);
-	for (const auto &refusal : refusals)
-		context.out.note("forced: " + refusal.message());
 }
 
 std::vector<Cidr> sorted(std::vector<Cidr> allow)
@@ -130,9 +129,10 @@ std::string difference(const Export &have, const ExportRequest &wanted)
 }
 
 // The export that has one of the functions already, if it is as wanted.
-std::optional<Export> existing_export(const Context &context, const ExportRequest &wanted)
+std::optional<Export> existing_export(const std::vector<Export> &exports,
+				      const ExportRequest &wanted)
 {
-	for (const auto &have : all_objects(context).exports) {
+	for (const auto &have : exports) {
 		const bool shares =
 			std::ranges::any_of(wanted.devices, [&](const std::string &device) {
 				return holds(have.devices, device);
@@ -150,6 +150,83 @@ std::optional<Export> existing_export(const Context &context, const ExportReques
 	return std::nullopt;
 }
 
+void check_name(const std::vector<Export> &exports, const ExportRequest &wanted)
+{
+	const std::string name = wanted.name.empty() ? wanted.devices.front() : wanted.name;
+	const auto found = std::ranges::find_if(
+		exports, [&](const Export &have) { return have.name == name; });
+
+	if (found != exports.end()) {
+		throw Error(Exit::failed,
+			    fmt::format("there is an export '{}' already: {}", name,
+					fmt::join(found->devices, ", ")),
+			    "choose another name with --name");
+	}
+}
+
+// riod listens on the port of an export that there is; anything else may not.
+void check_port(const Context &context, const std::vector<Export> &exports, std::uint16_t port)
+{
+	const bool ours =
+		std::ranges::any_of(exports, [&](const Export &have) { return have.port == port; });
+
+	if (!ours && !context.probes.port_free(port)) {
+		throw Error(Exit::busy, fmt::format("TCP port {} is used by another program", port),
+			    "choose another one with --port, here and at 'riodctl attach'");
+	}
+}
+
+// Is there the export that is wanted, or can it be made, as far as can be told before?
+std::optional<Export> check_export(const Context &context, const ExportRequest &request)
+{
+	const auto exports = all_objects(context).exports;
+	auto have = existing_export(exports, request);
+
+	if (!have) {
+		check_name(exports, request);
+		check_port(context, exports, request.port);
+	}
+	return have;
+}
+
+void check_permission(const Context &context, const Plan &plan)
+{
+	for (const auto &address : plan.functions) {
+		const PciDevice device(context.sysfs, address);
+		if (device.driver() != stub_driver &&
+		    !context.sysfs.writable(device.dir() / "driver_override")) {
+			throw Error(Exit::permission,
+				    fmt::format("no permission to take {} from its driver",
+						device.name()),
+				    "run riodctl as root");
+		}
+	}
+}
+
+// All that can be known before the first function is taken from its driver; --dry-run
+// ends here.  Returns the export that is already as wanted, if there is one.
+std::optional<Export> check(const Context &context, const Plan &plan, const BindOptions &options)
+{
+	check_possible(context.sysfs, plan.functions);
+	const auto refusals =
+		find_refusals(context.sysfs, context.probes, plan.functions, options.no_reset);
+	// what --force cannot change: the modules refuse to export it
+	const bool final = options.exported && std::ranges::any_of(refusals, [](const Refusal &r) {
+				   return r.isolation;
+			   });
+	if (!refusals.empty() && (final || !options.force))
+		throw_refusals(refusals, final);
+	for (const auto &refusal : refusals)
+		context.out.note("forced: " + refusal.message());
+	check_permission(context, plan);
+	if (options.dry_run) {
+		context.modules.check(stub_driver);
+	} else {
+		context.modules.require(stub_driver);
+	}
+	return options.exported ? check_export(context, plan.request) : std::nullopt;
+}
+
 Error export_refused(const ExportRequest &request, const KernelError &error)
 {
 	std::string remedy;
@@ -160,9 +237,10 @@ Error export_refused(const ExportRequest &request, const KernelError &error)
 }
 
 // Returns the export's name.
-std::string make_export(const Context &context, const ExportRequest &request)
+std::string make_export(const Context &context, const ExportRequest &request,
+			const std::optional<Export> &have)
 {
-	if (const auto have = existing_export(context, request)) {
+	if (have) {
 		context.out.note(fmt::format("it is exported already, as '{}'", have->name));
 		return have->name;
 	}
@@ -224,7 +302,8 @@ void tell_export(const Context &context, const ExportRequest &request, const std
 	}
 }
 
-std::string carry_out(const Context &context, const Plan &plan, bool exported)
+std::string carry_out(const Context &context, const Plan &plan, bool exported,
+		      const std::optional<Export> &have)
 {
 	const InterruptGuard guard;
 	Rebind rebind(context.sysfs);
@@ -233,7 +312,7 @@ std::string carry_out(const Context &context, const Plan &plan, bool exported)
 	try {
 		rebind.take(to_take(context, plan.functions));
 		if (exported)
-			name = make_export(context, plan.request);
+			name = make_export(context, plan.request, have);
 	} catch (const Error &) {
 		for (const auto &said : rebind.roll_back())
 			context.out.note(said);
@@ -250,12 +329,10 @@ void bind(const Context &context, const BindOptions &options)
 	const Plan plan = parse(context, options);
 	json document = {{"export", json()}, {"dry_run", options.dry_run}};
 
-	check(context, plan, options);
-	if (!options.dry_run)
-		context.modules.require(stub_driver);
+	const auto have = check(context, plan, options);
 	document["functions"] = describe_functions(context, plan);
 	if (!options.dry_run) {
-		const std::string name = carry_out(context, plan, options.exported);
+		const std::string name = carry_out(context, plan, options.exported, have);
 		if (options.exported) {
 			tell_export(context, plan.request, name);
 			document["export"] = name;

@@ -31,8 +31,8 @@ void refuse_uses(const Sysfs &sysfs, const Probes &probes, const PciDevice &devi
 		 std::vector<Refusal> &refusals)
 {
 	for (const auto &use : find_uses(sysfs, probes, device)) {
-		refusals.push_back(
-			{Exit::busy, device.describe(), "is in use: " + use.what, use.remedy});
+		refusals.push_back({Exit::busy, device.describe(), "is in use: " + use.what,
+				    use.remedy, false});
 	}
 }
 
@@ -55,7 +55,8 @@ void refuse_group(const Sysfs &sysfs, const PciDevice &device,
 				     "each other's memory",
 				     device.iommu_group().value_or("?"), fmt::join(others, ", ")),
 			 fmt::format("take the group together: riodctl bind {}",
-				     fmt::join(names(whole), " "))});
+				     fmt::join(names(whole), " ")),
+			 true});
 	}
 }
 
@@ -67,7 +68,8 @@ void refuse_no_iommu(const PciDevice &device, std::vector<Refusal> &refusals)
 			 "is behind no IOMMU, so nothing would keep its DMA within what the peer "
 			 "may reach",
 			 "enable VT-d or AMD-Vi in the firmware setup, boot with intel_iommu=on "
-			 "(Intel), and see that 'ls /sys/kernel/iommu_groups' lists groups"});
+			 "(Intel), and see that 'ls /sys/kernel/iommu_groups' lists groups",
+			 true});
 	}
 }
 
@@ -85,7 +87,7 @@ void refuse_no_reset(const PciDevice &device, const std::vector<PciAddress> &fun
 		refusals.push_back({Exit::failed, device.describe(),
 				    "has no way of being reset: what one guest leaves in it, the "
 				    "next one finds",
-				    "accept that with --no-reset"});
+				    "accept that with --no-reset", true});
 	}
 }
 

@@ -15,6 +15,8 @@ struct Refusal {
 	std::string device; // "0000:03:00.0 (NVMe, 1b36:0010)"
 	std::string why;    // "is in use: ..."
 	std::string remedy;
+	// The modules do not export such a function, whatever --force says.
+	bool isolation = false;
 
 	std::string message() const { return device + " " + why; }
 };

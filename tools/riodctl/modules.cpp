@@ -78,16 +78,31 @@ Error load_error(const std::string &module, int err)
 	}
 }
 
+[[noreturn]] void refuse(const std::string &module, int err)
+{
+	if (geteuid() != 0) {
+		throw Error(Exit::permission,
+			    fmt::format("the module {} is not loaded, and only root may load it",
+					module),
+			    "run riodctl as root");
+	}
+	throw load_error(module, err == 0 ? ENOENT : err);
+}
+
 } // namespace
 
-int load_module(const std::string &name)
+int load_module(const std::string &name, bool dry_run)
 {
 	const std::unique_ptr<kmod_ctx, ContextFree> context(kmod_new(nullptr, nullptr));
 	kmod_list *raw = nullptr;
+	// an alias must not load what the administrator has blacklisted; a name may
+	unsigned int flags = KMOD_PROBE_APPLY_BLACKLIST_ALIAS_ONLY;
 	int first = 0;
 
 	if (!context)
 		return ENOMEM;
+	if (dry_run)
+		flags |= KMOD_PROBE_DRY_RUN;
 	kmod_set_log_fn(context.get(), ignore_log, nullptr);
 	if (const int rc = kmod_module_new_from_lookup(context.get(), name.c_str(), &raw); rc < 0)
 		return -rc;
@@ -96,10 +111,8 @@ int load_module(const std::string &name)
 		return ENOENT;
 	for (auto *item = list.get(); item; item = kmod_list_next(list.get(), item)) {
 		const std::unique_ptr<kmod_module, ModuleFree> module(kmod_module_get_module(item));
-		// an alias must not load what the administrator has blacklisted; a name may
-		const int rc = kmod_module_probe_insert_module(
-			module.get(), KMOD_PROBE_APPLY_BLACKLIST_ALIAS_ONLY, nullptr, nullptr,
-			nullptr, nullptr);
+		const int rc = kmod_module_probe_insert_module(module.get(), flags, nullptr,
+							       nullptr, nullptr, nullptr);
 		if (rc < 0 && rc != -EEXIST && first == 0)
 			first = -rc;
 	}
@@ -115,22 +128,24 @@ void Modules::require(const std::string &module) const
 {
 	if (loaded(module))
 		return;
-	const int err = load_(module);
-	if (err == 0 && loaded(module))
+	const int err = load_(module, false);
+	if (err != 0 || !loaded(module))
+		refuse(module, err);
+}
+
+void Modules::check(const std::string &module) const
+{
+	if (loaded(module))
 		return;
-	if (geteuid() != 0) {
-		throw Error(Exit::permission,
-			    fmt::format("the module {} is not loaded, and only root may load it",
-					module),
-			    "run riodctl as root");
-	}
-	throw load_error(module, err == 0 ? ENOENT : err);
+	const int err = load_(module, true);
+	if (err != 0 || geteuid() != 0)
+		refuse(module, err);
 }
 
 void Modules::load_for(const std::string &modalias) const
 {
 	if (!modalias.empty())
-		load_(modalias);
+		load_(modalias, false);
 }
 
 } // namespace riodctl

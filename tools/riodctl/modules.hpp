@@ -11,9 +11,10 @@ namespace riodctl {
 
 // Loads the module of a name, or those that match a modalias, as modprobe does, with
 // what they depend on.  Returns 0 or the errno of the first that failed; ENOENT where
-// this kernel's modules have none of that name.
-using Loader = std::function<int(const std::string &name)>;
-int load_module(const std::string &name);
+// this kernel's modules have none of that name.  @dry_run: loads nothing, finds out only
+// what can be found out so.
+using Loader = std::function<int(const std::string &name, bool dry_run)>;
+int load_module(const std::string &name, bool dry_run);
 
 class Modules {
 public:
@@ -26,6 +27,8 @@ public:
 	bool loaded(const std::string &module) const;
 	// Loads it if it is missing; throws an Error with the reason and the remedy.
 	void require(const std::string &module) const;
+	// Throws what require() would throw, and loads nothing.
+	void check(const std::string &module) const;
 	// Best effort: the modules that udev would load for a device.
 	void load_for(const std::string &modalias) const;
 

@@ -51,6 +51,11 @@ bool Sysfs::exists(const fs::path &relative) const
 	return fs::exists(path(relative), ec);
 }
 
+bool Sysfs::writable(const fs::path &relative) const
+{
+	return access(path(relative).c_str(), W_OK) == 0;
+}
+
 std::optional<std::string> Sysfs::link(const fs::path &relative) const
 {
 	std::error_code ec;

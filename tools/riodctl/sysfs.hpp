@@ -26,6 +26,8 @@ public:
 	std::optional<std::string> read(const std::filesystem::path &relative) const;
 	std::vector<std::string> list(const std::filesystem::path &relative) const;
 	bool exists(const std::filesystem::path &relative) const;
+	// May this process write to it?
+	bool writable(const std::filesystem::path &relative) const;
 	// Last component of what a symbolic link points to.
 	std::optional<std::string> link(const std::filesystem::path &relative) const;
 	std::optional<std::uint64_t> number(const std::filesystem::path &relative) const;

@@ -68,6 +68,25 @@ std::vector<std::string> interface_addresses(const std::string &interface)
 	return found;
 }
 
+// As the stub listens: on all addresses, IPv4's included.
+bool port_free(std::uint16_t port)
+{
+	const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	sockaddr_in6 any{};
+	const int on = 1;
+
+	if (fd < 0)
+		return true; // the kernel decides
+	any.sin6_family = AF_INET6;
+	any.sin6_port = htons(port);
+	// connections that were closed a moment ago do not keep the port
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	const bool taken = ::bind(fd, reinterpret_cast<const sockaddr *>(&any), sizeof(any)) != 0 &&
+			   errno == EADDRINUSE;
+	close(fd);
+	return !taken;
+}
+
 // VFIO's nodes for the function: the group's and, with iommufd, its own.
 std::vector<std::string> vfio_nodes(const Sysfs &sysfs, const PciDevice &device)
 {
@@ -118,7 +137,10 @@ void append(std::vector<Use> &to, std::vector<Use> from)
 
 Probes system_probes()
 {
-	return {.claimed = node_claimed, .addresses = interface_addresses, .resolve = resolve};
+	return {.claimed = node_claimed,
+		.addresses = interface_addresses,
+		.port_free = port_free,
+		.resolve = resolve};
 }
 
 std::vector<fs::path> class_devices_below(const Sysfs &sysfs, const fs::path &class_dir,

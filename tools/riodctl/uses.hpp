@@ -21,6 +21,8 @@ struct Probes {
 	std::function<bool(const std::filesystem::path &node)> claimed;
 	// Addresses of a network interface that somebody gave it (not link-local ones).
 	std::function<std::vector<std::string>(const std::string &interface)> addresses;
+	// Can the TCP port be listened on?
+	std::function<bool(std::uint16_t port)> port_free;
 	// Numeric addresses of a host; throws Error.
 	std::function<std::vector<std::string>(const std::string &host)> resolve;
 };

@@ -220,6 +220,62 @@ TEST_F(Bind, DryRunOnlyChecks)
 	EXPECT_TRUE(host.kernel.new_requests.empty());
 }
 
+// Nothing was taken from its driver when one of these is found.
+TEST_F(Bind, EverythingIsCheckedBeforeADriverIsUnbound)
+{
+	host.add_pci({.address = a, .driver = "nvme"});
+	host.add_pci({.address = "0000:04:00.0", .driver = "nvme", .group = "8"});
+	ASSERT_EQ(host.run({"bind", "0000:04:00.0", "--export", "--name", "disk"}), 0);
+	host.taken_ports = {99};
+	const std::vector<std::pair<std::vector<std::string>, int>> cases = {
+		{{"--name", "disk"}, 1},
+		{{"--port", "99"}, 5},
+		{{"--name", "a b"}, 2},
+		{{"0000:04:00.0"}, 5},
+	};
+	for (const auto &[words, exit] : cases) {
+		for (const bool dry_run : {false, true}) {
+			std::vector<std::string> command = {"bind", a, "--export", "--force"};
+			command.insert(command.end(), words.begin(), words.end());
+			if (dry_run)
+				command.emplace_back("--dry-run");
+			host.sysfs.writes.clear();
+			EXPECT_EQ(host.run(command), exit) << words.back() << host.err.str();
+			EXPECT_TRUE(host.sysfs.writes.empty()) << words.back();
+			EXPECT_EQ(host.driver(a), "nvme") << words.back();
+		}
+	}
+}
+
+TEST_F(Bind, ForceDoesNotExportWhatTheModulesWouldRefuse)
+{
+	host.add_pci({.address = a, .driver = "nvme", .group = ""});
+	EXPECT_EQ(host.run({"bind", a, "--export", "--force"}), 1);
+	EXPECT_TRUE(in(host.err, "behind no IOMMU"));
+	EXPECT_TRUE(host.sysfs.writes.empty());
+	EXPECT_EQ(host.run({"bind", a, "--force"}), 0);
+	host.add_pci({.address = "0000:04:00.0", .driver = "nvme", .group = "8", .reset = false});
+	EXPECT_EQ(host.run({"bind", "0000:04:00.0", "--export", "--force"}), 1);
+	EXPECT_TRUE(in(host.err, "--no-reset"));
+	EXPECT_EQ(host.driver("0000:04:00.0"), "nvme");
+}
+
+TEST_F(Bind, DryRunGivesTheVerdict)
+{
+	std::filesystem::remove(host.dir.path() / "sys/module/riod_stub");
+	host.add_pci({.address = a, .driver = "nvme"});
+	host.load_error = ENOENT;
+	EXPECT_EQ(host.run({"bind", a, "--dry-run"}), 1);
+	EXPECT_TRUE(in(host.err, "cannot load the module riod_stub"));
+	host.load_error = 0;
+	EXPECT_EQ(host.run({"bind", a, "--dry-run"}), 0);
+	EXPECT_TRUE(host.loads.empty());
+	std::filesystem::remove(host.dir.path() / "sys/devices/pci0000:00" / a / "driver_override");
+	EXPECT_EQ(host.run({"bind", a, "--dry-run"}), 4);
+	EXPECT_EQ(host.run({"bind", a}), 4);
+	EXPECT_TRUE(host.sysfs.writes.empty());
+}
+
 TEST_F(Bind, TwiceIsTheSameAsOnce)
 {
 	host.add_pci({.address = a, .driver = "nvme"});

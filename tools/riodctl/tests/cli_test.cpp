@@ -102,9 +102,11 @@ TEST_F(Cli, HelpIsAVerb)
 	EXPECT_EQ(host.run({"help"}), 0);
 	EXPECT_EQ(host.out.str(), whole);
 	for (const std::string verb : verbs) {
-		const std::string text = help(verb);
+		// not whole: CLI11 orders "Excludes" by where its options lie in memory
+		const auto known = options_of(help(verb));
 		EXPECT_EQ(host.run({"help", verb}), 0) << verb;
-		EXPECT_EQ(host.out.str(), text);
+		EXPECT_EQ(options_of(host.out.str()), known);
+		EXPECT_NE(host.out.str().find("Usage: riodctl " + verb), std::string::npos);
 	}
 }
 

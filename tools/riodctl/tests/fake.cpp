@@ -146,9 +146,10 @@ void FakeKernel::monitor(const std::function<void()> &ready,
 }
 
 Host::Host()
-	: modules(sysfs, [this](const std::string &name) {
-		  loads.push_back(name);
-		  if (load_error == 0)
+	: modules(sysfs, [this](const std::string &name, bool dry_run) {
+		  if (!dry_run)
+			  loads.push_back(name);
+		  if (load_error == 0 && !dry_run)
 			  mkdir("sys/module/" + name);
 		  return load_error;
 	  })
@@ -167,6 +168,7 @@ Host::Host()
 		       claimed_nodes.end();
 	};
 	probes.addresses = [this](const std::string &interface) { return addresses[interface]; };
+	probes.port_free = [this](std::uint16_t port) { return !taken_ports.contains(port); };
 	probes.resolve = [this](const std::string &host) {
 		return hosts.contains(host) ? hosts.at(host) : std::vector<std::string>{host};
 	};

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -117,6 +118,7 @@ public:
 	std::vector<std::string> claimed_nodes;
 	std::map<std::string, std::vector<std::string>> addresses;
 	std::map<std::string, std::vector<std::string>> hosts;
+	std::set<std::uint16_t> taken_ports; // by other programs
 	Probes probes;
 	std::ostringstream out;
 	std::ostringstream err;
