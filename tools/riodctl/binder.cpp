@@ -2,6 +2,8 @@
 #include "binder.hpp"
 
 #include <cerrno>
+#include <fstream>
+#include <optional>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -36,6 +38,12 @@ void unbind_from(Sysfs &sysfs, const PciDevice &device, const std::string &drive
 	sysfs.write(driver_dir(driver) / "unbind", device.name());
 }
 
+// Below /run: gone with the drivers at the next boot.
+fs::path record_of(const PciDevice &device)
+{
+	return fs::path("run/riodctl") / device.name();
+}
+
 Error write_error(const PciDevice &device, const char *what, const std::system_error &error)
 {
 	const int err = error.code().value();
@@ -48,7 +56,76 @@ Error write_error(const PciDevice &device, const char *what, const std::system_e
 		remedy};
 }
 
+// The driver and the override that a function had when it was bound to riod_stub.
+struct Former {
+	std::string driver; // empty: none
+	std::string override;
+};
+
+std::optional<Former> recall(const Sysfs &sysfs, const PciDevice &device)
+{
+	const auto text = sysfs.read(record_of(device));
+
+	if (!text)
+		return std::nullopt;
+	const auto end = text->find('\n');
+	if (end == std::string::npos)
+		return Former{.driver = *text, .override = {}};
+	return Former{.driver = text->substr(0, end), .override = text->substr(end + 1)};
+}
+
+// Where it went, so that unbind finds the way back in another process, also when
+// riod_stub was unloaded meanwhile.
+void remember(const Sysfs &sysfs, const PciDevice &device, const Former &former)
+{
+	const fs::path file = sysfs.path(record_of(device));
+	std::error_code ec;
+
+	fs::create_directories(file.parent_path(), ec);
+	// without it, the kernel chooses the driver
+	std::ofstream(file) << former.driver << '\n' << former.override << '\n';
+}
+
+void forget(const Sysfs &sysfs, const PciDevice &device)
+{
+	std::error_code ec;
+
+	fs::remove(sysfs.path(record_of(device)), ec);
+}
+
+bool left_by_stub(const PciDevice &device)
+{
+	return !device.driver() && device.driver_override() == stub_driver;
+}
+
+// Loads the driver that the function is for.
+void load_driver(Sysfs &sysfs, const Modules &modules, const PciDevice &device,
+		 const std::string &driver)
+{
+	if (driver.empty()) {
+		modules.load_for(device.modalias());
+	} else if (!sysfs.exists(driver_dir(driver))) {
+		modules.load_for(driver);
+	}
+}
+
+// A driver that has the function by an id it was given (new_id) may match no more.
+bool bind_to_former(Sysfs &sysfs, const PciDevice &device, const std::string &driver)
+{
+	try {
+		bind_to(sysfs, device, driver);
+		return true;
+	} catch (const std::system_error &) {
+		return false;
+	}
+}
+
 } // namespace
+
+bool is_ours(const PciDevice &device)
+{
+	return device.driver() == stub_driver || left_by_stub(device);
+}
 
 Rebind::~Rebind()
 {
@@ -60,6 +137,9 @@ void Rebind::release(const PciDevice &device)
 	const auto driver = device.driver();
 
 	taken_.push_back({device.address(), driver.value_or(""), device.driver_override()});
+	// what riod_stub left when it was unloaded has its former driver on record already
+	if (!left_by_stub(device))
+		remember(sysfs_, device, {taken_.back().driver, taken_.back().override});
 	try {
 		// The override first: nothing else can grab the function in between.
 		set_override(sysfs_, device, stub_driver);
@@ -108,6 +188,8 @@ std::string Rebind::give_back(const Taken &taken)
 		return fmt::format("{} could not be given back to {}: {}", device.name(),
 				   taken.driver.empty() ? "no driver" : taken.driver, error.what());
 	}
+	if (taken.override != stub_driver)
+		forget(sysfs_, device);
 	if (taken.driver.empty())
 		return fmt::format("{} is without a driver, as before", device.name());
 	return fmt::format("{} is back with {}", device.name(), taken.driver);
@@ -126,20 +208,25 @@ std::string give_back_to_host(Sysfs &sysfs, const Modules &modules, const PciAdd
 			      const std::string &driver)
 {
 	const PciDevice device(sysfs, address);
+	Former to = {.driver = driver, .override = driver};
 
+	if (driver.empty())
+		to = recall(sysfs, device).value_or(Former{});
 	try {
-		set_override(sysfs, device, driver);
-		unbind_from(sysfs, device, stub_driver);
-		if (driver.empty()) {
-			modules.load_for(device.modalias());
-		} else if (!sysfs.exists(driver_dir(driver))) {
-			modules.load_for(driver);
-		}
+		set_override(sysfs, device, to.override);
+		if (device.driver() == stub_driver)
+			unbind_from(sysfs, device, stub_driver);
+		load_driver(sysfs, modules, device, to.driver);
+		// loading a driver may have bound it
+		if (driver.empty() && !to.driver.empty() && !device.driver() &&
+		    !bind_to_former(sysfs, device, to.driver))
+			load_driver(sysfs, modules, device, "");
 		if (!device.driver())
 			sysfs.write("sys/bus/pci/drivers_probe", device.name());
 	} catch (const std::system_error &error) {
 		throw write_error(device, "give back", error);
 	}
+	forget(sysfs, device);
 	return device.driver().value_or("");
 }
 

@@ -40,7 +40,11 @@ private:
 	std::vector<Taken> taken_;
 };
 
-// Takes a function from riod_stub and lets the kernel choose its driver, or @driver.
+// Is the function bound to riod_stub, or without a driver since riod_stub was unloaded?
+bool is_ours(const PciDevice &device);
+
+// Takes a function from riod_stub, if that has it, and gives it to @driver; without one to
+// the driver that it was taken from, or else to the one that the kernel chooses.
 // Returns the driver that has it now, empty where none took it.  Throws Error.
 std::string give_back_to_host(Sysfs &sysfs, const Modules &modules, const PciAddress &address,
 			      const std::string &driver);

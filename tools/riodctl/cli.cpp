@@ -81,7 +81,7 @@ void add_unbind(Cli &cli)
 	sub->add_option("ADDR|NAME", options->targets, "PCI addresses or names of exports")
 		->required();
 	sub->add_option("--driver", options->driver,
-			"Driver that gets them (default: the one that matches)");
+			"Driver that gets them (default: the one that had them)");
 	sub->add_flag("--force", options->force, "Although a peer is attached");
 	sub->callback([&cli, options] {
 		cli.action = [options](const Context &context) { unbind(context, *options); };

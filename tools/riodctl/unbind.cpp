@@ -68,7 +68,7 @@ void add_target(const Context &context, const std::vector<Export> &exports,
 			    fmt::format("there is no PCI device {}", address->str()),
 			    "'riodctl list' shows what is bound");
 	}
-	if (device.driver() != stub_driver) {
+	if (!is_ours(device)) {
 		context.out.note(fmt::format("{} is not bound to riod_stub; its driver is {}",
 					     device.name(), device.driver().value_or("none")));
 		return;
@@ -101,14 +101,16 @@ void take_back(const Context &context, const Export &exported, bool force)
 json give_back(const Context &context, const std::string &name, const std::string &wanted)
 {
 	const PciAddress address = PciAddress::parse(name).value_or(PciAddress{});
+	const PciDevice device(context.sysfs, address);
+	const std::string before = device.driver().value_or("no driver");
 	std::string driver;
 
-	if (PciDevice(context.sysfs, address).driver() == stub_driver)
+	if (is_ours(device))
 		driver = give_back_to_host(context.sysfs, context.modules, address, wanted);
 	if (driver.empty()) {
 		context.out.note(fmt::format("no driver of this host took {}", name));
 	} else {
-		context.out.line(fmt::format("{}: {} -> {}", name, stub_driver, driver));
+		context.out.line(fmt::format("{}: {} -> {}", name, before, driver));
 	}
 	if (!wanted.empty() && driver != wanted) {
 		throw Error(Exit::failed,

@@ -419,6 +419,66 @@ TEST_F(Unbind, AttachedPeer)
 	EXPECT_EQ(host.driver(a), "nvme");
 }
 
+TEST_F(Unbind, TheFormerDriverNotTheMatchingOne)
+{
+	host.add_pci({.address = a, .driver = "vfio-pci"});
+	host.sysfs.native[a] = "nvme";
+	host.file("sys/devices/pci0000:00/0000:03:00.0/driver_override", "vfio-pci\n");
+	ASSERT_EQ(host.run({"bind", a, "--export"}), 0);
+	EXPECT_EQ(host.run({"unbind", a}), 0);
+	EXPECT_EQ(host.driver(a), "vfio-pci");
+	EXPECT_EQ(host.read(std::string("sys/bus/pci/devices/") + a + "/driver_override"),
+		  "vfio-pci");
+	// by an id written to new_id: no override
+	host.file("sys/devices/pci0000:00/0000:03:00.0/driver_override", "(null)\n");
+	ASSERT_EQ(host.run({"bind", a}), 0);
+	EXPECT_EQ(host.run({"unbind", a}), 0);
+	EXPECT_TRUE(untouched(a, "vfio-pci"));
+	EXPECT_FALSE(host.sysfs.exists(std::string("run/riodctl/") + a));
+}
+
+TEST_F(Unbind, AFormerDriverThatRefuses)
+{
+	host.add_pci({.address = a, .driver = "igb"});
+	host.sysfs.native[a] = "nvme";
+	ASSERT_EQ(host.run({"bind", a}), 0);
+	host.sysfs.probe_error["igb"] = ENODEV;
+	EXPECT_EQ(host.run({"unbind", a}), 0);
+	EXPECT_TRUE(untouched(a, "nvme"));
+}
+
+TEST_F(Unbind, AfterTheStubWasUnloaded)
+{
+	host.add_pci({.address = a, .driver = "vfio-pci"});
+	host.sysfs.native[a] = "nvme";
+	ASSERT_EQ(host.run({"bind", a}), 0);
+	std::filesystem::remove(host.dir.path() / "sys/bus/pci/devices" / a / "driver");
+	std::filesystem::remove_all(host.dir.path() / "sys/bus/pci/drivers/riod_stub");
+	host.kernel.is_present = false;
+	EXPECT_EQ(host.run({"unbind", a}), 0);
+	EXPECT_TRUE(in(host.out, "0000:03:00.0: no driver -> vfio-pci"));
+	EXPECT_TRUE(untouched(a, "vfio-pci"));
+}
+
+TEST_F(Unbind, BoundAgainAfterTheStubWasUnloaded)
+{
+	host.add_pci({.address = a, .driver = "nvme"});
+	ASSERT_EQ(host.run({"bind", a}), 0);
+	std::filesystem::remove(host.dir.path() / "sys/bus/pci/devices" / a / "driver");
+	ASSERT_EQ(host.run({"bind", a}), 0);
+	host.sysfs.native.erase(a);
+	EXPECT_EQ(host.run({"unbind", a}), 0);
+	EXPECT_TRUE(untouched(a, "nvme"));
+}
+
+TEST_F(Bind, AFailedBindLeavesNoRecord)
+{
+	host.add_pci({.address = a, .driver = "nvme"});
+	host.kernel.refuse.emplace("export_new", KernelError(EINVAL));
+	EXPECT_EQ(host.run({"bind", a, "--export"}), 1);
+	EXPECT_FALSE(host.sysfs.exists(std::string("run/riodctl/") + a));
+}
+
 TEST_F(Unbind, OtherDriver)
 {
 	exported({a}, "disk");
@@ -447,6 +507,7 @@ TEST_F(Unbind, NoDriverOfItsOwn)
 {
 	exported({a}, "disk");
 	host.sysfs.native.clear();
+	host.sysfs.probe_error["nvme"] = ENODEV;
 	EXPECT_EQ(host.run({"unbind", a}), 0);
 	EXPECT_TRUE(in(host.err, "no driver of this host took 0000:03:00.0"));
 }
