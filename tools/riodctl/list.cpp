@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // list: exports and attachments of this host, what it could export, or what another
 // host offers.
+#include <algorithm>
+#include <sstream>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -129,10 +132,49 @@ std::string obstacle(const Context &context, const PciDevice &device)
 	return refusals.empty() ? "" : refusals.front().why;
 }
 
+std::size_t width_of(const Context &context)
+{
+	const std::size_t columns = context.probes.columns();
+
+	return columns == 0 ? 0 : std::max<std::size_t>(columns, 80);
+}
+
+// "NVMe: Samsung Electronics Co Ltd NVMe SSD Controller", or the ids where pci.ids does not
+// list the device.
+std::string long_name(const Context &context, const Identity &identity)
+{
+	const std::string name = context.probes.device_name(identity);
+
+	const std::string kind = class_name(identity.class_code);
+	if (!name.empty() && kind.starts_with("class "))
+		return name; // there is no word for the class
+	return fmt::format("{}: {}", kind, name.empty() ? ids(identity) : name);
+}
+
+json device_json(const Context &context, const PciDevice &device, const std::string &why)
+{
+	const auto driver = device.driver();
+	const auto group = device.iommu_group();
+	const std::string name = context.probes.device_name(device.identity());
+	json one = to_json(device.identity());
+
+	one["address"] = device.name();
+	one["name"] = name.empty() ? json() : json(name);
+	one["driver"] = driver ? json(*driver) : json();
+	one["iommu_group"] = group ? json(*group) : json();
+	one["reset"] = device.can_reset();
+	one["obstacle"] = why.empty() ? json() : json(why);
+	return one;
+}
+
+// The name of the device is what a narrow terminal cuts off; why a function cannot be bound
+// stands below it, wrapped.
 void list_devices(const Context &context)
 {
+	const std::size_t width = width_of(context);
 	std::vector<std::vector<std::string>> rows = {
-		{"FUNCTION", "DEVICE", "DRIVER", "GROUP", "RESET", "BINDABLE"}};
+		{"FUNCTION", "DRIVER", "GROUP", "RESET", "BINDABLE", "DEVICE"}};
+	std::vector<std::string> reasons = {""};
 	json devices = json::array();
 
 	for (const auto &address : pci_functions(context.sysfs)) {
@@ -140,20 +182,21 @@ void list_devices(const Context &context)
 		if (device.is_bridge() || device.identity().class_code >> 16 == 0x06)
 			continue;
 		const std::string why = obstacle(context, device);
-		const auto driver = device.driver();
-		const auto group = device.iommu_group();
-		rows.push_back({device.name(), device_text(device.identity()), driver.value_or("-"),
-				group.value_or("-"), device.can_reset() ? "yes" : "no",
-				why.empty() ? "yes" : "no: " + why});
-		json one = to_json(device.identity());
-		one["address"] = device.name();
-		one["driver"] = driver ? json(*driver) : json();
-		one["iommu_group"] = group ? json(*group) : json();
-		one["reset"] = device.can_reset();
-		one["obstacle"] = why.empty() ? json() : json(why);
-		devices.push_back(one);
+		rows.push_back({device.name(), device.driver().value_or("-"),
+				device.iommu_group().value_or("-"),
+				device.can_reset() ? "yes" : "no", why.empty() ? "yes" : "no",
+				long_name(context, device.identity())});
+		reasons.push_back(why);
+		devices.push_back(device_json(context, device, why));
 	}
-	context.out.line(table(rows));
+	std::istringstream lines(table(rows));
+	std::string line;
+	for (const auto &reason : reasons) {
+		std::getline(lines, line);
+		context.out.line(cut(line, width));
+		if (!reason.empty())
+			context.out.line(wrapped(reason, width, 4));
+	}
 	context.out.document({{"devices", devices}});
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iomanip>
 #include <ostream>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -104,6 +105,31 @@ std::string table(const std::vector<std::vector<std::string>> &rows)
 		text += (text.empty() ? "" : "\n") + line;
 	}
 	return text;
+}
+
+std::string cut(const std::string &line, std::size_t width)
+{
+	if (width == 0 || line.size() <= width)
+		return line;
+	return line.substr(0, width - 3) + "...";
+}
+
+std::string wrapped(const std::string &text, std::size_t width, std::size_t indent)
+{
+	const std::string margin(indent, ' ');
+	std::istringstream words(text);
+	std::string whole;
+	std::string line = margin;
+	std::string word;
+
+	while (words >> word) {
+		if (width != 0 && line.size() > indent && line.size() + 1 + word.size() > width) {
+			whole += line + '\n';
+			line = margin;
+		}
+		line += (line.size() > indent ? " " : "") + word;
+	}
+	return whole + line;
 }
 
 json to_json(const Identity &identity)

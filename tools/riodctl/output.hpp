@@ -46,6 +46,11 @@ private:
 // Columns as wide as their widest cell; the first row is the heading.
 std::string table(const std::vector<std::vector<std::string>> &rows);
 
+// The line, or as much of it as @width columns hold; 0: all of it.
+std::string cut(const std::string &line, std::size_t width);
+// The text in lines of at most @width columns, all indented; 0: one line.
+std::string wrapped(const std::string &text, std::size_t width, std::size_t indent);
+
 nlohmann::json to_json(const Export &exported);
 nlohmann::json to_json(const Attachment &attachment);
 nlohmann::json to_json(const Offer &offer);

@@ -14,10 +14,12 @@
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "net.hpp"
+#include "pci_names.hpp"
 
 namespace riodctl {
 
@@ -87,6 +89,13 @@ bool port_free(std::uint16_t port)
 	return !taken;
 }
 
+std::size_t terminal_columns()
+{
+	winsize size{};
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 // VFIO's nodes for the function: the group's and, with iommufd, its own.
 std::vector<std::string> vfio_nodes(const Sysfs &sysfs, const PciDevice &device)
 {
@@ -140,6 +149,8 @@ Probes system_probes()
 	return {.claimed = node_claimed,
 		.addresses = interface_addresses,
 		.port_free = port_free,
+		.columns = terminal_columns,
+		.device_name = pci_device_name,
 		.resolve = resolve};
 }
 

@@ -23,6 +23,10 @@ struct Probes {
 	std::function<std::vector<std::string>(const std::string &interface)> addresses;
 	// Can the TCP port be listened on?
 	std::function<bool(std::uint16_t port)> port_free;
+	// Columns of the terminal; 0 where standard output is none.
+	std::function<std::size_t()> columns;
+	// "Vendor Device" of pci.ids, empty where it is not listed.
+	std::function<std::string(const Identity &identity)> device_name;
 	// Numeric addresses of a host; throws Error.
 	std::function<std::vector<std::string>(const std::string &host)> resolve;
 };

@@ -169,6 +169,10 @@ Host::Host()
 	};
 	probes.addresses = [this](const std::string &interface) { return addresses[interface]; };
 	probes.port_free = [this](std::uint16_t port) { return !taken_ports.contains(port); };
+	probes.columns = [this] { return columns; };
+	probes.device_name = [this](const Identity &identity) {
+		return identity.vendor == 0x1b36 ? device_name : "";
+	};
 	probes.resolve = [this](const std::string &host) {
 		return hosts.contains(host) ? hosts.at(host) : std::vector<std::string>{host};
 	};

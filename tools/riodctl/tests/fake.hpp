@@ -119,6 +119,8 @@ public:
 	std::map<std::string, std::vector<std::string>> addresses;
 	std::map<std::string, std::vector<std::string>> hosts;
 	std::set<std::uint16_t> taken_ports; // by other programs
+	std::size_t columns = 0;
+	std::string device_name = "Red Hat, Inc. QEMU NVM Express Controller";
 	Probes probes;
 	std::ostringstream out;
 	std::ostringstream err;

@@ -280,6 +280,30 @@ TEST_F(List, DevicesAndWhyNot)
 	EXPECT_EQ(host.run({"list", "--devices", "host"}), 2);
 }
 
+TEST_F(List, DevicesFitANarrowTerminal)
+{
+	host.add_pci({.address = "0000:03:00.0", .driver = "nvme"});
+	host.add_pci({.address = "0000:04:00.0", .driver = "uio_pci_generic", .group = ""});
+	host.device_name = "Red Hat, Inc. QEMU NVM Express Controller with a name that is long";
+	host.columns = 60;
+	EXPECT_EQ(host.run({"list", "--devices"}), 0);
+	std::istringstream lines(host.out.str());
+	std::string line;
+	while (std::getline(lines, line))
+		EXPECT_LE(line.size(), 80U) << line;
+	EXPECT_TRUE(in(host.out, "NVMe: Red Hat, Inc."));
+	EXPECT_TRUE(in(host.out, "...\n"));
+	EXPECT_TRUE(in(host.out, "\n    is behind no IOMMU"));
+	host.columns = 0; // no terminal: nothing is cut
+	EXPECT_EQ(host.run({"list", "--devices"}), 0);
+	EXPECT_TRUE(in(host.out, host.device_name + "\n"));
+	EXPECT_EQ(host.run({"list", "--devices", "--json"}), 0);
+	EXPECT_EQ(document()["devices"][0]["name"], host.device_name);
+	host.device_name.clear();
+	EXPECT_EQ(host.run({"list", "--devices"}), 0);
+	EXPECT_TRUE(in(host.out, "NVMe: 1b36:0010\n"));
+}
+
 TEST_F(List, OneModuleAloneIsFine)
 {
 	host.kernel.attachment_list = {make_attachment(3, "0001:00:00.0")};
