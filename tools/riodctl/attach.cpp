@@ -55,6 +55,34 @@ bool silent(const KernelError &error)
 	       error.err() == ENETUNREACH || error.err() == EPERM || error.err() == ENOMEM;
 }
 
+// The kernel refused what only this host looks at, when the peer had agreed: the export's
+// state has nothing to do with it, and is "busy" for a moment because of us.
+std::optional<Error> refused_here(const AttachRequest &request, std::string_view action,
+				  const KernelError &error)
+{
+	const std::string_view text = error.what();
+
+	if (request.profile && text.find("profile has that name") != std::string_view::npos) {
+		return explain(action, error,
+			       "leave out --profile, or take one of nvme, virtio, e1000, none");
+	}
+	if (request.shadow_bars != 0 && text.starts_with("BAR ")) {
+		return explain(
+			action, error,
+			"give --shadow-bar only BARs of memory that 'lspci -v' shows for the "
+			"device on the server host");
+	}
+	return std::nullopt;
+}
+
+// Does the text say that the peer refused, or nothing at all?
+bool by_peer(const KernelError &error)
+{
+	const std::string_view text = error.what();
+
+	return text.empty() || text.find("refused: ") != std::string_view::npos;
+}
+
 // The kernel says the same errno for whatever a peer refuses; what it offers tells more.
 Error refused(const Context &context, const AttachRequest &request, const KernelError &error)
 {
@@ -63,7 +91,10 @@ Error refused(const Context &context, const AttachRequest &request, const Kernel
 					 ? "attach"
 					 : fmt::format("attach '{}'", request.export_name);
 	Error plain = explain_peer(what, peer, error);
-	const auto remote = silent(error) ? std::nullopt : offers_of(context, request);
+	if (const auto here = refused_here(request, what, error))
+		return *here;
+	const auto remote =
+		silent(error) || !by_peer(error) ? std::nullopt : offers_of(context, request);
 
 	if (!remote || remote->offers.empty())
 		return plain;

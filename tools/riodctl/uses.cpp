@@ -112,7 +112,7 @@ std::vector<std::string> vfio_nodes(const Sysfs &sysfs, const PciDevice &device)
 
 std::vector<Use> vfio_uses(const Sysfs &sysfs, const PciDevice &device)
 {
-	const auto users = processes_using(sysfs, vfio_nodes(sysfs, device));
+	const auto users = vfio_users(sysfs, device);
 
 	if (users.empty())
 		return {};
@@ -166,6 +166,11 @@ std::vector<fs::path> class_devices_below(const Sysfs &sysfs, const fs::path &cl
 			found.push_back(*real);
 	}
 	return found;
+}
+
+std::vector<std::string> vfio_users(const Sysfs &sysfs, const PciDevice &device)
+{
+	return processes_using(sysfs, vfio_nodes(sysfs, device));
 }
 
 std::vector<std::string> processes_using(const Sysfs &sysfs, const std::vector<std::string> &nodes)

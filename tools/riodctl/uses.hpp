@@ -46,6 +46,9 @@ std::vector<std::filesystem::path> class_devices_below(const Sysfs &sysfs,
 std::vector<Use> block_uses(const Sysfs &sysfs, const Probes &probes, const PciDevice &device);
 std::vector<Use> net_uses(const Sysfs &sysfs, const Probes &probes, const PciDevice &device);
 
+// Processes that have the function open through VFIO.
+std::vector<std::string> vfio_users(const Sysfs &sysfs, const PciDevice &device);
+
 // "qemu-system-x86 (pid 4242)" for each process that has one of @nodes ("/dev/vfio/3")
 // open.
 std::vector<std::string> processes_using(const Sysfs &sysfs, const std::vector<std::string> &nodes);

@@ -102,7 +102,8 @@ TEST_F(Attach, UnreachablePeer)
 
 TEST_F(Attach, SeveralExportsAreListed)
 {
-	host.kernel.refuse.emplace("attach", KernelError(ECONNREFUSED, "which one?"));
+	host.kernel.refuse.emplace("attach",
+				   KernelError(ECONNREFUSED, "192.0.2.1:7463 refused: which one?"));
 	host.kernel.offers = {{.name = "disk0", .busy = false}, {.name = "nic", .busy = true}};
 	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 2);
 	EXPECT_TRUE(in(host.out, "disk0"));
@@ -113,7 +114,8 @@ TEST_F(Attach, SeveralExportsAreListed)
 
 TEST_F(Attach, WrongName)
 {
-	host.kernel.refuse.emplace("attach", KernelError(ECONNREFUSED, "no such export"));
+	host.kernel.refuse.emplace(
+		"attach", KernelError(ECONNREFUSED, "192.0.2.1:7463 refused: no such export"));
 	host.kernel.offers = {{.name = "disk0"}};
 	EXPECT_EQ(host.run({"attach", "192.0.2.1", "disk1"}), 3);
 	EXPECT_TRUE(in(host.err, "has no export 'disk1'"));
@@ -122,11 +124,35 @@ TEST_F(Attach, WrongName)
 
 TEST_F(Attach, TakenExport)
 {
-	host.kernel.refuse.emplace("attach", KernelError(ECONNREFUSED, "the export is busy"));
+	host.kernel.refuse.emplace("attach",
+				   KernelError(ECONNREFUSED, "192.0.2.1:7463 refused: it is busy"));
 	host.kernel.offers = {{.name = "disk0", .busy = true}};
 	EXPECT_EQ(host.run({"attach", "192.0.2.1", "disk0"}), 5);
-	EXPECT_TRUE(in(host.err, "cannot attach 'disk0' at 192.0.2.1:7463: the export is busy"));
+	EXPECT_TRUE(in(host.err, "cannot attach 'disk0': 192.0.2.1:7463 refused: it is busy"));
 	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 5);
+}
+
+// Right behind our own attempt the export is still busy: with us.
+TEST_F(Attach, ABadOptionHasItsOwnRemedy)
+{
+	host.kernel.offers = {{.name = "disk0", .busy = true}};
+	host.kernel.refuse.emplace(
+		"attach",
+		KernelError(ENOENT, "no profile has that name; say nvme or leave it out"));
+	EXPECT_NE(host.run({"attach", "192.0.2.1", "disk0", "--profile", "nmve"}), 5);
+	EXPECT_TRUE(in(host.err, "leave out --profile"));
+	EXPECT_EQ(host.err.str().find("--force"), std::string::npos);
+	host.kernel.refuse.clear();
+	host.kernel.refuse.emplace(
+		"attach", KernelError(EINVAL, "BAR 2 is smaller than a page: leave it out"));
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "disk0", "--shadow-bar", "2"}), 1);
+	EXPECT_TRUE(in(host.err, "BAR 2 is smaller than a page"));
+	EXPECT_TRUE(in(host.err, "lspci -v"));
+	host.kernel.refuse.clear();
+	host.kernel.refuse.emplace("attach", KernelError(ENOMEM, "out of memory"));
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "disk0"}), 1);
+	EXPECT_EQ(host.err.str().find("--force"), std::string::npos);
+	EXPECT_TRUE(host.kernel.log.empty()) << "asked the peer what this host refused";
 }
 
 TEST_F(Attach, PeerThatRefusesUsIsNotUnreachable)
@@ -200,6 +226,11 @@ TEST_F(Detach, OpenInAGuest)
 	EXPECT_EQ(host.run({"detach", "3"}), 5);
 	EXPECT_TRUE(in(host.err, "a guest has it open"));
 	EXPECT_TRUE(in(host.err, "device_del"));
+	EXPECT_EQ(host.err.str().find("(pid"), std::string::npos);
+	host.add_pci({.address = "0001:00:00.0", .driver = "riod_frontend", .group = "12"});
+	host.add_process(4242, "qemu-system-x86", "/dev/vfio/12");
+	EXPECT_EQ(host.run({"detach", "3"}), 5);
+	EXPECT_TRUE(in(host.err, "it is open in qemu-system-x86 (pid 4242)"));
 	EXPECT_EQ(host.run({"detach", "3", "--force"}), 0);
 }
 
