@@ -55,7 +55,7 @@ struct Attachment {
 	std::uint16_t port = default_port;
 	std::string export_name;
 	std::vector<std::string> devices;
-	std::uint32_t state = RIOD_STATE_IDLE;
+	std::optional<std::uint32_t> state; // none: an event says that it is gone
 	std::string reason;
 	bool in_use = false;
 	std::uint32_t bus_master = RIOD_BUS_MASTER_OFF;

@@ -505,6 +505,20 @@ TEST_F(Monitor, AnExportThatIsGoneHasNoState)
 	EXPECT_TRUE(in(host.out, "export disk gone\n"));
 }
 
+TEST_F(Monitor, AnAttachmentThatIsGoneHasNoState)
+{
+	Event event;
+	event.attachment = make_attachment(3, "0001:00:00.0");
+	event.attachment->state.reset();
+	event.attachment->reason = "the VMM host detached";
+	host.kernel.events = {event};
+	EXPECT_EQ(host.run({"monitor", "--count", "1"}), 0);
+	EXPECT_TRUE(in(host.out, "attachment 3 gone nvme0"));
+	EXPECT_TRUE(in(host.out, "(the VMM host detached)\n"));
+	EXPECT_EQ(host.run({"monitor", "--count", "1", "--json"}), 0);
+	EXPECT_EQ(document()["state"], "gone");
+}
+
 TEST_F(Monitor, Refused)
 {
 	host.kernel.refuse.emplace("monitor", KernelError(EPERM));
