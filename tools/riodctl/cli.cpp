@@ -170,15 +170,17 @@ void add_status(Cli &cli)
 void add_stats(Cli &cli)
 {
 	auto options = std::make_shared<StatsOptions>();
-	CLI::App *sub = cli.verb("stats", "Show counters",
+	CLI::App *sub = cli.verb("stats", "Show traffic, accesses and interrupts, with rates",
 				 "  riodctl stats 1\n"
-				 "  riodctl stats 1 --watch 2        # what moved, every 2 s\n"
+				 "  riodctl stats 1 --watch 2        # rates, every 2 s\n"
+				 "  riodctl stats 1 --all            # every counter\n"
 				 "  riodctl stats --json");
 
 	sub->add_option("ID|NAME", options->target,
 			"Attachment or export; a PCI address names what has the function");
-	sub->add_option("--watch", options->watch, "Show what moved, every so many seconds")
+	sub->add_option("--watch", options->watch, "Show rates, every so many seconds")
 		->check(CLI::Range(0.1, 86400.0));
+	sub->add_flag("--all", options->all, "Show every counter");
 	sub->callback([&cli, options] {
 		cli.action = [options](const Context &context) { stats(context, *options); };
 	});

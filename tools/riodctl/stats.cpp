@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // stats: the counters of exports and attachments.
+#include <array>
 #include <chrono>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -9,6 +11,7 @@
 
 #include "interrupt.hpp"
 #include "objects.hpp"
+#include "units.hpp"
 
 namespace riodctl {
 
@@ -60,7 +63,7 @@ std::string counters_text(const Counted &counted)
 }
 
 // Only what moved: counter, value, rate.
-std::string moved_text(const Counted &now, const Stats &before, double seconds)
+std::string all_moved_text(const Counted &now, const Stats &before, double seconds)
 {
 	std::string text = now.title + ":";
 
@@ -76,19 +79,6 @@ std::string moved_text(const Counted &now, const Stats &before, double seconds)
 	return text.back() == ':' ? text + " idle" : text;
 }
 
-void print_once(const Context &context, const std::vector<Counted> &all)
-{
-	json list = json::array();
-
-	for (const auto &one : all) {
-		context.out.line(counters_text(one));
-		list.push_back(to_json(one));
-	}
-	if (all.empty())
-		context.out.line("nothing is exported or attached");
-	context.out.document({{"stats", list}});
-}
-
 // Returns false when interrupted.
 bool pause(const InterruptGuard &guard, double seconds)
 {
@@ -100,26 +90,170 @@ bool pause(const InterruptGuard &guard, double seconds)
 	return !interrupted() && ppoll(nullptr, 0, &time, &guard.wait_mask()) == 0;
 }
 
+// A line of the summary: what a person watches, in words.
+struct Line {
+	std::string_view name;
+	int attr;
+	bool bytes;
+};
+
+// NOLINTBEGIN(modernize-use-designated-initializers): a table, every row alike
+constexpr std::array<Line, 11> summary = {{
+	{"network sent", RIOD_A_STATS_TX_BYTES, true},
+	{"network received", RIOD_A_STATS_RX_BYTES, true},
+	{"memory sent", RIOD_A_STATS_SENT, true},
+	{"memory received", RIOD_A_STATS_APPLIED, true},
+	{"memory compared", RIOD_A_STATS_SCANNED, true},
+	{"register reads", RIOD_A_STATS_REG_READS, false},
+	{"register writes", RIOD_A_STATS_REG_WRITES, false},
+	{"config accesses", RIOD_A_STATS_CFG_READS, false},
+	{"interrupts", RIOD_A_STATS_IRQS, false},
+	{"pages mapped", RIOD_A_STATS_MAPS, false},
+	{"cuts sent", RIOD_A_STATS_CUTS_SENT, false},
+}};
+
+// These are shown where they are not 0.
+constexpr std::array<std::pair<int, std::string_view>, 4> warnings = {{
+	{RIOD_A_STATS_FORCED, "forced cuts: data may be corrupt (rule 9)"},
+	{RIOD_A_STATS_FREE_RUNNING, "granules that never rest, left out of comparisons (rule 9)"},
+	{RIOD_A_STATS_DENIED, "accesses dropped by the stub's filter"},
+	{RIOD_A_STATS_THROTTLED, "events that had to wait: the network is too slow for them"},
+}};
+// NOLINTEND(modernize-use-designated-initializers)
+
+// A new session counts from nothing.
+std::uint64_t moved(const Stats &now, const Stats &before, int attr)
+{
+	return before[attr] > now[attr] ? now[attr] : now[attr] - before[attr];
+}
+
+std::string total_text(std::uint64_t value, bool bytes)
+{
+	return bytes ? size_str(value) : std::to_string(value);
+}
+
+std::string rate_text(std::uint64_t value, double seconds, bool bytes)
+{
+	const double rate = static_cast<double>(value) / seconds;
+
+	if (bytes)
+		return size_str(static_cast<std::uint64_t>(rate)) + "/s";
+	return fmt::format("{:.{}f}/s", rate, rate > 0 && rate < 10 ? 1 : 0);
+}
+
+std::string summary_text(const Counted &now, const Stats &before, double seconds)
+{
+	std::string text = fmt::format("{:<30}{:>14}{:>14}", now.title, "total", "now");
+
+	for (const auto &line : summary) {
+		text += fmt::format(
+			"\n  {:<28}{:>14}{:>14}", line.name,
+			total_text(now.stats[line.attr], line.bytes),
+			rate_text(moved(now.stats, before, line.attr), seconds, line.bytes));
+	}
+	for (const auto &[attr, meaning] : warnings) {
+		if (now.stats[attr] != 0)
+			text += fmt::format("\n  warning: {} {}", now.stats[attr], meaning);
+	}
+	return text;
+}
+
+// One line with the rates that are not 0.
+std::string rates_text(const Counted &now, const Stats &before, double seconds)
+{
+	std::string text = now.title + ":";
+
+	for (const auto &line : summary) {
+		const std::uint64_t value = moved(now.stats, before, line.attr);
+		if (value != 0) {
+			text += fmt::format("{} {} {}", text.back() == ':' ? "" : ",", line.name,
+					    rate_text(value, seconds, line.bytes));
+		}
+	}
+	if (text.back() == ':')
+		text += " idle";
+	if (const auto forced = moved(now.stats, before, RIOD_A_STATS_FORCED); forced != 0)
+		text += fmt::format("; {} {}", forced, warnings.front().second);
+	return text;
+}
+
+using Clock = std::chrono::steady_clock;
+
+// Counters and when they were read.
+struct Sample {
+	std::vector<Counted> all;
+	Clock::time_point time;
+};
+
+Sample sample(const Context &context, const std::string &target)
+{
+	return {.all = counted(select_objects(context, target)), .time = Clock::now()};
+}
+
+double seconds_between(const Sample &a, const Sample &b)
+{
+	return std::chrono::duration<double>(b.time - a.time).count();
+}
+
+std::map<std::string, Stats> by_title(const Sample &sample)
+{
+	std::map<std::string, Stats> stats;
+
+	for (const auto &one : sample.all)
+		stats[one.title] = one.stats;
+	return stats;
+}
+
+// Rates take two looks, this far apart.
+constexpr double look_seconds = 0.5;
+
+void print_once(const Context &context, const StatsOptions &options)
+{
+	const InterruptGuard guard;
+	Sample now = sample(context, options.target);
+	std::map<std::string, Stats> before;
+	double seconds = look_seconds;
+	json list = json::array();
+
+	if (!options.all && !context.out.wants_json() && !now.all.empty()) {
+		const Sample first = std::exchange(now, {});
+		if (!pause(guard, look_seconds))
+			throw Error(Exit::interrupted, {});
+		now = sample(context, options.target);
+		before = by_title(first);
+		seconds = seconds_between(first, now);
+	}
+	for (const auto &one : now.all) {
+		// what came meanwhile has no rate yet
+		const Stats &old = before.try_emplace(one.title, one.stats).first->second;
+		context.out.line(options.all ? counters_text(one)
+					     : summary_text(one, old, seconds));
+		list.push_back(to_json(one));
+	}
+	if (now.all.empty())
+		context.out.line("nothing is exported or attached");
+	context.out.document({{"stats", list}});
+}
+
 void watch(const Context &context, const StatsOptions &options)
 {
-	using Clock = std::chrono::steady_clock;
 	const InterruptGuard guard;
-	std::map<std::string, Stats> before;
-	auto last = Clock::now();
+	Sample last = sample(context, options.target);
 
-	for (const auto &one : counted(select_objects(context, options.target)))
-		before[one.title] = one.stats;
 	while (pause(guard, options.watch)) {
-		const auto all = counted(select_objects(context, options.target));
-		const auto now = Clock::now();
-		const double seconds = std::chrono::duration<double>(now - last).count();
-		last = now;
-		for (const auto &one : all) {
+		const auto before = by_title(last);
+		const Sample now = sample(context, options.target);
+		const double seconds = seconds_between(last, now);
+		for (const auto &one : now.all) {
+			const auto found = before.find(one.title);
+			const Stats &old = found == before.end() ? one.stats : found->second;
 			json object = to_json(one);
 			object["seconds"] = seconds;
-			context.out.record(moved_text(one, before[one.title], seconds), object);
-			before[one.title] = one.stats;
+			context.out.record(options.all ? all_moved_text(one, old, seconds)
+						       : rates_text(one, old, seconds),
+					   object);
 		}
+		last = now;
 	}
 	throw Error(Exit::interrupted, {});
 }
@@ -132,7 +266,7 @@ void stats(const Context &context, const StatsOptions &options)
 	if (options.watch > 0) {
 		watch(context, options);
 	} else {
-		print_once(context, counted(select_objects(context, options.target)));
+		print_once(context, options);
 	}
 }
 

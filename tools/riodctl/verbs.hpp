@@ -63,6 +63,7 @@ struct ListOptions {
 struct StatsOptions {
 	std::string target;
 	double watch = 0; // seconds; 0: once
+	bool all = false; // every counter
 };
 
 struct MonitorOptions {

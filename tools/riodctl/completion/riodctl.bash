@@ -31,7 +31,7 @@ _riodctl_options()
 	attach) echo --limit --profile --shadow-bar ;;
 	detach) echo --force ;;
 	list) echo --devices ;;
-	stats) echo --watch ;;
+	stats) echo --watch --all ;;
 	monitor) echo --count ;;
 	qemu-args) echo --virtio-iommu --libvirt ;;
 	exec) echo --library ;;

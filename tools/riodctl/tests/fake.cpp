@@ -98,6 +98,8 @@ void FakeKernel::export_del(const std::string &name, bool force)
 std::vector<Export> FakeKernel::exports()
 {
 	maybe_refuse("exports");
+	if (on_dump)
+		on_dump();
 	return export_list;
 }
 

@@ -76,6 +76,7 @@ public:
 	std::vector<AttachRequest> attach_requests;
 	std::vector<std::string> log; // "export_del nvme0 force"
 	std::vector<Event> events;
+	std::function<void()> on_dump; // before each answer of exports()
 	std::vector<Offer> offers;
 	// What the command fails with: "attach", or "attach 192.0.2.1" for one host.
 	std::map<std::string, KernelError> refuse;

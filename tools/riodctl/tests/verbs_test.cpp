@@ -431,13 +431,36 @@ TEST_F(StatsVerb, AllCounters)
 	Export e = make_export("disk", {"0000:03:00.0"});
 	e.stats.values.at(RIOD_A_STATS_TX_FRAMES) = 17;
 	host.kernel.export_list = {e};
-	EXPECT_EQ(host.run({"stats"}), 0);
+	EXPECT_EQ(host.run({"stats", "--all"}), 0);
 	EXPECT_TRUE(in(host.out, "export disk\n  link:\n    tx_frames                   17"));
 	EXPECT_EQ(host.run({"stats", "disk", "--json"}), 0);
 	EXPECT_EQ(document()["stats"][0]["export"], "disk");
 	EXPECT_EQ(document()["stats"][0]["stats"]["tx_frames"], 17);
 	EXPECT_EQ(document()["stats"][0]["stats"].size(), stat_fields().size());
 	EXPECT_EQ(host.run({"stats", "--watch", "0"}), 2);
+}
+
+TEST_F(StatsVerb, SummaryWithUnitsAndRates)
+{
+	Export e = make_export("disk", {"0000:03:00.0"});
+	e.stats.values.at(RIOD_A_STATS_TX_BYTES) = 3U << 20;
+	e.stats.values.at(RIOD_A_STATS_IRQS) = 17;
+	host.kernel.export_list = {e};
+	EXPECT_EQ(host.run({"stats"}), 0);
+	EXPECT_TRUE(in(host.out, "  network sent                         3 MiB         0 B/s\n"));
+	EXPECT_TRUE(in(host.out, "  interrupts                              17           0/s\n"));
+	EXPECT_EQ(host.out.str().find("warning"), std::string::npos);
+	// each look sees a MiB and 100 interrupts more
+	host.kernel.on_dump = [this] {
+		auto &values = host.kernel.export_list.front().stats.values;
+		values.at(RIOD_A_STATS_TX_BYTES) += 1U << 20;
+		values.at(RIOD_A_STATS_IRQS) += 100;
+		values.at(RIOD_A_STATS_FORCED) = 2;
+	};
+	EXPECT_EQ(host.run({"stats"}), 0);
+	EXPECT_TRUE(in(host.out, "MiB/s\n"));
+	EXPECT_TRUE(in(host.out, "warning: 2 forced cuts"));
+	EXPECT_EQ(host.out.str().find("0/s\n  pages mapped"), std::string::npos);
 }
 
 using Monitor = Verbs;
