@@ -75,7 +75,8 @@ static int put_dma(struct riod_fe_att *att, struct sk_buff *skb)
 	if (nla_put_u64_64bit(skb, RIOD_A_ATTACHMENT_MAPPED_RO, ro, 0) ||
 	    nla_put_u64_64bit(skb, RIOD_A_ATTACHMENT_MAPPED_RW, rw, 0) ||
 	    nla_put_u64_64bit(skb, RIOD_A_ATTACHMENT_LIMIT, dma->limit, 0) ||
-	    nla_put_u64_64bit(skb, RIOD_A_ATTACHMENT_PEER_LIMIT, dma->peer_limit, 0))
+	    nla_put_u64_64bit(skb, RIOD_A_ATTACHMENT_PEER_LIMIT, dma->peer_limit, 0) ||
+	    nla_put_u64_64bit(skb, RIOD_A_ATTACHMENT_IOVA_LAST, att->aperture.last, 0))
 		return -EMSGSIZE;
 	return 0;
 }

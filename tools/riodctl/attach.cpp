@@ -144,9 +144,22 @@ AttachResult try_addresses(const Context &context, AttachRequest &request,
 	throw Error(Exit::not_found, "the name has no address");
 }
 
+// What the kernel reports of it, or at least what the answer said.
+Attachment attachment_of(const Context &context, const AttachResult &result)
+{
+	for (const auto &attachment : all_objects(context).attachments) {
+		if (attachment.id == result.id)
+			return attachment;
+	}
+	Attachment attachment;
+	attachment.id = result.id;
+	attachment.devices = result.devices;
+	return attachment;
+}
+
 void tell(const Context &context, const AttachRequest &request, const AttachResult &result)
 {
-	const auto args = qemu_args(context.sysfs, result.devices, false);
+	const auto args = qemu_args(context.sysfs, attachment_of(context, result), false);
 	json list = json::array();
 
 	context.out.line(fmt::format("attached '{}' of {} as attachment {}:", result.export_name,

@@ -202,17 +202,23 @@ void add_monitor(Cli &cli)
 void add_qemu_args(Cli &cli)
 {
 	auto options = std::make_shared<QemuOptions>();
-	CLI::App *sub = cli.verb("qemu-args", "Print what QEMU or libvirt needs for an attachment",
-				 "  riodctl qemu-args 1\n"
-				 "  qemu-system-x86_64 $(riodctl qemu-args 1) -m 4G ...\n"
-				 "  riodctl qemu-args 1 --virtio-iommu\n"
-				 "  riodctl qemu-args 1 --libvirt");
+	CLI::App *sub = cli.verb(
+		"qemu-args", "Print what QEMU or libvirt needs for an attachment",
+		"  riodctl qemu-args 1\n"
+		"  qemu-system-x86_64 $(riodctl qemu-args 1) -m 4G ...\n"
+		"  riodctl qemu-args 1 --virtio-iommu\n"
+		"  riodctl qemu-args 1 --libvirt > fn.xml && virsh attach-device GUEST fn.xml\n"
+		"  riodctl qemu-args 1 --libvirt-domain   # what the domain needs besides");
 
 	sub->add_option("ID|ADDR", options->target, "Attachment, or a function of it")->required();
 	sub->add_flag(
 		"--virtio-iommu", options->virtio_iommu,
 		"virtio-iommu instead of intel-iommu (needs no kernel argument in the guest)");
-	sub->add_flag("--libvirt", options->libvirt, "XML for libvirt");
+	auto *libvirt = sub->add_flag("--libvirt", options->libvirt,
+				      "XML of the function, as 'virsh attach-device' takes it");
+	sub->add_flag("--libvirt-domain", options->libvirt_domain,
+		      "XML of what the domain needs besides: a vIOMMU and a port")
+		->excludes(libvirt);
 	sub->callback([&cli, options] {
 		cli.action = [options](const Context &context) { qemu(context, *options); };
 	});

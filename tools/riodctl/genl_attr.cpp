@@ -150,6 +150,9 @@ void decode_condition(const nlattr *a, Attachment &t)
 	case RIOD_A_ATTACHMENT_SHADOWED:
 		t.shadowed = attr_integer(a);
 		break;
+	case RIOD_A_ATTACHMENT_IOVA_LAST:
+		t.iova_last = attr_integer(a);
+		break;
 	case RIOD_A_ATTACHMENT_STATS:
 		t.stats = decode_stats(Attrs::of(a));
 		break;

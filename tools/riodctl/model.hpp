@@ -67,6 +67,7 @@ struct Attachment {
 	std::string profile;
 	std::uint32_t shadow_bars = 0;
 	std::uint64_t shadowed = 0;
+	std::optional<std::uint64_t> iova_last; // none: modules that do not tell
 	Stats stats;
 };
 

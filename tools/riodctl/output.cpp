@@ -187,6 +187,7 @@ json to_json(const Attachment &attachment)
 	object["profile"] = attachment.profile.empty() ? json() : json(attachment.profile);
 	object["shadow_bars"] = bar_numbers(attachment.shadow_bars);
 	object["shadowed"] = attachment.shadowed;
+	object["iova_last"] = attachment.iova_last ? json(*attachment.iova_last) : json();
 	return object;
 }
 

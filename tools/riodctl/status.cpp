@@ -7,6 +7,7 @@
 
 #include "net.hpp"
 #include "objects.hpp"
+#include "qemu.hpp"
 #include "units.hpp"
 
 namespace riodctl {
@@ -96,6 +97,11 @@ void show_bus_master(const Context &context, const Attachment &a)
 					? "or detach, and attach with a higher --limit"
 					: "or set a higher shadow_max_mib of riod_stub on the server "
 					  "host, and attach again");
+		remedy(context,
+		       "a guest that hangs in its firmware polls the device and waits for DMA: "
+		       "firmware uses no vIOMMU; add the function when the guest runs "
+		       "(device_add), "
+		       "or attach with a --limit above the guest's memory");
 		break;
 	case RIOD_BUS_MASTER_HELD_LOST:
 		field(context, "bus master", "held: the session is over");
@@ -125,6 +131,10 @@ void show_attachment(const Context &context, const Attachment &a)
 	field(context, "mapped",
 	      fmt::format("{} writable, {} read-only; limit {}", size_str(a.mapped_rw),
 			  size_str(a.mapped_ro), size_str(a.limit)));
+	if (const auto bits = iova_bits(a)) {
+		field(context, "IOMMU",
+		      fmt::format("{} bits of address at the server host", *bits));
+	}
 	field(context, "profile", a.profile.empty() ? "none" : a.profile);
 	if (a.shadow_bars != 0) {
 		field(context, "shadowed",

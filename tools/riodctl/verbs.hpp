@@ -74,6 +74,7 @@ struct QemuOptions {
 	std::string target;
 	bool virtio_iommu = false;
 	bool libvirt = false;
+	bool libvirt_domain = false;
 };
 
 struct ExecOptions {

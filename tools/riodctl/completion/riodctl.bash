@@ -33,7 +33,7 @@ _riodctl_options()
 	list) echo --devices ;;
 	stats) echo --watch --all ;;
 	monitor) echo --count ;;
-	qemu-args) echo --virtio-iommu --libvirt ;;
+	qemu-args) echo --virtio-iommu --libvirt --libvirt-domain ;;
 	exec) echo --library ;;
 	esac
 	echo --json --help

@@ -48,7 +48,8 @@ TEST_F(Attach, PrintsTheFunctionAndTheArguments)
 	EXPECT_TRUE(in(host.out, "  0001:00:00.0 (NVMe, 1b36:0010)\n"));
 	EXPECT_TRUE(in(host.out, "  -machine q35,accel=kvm,kernel-irqchip=split\n"
 				 "  -device intel-iommu,intremap=on,caching-mode=on\n"
-				 "  -device vfio-pci,host=0001:00:00.0\n"));
+				 "  -device pcie-root-port,id=riod1,bus=pcie.0,chassis=74,slot=1\n"
+				 "  -device vfio-pci,host=0001:00:00.0,id=riod1-fn0,bus=riod1\n"));
 }
 
 TEST_F(Attach, BarsThatAreMemory)
@@ -70,7 +71,7 @@ TEST_F(Attach, WithoutOptionsTheKernelDecides)
 	EXPECT_EQ(request.export_name, "");
 	EXPECT_EQ(document()["id"], 1);
 	EXPECT_EQ(document()["functions"], json({"0001:00:00.0"}));
-	EXPECT_EQ(document()["qemu_args"].size(), 6U);
+	EXPECT_EQ(document()["qemu_args"].size(), 8U);
 }
 
 TEST_F(Attach, ShortAddressAsName)
@@ -556,37 +557,106 @@ TEST_F(QemuArgs, IntelAndVirtio)
 	EXPECT_EQ(host.run({"qemu-args", "3"}), 0);
 	EXPECT_EQ(host.out.str(), "-machine q35,accel=kvm,kernel-irqchip=split\n"
 				  "-device intel-iommu,intremap=on,caching-mode=on\n"
-				  "-device vfio-pci,host=0001:00:00.0\n");
+				  "-device pcie-root-port,id=riod3,bus=pcie.0,chassis=74,slot=3\n"
+				  "-device vfio-pci,host=0001:00:00.0,id=riod3-fn0,bus=riod3\n");
 	EXPECT_EQ(host.run({"qemu-args", "0001:00:00.0", "--virtio-iommu"}), 0);
 	EXPECT_EQ(host.out.str(), "-machine q35,accel=kvm\n-device virtio-iommu-pci\n"
-				  "-device vfio-pci,host=0001:00:00.0\n");
+				  "-device pcie-root-port,id=riod3,bus=pcie.0,chassis=74,slot=3\n"
+				  "-device vfio-pci,host=0001:00:00.0,id=riod3-fn0,bus=riod3\n");
 	EXPECT_EQ(host.run({"qemu-args", "3", "--json"}), 0);
-	EXPECT_EQ(document()["arguments"].size(), 6U);
+	EXPECT_EQ(document()["arguments"].size(), 8U);
 }
 
-TEST_F(QemuArgs, FunctionsOfOneGroupShareAnAddressSpace)
+TEST_F(QemuArgs, NarrowIommuOfTheServerHost)
 {
 	Attachment t = make_attachment(3, "0001:00:00.0");
-	t.devices.emplace_back("0001:00:00.1");
+	t.iova_last = (1ULL << 39) - 1;
 	host.kernel.attachment_list = {t};
-	host.add_pci({.address = "0001:00:00.0", .driver = "riod_frontend"});
-	host.add_pci({.address = "0001:00:00.1", .driver = "riod_frontend"});
 	EXPECT_EQ(host.run({"qemu-args", "3"}), 0);
-	EXPECT_TRUE(in(host.out, "-device pcie-pci-bridge,id=riod\n"
-				 "-device vfio-pci,host=0001:00:00.0,bus=riod,addr=1.0,"
-				 "multifunction=on\n"
-				 "-device vfio-pci,host=0001:00:00.1,bus=riod,addr=1.1\n"));
+	EXPECT_TRUE(in(host.out, "intel-iommu,intremap=on,caching-mode=on,aw-bits=39\n"));
+	EXPECT_EQ(host.run({"qemu-args", "3", "--libvirt-domain"}), 0);
+	EXPECT_TRUE(in(host.out, "aw_bits='39'"));
+	EXPECT_EQ(host.run({"status", "3"}), 0);
+	EXPECT_TRUE(in(host.out, "39 bits of address"));
+	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 0);
+	EXPECT_EQ(host.out.str().find("aw-bits"), std::string::npos) << "of another attachment";
+	host.kernel.attachment_list.front().id = 1;
+	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 0);
+	EXPECT_TRUE(in(host.out, "aw-bits=39"));
+	host.kernel.attachment_list.front().iova_last = (1ULL << 48) - 1;
+	EXPECT_EQ(host.run({"qemu-args", "1"}), 0);
+	EXPECT_EQ(host.out.str().find("aw-bits"), std::string::npos);
+	host.kernel.attachment_list.front().iova_last = (1ULL << 32) - 1;
+	EXPECT_EQ(host.run({"qemu-args", "1"}), 0);
+	EXPECT_TRUE(in(host.err, "translates 32 bits"));
+	EXPECT_TRUE(in(host.err, "--virtio-iommu"));
 }
 
-TEST_F(QemuArgs, Libvirt)
+TEST_F(QemuArgs, FunctionsOfOneGroupKeepTheirNumbers)
+{
+	Attachment t = make_attachment(3, "0001:00:00.7");
+	host.add_pci({.address = "0001:00:00.7", .driver = "riod_frontend"});
+	for (const char *device : {"0001:00:00.0", "0001:00:00.1"}) {
+		t.devices.emplace_back(device);
+		host.add_pci({.address = device, .driver = "riod_frontend"});
+	}
+	host.kernel.attachment_list = {t};
+	EXPECT_EQ(host.run({"qemu-args", "3"}), 0);
+	EXPECT_TRUE(in(host.out,
+		       "-device pcie-root-port,id=riod3,bus=pcie.0,chassis=74,slot=3\n"
+		       "-device pcie-pci-bridge,id=riod3-pci,bus=riod3\n"
+		       "-device vfio-pci,host=0001:00:00.0,id=riod3-fn0,bus=riod3-pci,addr=1.0,"
+		       "multifunction=on\n"
+		       "-device vfio-pci,host=0001:00:00.1,id=riod3-fn1,bus=riod3-pci,addr=1.1\n"
+		       "-device vfio-pci,host=0001:00:00.7,id=riod3-fn7,bus=riod3-pci,addr=1.7\n"));
+	EXPECT_EQ(host.run({"qemu-args", "3", "--libvirt"}), 0);
+	EXPECT_TRUE(in(host.out, "bus='0x08' slot='0x01' function='0x0' multifunction='on'/>"));
+	EXPECT_TRUE(in(host.out, "bus='0x08' slot='0x01' function='0x7'/>"));
+	EXPECT_TRUE(in(host.err, "virsh edit"));
+	EXPECT_EQ(host.run({"qemu-args", "3", "--libvirt-domain"}), 0);
+	EXPECT_TRUE(in(host.out, "index='8' model='pcie-to-pci-bridge'"));
+	// a guest finds no function 1 where there is no function 0
+	host.kernel.attachment_list.front().devices = {"0001:00:00.1", "0001:00:00.7"};
+	EXPECT_EQ(host.run({"qemu-args", "3"}), 0);
+	EXPECT_TRUE(in(host.out, "host=0001:00:00.1,id=riod3-fn0,bus=riod3-pci,addr=1.0,"));
+	EXPECT_TRUE(in(host.out, "host=0001:00:00.7,id=riod3-fn7,bus=riod3-pci,addr=1.7\n"));
+}
+
+TEST_F(QemuArgs, LibvirtPrintsOneElement)
 {
 	host.kernel.attachment_list = {make_attachment(3, "0001:00:1f.7")};
 	EXPECT_EQ(host.run({"qemu-args", "3", "--libvirt"}), 0);
+	EXPECT_EQ(host.out.str(),
+		  "<hostdev mode='subsystem' type='pci' managed='no'>\n"
+		  "  <source>\n"
+		  "    <address domain='0x0001' bus='0x00' slot='0x1f' function='0x7'/>\n"
+		  "  </source>\n"
+		  "</hostdev>\n");
+	EXPECT_EQ(host.run({"qemu-args", "3", "--libvirt-domain"}), 0);
+	EXPECT_TRUE(in(host.out, "<ioapic driver='qemu'/>"));
 	EXPECT_TRUE(in(host.out, "<iommu model='intel'>"));
-	EXPECT_TRUE(
-		in(host.out, "<address domain='0x0001' bus='0x00' slot='0x1f' function='0x7'/>"));
-	EXPECT_EQ(host.run({"qemu-args", "3", "--libvirt", "--virtio-iommu"}), 0);
+	EXPECT_TRUE(in(host.out, "model='pcie-root-port'"));
+	EXPECT_EQ(host.out.str().find("hostdev"), std::string::npos);
+	EXPECT_EQ(host.run({"qemu-args", "3", "--libvirt-domain", "--virtio-iommu"}), 0);
 	EXPECT_TRUE(in(host.out, "<iommu model='virtio'/>"));
+	EXPECT_EQ(host.run({"qemu-args", "3", "--libvirt", "--libvirt-domain"}), 2);
+	EXPECT_EQ(host.run({"qemu-args", "3", "--json"}), 0);
+	EXPECT_TRUE(document()["libvirt"].get<std::string>().starts_with("<hostdev"));
+	EXPECT_TRUE(document()["libvirt_domain"].get<std::string>().ends_with("</devices>"));
+}
+
+TEST_F(QemuArgs, FirmwareThatPolls)
+{
+	host.kernel.attachment_list = {make_attachment(3, "0001:00:00.0")};
+	EXPECT_EQ(host.run({"qemu-args", "3"}), 0);
+	EXPECT_TRUE(in(host.err, "firmware does not use the vIOMMU"));
+	EXPECT_TRUE(in(host.err, "device_add"));
+	host.kernel.attachment_list.front().identity.class_code = 0x040100;
+	EXPECT_EQ(host.run({"qemu-args", "3"}), 0);
+	EXPECT_EQ(host.err.str(), "");
+	host.kernel.attachment_list.front().bus_master = RIOD_BUS_MASTER_HELD_LIMIT;
+	EXPECT_EQ(host.run({"status", "3"}), 0);
+	EXPECT_TRUE(in(host.out, "hangs in its firmware"));
 }
 
 TEST_F(QemuArgs, Unknown)
