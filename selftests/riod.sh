@@ -7,6 +7,8 @@
 #                                       for this topology's VMM host; sets EXPORT
 #   riod_unexport                       unbind it again
 #   riod_attach [ATTACH-OPTION...]      attach it; sets ATT_ID and ATT_DEV (PCI address)
+#   riod_qemu_args                      sets QEMU_ARGS to the devices that "riodctl qemu-args"
+#                                       prints for ATT_ID, the vIOMMU among them
 #   riod_detach [OPTION...]             detach ATT_ID
 #   riod_detach_all                     detach whatever is attached, by force, and wait until
 #                                       nothing of it is left
@@ -59,6 +61,17 @@ riod_attach()
 	ATT_ID=$(sed -n 's/^id=//p' <<< "$answer")
 	ATT_DEV=$(sed -n 's/^functions.0=//p' <<< "$answer")
 	[[ -n $ATT_ID && -e /sys/bus/pci/devices/$ATT_DEV ]]
+}
+
+# guest_start has the machine already
+riod_qemu_args()
+{
+	local option value
+	QEMU_ARGS=()
+	while read -r option value; do
+		[[ $option == -machine ]] || QEMU_ARGS+=("$option" "$value")
+	done < <("$RIODCTL" qemu-args "$ATT_ID")
+	(( ${#QEMU_ARGS[@]} ))
 }
 
 # shellcheck disable=SC2120 # the arguments are for some callers only
