@@ -54,6 +54,31 @@ test_unbind_gives_the_device_back()
 	t_eq driver "$(on server "basename \$(readlink /sys/bus/pci/devices/$EXPORT/driver)")" nvme
 }
 
+# driver_of ADDR - on the server; nothing where it has none
+driver_of() { on server "basename \"\$(readlink /sys/bus/pci/devices/$1/driver)\""; }
+
+# the driver that it was taken from, not the one that matches, also when the stub has gone
+test_unbind_gives_back_to_vfio_pci()
+{
+	local addr dir
+	addr=$(device nvme)
+	dir=/sys/bus/pci/devices/$addr
+	on server "modprobe vfio-pci && echo vfio-pci > $dir/driver_override &&
+		echo $addr > $dir/driver/unbind && echo $addr > /sys/bus/pci/drivers_probe"
+	t_eq "before" "$(driver_of "$addr")" vfio-pci
+	riod_export nvme
+	riod_unexport
+	t_eq "after unbind" "$(driver_of "$addr")" vfio-pci
+	server_ctl bind "$addr"
+	on server modprobe -r riod_stub
+	t_eq "without the stub" "$(driver_of "$addr")" ""
+	server_ctl unbind "$addr"
+	t_eq "after unbind, without the stub" "$(driver_of "$addr")" vfio-pci
+	on server "echo > $dir/driver_override && echo $addr > $dir/driver/unbind &&
+		echo $addr > /sys/bus/pci/drivers_probe && modprobe riod_stub"
+	t_eq "at the end" "$(driver_of "$addr")" nvme
+}
+
 # whether the device is at rest by then or still being reset
 test_unbind_right_behind_a_detach()
 {
