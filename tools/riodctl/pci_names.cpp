@@ -20,6 +20,7 @@ struct AccessFree {
 using Access = std::unique_ptr<pci_access, AccessFree>;
 
 // libpci wants functions that print; of what it prints only the last error matters.
+// NOLINTBEGIN(cert-dcl50-cpp): their type is libpci's
 [[noreturn]] void fatal(char *text, ...)
 {
 	(void)std::fprintf(stderr, "riodctl: cannot read pci.ids: %s\n", text);
@@ -27,6 +28,8 @@ using Access = std::unique_ptr<pci_access, AccessFree>;
 }
 
 void ignore(char * /*text*/, ...) {}
+
+// NOLINTEND(cert-dcl50-cpp)
 
 // No pci_init(): it looks for a way to the devices, and only names are wanted.
 Access open_names()
