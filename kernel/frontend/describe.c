@@ -181,6 +181,49 @@ void riod_fe_order_settle(struct riod_fe_func *fn)
 		func_set_order(fn, o);
 }
 
+/*
+ * Devices that a driver and the device are known to use in an order that only a profile could
+ * keep, and that have none: running devices that fetch ownership chains by themselves.
+ */
+static const struct pci_device_id known_wrong[] = {
+	{ PCI_DEVICE_CLASS(PCI_CLASS_SERIAL_USB_XHCI, ~0) },
+	{ PCI_DEVICE_CLASS(PCI_CLASS_SERIAL_USB_EHCI, ~0) },
+	/* r8169 */
+	{ PCI_VDEVICE(REALTEK, 0x8125) },
+	{ PCI_VDEVICE(REALTEK, 0x8126) },
+	{ PCI_VDEVICE(REALTEK, 0x8136) },
+	{ PCI_VDEVICE(REALTEK, 0x8161) },
+	{ PCI_VDEVICE(REALTEK, 0x8162) },
+	{ PCI_VDEVICE(REALTEK, 0x8167) },
+	{ PCI_VDEVICE(REALTEK, 0x8168) },
+	{ PCI_VDEVICE(REALTEK, 0x8169) },
+	{}
+};
+
+static bool func_is_known_wrong(const struct riod_fe_func *fn)
+{
+	const struct pci_device_id *id;
+
+	for (id = known_wrong; id->class_mask || id->vendor; id++) {
+		if ((id->vendor == PCI_ANY_ID || id->vendor == fn->vendor) &&
+		    (id->device == PCI_ANY_ID || id->device == fn->device) &&
+		    !((id->class ^ fn->class) & id->class_mask))
+			return true;
+	}
+	return false;
+}
+
+/* rule 10 */
+static void func_warn_no_profile(const struct riod_fe_func *fn)
+{
+	if (func_is_known_wrong(fn))
+		pr_warn("attachment %u: %04x:%04x needs a profile, and there is none: the device or its driver may see memory out of order\n",
+			fn->att->id, fn->vendor, fn->device);
+	else
+		pr_info("attachment %u: no profile for %04x:%04x: interrupts are exact, but whether memory that its driver polls is delivered in the right order is not proven\n",
+			fn->att->id, fn->vendor, fn->device);
+}
+
 static int func_profile(struct riod_fe_func *fn, const char *name,
 			struct netlink_ext_ack *extack)
 {
@@ -194,9 +237,7 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 		return PTR_ERR(p);
 	}
 	if (!p) {
-		/* rule 10 */
-		pr_info("attachment %u: no profile for %04x:%04x: interrupts are exact, but whether memory that its driver polls is delivered in the right order is not proven\n",
-			fn->att->id, fn->vendor, fn->device);
+		func_warn_no_profile(fn);
 		return 0;
 	}
 	fn->env.kick = riod_fe_region_kick;

@@ -8,6 +8,10 @@
  * pointers in the second: in ascending order it would show before them (rule 10).  The
  * controller follows the list by itself as long as elements are active, and writes tokens
  * back; the driver polls those.
+ *
+ *  ehci		with the order of rule 10
+ *  ehci_plain		without it
+ *  ehci_unlink		an element is unlinked, and its memory goes after some time
  */
 #include "world.h"
 
@@ -31,6 +35,7 @@ enum { LIST, DATA, NDATA = 2, NPAGES = DATA + NDATA };	/* pages */
 #define LOOKS		8
 
 static iova_t iova[NPAGES];
+static bool plain;	/* no profile */
 
 static u32 word(u32 element, u32 i)
 {
@@ -172,7 +177,8 @@ static void verify(u32 n)
 
 static void drive(void)
 {
-	bool data_first = sim_random(2);
+	/* without a profile rings are mapped first, which is the best case */
+	bool data_first = !plain && sim_random(2);
 	u32 asked = 0, next = 0, done = 0, i, len, ends[2];
 
 	for (i = 0; i < NPAGES; i++) {
@@ -182,7 +188,8 @@ static void drive(void)
 	}
 	/* a reply comes when the list is known everywhere */
 	sim_read_reg(0, DOORBELL);
-	say_order();
+	if (!plain)
+		say_order();
 	for (i = 0; i < TRANSFERS; i++) {
 		for (; asked < TRANSFERS && asked < i + 2; asked++) {
 			len = 1 + sim_random(ELEMENTS_MAX);
@@ -198,7 +205,87 @@ static void drive(void)
 	}
 }
 
+static void ordered_init(void)
+{
+	plain = false;
+}
+
+static void plain_init(void)
+{
+	plain = true;
+}
+
 const struct sim_proto sim_proto_ehci = {
-	.name = "ehci", .share = 30, .pages = NPAGES, .guest = drive, .device = device,
-	.may_lose = true,
+	.name = "ehci", .share = 30, .pages = NPAGES, .init = ordered_init, .guest = drive,
+	.device = device, .may_lose = true,
+};
+
+const struct sim_proto sim_proto_ehci_plain = {
+	.name = "ehci_plain", .pages = NPAGES, .init = plain_init, .guest = drive,
+	.device = device, .violates = "flag-after-data",
+};
+
+/* ------------------------------------------------------------ unlink */
+
+/*
+ * The periodic schedule: the driver takes an element out of the list and waits until the
+ * controller has walked the list twice more, which it knows by the time that this takes.
+ * No register is touched, so nothing says that the store of the link has to cross.
+ */
+#define HEAD		16
+#define WALKS		2	/* after which the controller holds no old link */
+#define UNLINKS		6
+
+static u32 walks;	/* stands for the time */
+
+static void unlink_init(void)
+{
+	walks = 0;
+}
+
+static void unlink_device(u32 att)
+{
+	iova_t at;
+
+	if (!sim_wait_reg(att, DOORBELL, 0))
+		return;
+	while (!sim_over(att)) {
+		for (at = sim_dma_load32(att, iova[LIST] + HEAD); at && !sim_over(att);
+		     at = sim_dma_load32(att, at + NEXT))
+			sim_dma_load32(att, at + TOKEN);
+		walks++;
+		sim_relax();
+	}
+}
+
+static bool walked(void *arg)
+{
+	u32 *end = arg;
+
+	return walks >= *end || sim_lost(0);
+}
+
+static void unlink_guest(void)
+{
+	u32 n, end;
+
+	iova[LIST] = sim_map(0, LIST, RW);
+	sim_write_reg(0, DOORBELL, 1);
+	for (n = 0; n < UNLINKS && !sim_lost(0); n++) {
+		iova[DATA] = sim_map(0, DATA, RW);
+		sim_store32(sim_page(DATA) + NEXT, 0);
+		/* the element is known everywhere before it is linked */
+		sim_read_reg(0, DOORBELL);
+		sim_store32(sim_page(LIST) + HEAD, iova[DATA]);
+		sim_read_reg(0, DOORBELL);
+		sim_store32(sim_page(LIST) + HEAD, 0);
+		end = walks + WALKS;
+		sim_wait(walked, &end);
+		sim_unmap(0, iova[DATA]);
+	}
+}
+
+const struct sim_proto sim_proto_ehci_unlink = {
+	.name = "ehci_unlink", .pages = NPAGES, .init = unlink_init, .guest = unlink_guest,
+	.device = unlink_device, .violates = "iommu",
 };

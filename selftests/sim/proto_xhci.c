@@ -8,6 +8,9 @@
  * for granted that a transfer whose first entry is, is whole.  No order of addresses makes
  * that so: rings wrap (rule 10).  The driver polls the event ring, whose entries come behind
  * the data that they speak of.
+ *
+ *  xhci	with the order of rule 10
+ *  xhci_plain	without it
  */
 #include "world.h"
 
@@ -39,6 +42,7 @@ enum { SEGMENT, SEGMENT2, EVENTS, DATA, NDATA = 2, NPAGES = DATA + NDATA };	/* p
 #define LOOKS		8
 
 static iova_t iova[NPAGES];
+static bool plain;	/* no profile */
 
 static u32 word(u32 n, u32 i, u32 j)
 {
@@ -243,7 +247,8 @@ static void verify(u32 n, u32 len)
 
 static void drive(void)
 {
-	bool data_first = sim_random(2);
+	/* without a profile rings are mapped first, which is the best case */
+	bool data_first = !plain && sim_random(2);
 	u32 n = 0, done = 0, len[2], i;
 
 	put = (struct place){ .cycle = 1 };
@@ -254,7 +259,8 @@ static void drive(void)
 	}
 	/* a reply comes when the rings are known everywhere */
 	sim_read_reg(0, DOORBELL);
-	say_order();
+	if (!plain)
+		say_order();
 	while (done < TRANSFERS) {
 		for (; n < TRANSFERS && n < done + 2; n++) {
 			len[n % 2] = 1 + sim_random(TRBS_MAX);
@@ -267,7 +273,22 @@ static void drive(void)
 	}
 }
 
+static void ordered_init(void)
+{
+	plain = false;
+}
+
+static void plain_init(void)
+{
+	plain = true;
+}
+
 const struct sim_proto sim_proto_xhci = {
-	.name = "xhci", .share = 30, .pages = NPAGES, .guest = drive, .device = device,
-	.may_lose = true,
+	.name = "xhci", .share = 30, .pages = NPAGES, .init = ordered_init, .guest = drive,
+	.device = device, .may_lose = true,
+};
+
+const struct sim_proto sim_proto_xhci_plain = {
+	.name = "xhci_plain", .pages = NPAGES, .init = plain_init, .guest = drive,
+	.device = device, .violates = "flag-after-data",
 };

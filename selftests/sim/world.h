@@ -41,6 +41,8 @@ static inline gaddr_t sim_page(u32 page)
  * @profile: of the first attachment; NULL: none
  * @reg_of: with @profile: the register that an offset in BAR 0 is
  * @config: likewise: config space, all zeroes, as far as the profile looks at it
+ * @violates: the invariant that this protocol is known to violate, because it has no profile
+ *	and needs one; NULL: none, it must hold in every schedule
  * @share: of the schedules, in percent of the others'; 0 counts as 100.  Less for those
  *	that take long.
  */
@@ -57,9 +59,11 @@ struct sim_proto {
 	const struct riod_profile *profile;
 	u32 (*reg_of)(u64 offset);
 	void (*config)(struct riod_cfg *cfg);
+	const char *violates;
 	u32 share;
 };
 
+/* those that have to hold come first, then those with @violates */
 extern const struct sim_proto *const sim_protos[];
 extern const u32 sim_nprotos;
 
