@@ -33,6 +33,22 @@ test_ahci()
 	guest_poweroff 60
 }
 
+# INTx, on a line that the guest's own controllers use, too
+test_ahci_shared_intx()
+{
+	local -a ZOO_BIND=(--no-reset)
+	local line
+	zoo_guest ahci --append pci=nomsi
+	guest modprobe -a sd_mod
+	zoo_fio 1
+	line=$(guest "grep -F 'ahci[0000:00:$ZOO_SLOT.0]' /proc/interrupts")
+	t_match "shared line" "$line" 'IO-APIC .*, '
+	t_diag "guest: $line"
+	t_cmp "interrupts" "$(exp_stat irqs)" -ge 20
+	t_eq "disk errors" "$(guest 'dmesg | grep -cE "ata[0-9.]+: (exception|disabled|failed command)" || true')" 0
+	guest_poweroff 60
+}
+
 # what was pressed, as the guest has it: codes of EV_KEY events of value 1
 # shellcheck disable=SC2016 # expanded there
 keys() { guest 'od -An -v -w24 -tu2 /tmp/keys | awk "\$9 == 1 && \$11 == 1 { printf \"%s \", \$10 }"'; }
@@ -59,6 +75,7 @@ keyboard()
 test_usb_storage_and_keyboard()
 {
 	zoo_guest usb
+	dmesg | grep 'attachment .*: 1b36:000d needs a profile, and there is none'
 	guest modprobe -a usb-storage sd_mod
 	keyboard
 	zoo_fio "$MIB"
