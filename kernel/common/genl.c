@@ -33,13 +33,14 @@ static const struct nla_policy riod_export_del_nl_policy[RIOD_A_EXPORT_FORCE + 1
 };
 
 /* RIOD_CMD_ATTACH - do */
-static const struct nla_policy riod_attach_nl_policy[RIOD_A_ATTACHMENT_SHADOW_BARS + 1] = {
+static const struct nla_policy riod_attach_nl_policy[RIOD_A_ATTACHMENT_SYNC_WRITES + 1] = {
 	[RIOD_A_ATTACHMENT_HOST] = { .type = NLA_NUL_STRING, .len = 63, },
 	[RIOD_A_ATTACHMENT_PORT] = { .type = NLA_U16, },
 	[RIOD_A_ATTACHMENT_EXPORT] = { .type = NLA_NUL_STRING, .len = 63, },
 	[RIOD_A_ATTACHMENT_LIMIT] = { .type = NLA_UINT, },
 	[RIOD_A_ATTACHMENT_PROFILE] = { .type = NLA_NUL_STRING, .len = 31, },
 	[RIOD_A_ATTACHMENT_SHADOW_BARS] = NLA_POLICY_MAX(NLA_U32, 63),
+	[RIOD_A_ATTACHMENT_SYNC_WRITES] = { .type = NLA_FLAG, },
 };
 
 /* RIOD_CMD_DETACH - do */
@@ -83,7 +84,7 @@ static const struct genl_split_ops riod_nl_ops[] = {
 		.pre_doit	= riod_nl_pre_doit,
 		.doit		= riod_nl_attach_doit,
 		.policy		= riod_attach_nl_policy,
-		.maxattr	= RIOD_A_ATTACHMENT_SHADOW_BARS,
+		.maxattr	= RIOD_A_ATTACHMENT_SYNC_WRITES,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

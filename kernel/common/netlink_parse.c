@@ -267,6 +267,7 @@ int riod_nl_parse_attach(struct genl_info *info, struct riod_attach_request *req
 		req->limit = nla_get_uint(info->attrs[RIOD_A_ATTACHMENT_LIMIT]);
 	if (info->attrs[RIOD_A_ATTACHMENT_SHADOW_BARS])
 		req->shadow_bars = nla_get_u32(info->attrs[RIOD_A_ATTACHMENT_SHADOW_BARS]);
+	req->sync_writes = nla_get_flag(info->attrs[RIOD_A_ATTACHMENT_SYNC_WRITES]);
 	if (!profile)
 		return 0;
 	return riod_nl_parse_name(profile, req->profile, sizeof(req->profile), info->extack);

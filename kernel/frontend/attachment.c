@@ -313,6 +313,7 @@ static struct riod_fe_att *att_alloc(struct net *net,
 	strscpy(att->host, req->host);
 	strscpy(att->export, req->export);
 	att->port = req->port;
+	att->sync_writes = req->sync_writes;
 	init_completion(&att->ready);
 	init_completion(&att->removed);
 	mutex_init(&att->stop_lock);

@@ -554,6 +554,7 @@ enum riod_fe_state {
  * @on_bus: functions were put on the bus
  * @nfuncs: functions
  * @funcs: the functions
+ * @sync_writes: a write to a memory BAR waits until the stub has made it; constant
  * @stats: counters
  * @revisit_work: takes bus mastering from the device where it may not keep it
  * @event_work: tells netlink listeners that bus mastering changed
@@ -588,6 +589,7 @@ struct riod_fe_att {
 	bool on_bus;
 	unsigned int nfuncs;
 	struct riod_fe_func *funcs[RIOD_FUNCS_MAX];
+	bool sync_writes;
 	struct riod_func_stats stats;
 	struct delayed_work revisit_work;
 	struct work_struct event_work;

@@ -107,6 +107,8 @@ static int put_shadow(struct riod_fe_att *att, struct sk_buff *skb)
 	if (bars && (nla_put_u32(skb, RIOD_A_ATTACHMENT_SHADOW_BARS, bars) ||
 		     nla_put_u64_64bit(skb, RIOD_A_ATTACHMENT_SHADOWED, bytes, 0)))
 		return -EMSGSIZE;
+	if (att->sync_writes && nla_put_flag(skb, RIOD_A_ATTACHMENT_SYNC_WRITES))
+		return -EMSGSIZE;
 	return 0;
 }
 

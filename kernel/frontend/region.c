@@ -5,6 +5,11 @@
  * A write to memory is posted: a frame on the pump's queue, and the guest goes
  * on.  Everything else waits for the device: reads, and I/O port writes, which
  * PCI does not post.  The MSI-X table is the model's, and never the device's.
+ *
+ * The cut ahead of a posted write is taken while the vCPU runs on, so it may hold
+ * memory that the guest wrote after the register.  A device whose driver goes on
+ * filling the ring behind its doorbell then sees entries too early.  For those the
+ * user asks for writes that wait (riodctl attach --sync-writes).
  */
 #include <linux/pci.h>
 #include <linux/uaccess.h>
@@ -146,7 +151,8 @@ static int region_write(struct riod_fe_func *fn, unsigned int region, u64 offset
 	if (!region_decoded(fn, region) || profile_takes(fn, region, offset, width, value))
 		return 0;
 	atomic64_inc(&fn->att->stats.reg_writes);
-	if (region_is_io(fn, region))
+	/* the vCPU writes no memory until the stub has made the write */
+	if (region_is_io(fn, region) || fn->att->sync_writes)
 		return riod_fe_reg_request(fn, region, offset, width, true, &value);
 	f = reg_frame(fn, region, offset, width, RIOD_REG_WRITE, value);
 	if (!f)

@@ -52,6 +52,7 @@ struct riod_attach_request {
 	u64 limit;			/* bytes; 0: the default */
 	char profile[32];		/* empty: by identity; "none" */
 	u32 shadow_bars;		/* BARs that are memory, one bit each */
+	bool sync_writes;		/* writes to memory BARs wait for the stub */
 };
 
 /**

@@ -31,6 +31,7 @@ AttachRequest parse(const Endpoint &endpoint, const AttachOptions &options)
 		request.profile = options.profile;
 	for (const unsigned bar : options.shadow_bars)
 		request.shadow_bars |= 1U << bar;
+	request.sync_writes = options.sync_writes;
 	if (request.export_name.size() > 63)
 		throw usage_error("the name of an export has at most 63 bytes");
 	if (options.profile.size() > 31)

@@ -112,6 +112,9 @@ void add_attach(Cli &cli)
 			"and both hosts keep what was touched of it in step (may be repeated)")
 		->check(CLI::Range(0U, 5U))
 		->type_name("N");
+	sub->add_flag("--sync-writes", options->sync_writes,
+		      "A register write waits until the device has it. Slower; for drivers that\n"
+		      "fill a ring further behind its doorbell (e100)");
 	sub->callback([&cli, options] {
 		cli.action = [options](const Context &context) { attach(context, *options); };
 	});

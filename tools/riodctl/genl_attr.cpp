@@ -153,6 +153,9 @@ void decode_condition(const nlattr *a, Attachment &t)
 	case RIOD_A_ATTACHMENT_IOVA_LAST:
 		t.iova_last = attr_integer(a);
 		break;
+	case RIOD_A_ATTACHMENT_SYNC_WRITES:
+		t.sync_writes = true;
+		break;
 	case RIOD_A_ATTACHMENT_STATS:
 		t.stats = decode_stats(Attrs::of(a));
 		break;
@@ -335,6 +338,7 @@ void encode(nl_msg *msg, const AttachRequest &request)
 		put_string(msg, RIOD_A_ATTACHMENT_PROFILE, *request.profile);
 	if (request.shadow_bars != 0)
 		check_room(nla_put_u32(msg, RIOD_A_ATTACHMENT_SHADOW_BARS, request.shadow_bars));
+	put_flag(msg, RIOD_A_ATTACHMENT_SYNC_WRITES, request.sync_writes);
 }
 
 void encode_export_del(nl_msg *msg, const std::string &name, bool force)

@@ -68,6 +68,7 @@ struct Attachment {
 	std::uint32_t shadow_bars = 0;
 	std::uint64_t shadowed = 0;
 	std::optional<std::uint64_t> iova_last; // none: modules that do not tell
+	bool sync_writes = false;
 	Stats stats;
 };
 
@@ -102,6 +103,7 @@ struct AttachRequest {
 	std::optional<std::uint64_t> limit;
 	std::optional<std::string> profile;
 	std::uint32_t shadow_bars = 0;
+	bool sync_writes = false;
 };
 
 struct AttachResult {

@@ -188,6 +188,7 @@ json to_json(const Attachment &attachment)
 	object["shadow_bars"] = bar_numbers(attachment.shadow_bars);
 	object["shadowed"] = attachment.shadowed;
 	object["iova_last"] = attachment.iova_last ? json(*attachment.iova_last) : json();
+	object["sync_writes"] = attachment.sync_writes;
 	return object;
 }
 

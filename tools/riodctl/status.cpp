@@ -141,6 +141,8 @@ void show_attachment(const Context &context, const Attachment &a)
 		      fmt::format("{} of BAR {}", size_str(a.shadowed),
 				  fmt::join(bar_numbers(a.shadow_bars), ", ")));
 	}
+	if (a.sync_writes)
+		field(context, "writes", "wait for the device (--sync-writes)");
 	if (a.stats[RIOD_A_STATS_FORCED] != 0) {
 		field(context, "warning",
 		      fmt::format("{} forced cuts: data may be corrupt (rule 9)",

@@ -47,6 +47,7 @@ struct AttachOptions {
 	std::string limit;
 	std::string profile;
 	std::vector<unsigned> shadow_bars;
+	bool sync_writes = false;
 };
 
 struct DetachOptions {

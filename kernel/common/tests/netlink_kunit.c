@@ -388,12 +388,14 @@ static void attach_options(struct kunit *test)
 	nla_put_string(r->skb, RIOD_A_ATTACHMENT_EXPORT, "0000:03:00.0");
 	nla_put_string(r->skb, RIOD_A_ATTACHMENT_PROFILE, "none");
 	nla_put(r->skb, RIOD_A_ATTACHMENT_LIMIT, sizeof(limit), &limit);
+	nla_put_flag(r->skb, RIOD_A_ATTACHMENT_SYNC_WRITES);
 	KUNIT_EXPECT_EQ(test, riod_nl_parse_attach(end_request(test, r), &req), 0);
 	KUNIT_EXPECT_EQ(test, req.port, 65535);
 	KUNIT_EXPECT_EQ(test, ntohs(((struct sockaddr_in *)&req.addr)->sin_port), 65535);
 	KUNIT_EXPECT_STREQ(test, req.export, "0000:03:00.0");
 	KUNIT_EXPECT_STREQ(test, req.profile, "none");
 	KUNIT_EXPECT_EQ(test, req.limit, limit);
+	KUNIT_EXPECT_TRUE(test, req.sync_writes);
 }
 
 /* ------------------------------------------------------------ what is told */

@@ -28,7 +28,7 @@ _riodctl_options()
 	case $1 in
 	bind) echo --export --name --allow --port --no-reset --force --dry-run ;;
 	unbind) echo --driver --force ;;
-	attach) echo --limit --profile --shadow-bar ;;
+	attach) echo --limit --profile --shadow-bar --sync-writes ;;
 	detach) echo --force ;;
 	list) echo --devices ;;
 	stats) echo --watch --all ;;

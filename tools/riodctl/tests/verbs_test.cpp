@@ -44,12 +44,19 @@ TEST_F(Attach, PrintsTheFunctionAndTheArguments)
 	EXPECT_EQ(request.limit, 2U << 20);
 	EXPECT_EQ(request.profile, "none");
 	EXPECT_EQ(request.shadow_bars, 0);
+	EXPECT_FALSE(request.sync_writes);
 	EXPECT_TRUE(in(host.out, "attached 'nvme0' of 192.0.2.1:99 as attachment 1"));
 	EXPECT_TRUE(in(host.out, "  0001:00:00.0 (NVMe, 1b36:0010)\n"));
 	EXPECT_TRUE(in(host.out, "  -machine q35,accel=kvm,kernel-irqchip=split\n"
 				 "  -device intel-iommu,intremap=on,caching-mode=on\n"
 				 "  -device pcie-root-port,id=riod1,bus=pcie.0,chassis=74,slot=1\n"
 				 "  -device vfio-pci,host=0001:00:00.0,id=riod1-fn0,bus=riod1\n"));
+}
+
+TEST_F(Attach, WritesThatWait)
+{
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--sync-writes"}), 0);
+	EXPECT_TRUE(host.kernel.attach_requests.front().sync_writes);
 }
 
 TEST_F(Attach, BarsThatAreMemory)
@@ -373,17 +380,20 @@ TEST_F(Status, HeldBusMasterAndItsRemedy)
 	t.profile = "nvme";
 	t.shadow_bars = 0x14;
 	t.shadowed = 2U << 20;
+	t.sync_writes = true;
 	host.kernel.attachment_list = {t};
 	EXPECT_EQ(host.run({"status", "3"}), 0);
 	EXPECT_TRUE(in(host.out, "held: the guest has mapped 1 GiB writable, the limit is 64 MiB"));
 	EXPECT_TRUE(in(host.out, "2 MiB of BAR 2, 4"));
 	EXPECT_TRUE(in(host.out, "riodctl qemu-args 3"));
 	EXPECT_TRUE(in(host.out, "yes, through VFIO"));
+	EXPECT_TRUE(in(host.out, "wait for the device (--sync-writes)"));
 	EXPECT_EQ(host.run({"status", "3", "--json"}), 0);
 	EXPECT_EQ(document()["attachments"][0]["bus_master"], "held-limit");
 	EXPECT_EQ(document()["attachments"][0]["mapped_rw"], 1ULL << 30);
 	EXPECT_EQ(document()["attachments"][0]["shadow_bars"], json({2, 4}));
 	EXPECT_EQ(document()["attachments"][0]["shadowed"], 2U << 20);
+	EXPECT_EQ(document()["attachments"][0]["sync_writes"], true);
 }
 
 TEST_F(Status, LostSession)
