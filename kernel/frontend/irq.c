@@ -539,14 +539,16 @@ void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w)
 	for (i = 0; i < le16_to_cpu(w->count); i++) {
 		u16 vector = le16_to_cpu(w->vectors[i]);
 
-		if (w->index != irq->index || vector >= irq->max ||
-		    !irq->triggers[vector])
+		if (w->index != irq->index || vector >= irq->max)
 			continue;
+		/* the stub has masked the line, with or without an eventfd here */
 		if (w->index == RIOD_IRQ_INTX) {
 			if (irq->masked)
 				continue;
 			irq->masked = true;
 		}
+		if (!irq->triggers[vector])
+			continue;
 		if (w->index == RIOD_IRQ_MSI && irq->msi_mask & BIT(vector)) {
 			irq->msi_pending |= BIT(vector);
 			continue;

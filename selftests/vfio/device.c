@@ -191,6 +191,11 @@ int irq_enable(struct device *d, unsigned int index, unsigned int start)
 	return fd;
 }
 
+void irq_take_fd(struct device *d, unsigned int index, unsigned int start)
+{
+	set_irqs(d, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, index, start, 1, -1);
+}
+
 void irq_disable(struct device *d, unsigned int index)
 {
 	set_irqs(d, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER, index, 0, 0, -1);

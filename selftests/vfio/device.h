@@ -44,6 +44,8 @@ void dma_unmap(struct device *d, uint64_t iova, size_t size);
 
 /* an eventfd that vector @start of @index triggers */
 int irq_enable(struct device *d, unsigned int index, unsigned int start);
+/* the vector stays set up, and triggers nothing */
+void irq_take_fd(struct device *d, unsigned int index, unsigned int start);
 void irq_disable(struct device *d, unsigned int index);
 void irq_unmask_intx(struct device *d);
 /* did it fire within @ms?  Clears it. */

@@ -61,6 +61,21 @@ static void try_irq(unsigned int index, const char *name)
 	irq_disable(&dev, index);
 }
 
+/* INTx that fires while it has no eventfd stays masked until the user unmasks it */
+static void intx_without_fd(void)
+{
+	int fd = irq_enable(&dev, VFIO_PCI_INTX_IRQ_INDEX, 0);
+
+	irq_take_fd(&dev, VFIO_PCI_INTX_IRQ_INDEX, 0);
+	wr(EDU_IRQ_RAISE, 4, 1);
+	check(rd(EDU_IRQ_STATUS, 4) == 1 && !irq_wait(fd, 100), "INTx without eventfd: quiet");
+	fd = irq_enable(&dev, VFIO_PCI_INTX_IRQ_INDEX, 0);
+	irq_unmask_intx(&dev);
+	check(irq_wait(fd, EDU_WAIT_MS), "INTx without eventfd: fires when it is unmasked");
+	wr(EDU_IRQ_ACK, 4, 1);
+	irq_disable(&dev, VFIO_PCI_INTX_IRQ_INDEX);
+}
+
 /* what the device gets, it gives back; bytes around stay as they are */
 static void dma_round(uint8_t *mem, unsigned int seed, int fd, const char *how)
 {
@@ -119,10 +134,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	device_open(&dev, argv[1]);
-	plan(4 + 6 + 5 + 6 + 2 + 2 + 1);
+	plan(4 + 6 + 2 + 5 + 6 + 2 + 2 + 1);
 	device_enable(&dev);
 	registers();
 	try_irq(VFIO_PCI_INTX_IRQ_INDEX, "INTx");
+	intx_without_fd();
 	try_irq(VFIO_PCI_MSI_IRQ_INDEX, "MSI");
 
 	mem = dma_map(&dev, IOVA, 2 * PAGE, VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
