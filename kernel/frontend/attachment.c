@@ -375,9 +375,8 @@ static int att_limit_silence(struct riod_session_params *params,
 	u32 max = READ_ONCE(lost_max_ms);
 
 	if (max < 2 * params->keepalive_ms) {
-		NL_SET_ERR_MSG_FMT(extack,
-				   "the server host sends a keepalive every %u ms: riod_frontend's lost_max_ms (%u) must be at least twice that",
-				   params->keepalive_ms, max);
+		NL_SET_ERR_MSG_FMT(extack, "lost_max_ms (%u) is below twice the server's keepalive_ms (%u)",
+				   max, params->keepalive_ms);
 		return -ERANGE;
 	}
 	params->lost_ms = min(params->lost_ms, max);
