@@ -18,12 +18,13 @@ const struct nla_policy riod_allow_nl_policy[RIOD_A_ALLOW_PREFIX_LEN + 1] = {
 };
 
 /* RIOD_CMD_EXPORT_NEW - do */
-static const struct nla_policy riod_export_new_nl_policy[RIOD_A_EXPORT_PORT + 1] = {
+static const struct nla_policy riod_export_new_nl_policy[RIOD_A_EXPORT_TRANSPORT + 1] = {
 	[RIOD_A_EXPORT_NAME] = { .type = NLA_NUL_STRING, .len = 63, },
 	[RIOD_A_EXPORT_DEVICE] = { .type = NLA_STRING, .len = 15, },
 	[RIOD_A_EXPORT_ALLOW] = NLA_POLICY_NESTED(riod_allow_nl_policy),
 	[RIOD_A_EXPORT_NO_RESET] = { .type = NLA_FLAG, },
 	[RIOD_A_EXPORT_PORT] = { .type = NLA_U16, },
+	[RIOD_A_EXPORT_TRANSPORT] = { .type = NLA_NUL_STRING, .len = 15, },
 };
 
 /* RIOD_CMD_EXPORT_DEL - do */
@@ -33,7 +34,7 @@ static const struct nla_policy riod_export_del_nl_policy[RIOD_A_EXPORT_FORCE + 1
 };
 
 /* RIOD_CMD_ATTACH - do */
-static const struct nla_policy riod_attach_nl_policy[RIOD_A_ATTACHMENT_SYNC_WRITES + 1] = {
+static const struct nla_policy riod_attach_nl_policy[RIOD_A_ATTACHMENT_TRANSPORT + 1] = {
 	[RIOD_A_ATTACHMENT_HOST] = { .type = NLA_NUL_STRING, .len = 63, },
 	[RIOD_A_ATTACHMENT_PORT] = { .type = NLA_U16, },
 	[RIOD_A_ATTACHMENT_EXPORT] = { .type = NLA_NUL_STRING, .len = 63, },
@@ -41,6 +42,7 @@ static const struct nla_policy riod_attach_nl_policy[RIOD_A_ATTACHMENT_SYNC_WRIT
 	[RIOD_A_ATTACHMENT_PROFILE] = { .type = NLA_NUL_STRING, .len = 31, },
 	[RIOD_A_ATTACHMENT_SHADOW_BARS] = NLA_POLICY_MAX(NLA_U32, 63),
 	[RIOD_A_ATTACHMENT_SYNC_WRITES] = { .type = NLA_FLAG, },
+	[RIOD_A_ATTACHMENT_TRANSPORT] = { .type = NLA_NUL_STRING, .len = 15, },
 };
 
 /* RIOD_CMD_DETACH - do */
@@ -50,9 +52,10 @@ static const struct nla_policy riod_detach_nl_policy[RIOD_A_ATTACHMENT_FORCE + 1
 };
 
 /* RIOD_CMD_DISCOVER - do */
-static const struct nla_policy riod_discover_nl_policy[RIOD_A_REMOTE_PORT + 1] = {
+static const struct nla_policy riod_discover_nl_policy[RIOD_A_REMOTE_TRANSPORT + 1] = {
 	[RIOD_A_REMOTE_HOST] = { .type = NLA_NUL_STRING, .len = 63, },
 	[RIOD_A_REMOTE_PORT] = { .type = NLA_U16, },
+	[RIOD_A_REMOTE_TRANSPORT] = { .type = NLA_NUL_STRING, .len = 15, },
 };
 
 /* Ops table for riod */
@@ -62,7 +65,7 @@ static const struct genl_split_ops riod_nl_ops[] = {
 		.pre_doit	= riod_nl_pre_doit,
 		.doit		= riod_nl_export_new_doit,
 		.policy		= riod_export_new_nl_policy,
-		.maxattr	= RIOD_A_EXPORT_PORT,
+		.maxattr	= RIOD_A_EXPORT_TRANSPORT,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -84,7 +87,7 @@ static const struct genl_split_ops riod_nl_ops[] = {
 		.pre_doit	= riod_nl_pre_doit,
 		.doit		= riod_nl_attach_doit,
 		.policy		= riod_attach_nl_policy,
-		.maxattr	= RIOD_A_ATTACHMENT_SYNC_WRITES,
+		.maxattr	= RIOD_A_ATTACHMENT_TRANSPORT,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -106,7 +109,7 @@ static const struct genl_split_ops riod_nl_ops[] = {
 		.pre_doit	= riod_nl_pre_doit,
 		.doit		= riod_nl_discover_doit,
 		.policy		= riod_discover_nl_policy,
-		.maxattr	= RIOD_A_REMOTE_PORT,
+		.maxattr	= RIOD_A_REMOTE_TRANSPORT,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

@@ -288,7 +288,7 @@ struct riod_link *riod_link_create(struct riod_conn *conn,
 	struct riod_session *s;
 
 	if (!l) {
-		conn->ops->close(conn);
+		riod_conn_close(conn);
 		return ERR_PTR(-ENOMEM);
 	}
 	l->ops = ops;
@@ -345,9 +345,12 @@ EXPORT_SYMBOL_GPL(riod_link_stop);
 
 void riod_link_free(struct riod_link *l)
 {
+	struct riod_session *s = l->session;
+
 	riod_frames_free(&l->events);
-	riod_session_free(l->session);
+	/* first: the engine frees the frames of a cut that was not committed */
 	riod_link_destroy(l);
+	riod_session_free(s);
 }
 EXPORT_SYMBOL_GPL(riod_link_free);
 

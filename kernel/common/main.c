@@ -15,26 +15,16 @@ static int __init riod_core_init(void)
 	err = riod_transport_register(&riod_tcp_ops);
 	if (err)
 		return err;
-	err = riod_transport_register(&riod_loop_ops);
-	if (err)
-		goto err_tcp;
 	/* last: commands come in from here on */
 	err = riod_nl_init();
 	if (err)
-		goto err_loop;
-	return 0;
-
-err_loop:
-	riod_transport_unregister(&riod_loop_ops);
-err_tcp:
-	riod_transport_unregister(&riod_tcp_ops);
+		riod_transport_unregister(&riod_tcp_ops);
 	return err;
 }
 
 static void __exit riod_core_exit(void)
 {
 	riod_nl_exit();
-	riod_transport_unregister(&riod_loop_ops);
 	riod_transport_unregister(&riod_tcp_ops);
 }
 

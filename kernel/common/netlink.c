@@ -13,8 +13,6 @@
 
 #include "netlink.h"
 
-#define CONNECT_TIMEOUT_MS	10000
-
 /* ------------------------------------------------------------ who carries it out */
 
 /*
@@ -337,7 +335,7 @@ full:
 }
 
 /* count of exports, or an error that @extack explains */
-static int ask_peer(struct net *net, const struct sockaddr_storage *addr,
+static int ask_peer(struct net *net, const struct riod_peer *peer,
 		    struct riod_wire_export **exports, u32 *total,
 		    struct netlink_ext_ack *extack)
 {
@@ -345,31 +343,28 @@ static int ask_peer(struct net *net, const struct sockaddr_storage *addr,
 	struct riod_conn *conn;
 	int ret;
 
-	conn = riod_tcp_ops.connect(net, addr, CONNECT_TIMEOUT_MS);
-	if (IS_ERR(conn)) {
-		riod_nl_peer_error(extack, addr, PTR_ERR(conn), NULL);
+	conn = riod_peer_open(net, peer, extack);
+	if (IS_ERR(conn))
 		return PTR_ERR(conn);
-	}
 	ret = riod_negotiate_list(conn, exports, total, &refusal);
-	conn->ops->close(conn);
+	riod_conn_close(conn);
 	if (ret < 0)
-		riod_nl_peer_error(extack, addr, ret, &refusal);
+		riod_nl_peer_error(extack, &peer->addr, ret, &refusal);
 	return ret;
 }
 
 int riod_nl_discover_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct riod_wire_export *exports;
-	struct sockaddr_storage addr;
-	char host[RIOD_NAME_LEN];
-	u16 port;
+	struct riod_peer peer;
 	u32 total;
 	int ret;
 
-	ret = riod_nl_parse_peer(info, RIOD_A_REMOTE_HOST, RIOD_A_REMOTE_PORT, host, &port, &addr);
+	ret = riod_nl_parse_peer(info, RIOD_A_REMOTE_HOST, RIOD_A_REMOTE_PORT,
+				 RIOD_A_REMOTE_TRANSPORT, &peer);
 	if (ret)
 		return ret;
-	ret = ask_peer(genl_info_net(info), &addr, &exports, &total, info->extack);
+	ret = ask_peer(genl_info_net(info), &peer, &exports, &total, info->extack);
 	if (ret < 0)
 		return ret;
 	ret = reply_offers(info, exports, ret, total);

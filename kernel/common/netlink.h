@@ -20,9 +20,9 @@ void riod_nl_exit(void);
 /* @name: NUL-terminated, @size bytes */
 int riod_nl_parse_name(const struct nlattr *attr, char *name, size_t size,
 		       struct netlink_ext_ack *extack);
-/* @host_attr, @port_attr: in info->attrs; @host: RIOD_NAME_LEN bytes */
+/* @host_attr, @port_attr, @transport_attr: in info->attrs */
 int riod_nl_parse_peer(struct genl_info *info, int host_attr, int port_attr,
-		       char *host, u16 *port, struct sockaddr_storage *addr);
+		       int transport_attr, struct riod_peer *peer);
 /* @req: zeroed */
 int riod_nl_parse_export(struct genl_info *info, struct riod_export_request *req);
 int riod_nl_parse_attach(struct genl_info *info, struct riod_attach_request *req);

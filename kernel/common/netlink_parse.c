@@ -198,8 +198,18 @@ static bool numeric_host(struct net *net, const char *host,
 	return !host[len] || ((struct sockaddr_in6 *)addr)->sin6_scope_id;
 }
 
+/* the policy bounds its length; whether there is such a transport is looked up later */
+static int parse_transport(const struct nlattr *attr, char *name,
+			   struct netlink_ext_ack *extack)
+{
+	if (attr)
+		return riod_nl_parse_name(attr, name, RIOD_TRANSPORT_NAME_LEN, extack);
+	strscpy(name, RIOD_TRANSPORT_DEFAULT, RIOD_TRANSPORT_NAME_LEN);
+	return 0;
+}
+
 int riod_nl_parse_peer(struct genl_info *info, int host_attr, int port_attr,
-		       char *host, u16 *port, struct sockaddr_storage *addr)
+		       int transport_attr, struct riod_peer *peer)
 {
 	const struct nlattr *attr = info->attrs[host_attr];
 	int err;
@@ -208,18 +218,21 @@ int riod_nl_parse_peer(struct genl_info *info, int host_attr, int port_attr,
 		NL_SET_ERR_MSG(info->extack, "no host is named");
 		return -EINVAL;
 	}
-	err = parse_port(info->attrs[port_attr], port, info->extack);
+	err = parse_port(info->attrs[port_attr], &peer->port, info->extack);
 	if (err)
 		return err;
-	memset(addr, 0, sizeof(*addr));
-	if (nla_strscpy(host, attr, RIOD_NAME_LEN) < 0 ||
-	    !numeric_host(genl_info_net(info), host, addr)) {
+	err = parse_transport(info->attrs[transport_attr], peer->transport, info->extack);
+	if (err)
+		return err;
+	memset(&peer->addr, 0, sizeof(peer->addr));
+	if (nla_strscpy(peer->host, attr, sizeof(peer->host)) < 0 ||
+	    !numeric_host(genl_info_net(info), peer->host, &peer->addr)) {
 		NL_SET_ERR_MSG_ATTR(info->extack, attr,
 				    "the host must be a numeric IPv4 or IPv6 address");
 		return -EINVAL;
 	}
 	/* the port is at the same place in both families */
-	((struct sockaddr_in *)addr)->sin_port = htons(*port);
+	((struct sockaddr_in *)&peer->addr)->sin_port = htons(peer->port);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(riod_nl_parse_peer);
@@ -243,6 +256,10 @@ int riod_nl_parse_export(struct genl_info *info, struct riod_export_request *req
 	err = parse_allows(info, req);
 	if (err)
 		return err;
+	err = parse_transport(info->attrs[RIOD_A_EXPORT_TRANSPORT], req->transport,
+			      info->extack);
+	if (err)
+		return err;
 	req->no_reset = nla_get_flag(info->attrs[RIOD_A_EXPORT_NO_RESET]);
 	return parse_port(info->attrs[RIOD_A_EXPORT_PORT], &req->port, info->extack);
 }
@@ -255,7 +272,7 @@ int riod_nl_parse_attach(struct genl_info *info, struct riod_attach_request *req
 	int err;
 
 	err = riod_nl_parse_peer(info, RIOD_A_ATTACHMENT_HOST, RIOD_A_ATTACHMENT_PORT,
-				 req->host, &req->port, &req->addr);
+				 RIOD_A_ATTACHMENT_TRANSPORT, &req->peer);
 	if (err)
 		return err;
 	if (name) {

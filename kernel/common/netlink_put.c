@@ -10,6 +10,8 @@
 
 #include "netlink.h"
 
+#define CONNECT_TIMEOUT_MS	10000
+
 void riod_addr_str(const struct sockaddr_storage *addr, char *buf, size_t len)
 {
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)addr;
@@ -69,6 +71,39 @@ void riod_nl_peer_error(struct netlink_ext_ack *extack,
 		NL_SET_ERR_MSG_FMT(extack, "the host %s%.60s", refused, text);
 }
 EXPORT_SYMBOL_GPL(riod_nl_peer_error);
+
+const struct riod_transport_ops *riod_nl_get_transport(const char *name,
+						       struct netlink_ext_ack *extack)
+{
+	const struct riod_transport_ops *ops = riod_transport_get(name);
+
+	if (ops)
+		return ops;
+	NL_SET_ERR_MSG_FMT(extack, "there is no transport '%s': is its module installed?", name);
+	return ERR_PTR(-EPROTONOSUPPORT);
+}
+EXPORT_SYMBOL_GPL(riod_nl_get_transport);
+
+struct riod_conn *riod_peer_open(struct net *net, const struct riod_peer *peer,
+				 struct netlink_ext_ack *extack)
+{
+	struct riod_connect_params params = {
+		.net = net,
+		.addr = peer->addr,
+		.timeout_ms = CONNECT_TIMEOUT_MS,
+	};
+	const struct riod_transport_ops *ops = riod_nl_get_transport(peer->transport, extack);
+	struct riod_conn *conn;
+
+	if (IS_ERR(ops))
+		return ERR_CAST(ops);
+	conn = ops->connect(&params);
+	riod_transport_put(ops);
+	if (IS_ERR(conn))
+		riod_nl_peer_error(extack, &peer->addr, PTR_ERR(conn), NULL);
+	return conn;
+}
+EXPORT_SYMBOL_GPL(riod_peer_open);
 
 void *riod_nl_put_header(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
 {

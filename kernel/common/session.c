@@ -195,11 +195,11 @@ struct riod_session *riod_session_create(struct riod_conn *conn,
 	if (riod_session_params_legal(params))
 		s = riod_session_alloc();
 	if (IS_ERR(s)) {
-		conn->ops->close(conn);
+		riod_conn_close(conn);
 		return s;
 	}
-	/* the caller holds one: riod_transport_get() */
-	__module_get(conn->ops->owner);
+	/* @conn holds one */
+	s->transport = riod_transport_hold(conn->ops);
 	s->conn = conn;
 	s->params = *params;
 	if (!s->params.stall_ms)
@@ -251,8 +251,6 @@ static void riod_session_join(struct riod_session *s)
 
 void riod_session_halt(struct riod_session *s)
 {
-	const struct riod_transport_ops *ops;
-
 	if (!s->conn)
 		return;
 	riod_session_over(s, RIOD_REASON_CLOSED, true);
@@ -260,10 +258,8 @@ void riod_session_halt(struct riod_session *s)
 		riod_session_join(s);
 	cancel_work_sync(&s->lost_work);
 	riod_session_tell_lost(s);
-	ops = s->conn->ops;
-	ops->close(s->conn);
+	riod_conn_close(s->conn);
 	s->conn = NULL;
-	module_put(ops->owner);
 }
 EXPORT_SYMBOL_GPL(riod_session_halt);
 
@@ -275,6 +271,7 @@ void riod_session_free(struct riod_session *s)
 		riod_frame_free(s->bye);
 	riod_frame_free(s->ack);
 	mutex_destroy(&s->deliver);
+	riod_transport_put(s->transport);
 	kfree(s);
 }
 EXPORT_SYMBOL_GPL(riod_session_free);

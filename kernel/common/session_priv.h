@@ -24,6 +24,8 @@
 /**
  * struct riod_session - one session
  * @conn: owned; NULL once the session is halted
+ * @transport: pinned until the session is freed, because frames that the owner
+ *	keeps may be the transport's memory (&riod_frame.free)
  * @params: from the handshake
  * @frontend: which end this is
  * @ops: the owner's
@@ -68,6 +70,7 @@
  */
 struct riod_session {
 	struct riod_conn *conn;
+	const struct riod_transport_ops *transport;
 	struct riod_session_params params;
 	bool frontend;
 	const struct riod_session_ops *ops;

@@ -104,20 +104,30 @@ static int riod_tcp_socket(struct net *net, int family, struct socket **sock)
 	return 0;
 }
 
-/* takes @sock over where it succeeds */
-static struct riod_conn *riod_tcp_wrap(struct socket *sock)
+static struct riod_tcp_conn *riod_tcp_alloc(void)
 {
 	struct riod_tcp_conn *tc = kzalloc(sizeof(*tc), GFP_KERNEL);
 
 	if (!tc)
-		return ERR_PTR(-ENOMEM);
+		return NULL;
 	tc->buf = kvmalloc(RIOD_TCP_BUF, GFP_KERNEL);
-	if (!tc->buf) {
-		kfree(tc);
+	if (tc->buf)
+		return tc;
+	kfree(tc);
+	return NULL;
+}
+
+/* takes @sock over, also on error */
+static struct riod_conn *riod_tcp_wrap(struct socket *sock)
+{
+	struct riod_tcp_conn *tc = riod_tcp_alloc();
+
+	if (!tc) {
+		sock_release(sock);
 		return ERR_PTR(-ENOMEM);
 	}
-	tc->conn.ops = &riod_tcp_ops;
 	tc->sock = sock;
+	riod_conn_init(&tc->conn, &riod_tcp_ops);
 	return &tc->conn;
 }
 
@@ -133,38 +143,46 @@ static int riod_tcp_addr_len(const struct sockaddr_storage *addr)
 	}
 }
 
-static int riod_tcp_dial(struct socket *sock, const struct sockaddr_storage *addr,
-			 int len, unsigned int timeout_ms)
+/* bind before connecting, at the request of the caller */
+static int riod_tcp_bind_local(struct socket *sock, const struct riod_connect_params *p)
 {
-	struct sockaddr_storage to = *addr;
+	struct sockaddr_storage from = p->local;
 
-	sock->sk->sk_sndtimeo = msecs_to_jiffies(timeout_ms) ?: 1;
-	return riod_tcp_error(kernel_connect(sock, (void *)&to, len, 0));
+	if (from.ss_family == AF_UNSPEC)
+		return 0;
+	if (from.ss_family != p->addr.ss_family)
+		return -EAFNOSUPPORT;
+	return kernel_bind(sock, (void *)&from, riod_tcp_addr_len(&from));
 }
 
-static struct riod_conn *riod_tcp_connect(struct net *net,
-					  const struct sockaddr_storage *addr,
-					  unsigned int timeout_ms)
+static int riod_tcp_dial(struct socket *sock, const struct riod_connect_params *p)
 {
-	struct riod_conn *conn;
-	struct socket *sock;
-	int len, err;
+	struct sockaddr_storage to = p->addr;
+	int err;
 
-	len = riod_tcp_addr_len(addr);
-	if (len < 0)
-		return ERR_PTR(len);
-	err = riod_tcp_socket(net, addr->ss_family, &sock);
+	err = riod_tcp_bind_local(sock, p);
+	if (err)
+		return err;
+	sock->sk->sk_sndtimeo = msecs_to_jiffies(p->timeout_ms) ?: 1;
+	err = kernel_connect(sock, (void *)&to, riod_tcp_addr_len(&to), 0);
+	sock->sk->sk_sndtimeo = MAX_SCHEDULE_TIMEOUT;
+	return riod_tcp_error(err);
+}
+
+static struct riod_conn *riod_tcp_connect(const struct riod_connect_params *p)
+{
+	struct socket *sock;
+	int err;
+
+	err = riod_tcp_addr_len(&p->addr);
+	if (err < 0)
+		return ERR_PTR(err);
+	err = riod_tcp_socket(p->net, p->addr.ss_family, &sock);
 	if (err)
 		return ERR_PTR(err);
-	err = riod_tcp_dial(sock, addr, len, timeout_ms);
-	if (err)
-		goto release;
-	sock->sk->sk_sndtimeo = MAX_SCHEDULE_TIMEOUT;
-	conn = riod_tcp_wrap(sock);
-	if (!IS_ERR(conn))
-		return conn;
-	err = PTR_ERR(conn);
-release:
+	err = riod_tcp_dial(sock, p);
+	if (!err)
+		return riod_tcp_wrap(sock);
 	sock_release(sock);
 	return ERR_PTR(err);
 }
@@ -228,9 +246,7 @@ static void riod_tcp_accepted(struct riod_tcp_listener *l, struct socket *sock)
 
 	tcp_sock_set_nodelay(sock->sk);
 	conn = riod_tcp_wrap(sock);
-	if (IS_ERR(conn))
-		sock_release(sock);
-	else
+	if (!IS_ERR(conn))
 		l->accept(conn, l->priv);
 }
 
@@ -252,20 +268,16 @@ static int riod_tcp_listener_thread(void *data)
 	return 0;
 }
 
-static struct riod_listener *riod_tcp_listen(struct net *net,
-					     const struct sockaddr_storage *addr,
-					     void (*accept)(struct riod_conn *conn,
-							    void *priv),
-					     void *priv)
+static struct riod_listener *riod_tcp_listen(const struct riod_listen_params *p)
 {
 	struct riod_tcp_listener *l;
 	struct sockaddr_storage v4;
 	struct task_struct *task;
 	struct socket *sock;
 
-	sock = riod_tcp_listen_on(net, addr);
-	if (IS_ERR(sock) && riod_tcp_fallback(addr, PTR_ERR(sock), &v4))
-		sock = riod_tcp_listen_on(net, &v4);
+	sock = riod_tcp_listen_on(p->net, &p->addr);
+	if (IS_ERR(sock) && riod_tcp_fallback(&p->addr, PTR_ERR(sock), &v4))
+		sock = riod_tcp_listen_on(p->net, &v4);
 	if (IS_ERR(sock))
 		return ERR_CAST(sock);
 	l = kzalloc(sizeof(*l), GFP_KERNEL);
@@ -274,8 +286,8 @@ static struct riod_listener *riod_tcp_listen(struct net *net,
 		return ERR_PTR(-ENOMEM);
 	}
 	l->sock = sock;
-	l->accept = accept;
-	l->priv = priv;
+	l->accept = p->accept;
+	l->priv = p->priv;
 	task = kthread_create(riod_tcp_listener_thread, l, "riod_listen");
 	if (IS_ERR(task)) {
 		sock_release(sock);
@@ -288,9 +300,9 @@ static struct riod_listener *riod_tcp_listen(struct net *net,
 }
 
 /*
- * The shutdown makes that accept() fails at once and for good; kthread_stop()
- * waits for the callback that may still be running.  In between the thread
- * does not spin: it rests 10 ms after each error.
+ * shutdown() makes accept() fail at once and for good; kthread_stop() waits for
+ * the callback that may still be running.  In between the thread does not spin:
+ * it rests 10 ms after each error.
  */
 static void riod_tcp_unlisten(struct riod_listener *listener)
 {
@@ -501,4 +513,3 @@ const struct riod_transport_ops riod_tcp_ops = {
 	.close		= riod_tcp_close,
 	.peer		= riod_tcp_peer,
 };
-EXPORT_SYMBOL_GPL(riod_tcp_ops);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The transports there are, and frames in memory
+ * The list of transports, their connections, and frames in memory
  */
+#include <linux/ctype.h>
 #include <linux/export.h>
+#include <linux/kmod.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -76,7 +78,7 @@ void riod_transport_unregister(const struct riod_transport_ops *ops)
 }
 EXPORT_SYMBOL_GPL(riod_transport_unregister);
 
-const struct riod_transport_ops *riod_transport_get(const char *name)
+static const struct riod_transport_ops *riod_transport_lookup(const char *name)
 {
 	const struct riod_transport_ops *ops = NULL;
 	struct riod_transport *t;
@@ -88,7 +90,37 @@ const struct riod_transport_ops *riod_transport_get(const char *name)
 	mutex_unlock(&riod_transports_lock);
 	return ops;
 }
+
+/* the name becomes part of a module's name, which modprobe parses */
+static bool riod_transport_name_valid(const char *name)
+{
+	const char *c;
+
+	for (c = name; *c; c++) {
+		if (!isascii(*c) || !(isalnum(*c) || *c == '-' || *c == '_'))
+			return false;
+	}
+	return c != name && c - name < RIOD_TRANSPORT_NAME_LEN;
+}
+
+const struct riod_transport_ops *riod_transport_get(const char *name)
+{
+	const struct riod_transport_ops *ops = riod_transport_lookup(name);
+
+	if (ops || !riod_transport_name_valid(name))
+		return ops;
+	/* the second lookup finds out whether that helped */
+	request_module("riod-%s", name);
+	return riod_transport_lookup(name);
+}
 EXPORT_SYMBOL_GPL(riod_transport_get);
+
+const struct riod_transport_ops *riod_transport_hold(const struct riod_transport_ops *ops)
+{
+	__module_get(ops->owner);
+	return ops;
+}
+EXPORT_SYMBOL_GPL(riod_transport_hold);
 
 void riod_transport_put(const struct riod_transport_ops *ops)
 {
@@ -96,6 +128,26 @@ void riod_transport_put(const struct riod_transport_ops *ops)
 		module_put(ops->owner);
 }
 EXPORT_SYMBOL_GPL(riod_transport_put);
+
+/* ------------------------------------------------------------ connections */
+
+void riod_conn_init(struct riod_conn *conn, const struct riod_transport_ops *ops)
+{
+	/* the caller runs in a function of @ops, so the owner is pinned */
+	conn->ops = riod_transport_hold(ops);
+}
+EXPORT_SYMBOL_GPL(riod_conn_init);
+
+void riod_conn_close(struct riod_conn *conn)
+{
+	const struct riod_transport_ops *ops = conn->ops;
+
+	ops->close(conn);
+	riod_transport_put(ops);
+}
+EXPORT_SYMBOL_GPL(riod_conn_close);
+
+/* ------------------------------------------------------------ frames */
 
 struct riod_frame *riod_frame_alloc(u8 type, u8 func, u32 len, gfp_t gfp)
 {
@@ -128,6 +180,7 @@ struct riod_frame *riod_frame_recv_alloc(const struct riod_frame_hdr *hdr,
 	if (!f)
 		return ERR_PTR(-ENOMEM);
 	INIT_LIST_HEAD(&f->list);
+	f->free = NULL;
 	f->hdr = *hdr;
 	f->len = len;
 	return f;
@@ -137,7 +190,9 @@ EXPORT_SYMBOL_GPL(riod_frame_recv_alloc);
 /* a frame may hold guest memory, which must not stay behind in free memory */
 void riod_frame_free(struct riod_frame *f)
 {
-	if (f)
+	if (f && f->free)
+		f->free(f);
+	else if (f)
 		kvfree_sensitive(f, struct_size(f, body, f->len));
 }
 EXPORT_SYMBOL_GPL(riod_frame_free);

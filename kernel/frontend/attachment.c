@@ -121,8 +121,6 @@ static void att_teardown(struct riod_fe_att *att)
 		riod_link_free(att->link);
 	att->link = NULL;
 	mutex_unlock(&att->stop_lock);
-	if (att->transport)
-		riod_transport_put(att->transport);
 	if (att->detached)
 		riod_fe_nl_event(att);
 	complete_all(&att->removed);
@@ -310,9 +308,10 @@ static struct riod_fe_att *att_alloc(struct net *net,
 	spin_lock_init(&att->state_lock);
 	att->state = RIOD_FE_ATTACHING;
 	att->net = get_net(net);
-	strscpy(att->host, req->host);
+	strscpy(att->host, req->peer.host);
 	strscpy(att->export, req->export);
-	att->port = req->port;
+	strscpy(att->transport, req->peer.transport);
+	att->port = req->peer.port;
 	att->sync_writes = req->sync_writes;
 	init_completion(&att->ready);
 	init_completion(&att->removed);
@@ -324,18 +323,6 @@ static struct riod_fe_att *att_alloc(struct net *net,
 	INIT_WORK(&att->event_work, att_event_work);
 	INIT_WORK(&att->remove_work, att_remove_work);
 	return att;
-}
-
-static struct riod_conn *att_connect(struct riod_fe_att *att, struct net *net,
-				     const struct riod_attach_request *req,
-				     struct netlink_ext_ack *extack)
-{
-	struct riod_conn *conn;
-
-	conn = att->transport->connect(net, &req->addr, ATT_TIMEOUT_MS);
-	if (IS_ERR(conn))
-		riod_nl_peer_error(extack, &req->addr, PTR_ERR(conn), NULL);
-	return conn;
 }
 
 /*
@@ -353,15 +340,15 @@ static int att_find_name(struct riod_fe_att *att, struct net *net,
 	u32 total;
 	int ret;
 
-	conn = att_connect(att, net, req, extack);
+	conn = riod_peer_open(net, &req->peer, extack);
 	if (IS_ERR(conn))
 		return PTR_ERR(conn);
 	ret = riod_negotiate_list(conn, &exports, &total, &refusal);
 	if (ret < 0)
-		riod_nl_peer_error(extack, &req->addr, ret, &refusal);
+		riod_nl_peer_error(extack, &req->peer.addr, ret, &refusal);
 	else if (ret == 1 && total == 1)
 		strscpy(att->export, exports[0].name);
-	conn->ops->close(conn);
+	riod_conn_close(conn);
 	if (ret < 0)
 		return ret;
 	kvfree(exports);
@@ -394,16 +381,16 @@ static int att_negotiate(struct riod_fe_att *att, struct net *net,
 	char name[16];
 	int ret;
 
-	conn = att_connect(att, net, req, extack);
+	conn = riod_peer_open(net, &req->peer, extack);
 	if (IS_ERR(conn))
 		return PTR_ERR(conn);
 	ret = riod_negotiate_attach(conn, att->export, &params, &refusal);
 	if (ret)
-		riod_nl_peer_error(extack, &req->addr, ret, &refusal);
+		riod_nl_peer_error(extack, &req->peer.addr, ret, &refusal);
 	else
 		ret = att_limit_silence(&params, extack);
 	if (ret) {
-		conn->ops->close(conn);
+		riod_conn_close(conn);
 		return ret;
 	}
 	att->nfuncs = params.nfuncs;
@@ -492,11 +479,6 @@ static int att_attach(struct riod_fe_att *att, struct net *net,
 {
 	int ret = 0;
 
-	att->transport = riod_transport_get("tcp");
-	if (!att->transport) {
-		NL_SET_ERR_MSG(extack, "riod_core has no TCP transport");
-		return -EPROTONOSUPPORT;
-	}
 	if (!att->export[0])
 		ret = att_find_name(att, net, req, extack);
 	if (!ret)

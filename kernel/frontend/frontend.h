@@ -540,7 +540,7 @@ enum riod_fe_state {
  * @host: address of the server host as text
  * @port: its port
  * @export: name of the export
- * @transport: pinned
+ * @transport: its name; the session pins the module
  * @link: session and engine; from attach to teardown, NULL before
  * @max_frame: largest frame the stub takes
  * @ready: READY came, or the session ended before
@@ -576,7 +576,7 @@ struct riod_fe_att {
 	char host[RIOD_NAME_LEN];
 	u16 port;
 	char export[RIOD_NAME_LEN];
-	const struct riod_transport_ops *transport;
+	char transport[RIOD_TRANSPORT_NAME_LEN];
 	struct riod_link *link;
 	u32 max_frame;
 	struct completion ready;

@@ -41,6 +41,7 @@ static int put_who(struct riod_fe_att *att, struct sk_buff *skb)
 	if (nla_put_u32(skb, RIOD_A_ATTACHMENT_ID, att->id) ||
 	    nla_put_string(skb, RIOD_A_ATTACHMENT_HOST, att->host) ||
 	    nla_put_u16(skb, RIOD_A_ATTACHMENT_PORT, att->port) ||
+	    nla_put_string(skb, RIOD_A_ATTACHMENT_TRANSPORT, att->transport) ||
 	    nla_put_string(skb, RIOD_A_ATTACHMENT_EXPORT, att->export))
 		return -EMSGSIZE;
 	return put_devices(att, skb);

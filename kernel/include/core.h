@@ -28,6 +28,14 @@ struct riod_allow {
 
 #define RIOD_ALLOW_MAX	64
 
+/** struct riod_peer - a server host, parsed and bounded */
+struct riod_peer {
+	char transport[RIOD_TRANSPORT_NAME_LEN];
+	struct sockaddr_storage addr;	/* port included */
+	char host[RIOD_NAME_LEN];
+	u16 port;			/* host byte order */
+};
+
 /** struct riod_export_request - EXPORT_NEW, parsed and bounded */
 struct riod_export_request {
 	char name[RIOD_NAME_LEN];	/* empty: the first function's address */
@@ -40,14 +48,13 @@ struct riod_export_request {
 	unsigned int nallow;
 	struct riod_allow allow[RIOD_ALLOW_MAX];
 	bool no_reset;
+	char transport[RIOD_TRANSPORT_NAME_LEN];
 	u16 port;			/* host byte order */
 };
 
 /** struct riod_attach_request - ATTACH, parsed and bounded */
 struct riod_attach_request {
-	struct sockaddr_storage addr;	/* port included */
-	char host[RIOD_NAME_LEN];
-	u16 port;
+	struct riod_peer peer;
 	char export[RIOD_NAME_LEN];	/* may be empty */
 	u64 limit;			/* bytes; 0: the default */
 	char profile[32];		/* empty: by identity; "none" */
@@ -159,10 +166,33 @@ void riod_nl_event(struct net *net, u8 cmd,
 		   int (*fill)(struct sk_buff *skb, void *priv), void *priv);
 
 /**
+ * riod_nl_get_transport() - riod_transport_get(), with a text in @extack on error
+ * @name: transport
+ * @extack: where; may be NULL
+ *
+ * Return: the transport, to be put, or ERR_PTR(-EPROTONOSUPPORT).
+ */
+const struct riod_transport_ops *riod_nl_get_transport(const char *name,
+						       struct netlink_ext_ack *extack);
+
+/**
+ * riod_peer_open() - connect to a server host, by the transport that @peer names
+ * @net: network namespace
+ * @peer: server host
+ * @extack: says on error why; may be NULL
+ *
+ * Sleeps for at most 10 s, killable; without locks, as riod_transport_get().
+ *
+ * Return: the connection, to be closed with riod_conn_close(), or an ERR_PTR().
+ */
+struct riod_conn *riod_peer_open(struct net *net, const struct riod_peer *peer,
+				 struct netlink_ext_ack *extack);
+
+/**
  * riod_nl_peer_error() - say in @extack why talking to a peer failed
  * @extack: where; may be NULL
  * @addr: the peer
- * @err: what connect(), riod_negotiate_attach() or riod_negotiate_list() returned
+ * @err: what &riod_transport_ops.connect, riod_negotiate_attach() or riod_negotiate_list() returned
  * @refusal: from the latter two; NULL where connecting failed
  */
 void riod_nl_peer_error(struct netlink_ext_ack *extack,

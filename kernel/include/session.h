@@ -161,7 +161,10 @@ void riod_session_end(struct riod_session *s, enum riod_reason reason);
  */
 void riod_session_halt(struct riod_session *s);
 
-/* second half: nobody uses the session any more */
+/*
+ * second half: the caller is the last user of the session and has freed the received
+ * frames that it kept
+ */
 void riod_session_free(struct riod_session *s);
 
 /* waits until threads and callbacks are done, then frees; implies _end() */

@@ -19,6 +19,10 @@ struct net;
 /**
  * struct riod_frame - one frame in memory
  * @list: owner's queue
+ * @free: NULL: the frame has its memory from riod_frame_alloc() or
+ *	riod_frame_recv_alloc().  Else a transport's: gives the memory of a received
+ *	frame back to the transport.  riod_frame_free() calls it, once, in any context
+ *	that may sleep, possibly after @close of the connection.
  * @hdr: header as it goes out; @hdr.ack is set by the sender at each
  *	transmission, everything else is fixed once the frame is queued
  * @len: bytes of @body
@@ -26,6 +30,7 @@ struct net;
  */
 struct riod_frame {
 	struct list_head list;
+	void (*free)(struct riod_frame *f);
 	struct riod_frame_hdr hdr;
 	u32 len;
 	u8 body[] __aligned(8);
@@ -64,22 +69,57 @@ struct riod_conn;
 struct riod_listener;
 
 /**
+ * struct riod_connect_params - where to connect, and how
+ * @net: network namespace
+ * @addr: the peer
+ * @local: address to connect from; AF_UNSPEC (0): the transport chooses
+ * @timeout_ms: give up after this
+ *
+ * Callers zero the rest: a key or an identity becomes a field here, and 0 means
+ * none.  A transport that does not support a field that is set fails with
+ * -EOPNOTSUPP, so that no connection is less protected than the caller asked for.
+ */
+struct riod_connect_params {
+	struct net *net;
+	struct sockaddr_storage addr;
+	struct sockaddr_storage local;
+	unsigned int timeout_ms;
+};
+
+/**
+ * struct riod_listen_params - where to listen; grows as &struct riod_connect_params
+ * @net: network namespace
+ * @addr: local address and port
+ * @accept: called with each new connection, in process context, from one thread
+ *	per listener; owns the connection
+ * @priv: second argument of @accept
+ */
+struct riod_listen_params {
+	struct net *net;
+	struct sockaddr_storage addr;
+	void (*accept)(struct riod_conn *conn, void *priv);
+	void *priv;
+};
+
+#define RIOD_TRANSPORT_DEFAULT	"tcp"
+/* with the NUL; letters, digits, '-' and '_' */
+#define RIOD_TRANSPORT_NAME_LEN	16
+
+/**
  * struct riod_transport_ops - one way of carrying frames
  * @name: as users write it ("tcp")
  * @owner: module that implements it; pinned by riod_transport_get() for
- *	whoever uses the table, and by each session for its connection
- * @connect: connect to @addr; sleeps, ended by signals, gives up after
- *	@timeout_ms.  Returns the connection or an ERR_PTR() (-ECONNREFUSED,
- *	-ETIMEDOUT, -EINTR, ...).
- * @listen: call @accept with each new connection, in process context, from one
- *	thread per listener; @accept owns the connection.  Returns the listener
- *	or an ERR_PTR() (-EADDRINUSE, ...).
+ *	whoever uses the table, by each connection, and by each session
+ * @connect: connect to &riod_connect_params.addr; sleeps, ended by signals.
+ *	Returns the connection or an ERR_PTR() (-ECONNREFUSED, -ETIMEDOUT, -EINTR,
+ *	...).
+ * @listen: call &riod_listen_params.accept with each new connection.  Returns the
+ *	listener or an ERR_PTR() (-EADDRINUSE, ...).
  * @unlisten: no new @accept calls start, and when it returns none is running.
  *	Sleeps.
- * @send: send all frames of @frames, in order; sleeps until the transport has
- *	copied them, so that the caller may change or free them when it
- *	returns.  One caller at a time.  0 or a negative errno; after an error
- *	the connection is good for nothing but @shutdown and @close.
+ * @send: send all frames of @frames, in order; sleeps until the transport reads
+ *	none of them any more.  One caller at a time.  0 or a negative errno; after
+ *	an error the connection is good for nothing but @shutdown and @close.
  * @recv: the next frame, whose header length is checked against @max_frame and
  *	nothing else is.  Sleeps.  One caller at a time.  The caller frees the
  *	frame.  ERR_PTR(-ECONNRESET) at the end of the stream, -EPROTO for an
@@ -90,23 +130,39 @@ struct riod_listener;
  *	(a peer that sends a byte now and then gains nothing), and that one
  *	@send may wait while no byte leaves, in milliseconds; 0 is for ever.
  *	Not while @recv or @send is running.
- * @shutdown: wakes a sleeping @send and @recv for good; any context that may
- *	sleep, any number of times
- * @close: frees; no @send or @recv is running
+ * @shutdown: ends the connection at both ends and wakes a sleeping @send and @recv
+ *	for good; any context that may sleep, any number of times
+ * @close: ends the connection and frees it; no @send or @recv is running.  Called by
+ *	riod_conn_close() only.
  * @peer: the peer's address, as it came from the network; an IPv4 peer is
  *	AF_INET also where an IPv6 socket took the connection
+ *
+ * Who owns the memory of a frame, and until when:
+ *
+ * Sent frames belong to the caller.  While @send runs, the transport may read them,
+ * and map them for DMA.  When @send returns, also with an error, the caller may change
+ * and free them.  TCP copies them into the socket.  A transport that does not copy
+ * (RDMA) posts them and returns when the last one has completed; after an error, when
+ * none of them can be read any more.  That costs no throughput: while the transmit
+ * thread, the only sender, sleeps in @send, frames queue up and leave with the next
+ * batch, and a batch is larger than what such a link carries in the time of a
+ * completion.  A transport may still copy small frames into buffers of its own and
+ * return at once.
+ *
+ * Received frames belong to the caller of @recv until it calls riod_frame_free().  They
+ * come from riod_frame_recv_alloc(), or lie in buffers of the transport: then
+ * &riod_frame.free gives the buffer back.  The buffers must outlive the connection,
+ * because the engine keeps the frames of a cut until its commit, and frees them after
+ * @close; the session pins @owner for as long.  The caller may keep as many bytes as
+ * the window has, or more, and may need the next frame to free the ones it keeps: @recv
+ * must not wait for a buffer to come back.  When the buffers run low, it copies the
+ * frame into memory from riod_frame_recv_alloc().
  */
 struct riod_transport_ops {
 	const char *name;
 	struct module *owner;
-	struct riod_conn *(*connect)(struct net *net,
-				     const struct sockaddr_storage *addr,
-				     unsigned int timeout_ms);
-	struct riod_listener *(*listen)(struct net *net,
-					const struct sockaddr_storage *addr,
-					void (*accept)(struct riod_conn *conn,
-						       void *priv),
-					void *priv);
+	struct riod_conn *(*connect)(const struct riod_connect_params *p);
+	struct riod_listener *(*listen)(const struct riod_listen_params *p);
 	void (*unlisten)(struct riod_listener *listener);
 	int (*send)(struct riod_conn *conn, struct list_head *frames);
 	struct riod_frame *(*recv)(struct riod_conn *conn, u32 max_frame);
@@ -119,23 +175,38 @@ struct riod_transport_ops {
 
 /**
  * struct riod_conn - what every transport's connection begins with
- * @ops: its transport
+ * @ops: its transport, whose owner is pinned
  */
 struct riod_conn {
 	const struct riod_transport_ops *ops;
 };
 
-/* transport.c: the transports there are */
+/* For transports: the connection works.  Pins @ops->owner until riod_conn_close(). */
+void riod_conn_init(struct riod_conn *conn, const struct riod_transport_ops *ops);
+/* Ends and frees a connection; no send or recv is running. */
+void riod_conn_close(struct riod_conn *conn);
+
+/* transport.c: the list of transports */
 int riod_transport_register(const struct riod_transport_ops *ops);
 void riod_transport_unregister(const struct riod_transport_ops *ops);
-/* NULL or the ops with a reference on their module */
+
+/**
+ * riod_transport_get() - the transport of a name
+ * @name: RIOD_TRANSPORT_DEFAULT, ...
+ *
+ * Loads the module "riod-NAME" if no transport of that name is registered.  So it
+ * sleeps, killable, and must not be called with a lock held that loading a module
+ * takes.  Such a module must not register a generic netlink family: commands call
+ * this, and genetlink keeps its lock meanwhile.
+ *
+ * Return: NULL or the ops with a reference on their module.
+ */
 const struct riod_transport_ops *riod_transport_get(const char *name);
+/* another reference; the caller holds one */
+const struct riod_transport_ops *riod_transport_hold(const struct riod_transport_ops *ops);
 void riod_transport_put(const struct riod_transport_ops *ops);
 
-/* tcp.c */
+/* the only transport that is part of riod_core */
 extern const struct riod_transport_ops riod_tcp_ops;
-
-/* loop.c: two ends in one kernel's memory, for tests */
-extern const struct riod_transport_ops riod_loop_ops;
 
 #endif /* _RIOD_TRANSPORT_H */

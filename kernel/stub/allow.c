@@ -113,15 +113,18 @@ static bool allowed(const struct riod_stub_export *exp,
  * riod_stub_visible() - may a peer know of and attach an export?
  * @exp: export
  * @net: network namespace that the connection came in by
+ * @transport: transport that it came in by
  * @port: port that it came in by
  * @peer: address that its packets come from
  *
  * The only place that decides this: accept, LIST and ATTACH all ask here.
  */
 bool riod_stub_visible(const struct riod_stub_export *exp, const struct net *net,
+		       const struct riod_transport_ops *transport,
 		       u16 port, const struct sockaddr_storage *peer)
 {
-	return exp->net == net && exp->port == port && allowed(exp, peer);
+	return exp->net == net && exp->transport == transport && exp->port == port &&
+	       allowed(exp, peer);
 }
 
 /* do two connections come from one host?  Ports do not count. */

@@ -316,7 +316,7 @@ void riod_stub_att_free(struct riod_stub_att *att)
 {
 	if (att->conn) {
 		att->conn->ops->shutdown(att->conn);
-		att->conn->ops->close(att->conn);
+		riod_conn_close(att->conn);
 	}
 	kfree(att);
 	atomic_dec(&riod_stub_objects.connections);

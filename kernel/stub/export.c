@@ -73,7 +73,7 @@ static struct riod_stub_export *export_match(const struct riod_stub_att *att,
 	lockdep_assert_held(&riod_stub_lock);
 	*reason = RIOD_REASON_NO_EXPORT;
 	list_for_each_entry(exp, &riod_stub_exports, list) {
-		if (!riod_stub_visible(exp, att->net, att->port, &att->peer))
+		if (!riod_stub_visible(exp, att->net, att->transport, att->port, &att->peer))
 			continue;
 		if (name[0] && strcmp(exp->name, name))
 			continue;
@@ -313,6 +313,7 @@ static void export_publish(struct riod_stub_export *exp)
 }
 
 static int export_create(struct net *net, struct riod_export_request *req,
+			 const struct riod_transport_ops *transport,
 			 struct netlink_ext_ack *extack)
 {
 	struct riod_stub_export *exp = export_alloc(net);
@@ -320,6 +321,7 @@ static int export_create(struct net *net, struct riod_export_request *req,
 
 	if (!exp)
 		return -ENOMEM;
+	exp->transport = transport;
 	exp->port = req->port ?: RIOD_PORT;
 	exp->no_reset = req->no_reset;
 
@@ -335,7 +337,7 @@ static int export_create(struct net *net, struct riod_export_request *req,
 	if (ret)
 		goto err_funcs;
 
-	exp->listener = riod_stub_listener_get(net, exp->port, extack);
+	exp->listener = riod_stub_listener_get(net, transport, exp->port, extack);
 	if (IS_ERR(exp->listener)) {
 		ret = PTR_ERR(exp->listener);
 		goto err_domain;
@@ -354,11 +356,17 @@ err_funcs:
 int riod_stub_export_new(struct net *net, struct riod_export_request *req,
 			 struct netlink_ext_ack *extack)
 {
+	const struct riod_transport_ops *transport;
 	int ret;
 
+	/* ahead of the lock: it may load a module */
+	transport = riod_nl_get_transport(req->transport, extack);
+	if (IS_ERR(transport))
+		return PTR_ERR(transport);
 	mutex_lock(&riod_stub_admin);
-	ret = export_create(net, req, extack);
+	ret = export_create(net, req, transport, extack);
 	mutex_unlock(&riod_stub_admin);
+	riod_transport_put(transport);
 	return ret;
 }
 

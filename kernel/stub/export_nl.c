@@ -84,7 +84,8 @@ static int put_offer(struct sk_buff *skb, const struct riod_stub_export *exp)
 	unsigned int i;
 
 	if (nla_put_string(skb, RIOD_A_EXPORT_NAME, exp->name) ||
-	    nla_put_u16(skb, RIOD_A_EXPORT_PORT, exp->port))
+	    nla_put_u16(skb, RIOD_A_EXPORT_PORT, exp->port) ||
+	    nla_put_string(skb, RIOD_A_EXPORT_TRANSPORT, exp->transport->name))
 		return -EMSGSIZE;
 	for (i = 0; i < exp->nfuncs; i++) {
 		if (nla_put_string(skb, RIOD_A_EXPORT_DEVICE,

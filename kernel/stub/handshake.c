@@ -38,7 +38,7 @@ static void handshake_list(struct riod_stub_att *att)
 	}
 	mutex_lock(&riod_stub_lock);
 	list_for_each_entry(exp, &riod_stub_exports, list) {
-		if (!riod_stub_visible(exp, att->net, att->port, &att->peer))
+		if (!riod_stub_visible(exp, att->net, att->transport, att->port, &att->peer))
 			continue;
 		if (total++ < RIOD_EXPORTS_MAX)
 			list_fill(&list[count++], exp);

@@ -27,7 +27,7 @@
  * @users: exports that need it
  * @nhandshakes: connections that came in by it; written under riod_stub_lock
  * @net: namespace; its exports have a reference
- * @port: TCP port
+ * @port: port of the transport
  * @ops: transport, referenced
  * @handle: the transport's listener
  */
@@ -81,7 +81,7 @@ static bool listener_open_to(const struct riod_stub_listener *lst,
 
 	mutex_lock(&riod_stub_lock);
 	list_for_each_entry(exp, &riod_stub_exports, list)
-		ret |= riod_stub_visible(exp, lst->net, lst->port, peer);
+		ret |= riod_stub_visible(exp, lst->net, lst->ops, lst->port, peer);
 	mutex_unlock(&riod_stub_lock);
 	return ret;
 }
@@ -93,7 +93,7 @@ static void refuse_and_close(struct riod_conn *conn, enum riod_reason reason,
 	conn->ops->timeouts(conn, REFUSE_TIMEOUT_MS, REFUSE_TIMEOUT_MS);
 	riod_negotiate_refuse(conn, reason, text);
 	conn->ops->shutdown(conn);
-	conn->ops->close(conn);
+	riod_conn_close(conn);
 }
 
 static void refuse_stranger(struct riod_conn *conn, const struct sockaddr_storage *peer)
@@ -125,6 +125,7 @@ static void listener_accept(struct riod_conn *conn, void *priv)
 		return;
 	}
 	att->net = lst->net;
+	att->transport = lst->ops;
 	att->port = lst->port;
 
 	mutex_lock(&riod_stub_lock);
@@ -181,27 +182,32 @@ static void handshakes_cut(const struct riod_stub_listener *lst)
 /* every address of the host: IPv6 with IPv4 mapped in, or IPv4 alone */
 static struct riod_listener *listener_open(struct riod_stub_listener *lst)
 {
-	struct sockaddr_storage addr = { };
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&addr;
-	struct sockaddr_in *in = (struct sockaddr_in *)&addr;
+	struct riod_listen_params params = {
+		.net = lst->net,
+		.accept = listener_accept,
+		.priv = lst,
+	};
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&params.addr;
+	struct sockaddr_in *in = (struct sockaddr_in *)&params.addr;
 	struct riod_listener *handle;
 
 	in6->sin6_family = AF_INET6;
 	in6->sin6_addr = in6addr_any;
 	in6->sin6_port = htons(lst->port);
-	handle = lst->ops->listen(lst->net, &addr, listener_accept, lst);
+	handle = lst->ops->listen(&params);
 	if (!IS_ERR(handle) ||
 	    (PTR_ERR(handle) != -EAFNOSUPPORT && PTR_ERR(handle) != -EADDRNOTAVAIL))
 		return handle;
 
-	memset(&addr, 0, sizeof(addr));
+	memset(&params.addr, 0, sizeof(params.addr));
 	in->sin_family = AF_INET;
 	in->sin_addr.s_addr = htonl(INADDR_ANY);
 	in->sin_port = htons(lst->port);
-	return lst->ops->listen(lst->net, &addr, listener_accept, lst);
+	return lst->ops->listen(&params);
 }
 
-static struct riod_stub_listener *listener_create(struct net *net, u16 port,
+static struct riod_stub_listener *listener_create(struct net *net,
+						  const struct riod_transport_ops *ops, u16 port,
 						  struct netlink_ext_ack *extack)
 {
 	struct riod_stub_listener *lst;
@@ -212,43 +218,33 @@ static struct riod_stub_listener *listener_create(struct net *net, u16 port,
 		return ERR_PTR(-ENOMEM);
 	lst->net = net;
 	lst->port = port;
-	lst->ops = riod_transport_get("tcp");
-	if (!lst->ops) {
-		NL_SET_ERR_MSG(extack, "there is no TCP transport: load riod_core again");
-		ret = -EPROTONOSUPPORT;
-		goto err_free;
-	}
+	lst->ops = riod_transport_hold(ops);
 	lst->handle = listener_open(lst);
-	if (IS_ERR(lst->handle)) {
-		ret = PTR_ERR(lst->handle);
-		NL_SET_ERR_MSG_FMT(extack,
-				   "cannot listen on TCP port %u (error %d); --port takes another",
-				   port, -ret);
-		goto err_ops;
-	}
-	return lst;
-
-err_ops:
+	if (!IS_ERR(lst->handle))
+		return lst;
+	ret = PTR_ERR(lst->handle);
+	NL_SET_ERR_MSG_FMT(extack, "cannot listen on %s port %u (error %d); --port takes another",
+			   ops->name, port, -ret);
 	riod_transport_put(lst->ops);
-err_free:
 	kfree(lst);
 	return ERR_PTR(ret);
 }
 
 /* the listener of a port, opened where it is not; to be put */
-struct riod_stub_listener *riod_stub_listener_get(struct net *net, u16 port,
-						  struct netlink_ext_ack *extack)
+struct riod_stub_listener *
+riod_stub_listener_get(struct net *net, const struct riod_transport_ops *ops, u16 port,
+		       struct netlink_ext_ack *extack)
 {
 	struct riod_stub_listener *lst;
 
 	lockdep_assert_held(&riod_stub_admin);
 	list_for_each_entry(lst, &listeners, list) {
-		if (net_eq(lst->net, net) && lst->port == port) {
+		if (net_eq(lst->net, net) && lst->ops == ops && lst->port == port) {
 			lst->users++;
 			return lst;
 		}
 	}
-	lst = listener_create(net, port, extack);
+	lst = listener_create(net, ops, port, extack);
 	if (IS_ERR(lst))
 		return lst;
 	lst->users = 1;

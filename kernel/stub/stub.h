@@ -10,7 +10,7 @@
  *                     handshake that asks for it hold one
  *   riod_stub_att     one connection: from accept() to the end of its work item
  *   riod_stub_dma     mappings of one attachment, part of it
- *   riod_stub_listener  counted by the exports of its (namespace, port)
+ *   riod_stub_listener  counted by the exports of its (namespace, transport, port)
  *
  * Locks, outermost first.  Documentation/locking-stub.rst has the whole story.
  *
@@ -391,7 +391,8 @@ enum riod_stub_state {
  * @id: never used twice; dumps go by it
  * @name: what peers ask for; constant, as all up to @listener
  * @net: namespace it is offered in, referenced
- * @port: TCP port
+ * @transport: transport of @port, pinned by @listener
+ * @port: port
  * @allow: peers that may attach
  * @nallow: how many; none: loopback peers only
  * @no_reset: functions without a reset method are accepted
@@ -415,6 +416,7 @@ struct riod_stub_export {
 	unsigned long id;
 	char name[RIOD_NAME_LEN];
 	struct net *net;
+	const struct riod_transport_ops *transport;
 	u16 port;
 	struct riod_allow allow[RIOD_ALLOW_MAX];
 	unsigned int nallow;
@@ -482,14 +484,16 @@ int riod_stub_allow_copy(struct riod_stub_export *exp,
 			 const struct riod_export_request *req,
 			 struct netlink_ext_ack *extack);
 bool riod_stub_visible(const struct riod_stub_export *exp, const struct net *net,
+		       const struct riod_transport_ops *transport,
 		       u16 port, const struct sockaddr_storage *peer);
 bool riod_stub_same_host(const struct sockaddr_storage *a,
 			 const struct sockaddr_storage *b);
 
 /* ------------------------------------------------------------ listener.c */
 
-struct riod_stub_listener *riod_stub_listener_get(struct net *net, u16 port,
-						  struct netlink_ext_ack *extack);
+struct riod_stub_listener *
+riod_stub_listener_get(struct net *net, const struct riod_transport_ops *ops, u16 port,
+		       struct netlink_ext_ack *extack);
 void riod_stub_listener_put(struct riod_stub_listener *lst);
 void riod_stub_handshake_done(struct riod_stub_att *att);
 
@@ -516,6 +520,7 @@ bool riod_stub_handshake(struct riod_stub_att *att);
  * @lst: while it is a handshake: the listener it came in by; then NULL
  * @conn: while it is a handshake; then the link has it
  * @net: namespace it came in by; only compared, and only while @lst is set
+ * @transport: transport it came in by; only compared
  * @port: port it came in by
  * @peer: who
  * @flags: RIOD_STUB_ATT_*
@@ -532,6 +537,7 @@ struct riod_stub_att {
 	struct riod_stub_listener *lst;
 	struct riod_conn *conn;
 	struct net *net;
+	const struct riod_transport_ops *transport;
 	u16 port;
 	struct sockaddr_storage peer;
 	unsigned long flags;

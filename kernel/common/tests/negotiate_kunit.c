@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #include "load.h"
+#include "loop.h"
 #include "paper.h"
 
 /* ------------------------------------------------------------ both, over the loop */
@@ -75,7 +76,7 @@ static void server_accept(struct riod_conn *conn, void *priv)
 	struct server *s = priv;
 
 	s->err = server_answer(s, conn);
-	conn->ops->close(conn);
+	riod_conn_close(conn);
 	complete(&s->done);
 }
 
@@ -99,11 +100,13 @@ static void server_stop(void *data)
 static struct server *server_start(struct kunit *test)
 {
 	struct server *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
-	struct sockaddr_storage addr = loop_addr();
+	struct riod_listen_params params = {
+		.addr = loop_addr(), .accept = server_accept, .priv = s,
+	};
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	init_completion(&s->done);
-	s->listener = riod_loop_ops.listen(NULL, &addr, server_accept, s);
+	s->listener = riod_loop_ops.listen(&params);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, s->listener);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, server_stop, s), 0);
 	return s;
@@ -111,8 +114,8 @@ static struct server *server_start(struct kunit *test)
 
 static struct riod_conn *dial(struct kunit *test)
 {
-	struct sockaddr_storage addr = loop_addr();
-	struct riod_conn *conn = riod_loop_ops.connect(NULL, &addr, TIMEOUT_MS);
+	struct riod_connect_params params = { .addr = loop_addr(), .timeout_ms = TIMEOUT_MS };
+	struct riod_conn *conn = riod_loop_ops.connect(&params);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, conn);
 	return conn;
@@ -141,7 +144,7 @@ static void loop_attach(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, riod_negotiate_attach(conn, "disk", &params, &refusal), 0);
 	wait_for_completion(&s->done);
-	conn->ops->close(conn);
+	riod_conn_close(conn);
 	KUNIT_EXPECT_EQ(test, s->err, 0);
 	KUNIT_EXPECT_STREQ(test, s->hello.export, "disk");
 	KUNIT_EXPECT_EQ(test, s->hello.intent, RIOD_INTENT_ATTACH);
@@ -167,7 +170,7 @@ static void loop_ids_differ(struct kunit *test)
 
 		KUNIT_EXPECT_EQ(test, riod_negotiate_attach(conn, "", &params[i], &refusal), 0);
 		wait_for_completion(&s->done);
-		conn->ops->close(conn);
+		riod_conn_close(conn);
 	}
 	KUNIT_EXPECT_MEMNEQ(test, params[0].id, params[1].id, sizeof(params[0].id));
 }
@@ -189,7 +192,7 @@ static void loop_refused(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, riod_negotiate_attach(conn, "", &params, &refusal),
 				reason == RIOD_REASON_VERSION ? -EPROTONOSUPPORT : -ECONNREFUSED);
 		wait_for_completion(&s->done);
-		conn->ops->close(conn);
+		riod_conn_close(conn);
 		KUNIT_EXPECT_EQ(test, s->err, 0);
 		KUNIT_EXPECT_EQ(test, refusal.reason, reason);
 		KUNIT_EXPECT_EQ(test, refusal.peer_version, RIOD_VERSION_1);
@@ -222,7 +225,7 @@ static void loop_list(struct kunit *test)
 		s->total = counts[i][1];
 		n = riod_negotiate_list(conn, &exports, &total, &refusal);
 		wait_for_completion(&s->done);
-		conn->ops->close(conn);
+		riod_conn_close(conn);
 		KUNIT_ASSERT_EQ(test, n, counts[i][2]);
 		KUNIT_EXPECT_EQ(test, total, max(counts[i][2], s->total));
 		if (n) {
@@ -239,7 +242,7 @@ static void loop_silent_peer(struct kunit *test)
 	struct server *s = server_start(test);
 	struct riod_conn *conn = dial(test);
 
-	conn->ops->close(conn);
+	riod_conn_close(conn);
 	wait_for_completion(&s->done);
 	KUNIT_EXPECT_EQ(test, s->err, -ECONNRESET);
 }

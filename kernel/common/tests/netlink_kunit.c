@@ -367,10 +367,10 @@ static void hosts(struct kunit *test)
 				   "the host must be a numeric IPv4 or IPv6 address");
 		return;
 	}
-	riod_addr_str(&req.addr, shown, sizeof(shown));
+	riod_addr_str(&req.peer.addr, shown, sizeof(shown));
 	KUNIT_EXPECT_STREQ(test, shown, c->shown ?: "");
-	KUNIT_EXPECT_STREQ(test, req.host, c->host);
-	KUNIT_EXPECT_EQ(test, req.port, RIOD_PORT);
+	KUNIT_EXPECT_STREQ(test, req.peer.host, c->host);
+	KUNIT_EXPECT_EQ(test, req.peer.port, RIOD_PORT);
 }
 
 static void attach_options(struct kunit *test)
@@ -390,12 +390,35 @@ static void attach_options(struct kunit *test)
 	nla_put(r->skb, RIOD_A_ATTACHMENT_LIMIT, sizeof(limit), &limit);
 	nla_put_flag(r->skb, RIOD_A_ATTACHMENT_SYNC_WRITES);
 	KUNIT_EXPECT_EQ(test, riod_nl_parse_attach(end_request(test, r), &req), 0);
-	KUNIT_EXPECT_EQ(test, req.port, 65535);
-	KUNIT_EXPECT_EQ(test, ntohs(((struct sockaddr_in *)&req.addr)->sin_port), 65535);
+	KUNIT_EXPECT_EQ(test, req.peer.port, 65535);
+	KUNIT_EXPECT_STREQ(test, req.peer.transport, "tcp");
+	KUNIT_EXPECT_EQ(test, ntohs(((struct sockaddr_in *)&req.peer.addr)->sin_port), 65535);
 	KUNIT_EXPECT_STREQ(test, req.export, "0000:03:00.0");
 	KUNIT_EXPECT_STREQ(test, req.profile, "none");
 	KUNIT_EXPECT_EQ(test, req.limit, limit);
 	KUNIT_EXPECT_TRUE(test, req.sync_writes);
+}
+
+static void transports(struct kunit *test)
+{
+	struct riod_attach_request req = {};
+	struct nl_request *r = new_request(test);
+	struct netlink_ext_ack extack = {};
+	struct riod_conn *conn;
+
+	nla_put_string(r->skb, RIOD_A_ATTACHMENT_HOST, "192.0.2.1");
+	nla_put_string(r->skb, RIOD_A_ATTACHMENT_TRANSPORT, "pigeon");
+	KUNIT_EXPECT_EQ(test, riod_nl_parse_attach(end_request(test, r), &req), 0);
+	KUNIT_EXPECT_STREQ(test, req.peer.transport, "pigeon");
+	conn = riod_peer_open(&init_net, &req.peer, &extack);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(conn), -EPROTONOSUPPORT);
+	KUNIT_EXPECT_STREQ(test, extack._msg,
+			   "there is no transport 'pigeon': is its module installed?");
+
+	r = new_request(test);
+	nla_put_string(r->skb, RIOD_A_ATTACHMENT_HOST, "192.0.2.1");
+	nla_put_string(r->skb, RIOD_A_ATTACHMENT_TRANSPORT, "two words");
+	KUNIT_EXPECT_EQ(test, riod_nl_parse_attach(end_request(test, r), &req), -EINVAL);
 }
 
 /* ------------------------------------------------------------ what is told */
@@ -522,6 +545,7 @@ static struct kunit_case netlink_cases[] = {
 	KUNIT_CASE(allow_lists),
 	KUNIT_CASE_PARAM(hosts, host_gen_params),
 	KUNIT_CASE(attach_options),
+	KUNIT_CASE(transports),
 	KUNIT_CASE(peer_errors),
 	KUNIT_CASE(no_address),
 	KUNIT_CASE(function_stats),

@@ -26,14 +26,14 @@
 #include <net/net_namespace.h>
 
 #include "load.h"
-#include "transport.h"
+#include "loop.h"
 
 #define PAIR_PORT	27463
 #define PAIR_PORTS	64
 /* longest that a test waits for what must come; a failure, never a pace */
 #define PAIR_WAIT	(120 * HZ)
 
-/* the parameter of a case is one of these */
+/* the parameter of a case is one of these; the first is not part of riod_core */
 static const char * const pair_transports[] = { "loop", "tcp" };
 
 static inline void pair_desc(const char * const *name, char *desc)
@@ -108,12 +108,35 @@ static inline void pair_exit(void *data)
 	struct pair *p = data;
 
 	if (p->near)
-		p->ops->close(p->near);
+		riod_conn_close(p->near);
 	if (p->far)
-		p->ops->close(p->far);
+		riod_conn_close(p->far);
 	if (!IS_ERR_OR_NULL(p->listener))
 		p->ops->unlisten(p->listener);
 	riod_transport_put(p->ops);
+	/* every test frees what it received */
+	WARN_ON_ONCE(riod_loop_frames_out());
+}
+
+/* a listener at the address of @p */
+static inline struct riod_listener *
+pair_listen_at(struct pair *p, void (*accept)(struct riod_conn *conn, void *priv), void *priv)
+{
+	struct riod_listen_params params = {
+		.net = &init_net, .addr = p->addr, .accept = accept, .priv = priv,
+	};
+
+	return p->ops->listen(&params);
+}
+
+/* connects to the address of @p */
+static inline struct riod_conn *pair_dial(struct pair *p, unsigned int timeout_ms)
+{
+	struct riod_connect_params params = {
+		.net = &init_net, .addr = p->addr, .timeout_ms = timeout_ms,
+	};
+
+	return p->ops->connect(&params);
 }
 
 /* a listener at the first free port */
@@ -130,7 +153,7 @@ static inline struct pair *pair_listen(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, pair_exit, p), 0);
 	for (n = 0; n < PAIR_PORTS; n++) {
 		pair_set_addr(p, PAIR_PORT + n);
-		p->listener = p->ops->listen(&init_net, &p->addr, pair_accept, p);
+		p->listener = pair_listen_at(p, pair_accept, p);
 		if (PTR_ERR_OR_ZERO(p->listener) != -EADDRINUSE)
 			break;
 	}
@@ -143,7 +166,7 @@ static inline struct pair *pair_connect(struct kunit *test)
 	struct pair *p = pair_listen(test);
 	struct riod_conn *conn;
 
-	conn = p->ops->connect(&init_net, &p->addr, 10000);
+	conn = pair_dial(p, 10000);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(conn));
 	p->near = conn;
 	pair_expect_done(test, &p->got);

@@ -121,7 +121,7 @@ static void peer_closes(struct kunit *test)
 	struct pair *p = pair_connect(test);
 	struct end *fe = end_start(test, &p->near, true, &quiet);
 
-	p->ops->close(p->far);
+	riod_conn_close(p->far);
 	p->far = NULL;
 	expect_lost(test, fe, RIOD_REASON_CLOSED);
 }
@@ -326,7 +326,7 @@ static void break_while_busy(struct kunit *test)
 	struct pair *p = pair_connect(test);
 	struct end *stub = busy_start(test, p);
 
-	p->ops->close(p->near);
+	riod_conn_close(p->near);
 	p->near = NULL;
 	KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&stub->nover)));
 	busy_expect_over(test, stub, RIOD_REASON_CLOSED);

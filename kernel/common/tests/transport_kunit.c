@@ -169,7 +169,7 @@ static void end_of_stream(struct kunit *test)
 	struct flow out = { p->near, 4, 4 }, in = { p->far, 4 };
 
 	KUNIT_EXPECT_EQ(test, flow_send(&out), 0);
-	p->ops->close(p->near);
+	riod_conn_close(p->near);
 	p->near = NULL;
 	KUNIT_EXPECT_EQ(test, flow_recv(&in), 0);
 	recv_fails(test, p->far, RIOD_FRAME_MAX, -ECONNRESET);
@@ -261,13 +261,13 @@ static void listeners(struct kunit *test)
 	KUNIT_EXPECT_NE(test, memcmp(&p->addr, &q->addr, sizeof(p->addr)), 0);
 	q->ops->unlisten(q->listener);
 	q->listener = NULL;
-	conn = q->ops->connect(&init_net, &q->addr, 10000);
+	conn = pair_dial(q, 10000);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(conn), -ECONNREFUSED);
 	/* and the port is free again */
-	again = q->ops->listen(&init_net, &q->addr, pair_accept, q);
+	again = pair_listen_at(q, pair_accept, q);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(again));
 	q->listener = again;
-	q->near = q->ops->connect(&init_net, &q->addr, 10000);
+	q->near = pair_dial(q, 10000);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(q->near));
 	pair_expect_done(test, &q->got);
 }
@@ -284,7 +284,7 @@ static void slow_accept(struct riod_conn *conn, void *priv)
 
 	complete(&s->entered);
 	wait_for_completion(&s->leave);
-	conn->ops->close(conn);
+	riod_conn_close(conn);
 	WRITE_ONCE(s->left, true);
 }
 
@@ -306,9 +306,9 @@ static void unlisten_waits(struct kunit *test)
 	p->ops->unlisten(p->listener);
 	init_completion(&s.entered);
 	init_completion(&s.leave);
-	p->listener = p->ops->listen(&init_net, &p->addr, slow_accept, &s);
+	p->listener = pair_listen_at(p, slow_accept, &s);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(p->listener));
-	p->near = p->ops->connect(&init_net, &p->addr, 10000);
+	p->near = pair_dial(p, 10000);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(p->near));
 	pair_expect_done(test, &s.entered);
 	r = runner_start(test, unlisten, p);
@@ -317,6 +317,72 @@ static void unlisten_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, runner_join(test, r), 0);
 	KUNIT_EXPECT_TRUE(test, READ_ONCE(s.left));
 	p->listener = NULL;
+}
+
+/* a connection pins its transport, and so does a frame's session */
+static void connections_pin(struct kunit *test)
+{
+	int before = module_refcount(riod_loop_ops.owner);
+	struct pair *p = pair_connect(test);
+	bool loop = p->ops == &riod_loop_ops;
+
+	/* the pair, and both ends */
+	KUNIT_EXPECT_EQ(test, module_refcount(riod_loop_ops.owner), before + 3 * loop);
+	riod_conn_close(p->near);
+	riod_conn_close(p->far);
+	p->near = NULL;
+	p->far = NULL;
+	KUNIT_EXPECT_EQ(test, module_refcount(riod_loop_ops.owner), before + loop);
+}
+
+/* a frame in the transport's own memory may be freed after the connection */
+static void frames_outlive(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	bool loop = p->ops == &riod_loop_ops;
+	struct riod_frame *f;
+
+	KUNIT_ASSERT_EQ(test, pair_send(p->near, frame_make(4)), 0);
+	f = p->ops->recv(p->far, RIOD_FRAME_MAX);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(f));
+	KUNIT_EXPECT_EQ(test, !!f->free, loop);
+	riod_conn_close(p->near);
+	riod_conn_close(p->far);
+	p->near = NULL;
+	p->far = NULL;
+	KUNIT_EXPECT_TRUE(test, frame_is(f, 4));
+	KUNIT_EXPECT_EQ(test, riod_loop_frames_out(), loop);
+	riod_frame_free(f);
+	KUNIT_EXPECT_EQ(test, riod_loop_frames_out(), 0);
+}
+
+/* the address to connect from: taken, or refused, never ignored */
+static void local_address(struct kunit *test)
+{
+	struct pair *p = pair_listen(test);
+	struct riod_connect_params params = {
+		.net = &init_net, .addr = p->addr, .timeout_ms = 10000,
+	};
+	struct sockaddr_in *local = (struct sockaddr_in *)&params.local;
+	struct sockaddr_storage peer;
+	struct sockaddr_in *in = (struct sockaddr_in *)&peer;
+	struct riod_conn *conn;
+
+	local->sin_family = AF_INET;
+	local->sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	conn = p->ops->connect(&params);
+	if (p->ops == &riod_loop_ops) {
+		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(conn), -EOPNOTSUPP);
+		return;
+	}
+	KUNIT_ASSERT_FALSE(test, IS_ERR(conn));
+	p->near = conn;
+	pair_expect_done(test, &p->got);
+	p->ops->peer(p->far, &peer);
+	KUNIT_EXPECT_EQ(test, ntohl(in->sin_addr.s_addr), INADDR_LOOPBACK + 1);
+	local->sin_family = AF_INET6;
+	conn = p->ops->connect(&params);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(conn), -EAFNOSUPPORT);
 }
 
 /* ------------------------------------------------------------ TCP alone */
@@ -425,8 +491,9 @@ static void tcp_cut_short(struct kunit *test)
 /* "::" takes IPv4 peers, and says so */
 static void tcp_dual_stack(struct kunit *test)
 {
-	struct sockaddr_storage peer, any = {};
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&any;
+	struct sockaddr_storage peer;
+	struct riod_listen_params any = { .net = &init_net, .accept = pair_accept };
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&any.addr;
 	struct sockaddr_in *in = (struct sockaddr_in *)&peer;
 	struct pair *p;
 
@@ -435,9 +502,10 @@ static void tcp_dual_stack(struct kunit *test)
 	p->ops->unlisten(p->listener);
 	in6->sin6_family = AF_INET6;
 	in6->sin6_port = ((struct sockaddr_in *)&p->addr)->sin_port;
-	p->listener = p->ops->listen(&init_net, &any, pair_accept, p);
+	any.priv = p;
+	p->listener = p->ops->listen(&any);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(p->listener));
-	p->near = p->ops->connect(&init_net, &p->addr, 10000);
+	p->near = pair_dial(p, 10000);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(p->near));
 	pair_expect_done(test, &p->got);
 	p->ops->peer(p->far, &peer);
@@ -469,11 +537,11 @@ static struct socket *deaf(struct kunit *test, struct pair **pair)
 static int connect_forever(void *priv)
 {
 	struct pair *p = priv;
-	struct riod_conn *conn = p->ops->connect(&init_net, &p->addr, 10 * 60 * 1000);
+	struct riod_conn *conn = pair_dial(p, 10 * 60 * 1000);
 
 	if (IS_ERR(conn))
 		return PTR_ERR(conn);
-	p->ops->close(conn);
+	riod_conn_close(conn);
 	return 0;
 }
 
@@ -487,7 +555,7 @@ static void tcp_connect_gives_up(struct kunit *test)
 
 	sock = deaf(test, &p);
 	for (n = 0; n < ARRAY_SIZE(conn); n++) {
-		conn[n] = p->ops->connect(&init_net, &p->addr, 100);
+		conn[n] = pair_dial(p, 100);
 		if (IS_ERR(conn[n]))
 			break;
 	}
@@ -499,7 +567,7 @@ static void tcp_connect_gives_up(struct kunit *test)
 	runner_kill(r);
 	KUNIT_EXPECT_EQ(test, runner_join(test, r), -EINTR);
 	for (n = 0; n < filled; n++)
-		p->ops->close(conn[n]);
+		riod_conn_close(conn[n]);
 	sock_release(sock);
 }
 
@@ -513,6 +581,8 @@ static void by_name(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_transport_register(&riod_loop_ops), -EEXIST);
 	riod_transport_put(ops);
 	KUNIT_EXPECT_NULL(test, riod_transport_get("pigeon"));
+	KUNIT_EXPECT_NULL(test, riod_transport_get(""));
+	KUNIT_EXPECT_NULL(test, riod_transport_get("a-name-far-too-long-for-one"));
 	riod_transport_put(NULL);
 }
 
@@ -564,6 +634,9 @@ static struct kunit_case transport_cases[] = {
 	KUNIT_CASE_PARAM(addresses, pair_transport_gen_params),
 	KUNIT_CASE_PARAM(listeners, pair_transport_gen_params),
 	KUNIT_CASE_PARAM(unlisten_waits, pair_transport_gen_params),
+	KUNIT_CASE_PARAM(connections_pin, pair_transport_gen_params),
+	KUNIT_CASE_PARAM(frames_outlive, pair_transport_gen_params),
+	KUNIT_CASE_PARAM(local_address, pair_transport_gen_params),
 	KUNIT_CASE(tcp_splits),
 	KUNIT_CASE(tcp_drip),
 	KUNIT_CASE(tcp_cut_short),

@@ -82,7 +82,7 @@ static bool sees(struct kunit *test, struct lists *l, const char *peer)
 {
 	struct sockaddr_storage addr = address(test, peer, 40000);
 
-	return riod_stub_visible(&l->exp, &init_net, PORT, &addr);
+	return riod_stub_visible(&l->exp, &init_net, NULL, PORT, &addr);
 }
 
 /* ------------------------------------------------------------ one entry */
@@ -278,8 +278,8 @@ static void no_ip(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, copy(all), 0);
 	for (i = 0; i < ARRAY_SIZE(families); i++) {
 		peer.ss_family = families[i];
-		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&empty->exp, &init_net, PORT, &peer));
-		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&all->exp, &init_net, PORT, &peer));
+		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&empty->exp, &init_net, NULL, PORT, &peer));
+		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&all->exp, &init_net, NULL, PORT, &peer));
 		KUNIT_EXPECT_FALSE(test, riod_stub_same_host(&peer, &peer));
 	}
 }
@@ -292,10 +292,10 @@ static void elsewhere(struct kunit *test)
 
 	add(test, l, "192.0.2.1");
 	KUNIT_ASSERT_EQ(test, copy(l), 0);
-	KUNIT_EXPECT_TRUE(test, riod_stub_visible(&l->exp, &init_net, PORT, &peer));
-	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, PORT + 1, &peer));
+	KUNIT_EXPECT_TRUE(test, riod_stub_visible(&l->exp, &init_net, NULL, PORT, &peer));
+	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, NULL, PORT + 1, &peer));
 	l->exp.net = (struct net *)l;
-	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, PORT, &peer));
+	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, NULL, PORT, &peer));
 }
 
 static void hosts(struct kunit *test)

@@ -5,7 +5,11 @@
  * Behaves like a socket where it matters: a sender blocks while the reader is
  * behind, what was sent before a shutdown is still read after it, and a
  * listener is found by its port (in whatever network namespace).
+ *
+ * Unlike TCP, it hands up frames that are not freed as others are, as a transport
+ * does that receives into buffers of its own.
  */
+#include <linux/atomic.h>
 #include <linux/container_of.h>
 #include <linux/err.h>
 #include <linux/export.h>
@@ -24,7 +28,7 @@
 #include <linux/string.h>
 #include <linux/wait.h>
 
-#include "transport.h"
+#include "loop.h"
 
 #define RIOD_LOOP_QUEUE		SZ_64K	/* bytes under way, each way */
 #define RIOD_LOOP_BACKLOG	16
@@ -81,6 +85,9 @@ struct riod_loop_listener {
 static DEFINE_SPINLOCK(riod_loop_lock);
 static LIST_HEAD(riod_loop_listeners);
 
+/* frames that were made and not freed, of all connections */
+static atomic_t riod_loop_frames = ATOMIC_INIT(0);
+
 static struct riod_loop_conn *to_loop(struct riod_conn *conn)
 {
 	return container_of(conn, struct riod_loop_conn, conn);
@@ -122,7 +129,7 @@ static struct riod_loop_conn *riod_loop_end(struct riod_loop_pair *pair,
 	if (!lc)
 		return NULL;
 	kref_get(&pair->ref);
-	lc->conn.ops = &riod_loop_ops;
+	riod_conn_init(&lc->conn, &riod_loop_ops);
 	INIT_LIST_HEAD(&lc->backlog);
 	lc->pair = pair;
 	lc->side = side;
@@ -174,18 +181,19 @@ static int riod_loop_knock(struct riod_loop_conn *lc, __be16 port)
 	return err;
 }
 
-static struct riod_conn *riod_loop_connect(struct net *net,
-					   const struct sockaddr_storage *addr,
-					   unsigned int timeout_ms)
+static struct riod_conn *riod_loop_connect(const struct riod_connect_params *p)
 {
-	struct riod_loop_pair *pair = kzalloc(sizeof(*pair), GFP_KERNEL);
 	struct riod_loop_conn *near, *far;
+	struct riod_loop_pair *pair;
 	int err = -ENOMEM;
 
+	if (p->local.ss_family != AF_UNSPEC)
+		return ERR_PTR(-EOPNOTSUPP);
+	pair = kzalloc(sizeof(*pair), GFP_KERNEL);
 	if (!pair)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&pair->ref);
-	pair->port = riod_loop_port(addr);
+	pair->port = riod_loop_port(&p->addr);
 	riod_loop_pipe_init(&pair->pipe[0]);
 	riod_loop_pipe_init(&pair->pipe[1]);
 	near = riod_loop_end(pair, 0);
@@ -196,9 +204,9 @@ static struct riod_conn *riod_loop_connect(struct net *net,
 	if (!err)
 		return &near->conn;
 	if (far)
-		riod_loop_close(&far->conn);
+		riod_conn_close(&far->conn);
 	if (near)
-		riod_loop_close(&near->conn);
+		riod_conn_close(&near->conn);
 	return ERR_PTR(err);
 }
 
@@ -257,15 +265,11 @@ static void riod_loop_unlisten(struct riod_listener *listener)
 	spin_unlock(&riod_loop_lock);
 	kthread_stop_put(l->task);
 	while ((lc = riod_loop_next(l)))
-		riod_loop_close(&lc->conn);
+		riod_conn_close(&lc->conn);
 	kfree(l);
 }
 
-static struct riod_listener *riod_loop_listen(struct net *net,
-					      const struct sockaddr_storage *addr,
-					      void (*accept)(struct riod_conn *conn,
-							     void *priv),
-					      void *priv)
+static struct riod_listener *riod_loop_listen(const struct riod_listen_params *p)
 {
 	struct riod_loop_listener *l = kzalloc(sizeof(*l), GFP_KERNEL);
 	struct task_struct *task;
@@ -275,9 +279,9 @@ static struct riod_listener *riod_loop_listen(struct net *net,
 		return ERR_PTR(-ENOMEM);
 	INIT_LIST_HEAD(&l->backlog);
 	init_waitqueue_head(&l->wait);
-	l->port = riod_loop_port(addr);
-	l->accept = accept;
-	l->priv = priv;
+	l->port = riod_loop_port(&p->addr);
+	l->accept = p->accept;
+	l->priv = p->priv;
 	task = kthread_create(riod_loop_listener_thread, l, "riod_loop");
 	if (IS_ERR(task)) {
 		kfree(l);
@@ -294,6 +298,19 @@ static struct riod_listener *riod_loop_listen(struct net *net,
 	return (struct riod_listener *)l;
 }
 
+static void riod_loop_frame_free(struct riod_frame *f)
+{
+	atomic_dec(&riod_loop_frames);
+	f->free = NULL;
+	riod_frame_free(f);
+}
+
+int riod_loop_frames_out(void)
+{
+	return atomic_read(&riod_loop_frames);
+}
+EXPORT_SYMBOL_GPL(riod_loop_frames_out);
+
 static struct riod_frame *riod_loop_copy(const struct riod_frame *f)
 {
 	struct riod_frame *copy = riod_frame_alloc(f->hdr.type, f->hdr.func, f->len,
@@ -302,6 +319,8 @@ static struct riod_frame *riod_loop_copy(const struct riod_frame *f)
 	if (copy) {
 		copy->hdr = f->hdr;
 		memcpy(copy->body, f->body, f->len);
+		copy->free = riod_loop_frame_free;
+		atomic_inc(&riod_loop_frames);
 	}
 	return copy;
 }
@@ -434,3 +453,20 @@ const struct riod_transport_ops riod_loop_ops = {
 	.peer		= riod_loop_peer,
 };
 EXPORT_SYMBOL_GPL(riod_loop_ops);
+
+static int __init riod_loop_init(void)
+{
+	return riod_transport_register(&riod_loop_ops);
+}
+
+static void __exit riod_loop_exit(void)
+{
+	riod_transport_unregister(&riod_loop_ops);
+	WARN_ON(riod_loop_frames_out());
+}
+
+module_init(riod_loop_init);
+module_exit(riod_loop_exit);
+
+MODULE_DESCRIPTION("riod's loop transport, for KUnit");
+MODULE_LICENSE("GPL");
