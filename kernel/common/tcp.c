@@ -10,10 +10,18 @@
  * Each socket holds a reference on its network namespace, like a user's socket:
  * timers of a closed connection outlive the socket, and a BYE that was lost on
  * the way is still sent again after the close.
+ *
+ * The socket of a connection has a struct file, because the TLS handshake upcall
+ * hands it to a daemon as a file descriptor.  From then on the file owns the socket:
+ * closing drops the file, and its last user releases the socket.  That may be the
+ * daemon, or, as fput() defers, a work item.  So closing shuts the socket down first,
+ * which ends the connection at once and does not depend on other users of the file.
+ * The listening socket needs no file and is released synchronously.
  */
 #include <linux/container_of.h>
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/file.h>
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/jiffies.h>
@@ -33,8 +41,10 @@
 #include <linux/uio.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
+#include <net/tls_prot.h>
+#include <uapi/linux/tls.h>
 
-#include "transport.h"
+#include "tcp.h"
 
 /* Small frames come many to a read; what is larger goes to its place directly. */
 #define RIOD_TCP_BUF	SZ_32K
@@ -44,7 +54,7 @@
 /**
  * struct riod_tcp_conn - a connection
  * @conn: what the layer above sees
- * @sock: owned
+ * @sock: owned by @sock->file, which is owned
  * @recv_timeo: longest that one recv may take, jiffies, 0 for ever
  * @buf: RIOD_TCP_BUF bytes that were read ahead; the caller of recv only
  * @head: first byte in @buf that was not consumed
@@ -121,10 +131,18 @@ static struct riod_tcp_conn *riod_tcp_alloc(void)
 static struct riod_conn *riod_tcp_wrap(struct socket *sock)
 {
 	struct riod_tcp_conn *tc = riod_tcp_alloc();
+	struct file *file;
 
 	if (!tc) {
 		sock_release(sock);
 		return ERR_PTR(-ENOMEM);
+	}
+	/* on error it releases the socket */
+	file = sock_alloc_file(sock, O_CLOEXEC, NULL);
+	if (IS_ERR(file)) {
+		kvfree(tc->buf);
+		kfree(tc);
+		return ERR_CAST(file);
 	}
 	tc->sock = sock;
 	riod_conn_init(&tc->conn, &riod_tcp_ops);
@@ -359,11 +377,32 @@ static int riod_tcp_send(struct riod_conn *conn, struct list_head *frames)
 	return riod_tcp_send_vec(to_tcp(conn), vec, n, size, false);
 }
 
+/*
+ * With TLS below, a control message says which type of record the bytes came in: data,
+ * or an alert, or a handshake message.  Bytes of another type than data are no part of
+ * the stream of frames, and nothing here continues a handshake.
+ */
+static bool riod_tcp_is_data(const struct msghdr *msg, struct cmsghdr *cmsg)
+{
+	if (msg->msg_flags & MSG_CTRUNC)
+		return false;
+	return cmsg->cmsg_level != SOL_TLS || cmsg->cmsg_type != TLS_GET_RECORD_TYPE ||
+	       *(u8 *)CMSG_DATA(cmsg) == TLS_RECORD_TYPE_DATA;
+}
+
 /* at least one byte, at most all of @vec; or an error */
 static int riod_tcp_read(struct riod_tcp_conn *tc, struct kvec *vec,
 			 unsigned int n, size_t size, unsigned long deadline)
 {
-	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
+	union {
+		struct cmsghdr hdr;
+		u8 buf[CMSG_SPACE(sizeof(u8))];
+	} control = {};
+	struct msghdr msg = {
+		.msg_flags = MSG_NOSIGNAL,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
 	long left = MAX_SCHEDULE_TIMEOUT;
 	int ret;
 
@@ -374,7 +413,7 @@ static int riod_tcp_read(struct riod_tcp_conn *tc, struct kvec *vec,
 	}
 	WRITE_ONCE(tc->sock->sk->sk_rcvtimeo, left);
 	ret = kernel_recvmsg(tc->sock, &msg, vec, n, size, 0);
-	if (!ret)
+	if (!ret || (ret > 0 && !riod_tcp_is_data(&msg, &control.hdr)))
 		return -ECONNRESET;
 	return riod_tcp_error(ret);
 }
@@ -476,7 +515,8 @@ static void riod_tcp_close(struct riod_conn *conn)
 {
 	struct riod_tcp_conn *tc = to_tcp(conn);
 
-	sock_release(tc->sock);
+	riod_tcp_shutdown(conn);
+	fput(tc->sock->file);
 	kvfree_sensitive(tc->buf, RIOD_TCP_BUF);
 	kfree(tc);
 }
@@ -499,6 +539,14 @@ static void riod_tcp_peer(struct riod_conn *conn, struct sockaddr_storage *addr)
 	memset(addr, 0, sizeof(*addr));
 	memcpy(addr, &in, sizeof(in));
 }
+
+#if IS_ENABLED(CONFIG_KUNIT)
+struct socket *riod_tcp_sock(struct riod_conn *conn)
+{
+	return to_tcp(conn)->sock;
+}
+EXPORT_SYMBOL_IF_KUNIT(riod_tcp_sock);
+#endif
 
 const struct riod_transport_ops riod_tcp_ops = {
 	.name		= "tcp",

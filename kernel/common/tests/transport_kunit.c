@@ -2,14 +2,19 @@
 /*
  * The transports: what every one of them promises, and what is TCP's own
  */
+#include <linux/file.h>
 #include <linux/in6.h>
 #include <linux/net.h>
 #include <linux/sizes.h>
 #include <linux/tcp.h>
 #include <net/sock.h>
+#include <net/tls_prot.h>
+#include <uapi/linux/tls.h>
 
+#include "compat_export.h"
 #include "freed.h"
 #include "pair.h"
+#include "tcp.h"
 
 #define BODY_MAX	(RIOD_FRAME_MAX - sizeof(struct riod_frame_hdr))
 
@@ -513,6 +518,74 @@ static void tcp_dual_stack(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ntohl(in->sin_addr.s_addr), INADDR_LOOPBACK);
 }
 
+/* the TLS daemon gets a file: closing ends the connection all the same */
+static void tcp_file(struct kunit *test)
+{
+	struct socket *sock;
+	struct file *file;
+	struct pair *p;
+
+	test->param_value = &tcp_name;
+	p = pair_connect(test);
+	KUNIT_ASSERT_NOT_NULL(test, riod_tcp_sock(p->far)->file);
+	sock = riod_tcp_sock(p->near);
+	KUNIT_ASSERT_NOT_NULL(test, sock->file);
+	KUNIT_EXPECT_PTR_EQ(test, sock_from_file(sock->file), sock);
+	file = get_file(sock->file);
+	riod_conn_close(p->near);
+	p->near = NULL;
+	recv_fails(test, p->far, RIOD_FRAME_MAX, -ECONNRESET);
+	fput(file);
+}
+
+/* what TLS does to each recvmsg(): it says of which type the record was */
+static const struct proto_ops *plain_ops;
+static u8 record_type;
+
+static int record_recvmsg(struct socket *sock, struct msghdr *msg, size_t size, int flags)
+{
+	int ret = plain_ops->recvmsg(sock, msg, size, flags);
+
+	if (ret > 0)
+		put_cmsg(msg, SOL_TLS, TLS_GET_RECORD_TYPE, sizeof(record_type), &record_type);
+	return ret;
+}
+
+/* enough for recv; the socket has its own again for all else */
+static const struct proto_ops record_ops = {
+	.family = PF_INET,
+	.owner = THIS_MODULE,
+	.recvmsg = record_recvmsg,
+};
+
+struct record_case {
+	u8 type;
+	int err;
+};
+
+static void tcp_records(struct kunit *test)
+{
+	static const struct record_case records[] = {
+		{ TLS_RECORD_TYPE_DATA, 0 },
+		{ TLS_RECORD_TYPE_ALERT, -ECONNRESET },
+		{ TLS_RECORD_TYPE_HANDSHAKE, -ECONNRESET },
+	};
+	unsigned int i;
+
+	test->param_value = &tcp_name;
+	for (i = 0; i < ARRAY_SIZE(records); i++) {
+		struct pair *p = pair_connect(test);
+		struct socket *sock = riod_tcp_sock(p->far);
+
+		plain_ops = sock->ops;
+		sock->ops = &record_ops;
+		record_type = records[i].type;
+		KUNIT_EXPECT_EQ(test, pair_send(p->near, frame_make(0)), 0);
+		recv_fails(test, p->far, RIOD_FRAME_MAX, records[i].err);
+		sock->ops = plain_ops;
+	}
+}
+
 /* a listener that takes nobody: SYNs are dropped once its queue is full */
 static struct socket *deaf(struct kunit *test, struct pair **pair)
 {
@@ -641,6 +714,8 @@ static struct kunit_case transport_cases[] = {
 	KUNIT_CASE(tcp_drip),
 	KUNIT_CASE(tcp_cut_short),
 	KUNIT_CASE(tcp_dual_stack),
+	KUNIT_CASE(tcp_file),
+	KUNIT_CASE(tcp_records),
 	KUNIT_CASE(tcp_connect_gives_up),
 	{}
 };
@@ -655,3 +730,4 @@ kunit_test_suite(transport_suite);
 
 MODULE_DESCRIPTION("KUnit tests of riod's transports");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
