@@ -29,7 +29,6 @@
 
 #include "link_priv.h"
 #include "riod_trace.h"
-#include "session_priv.h"
 
 bool riod_link_is_lost(struct riod_link *l)
 {
@@ -104,7 +103,7 @@ int riod_link_post(struct riod_link *l, struct riod_frame *f)
 {
 	int ret;
 
-	if (current == l->pump || current == l->session->rx)
+	if (current == l->pump || riod_session_in_rx(l->session))
 		ret = riod_link_post_own(l, f);
 	else
 		ret = riod_link_try_post(l, f, RIOD_LINK_EVENTS_MAX);

@@ -21,7 +21,6 @@
 
 #include "link_priv.h"
 #include "riod_trace.h"
-#include "session_priv.h"
 
 #define RIOD_LINK_BACKOFF_MS	10
 
@@ -138,16 +137,10 @@ static bool riod_link_retry(struct riod_link *l, int err)
 
 /* ------------------------------------------------------------ the cut in flight */
 
-/* before the commit is queued, so before it can be acknowledged */
-static void riod_link_note_cut(struct riod_link *l, u64 seq, u64 cut)
-{
-	spin_lock(&l->lock);
-	l->flight_seq = seq;
-	l->flight = cut;
-	spin_unlock(&l->lock);
-}
-
-/* stub, receive thread: riod_session_acked() has moved */
+/*
+ * stub: riod_session_acked() has moved (receive thread), or the number of the commit
+ * has become known (pump)
+ */
 void riod_link_acked(void *priv)
 {
 	struct riod_link *l = priv;
@@ -167,16 +160,29 @@ void riod_link_acked(void *priv)
 	riod_link_retime(l);
 }
 
+/*
+ * The commit is queued as frame @seq, and may be acknowledged already: then the receive
+ * thread has found no flight to end.
+ */
+static void riod_link_note_cut(struct riod_link *l, u64 seq, u64 cut)
+{
+	spin_lock(&l->lock);
+	l->flight_seq = seq;
+	l->flight = cut;
+	spin_unlock(&l->lock);
+	riod_link_acked(l);
+}
+
 /* ------------------------------------------------------------ a round */
 
-/* what was sent ahead of the cut so far */
-static int riod_link_flush(struct riod_link *l)
+/* queues @out; *@last, which may be NULL: number of its last frame, if there was one */
+static int riod_link_flush(struct riod_link *l, u64 *last)
 {
 	l->out_bytes = 0;
 	/* a round with nothing to send does not wake the transmit thread */
 	if (list_empty(&l->out))
 		return 0;
-	return riod_session_send_list(l->session, &l->out);
+	return riod_session_send_list(l->session, &l->out, last);
 }
 
 /*
@@ -189,7 +195,7 @@ int riod_link_send(struct riod_link *l, struct riod_frame *f)
 {
 	list_add_tail(&f->list, &l->out);
 	l->out_bytes += riod_frame_size(f);
-	return l->joining || l->out_bytes < RIOD_FRAME_MAX ? 0 : riod_link_flush(l);
+	return l->joining || l->out_bytes < RIOD_FRAME_MAX ? 0 : riod_link_flush(l, NULL);
 }
 EXPORT_SYMBOL_GPL(riod_link_send);
 
@@ -263,22 +269,16 @@ static void riod_link_count_background(struct riod_link *l)
 static u64 riod_link_add_cut(struct riod_link *l, struct list_head *cut)
 {
 	const struct riod_wire_cut_commit *c;
-	u64 seq, nr;
 
 	if (list_empty(cut))
 		return 0;
 	c = (const void *)list_last_entry(cut, struct riod_frame, list)->body;
-	nr = le64_to_cpu(c->cut);
 	list_splice_tail_init(cut, &l->out);
-	/* nobody else queues frames: the number the commit will get is known */
-	seq = riod_session_last_seq(l->session) + list_count_nodes(&l->out);
-	if (l->role == RIOD_SYNC_STUB)
-		riod_link_note_cut(l, seq, nr);
-	return nr;
+	return le64_to_cpu(c->cut);
 }
 
-/* takes the cut, behind what was sent ahead of it */
-static int riod_link_collect(struct riod_link *l, bool background)
+/* takes the cut, behind what was sent ahead of it; *@nr: its number, 0 for no cut */
+static int riod_link_collect(struct riod_link *l, bool background, u64 *nr)
 {
 	u32 max_frame = riod_session_params(l->session)->tx_max_frame;
 	ktime_t begun = ktime_get();
@@ -294,8 +294,8 @@ static int riod_link_collect(struct riod_link *l, bool background)
 	l->cut_took = ktime_sub(l->cut_at, begun);
 	if (bytes && background)
 		riod_link_count_background(l);
-	trace_riod_cut_collected(riod_session_nr(l->session),
-				 riod_link_add_cut(l, &cut), bytes);
+	*nr = riod_link_add_cut(l, &cut);
+	trace_riod_cut_collected(riod_session_nr(l->session), *nr, bytes);
 	if (l->ops->collected)
 		l->ops->collected(l->priv);
 	return 0;
@@ -312,19 +312,28 @@ static int riod_link_begin(struct riod_link *l, struct list_head *events)
 	return riod_link_gather(l, events);
 }
 
-/* sends what @l->out has, and @events behind it */
-static int riod_link_finish(struct riod_link *l, struct list_head *events)
+/* sends @out, whose last frame is the commit of @cut (0: there is none), then @events */
+static int riod_link_finish(struct riod_link *l, u64 cut, struct list_head *events)
 {
+	size_t nevents = list_count_nodes(events);
+	u64 last = 0;
+	int err;
+
 	spin_lock(&l->lock);
-	l->stats.events += list_count_nodes(events);
+	l->stats.events += nevents;
 	spin_unlock(&l->lock);
 	list_splice_tail_init(events, &l->out);
-	return riod_link_flush(l);
+	err = riod_link_flush(l, &last);
+	/* the pump is the only sender: the events have the numbers behind the commit's */
+	if (!err && cut && l->role == RIOD_SYNC_STUB)
+		riod_link_note_cut(l, last - nevents, cut);
+	return err;
 }
 
 static int riod_link_round(struct riod_link *l, bool background)
 {
 	LIST_HEAD(events);
+	u64 cut;
 	int err;
 
 	l->looked = false;
@@ -332,9 +341,9 @@ static int riod_link_round(struct riod_link *l, bool background)
 	if (!err)
 		err = riod_link_prepare(l);
 	if (!err)
-		err = riod_link_collect(l, background);
+		err = riod_link_collect(l, background, &cut);
 	if (!err)
-		err = riod_link_finish(l, &events);
+		err = riod_link_finish(l, cut, &events);
 	riod_frames_free(&events);
 	return err;
 }
@@ -356,7 +365,7 @@ static int riod_link_follow(struct riod_link *l)
 		spin_lock(&l->lock);
 		l->stats.followed += !list_empty(&events);
 		spin_unlock(&l->lock);
-		err = riod_link_finish(l, &events);
+		err = riod_link_finish(l, 0, &events);
 	}
 	if (!settled) {
 		/* the next cut is due once this one is acknowledged */

@@ -65,7 +65,6 @@ void riod_frames_free(struct list_head *frames)
 	INIT_LIST_HEAD(frames);
 }
 
-/* what to tell the owner and the peer when @err ends a session */
 enum riod_reason riod_session_reason(int err)
 {
 	switch (err) {
@@ -310,6 +309,16 @@ u64 riod_session_last_seq(struct riod_session *s)
 	return seq;
 }
 EXPORT_SYMBOL_GPL(riod_session_last_seq);
+
+u32 riod_session_nr(const struct riod_session *s)
+{
+	return s->nr;
+}
+
+bool riod_session_in_rx(const struct riod_session *s)
+{
+	return current == s->rx;
+}
 
 const struct riod_session_params *riod_session_params(struct riod_session *s)
 {

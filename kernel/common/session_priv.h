@@ -122,16 +122,9 @@ static inline bool riod_session_is_over(const struct riod_session *s)
 	return smp_load_acquire(&s->over);
 }
 
-/* for traces */
-static inline u32 riod_session_nr(const struct riod_session *s)
-{
-	return s->nr;
-}
-
 /* session.c */
 bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye);
 void riod_session_tell_lost(struct riod_session *s);
-enum riod_reason riod_session_reason(int err);
 
 /* session_tx.c */
 int riod_session_tx(void *data);
@@ -140,7 +133,5 @@ bool riod_session_ack_due(struct riod_session *s);
 
 /* session_rx.c */
 int riod_session_rx(void *data);
-
-void riod_frames_free(struct list_head *frames);
 
 #endif /* _RIOD_SESSION_PRIV_H */

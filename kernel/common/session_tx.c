@@ -49,8 +49,8 @@ void riod_session_queue(struct riod_session *s, struct riod_frame *f)
 	s->unacked += riod_frame_size(f);
 }
 
-/* 1: queued; 0: the window is full; -ENOTCONN */
-static int riod_session_try(struct riod_session *s, struct riod_frame *f)
+/* 1: queued, with number *@seq; 0: the window is full; -ENOTCONN */
+static int riod_session_try(struct riod_session *s, struct riod_frame *f, u64 *seq)
 {
 	int ret = 0;
 
@@ -60,13 +60,14 @@ static int riod_session_try(struct riod_session *s, struct riod_frame *f)
 	} else if (!s->unacked ||
 		   s->unacked + riod_frame_size(f) <= s->params.tx_window) {
 		riod_session_queue(s, f);
+		*seq = s->tx_seq;
 		ret = 1;
 	}
 	spin_unlock(&s->lock);
 	return ret;
 }
 
-static int riod_session_wait_window(struct riod_session *s, struct riod_frame *f)
+static int riod_session_wait_window(struct riod_session *s, struct riod_frame *f, u64 *seq)
 {
 	int ret = 0, err;
 
@@ -75,19 +76,19 @@ static int riod_session_wait_window(struct riod_session *s, struct riod_frame *f
 	spin_unlock(&s->lock);
 	/* what is queued so far must leave, or nothing is ever acknowledged */
 	wake_up(&s->tx_wait);
-	err = wait_event_killable(s->window_wait, (ret = riod_session_try(s, f)));
+	err = wait_event_killable(s->window_wait, (ret = riod_session_try(s, f, seq)));
 	return err ? -EINTR : ret;
 }
 
 /* takes @f over, also on error; the caller wakes the transmit thread */
-static int riod_session_send_one(struct riod_session *s, struct riod_frame *f)
+static int riod_session_send_one(struct riod_session *s, struct riod_frame *f, u64 *seq)
 {
 	int ret = -EMSGSIZE;
 
 	if (riod_frame_size(f) <= s->params.tx_max_frame)
-		ret = riod_session_try(s, f);
+		ret = riod_session_try(s, f, seq);
 	if (!ret)
-		ret = riod_session_wait_window(s, f);
+		ret = riod_session_wait_window(s, f, seq);
 	if (ret > 0)
 		return 0;
 	riod_frame_free(f);
@@ -96,24 +97,28 @@ static int riod_session_send_one(struct riod_session *s, struct riod_frame *f)
 
 int riod_session_send(struct riod_session *s, struct riod_frame *f)
 {
-	int err = riod_session_send_one(s, f);
+	u64 seq;
+	int err = riod_session_send_one(s, f, &seq);
 
 	wake_up(&s->tx_wait);
 	return err;
 }
 EXPORT_SYMBOL_GPL(riod_session_send);
 
-int riod_session_send_list(struct riod_session *s, struct list_head *frames)
+int riod_session_send_list(struct riod_session *s, struct list_head *frames, u64 *last)
 {
 	struct riod_frame *f, *next;
+	u64 seq = 0;
 	int err = 0;
 
 	list_for_each_entry_safe(f, next, frames, list) {
 		list_del_init(&f->list);
-		err = riod_session_send_one(s, f);
+		err = riod_session_send_one(s, f, &seq);
 		if (err)
 			break;
 	}
+	if (last && seq)
+		*last = seq;
 	wake_up(&s->tx_wait);
 	riod_frames_free(frames);
 	return err;

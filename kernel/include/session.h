@@ -113,12 +113,14 @@ int riod_session_send(struct riod_session *s, struct riod_frame *f);
  * riod_session_send_list() - queue frames; takes them over, also on error
  * @s: session
  * @frames: empty afterwards
+ * @last: set to the number of the last frame queued, if one was; may be NULL.  While
+ *	one thread alone sends, the frames of a list have consecutive numbers.
  *
  * As riod_session_send() for each, in order; but the transmit thread is woken
  * once, so that they leave together.  After an error none of the rest is
  * queued.
  */
-int riod_session_send_list(struct riod_session *s, struct list_head *frames);
+int riod_session_send_list(struct riod_session *s, struct list_head *frames, u64 *last);
 
 /* highest number the peer has processed; and the number the last sent frame got */
 u64 riod_session_acked(struct riod_session *s);
@@ -171,6 +173,16 @@ void riod_session_free(struct riod_session *s);
 void riod_session_stop(struct riod_session *s);
 
 const struct riod_session_params *riod_session_params(struct riod_session *s);
+/* names the session in traces and thread names */
+u32 riod_session_nr(const struct riod_session *s);
+/* is the caller the receive thread, that is, a callback of the session? */
+bool riod_session_in_rx(const struct riod_session *s);
+/* the reason for the owner and the peer when errno @err ends a session */
+enum riod_reason riod_session_reason(int err);
+
+/* frees all frames of a list; it is empty afterwards */
+void riod_frames_free(struct list_head *frames);
+
 void riod_session_get_stats(struct riod_session *s, struct riod_session_stats *st);
 void riod_session_peer(struct riod_session *s, struct sockaddr_storage *addr);
 

@@ -198,7 +198,7 @@ static void frame_ends(struct kunit *test)
 		stub->end_with = answers[i].end_with;
 		list_add_tail(&reg_make(0)->list, &frames);
 		list_add_tail(&reg_make(1)->list, &frames);
-		KUNIT_EXPECT_EQ(test, riod_session_send_list(fe->s, &frames), 0);
+		KUNIT_EXPECT_EQ(test, riod_session_send_list(fe->s, &frames, NULL), 0);
 		KUNIT_ASSERT_EQ(test, riod_session_start(stub->s), 0);
 		pair_expect_done(test, &stub->lost);
 		expect_lost(test, fe, answers[i].reason);

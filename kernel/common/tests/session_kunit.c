@@ -65,6 +65,29 @@ static void window_full(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_session_last_seq(fe->s), 100);
 }
 
+/* each call says which number its last frame got */
+static void numbers(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct end *fe = end_start(test, &p->near, true, &quiet);
+	LIST_HEAD(frames);
+	u64 last = 99;
+	u32 n;
+
+	KUNIT_EXPECT_EQ(test, riod_session_send_list(fe->s, &frames, &last), 0);
+	KUNIT_EXPECT_EQ(test, last, 99);
+	for (n = 0; n < 9; n++) {
+		struct riod_frame *f = reg_make(n);
+
+		KUNIT_ASSERT_NOT_NULL(test, f);
+		list_add_tail(&f->list, &frames);
+		if (n % 3 != 2)
+			continue;
+		KUNIT_EXPECT_EQ(test, riod_session_send_list(fe->s, &frames, &last), 0);
+		KUNIT_EXPECT_EQ(test, last, n + 1);
+	}
+}
+
 /* what is larger than the window goes when nothing else is on its way */
 static void larger_than_window(struct kunit *test)
 {
@@ -300,6 +323,7 @@ static void wrong_params(struct kunit *test)
 static struct kunit_case session_cases[] = {
 	SESSION_CASE(load_both_ways),
 	SESSION_CASE(window_full),
+	SESSION_CASE(numbers),
 	SESSION_CASE(larger_than_window),
 	SESSION_CASE(larger_than_frame),
 	SESSION_CASE(retains),

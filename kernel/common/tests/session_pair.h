@@ -300,7 +300,7 @@ static inline int burst_send(void *priv)
 		list_add_tail(&f->list, &frames);
 		if (++queued % b->list && n + 1 < b->count)
 			continue;
-		err = riod_session_send_list(b->e->s, &frames);
+		err = riod_session_send_list(b->e->s, &frames, NULL);
 	}
 	return err;
 }
