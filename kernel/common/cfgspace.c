@@ -537,37 +537,12 @@ int riod_cfg_init(struct riod_cfg *c, const u8 *raw, u16 size,
 }
 EXPORT_SYMBOL_GPL(riod_cfg_init);
 
-static void cfg_hide_ext(struct riod_cfg *c, u16 id)
-{
-	u16 link = PCI_CFG_SPACE_SIZE, pos = link;
-	u32 header;
-
-	/* a list that riod_cfg_init() built has no loop */
-	while (pos && c->size > PCI_CFG_SPACE_SIZE) {
-		header = cfg_get32(c, pos);
-		if (PCI_EXT_CAP_ID(header) == id) {
-			cfg_zero(c, pos, cfg_ext_len(c->bytes, c->size, pos) ?: 4);
-			if (pos == link)
-				cfg_set_next_ext(c, pos, PCI_EXT_CAP_NEXT(header));
-			else
-				cfg_set_next_ext(c, link, PCI_EXT_CAP_NEXT(header));
-			break;
-		}
-		link = pos;
-		pos = PCI_EXT_CAP_NEXT(header);
-	}
-	memcpy(c->initial, c->bytes, c->size);
-}
-
-void riod_cfg_hide_cap(struct riod_cfg *c, u32 id)
+/* unlink a capability of the legacy list */
+static void cfg_hide_cap(struct riod_cfg *c, u8 id)
 {
 	u16 link = PCI_CAPABILITY_LIST;
 	u16 pos, next, len;
 
-	if (id & RIOD_CFG_EXT) {
-		cfg_hide_ext(c, id);
-		return;
-	}
 	for (pos = c->bytes[link]; pos; pos = c->bytes[link]) {
 		next = c->bytes[pos + PCI_CAP_LIST_NEXT];
 		if (c->bytes[pos] != id) {
@@ -594,8 +569,6 @@ void riod_cfg_hide_cap(struct riod_cfg *c, u32 id)
 	}
 	memcpy(c->initial, c->bytes, c->size);
 }
-EXPORT_SYMBOL_GPL(riod_cfg_hide_cap);
-
 static int cfg_limit_msi(struct riod_cfg *c, u16 nmsi)
 {
 	u16 flags, log2;
@@ -603,7 +576,7 @@ static int cfg_limit_msi(struct riod_cfg *c, u16 nmsi)
 	if (!c->msi_cap)
 		return nmsi ? -EINVAL : 0;
 	if (!nmsi) {
-		riod_cfg_hide_cap(c, PCI_CAP_ID_MSI);
+		cfg_hide_cap(c, PCI_CAP_ID_MSI);
 		return 0;
 	}
 	flags = cfg_get16(c, c->msi_cap + PCI_MSI_FLAGS);
@@ -622,7 +595,7 @@ static int cfg_limit_msix(struct riod_cfg *c, u16 nmsix)
 	if (!c->msix_cap)
 		return nmsix ? -EINVAL : 0;
 	if (!nmsix) {
-		riod_cfg_hide_cap(c, PCI_CAP_ID_MSIX);
+		cfg_hide_cap(c, PCI_CAP_ID_MSIX);
 		return 0;
 	}
 	return nmsix * PCI_MSIX_ENTRY_SIZE == c->msix_table_size ? 0 : -EINVAL;

@@ -275,13 +275,6 @@ void riod_session_free(struct riod_session *s)
 }
 EXPORT_SYMBOL_GPL(riod_session_free);
 
-void riod_session_stop(struct riod_session *s)
-{
-	riod_session_halt(s);
-	riod_session_free(s);
-}
-EXPORT_SYMBOL_GPL(riod_session_stop);
-
 void riod_session_set_ack_notify(struct riod_session *s, void (*fn)(void *priv))
 {
 	s->ack_notify = fn;
@@ -334,9 +327,3 @@ void riod_session_get_stats(struct riod_session *s, struct riod_session_stats *s
 	spin_unlock(&s->lock);
 }
 EXPORT_SYMBOL_GPL(riod_session_get_stats);
-
-void riod_session_peer(struct riod_session *s, struct sockaddr_storage *addr)
-{
-	*addr = s->peer;
-}
-EXPORT_SYMBOL_GPL(riod_session_peer);

@@ -95,16 +95,6 @@ static int riod_session_send_one(struct riod_session *s, struct riod_frame *f, u
 	return ret;
 }
 
-int riod_session_send(struct riod_session *s, struct riod_frame *f)
-{
-	u64 seq;
-	int err = riod_session_send_one(s, f, &seq);
-
-	wake_up(&s->tx_wait);
-	return err;
-}
-EXPORT_SYMBOL_GPL(riod_session_send);
-
 int riod_session_send_list(struct riod_session *s, struct list_head *frames, u64 *last)
 {
 	struct riod_frame *f, *next;

@@ -611,9 +611,3 @@ const char *riod_wire_fault(const struct riod_frame *f, bool to_frontend)
 	return r->check(f->body, f->len);
 }
 EXPORT_SYMBOL_GPL(riod_wire_fault);
-
-int riod_wire_validate(const struct riod_frame *f, bool to_frontend)
-{
-	return riod_wire_fault(f, to_frontend) ? -EPROTO : 0;
-}
-EXPORT_SYMBOL_GPL(riod_wire_validate);

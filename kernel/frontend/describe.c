@@ -2,7 +2,7 @@
 /*
  * What the stub says the functions are like
  *
- * Exact lengths and reserved fields were checked by riod_wire_validate(); here
+ * Exact lengths and reserved fields were checked by riod_wire_fault(); here
  * it is checked that what is said makes sense, before anything is built on it.
  */
 #define pr_fmt(fmt) "riod: " fmt

@@ -122,10 +122,6 @@ int riod_cfg_init(struct riod_cfg *c, const u8 *raw, u16 size,
  */
 int riod_cfg_limit_irqs(struct riod_cfg *c, u16 nintx, u16 nmsi, u16 nmsix);
 
-/* unlink a capability (id < 0x100: legacy list; extended: id | RIOD_CFG_EXT) */
-#define RIOD_CFG_EXT	0x10000
-void riod_cfg_hide_cap(struct riod_cfg *c, u32 id);
-
 /**
  * enum riod_cfg_effect - what a write to the model asks for (bit mask)
  * @RIOD_CFG_EFF_COMMAND: I/O, memory, bus master or INTx disable changed

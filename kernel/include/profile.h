@@ -59,8 +59,6 @@ struct riod_profile_env {
  *	device's was applied and before any event behind it becomes visible: the
  *	place for editing what the device said in memory
  * @reset: the function was reset: forget all
- * @extents: reserved for exact extents of a request: which bytes will be read
- *	and written (removes scanning and seeding); no profile has it yet
  *
  * Callbacks of one state never run at the same time: the caller holds the lock
  * that also keeps what env->mem() returns mapped.  So a profile needs no lock.
@@ -77,7 +75,6 @@ struct riod_profile {
 	void (*after_cut)(void *state);
 	void (*after_apply)(void *state);
 	void (*reset)(void *state);
-	int (*extents)(void *state, u8 bar, u64 offset, u64 value);
 };
 
 extern const struct riod_profile riod_profile_nvme;

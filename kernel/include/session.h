@@ -48,16 +48,16 @@ struct riod_session_params {
  *	sleep and must not call the session.  For what cannot wait, such as
  *	stopping a device.  May be NULL.
  * @frame: a frame arrived, in order, type and exact length already validated
- *	by riod_wire_validate() for this role.  Called from the session's
+ *	by riod_wire_fault() for this role.  Called from the session's
  *	receive thread; may sleep, but never waits for the peer or for window
  *	space.  The session frees @f afterwards unless @frame returns 1: then
  *	the owner does.  A negative errno ends the session (RIOD_REASON_PROTOCOL
  *	for -EPROTO, _NO_MEMORY for -ENOMEM, _SHADOW_MAX for -ENOSPC).  The frame counts as
  *	processed, and is acknowledged, when this returns.
  * @lost: the session is over: called exactly once, from process context,
- *	possibly before riod_session_stop() is called, never after it returned.
+ *	possibly before riod_session_halt() is called, never after it returned.
  *	Waits for a @frame call that is under way; none starts after this one.
- *	Must not call riod_session_stop().
+ *	Must not call riod_session_halt().
  */
 struct riod_session_ops {
 	void (*over)(void *priv, enum riod_reason reason);
@@ -96,29 +96,20 @@ struct riod_session *riod_session_create(struct riod_conn *conn,
 int riod_session_start(struct riod_session *s);
 
 /**
- * riod_session_send() - queue a frame
- * @s: session
- * @f: taken over, also on error
- *
- * Sleeps while the window is full, until the session ends or a fatal signal
- * comes.  A frame larger than the free window may go when nothing is
- * unacknowledged.  Calls from one thread stay in order.
- *
- * Return: 0, -ENOTCONN once the session is over, -EINTR, -EMSGSIZE for a frame
- * that the peer does not take.
- */
-int riod_session_send(struct riod_session *s, struct riod_frame *f);
-
-/**
  * riod_session_send_list() - queue frames; takes them over, also on error
  * @s: session
  * @frames: empty afterwards
  * @last: set to the number of the last frame queued, if one was; may be NULL.  While
  *	one thread alone sends, the frames of a list have consecutive numbers.
  *
- * As riod_session_send() for each, in order; but the transmit thread is woken
- * once, so that they leave together.  After an error none of the rest is
- * queued.
+ * Sleeps while the window is full, until the session ends or a fatal signal
+ * comes.  A frame larger than the free window may go when nothing is
+ * unacknowledged.  Calls from one thread stay in order.  The transmit thread is
+ * woken once, so that the frames leave together.  After an error none of the rest
+ * is queued.
+ *
+ * Return: 0, -ENOTCONN once the session is over, -EINTR, -EMSGSIZE for a frame
+ * that the peer does not take.
  */
 int riod_session_send_list(struct riod_session *s, struct list_head *frames, u64 *last);
 
@@ -152,25 +143,22 @@ void riod_session_ack_soon(struct riod_session *s);
 void riod_session_end(struct riod_session *s, enum riod_reason reason);
 
 /**
- * riod_session_halt() - first half of riod_session_stop()
+ * riod_session_halt() - end a session and wait for its threads
  * @s: session
  *
  * Ends the session where nobody has (RIOD_REASON_CLOSED), gives the BYE a
  * second to reach the peer, waits until threads and callbacks are done and
  * closes the connection.  ops->lost() has been called when it returns.  Only
- * riod_session_free() and what merely reads (acked, params, stats, peer) may
+ * riod_session_free() and what merely reads (acked, params, stats) may
  * follow; a sender gets -ENOTCONN.  May be called again, not by two at once.
  */
 void riod_session_halt(struct riod_session *s);
 
 /*
- * second half: the caller is the last user of the session and has freed the received
+ * After riod_session_halt(): the caller is the last user of the session and has freed the received
  * frames that it kept
  */
 void riod_session_free(struct riod_session *s);
-
-/* waits until threads and callbacks are done, then frees; implies _end() */
-void riod_session_stop(struct riod_session *s);
 
 const struct riod_session_params *riod_session_params(struct riod_session *s);
 /* names the session in traces and thread names */
@@ -184,7 +172,6 @@ enum riod_reason riod_session_reason(int err);
 void riod_frames_free(struct list_head *frames);
 
 void riod_session_get_stats(struct riod_session *s, struct riod_session_stats *st);
-void riod_session_peer(struct riod_session *s, struct sockaddr_storage *addr);
 
 /* ------------------------------------------------------------ negotiate.c */
 
@@ -275,20 +262,17 @@ const char *riod_reason_str(enum riod_reason reason);
 /* ------------------------------------------------------------ wire.c */
 
 /**
- * riod_wire_validate() - is this frame legal here?
+ * riod_wire_fault() - is this frame legal here?
  * @f: frame with its body
  * @to_frontend: direction it travels
  *
  * Checks type, direction, exact length against every count inside, reserved
  * fields, ranges of every enum and cap.  Pure; the only function that may look
- * at a body before it returned 0.  Left to others, who know what it takes: that
+ * at a body before it returned NULL.  Left to others, who know what it takes: that
  * @hdr.seq is the next number (session), that @hdr.func is below the export's
  * number of functions, and that offsets lie inside this device's regions (owner).
- * Return: 0 or -EPROTO.
+ * Return: NULL, or which rule the frame breaks, for the log.
  */
-int riod_wire_validate(const struct riod_frame *f, bool to_frontend);
-
-/* the same, for logs and tests: NULL, or which rule the frame breaks */
 const char *riod_wire_fault(const struct riod_frame *f, bool to_frontend);
 
 #endif /* _RIOD_SESSION_H */

@@ -34,7 +34,6 @@
 #include "wire.h"
 
 struct riod_frame;
-struct riod_profile;
 struct riod_sync;
 struct riod_sync_capture;
 
@@ -164,8 +163,6 @@ struct riod_sync_params {
  *	is to wait; false: no longer.  Under @gate alone, must not wait for anything that a
  *	map may hold.  NULL: nobody can be asked to wait.
  * @join_priv: their argument
- * @profile: device knowledge, or NULL
- * @profile_priv: its state
  * @params: tunables
  * @stats: counters
  *
@@ -204,8 +201,6 @@ struct riod_sync {
 	int (*join)(void *priv);
 	void (*hold)(void *priv, bool on);
 	void *join_priv;
-	const struct riod_profile *profile;
-	void *profile_priv;
 	struct riod_sync_params params;
 	struct riod_sync_stats stats;
 };

@@ -181,19 +181,6 @@ static void caps_shown(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rd(m, 0x280, 4), PCI_EXT_CAP_ID_DVSEC | 1 << 16);
 }
 
-static void caps_hide(struct kunit *test)
-{
-	struct image *m = model(test);
-
-	riod_cfg_hide_cap(&m->cfg, PCI_CAP_ID_MSI);
-	riod_cfg_hide_cap(&m->cfg, RIOD_CFG_EXT | PCI_EXT_CAP_ID_DSN);
-	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSI), 0);
-	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSIX), 1);
-	KUNIT_EXPECT_EQ(test, m->cfg.msi_cap, 0);
-	KUNIT_EXPECT_EQ(test, rd(m, 0x100, 4), 0x200u << 20);
-	KUNIT_EXPECT_EQ(test, rd(m, 0x144, 4), 0);
-}
-
 static void caps_hostile(struct kunit *test)
 {
 	struct image *m = image(test);
@@ -602,7 +589,6 @@ static struct kunit_case cfgspace_cases[] = {
 	KUNIT_CASE(bars_size),
 	KUNIT_CASE(bars_bad),
 	KUNIT_CASE(caps_shown),
-	KUNIT_CASE(caps_hide),
 	KUNIT_CASE(caps_hostile),
 	KUNIT_CASE(caps_overlap),
 	KUNIT_CASE(irqs_bad),

@@ -132,7 +132,7 @@ static inline s64 take(struct ends *e, struct riod_sync *y, struct list_head *fr
 	list_for_each_entry(f, frames, list) {
 		/* the session numbers frames when it sends them */
 		f->hdr.seq = cpu_to_le64(1);
-		KUNIT_EXPECT_EQ(e->test, 0, riod_wire_validate(f, y == &e->st));
+		KUNIT_EXPECT_NULL(e->test, riod_wire_fault(f, y == &e->st));
 		KUNIT_EXPECT_LE(e->test, sizeof(f->hdr) + f->len, RIOD_FRAME_MIN);
 		f->hdr.seq = 0;
 	}

@@ -112,7 +112,7 @@ static void larger_than_frame(struct kunit *test)
 
 	params.tx_max_frame = REG_SIZE - 1;
 	fe = end_start(test, &p->near, true, &params);
-	KUNIT_EXPECT_EQ(test, riod_session_send(fe->s, reg_make(0)), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, send_one(fe->s, reg_make(0)), -EMSGSIZE);
 	KUNIT_EXPECT_EQ(test, riod_session_last_seq(fe->s), 0);
 }
 
@@ -150,7 +150,7 @@ static void acks_ride_along(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(fe->count) == 2));
 	/* processed is when the callback has returned; it may be returning now */
 	KUNIT_ASSERT_TRUE(test, pair_eventually(({
-		riod_session_send(fe->s, reg_make(0));
+		send_one(fe->s, reg_make(0));
 		raw_recv(test, p->far).ack == cpu_to_le64(2); })));
 }
 
@@ -199,7 +199,7 @@ static void keepalive(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hdr.type, RIOD_FRAME_ACK);
 	KUNIT_EXPECT_EQ(test, hdr.flags, 0);
 	/* with something not acknowledged it asks for an answer */
-	KUNIT_EXPECT_EQ(test, riod_session_send(fe->s, reg_make(0)), 0);
+	KUNIT_EXPECT_EQ(test, send_one(fe->s, reg_make(0)), 0);
 	do {
 		hdr = raw_recv(test, p->far);
 	} while (hdr.type == RIOD_FRAME_ACK && !hdr.flags);

@@ -126,6 +126,15 @@ static const struct riod_session_ops end_ops = {
 	.lost = end_lost,
 };
 
+/* queues one frame, and takes it over */
+static inline int send_one(struct riod_session *s, struct riod_frame *f)
+{
+	LIST_HEAD(frames);
+
+	list_add_tail(&f->list, &frames);
+	return riod_session_send_list(s, &frames, NULL);
+}
+
 static inline void end_acked(void *priv)
 {
 	struct end *e = priv;
@@ -136,8 +145,10 @@ static inline void end_acked(void *priv)
 static inline void end_stop(struct end *e)
 {
 	complete_all(&e->gate);
-	if (e->s)
-		riod_session_stop(e->s);
+	if (e->s) {
+		riod_session_halt(e->s);
+		riod_session_free(e->s);
+	}
 	e->s = NULL;
 }
 
@@ -294,7 +305,7 @@ static inline int burst_send(void *priv)
 		if (!f)
 			return -ENOMEM;
 		if (!b->list) {
-			err = riod_session_send(b->e->s, f);
+			err = send_one(b->e->s, f);
 			continue;
 		}
 		list_add_tail(&f->list, &frames);

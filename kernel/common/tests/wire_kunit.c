@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wire_kunit.c - riod_wire_validate(): what it accepts, and what it makes of any
+ * wire_kunit.c - riod_wire_fault(): what it accepts, and what it makes of any
  * bytes at all
  */
 #include <kunit/test.h>
@@ -578,7 +578,7 @@ static void check_exact(struct kunit *test, const struct riod_frame *f, bool to_
 	struct riod_frame *copy = kmemdup(f, size, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, copy);
-	if (!riod_wire_validate(copy, to_frontend) && copy->hdr.type == RIOD_FRAME_CUT_DATA)
+	if (!riod_wire_fault(copy, to_frontend) && copy->hdr.type == RIOD_FRAME_CUT_DATA)
 		consume(test, copy);
 	kfree(copy);
 }
@@ -617,7 +617,7 @@ static void wire_mutated(struct kunit *test)
 		check_exact(test, f, s->dir & TO_FRONTEND);
 		*byte = old;
 	}
-	KUNIT_EXPECT_EQ(test, riod_wire_validate(f, s->dir & TO_FRONTEND), 0);
+	KUNIT_EXPECT_NULL(test, riod_wire_fault(f, s->dir & TO_FRONTEND));
 }
 
 /* every type with random bytes behind an honest header */

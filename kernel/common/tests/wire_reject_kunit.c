@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wire_reject_kunit.c - riod_wire_validate(): each thing that it rejects
+ * wire_reject_kunit.c - riod_wire_fault(): each thing that it rejects
  */
 #include <kunit/test.h>
 #include <linux/sizes.h>

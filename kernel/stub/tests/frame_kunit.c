@@ -472,7 +472,7 @@ KUNIT_ARRAY_PARAM(record, record_cases, record_desc);
 /* as the session has it: nothing is handed over that the wire format forbids */
 static int take(struct bench *b, struct riod_frame *f)
 {
-	return riod_wire_validate(f, false) ?: riod_stub_frame(&b->a->att, f);
+	return riod_wire_fault(f, false) ? -EPROTO : riod_stub_frame(&b->a->att, f);
 }
 
 /* whoever refuses it, wire format or stub: the device never sees it */
