@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The profiles there are.
+ * The list of profiles: the only place that names all of them.
  */
 #include <linux/err.h>
 #include <linux/export.h>
@@ -42,3 +42,13 @@ const struct riod_profile *riod_profile_find(const char *name, u16 vendor,
 	return NULL;
 }
 EXPORT_SYMBOL_GPL(riod_profile_find);
+
+void riod_profile_names(char *text, size_t size)
+{
+	size_t i, len = 0;
+
+	*text = '\0';
+	for (i = 0; i < ARRAY_SIZE(profiles); i++)
+		len += scnprintf(text + len, size - len, "%s%s", i ? ", " : "", profiles[i]->name);
+}
+EXPORT_SYMBOL_GPL(riod_profile_names);

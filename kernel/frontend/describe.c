@@ -228,12 +228,15 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 			struct netlink_ext_ack *extack)
 {
 	const struct riod_profile *p;
+	char names[48];
 	int ret;
 
 	p = riod_profile_find(name, fn->vendor, fn->device, fn->class);
 	if (IS_ERR(p)) {
-		NL_SET_ERR_MSG(extack,
-			       "no profile has that name; say nvme, virtio, e1000 or none, or leave it out");
+		riod_profile_names(names, sizeof(names));
+		NL_SET_ERR_MSG_FMT(extack,
+				   "no profile has that name; say %s or none, or leave it out",
+				   names);
 		return PTR_ERR(p);
 	}
 	if (!p) {

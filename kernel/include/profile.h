@@ -93,4 +93,7 @@ extern const struct riod_profile riod_profile_e1000;
 const struct riod_profile *riod_profile_find(const char *name, u16 vendor,
 					     u16 device, u32 class);
 
+/* "nvme, virtio, ...": the names of all profiles, for messages; @size is not 0 */
+void riod_profile_names(char *text, size_t size);
+
 #endif /* _RIOD_PROFILE_H */

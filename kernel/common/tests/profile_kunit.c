@@ -238,6 +238,24 @@ static void find(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, p->name, c->found);
 }
 
+/* the list for messages has every name, and is cut off where there is no room */
+static void names(struct kunit *test)
+{
+	char text[48], small[8];
+	char *rest = text, *name;
+	unsigned int n = 0;
+
+	riod_profile_names(text, sizeof(text));
+	KUNIT_EXPECT_LT(test, strlen(text), sizeof(text) - 1);
+	riod_profile_names(small, sizeof(small));
+	KUNIT_EXPECT_EQ(test, strncmp(small, text, sizeof(small) - 1), 0);
+	while ((name = strsep(&rest, ","))) {
+		KUNIT_EXPECT_FALSE(test, IS_ERR_OR_NULL(riod_profile_find(strim(name), 0, 0, 0)));
+		n++;
+	}
+	KUNIT_EXPECT_GT(test, n, 2);
+}
+
 /* ------------------------------------------------------------ registers */
 
 struct read_case {
@@ -614,6 +632,7 @@ static void shadow_stride_and_bound(struct kunit *test)
 
 static struct kunit_case profile_cases[] = {
 	KUNIT_CASE_PARAM(find, find_gen_params),
+	KUNIT_CASE(names),
 	KUNIT_CASE_PARAM(read, read_gen_params),
 	KUNIT_CASE(hidden_writes),
 	KUNIT_CASE_PARAM(identify_edited, identify_gen_params),
