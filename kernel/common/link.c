@@ -10,6 +10,7 @@
  */
 #define pr_fmt(fmt) "riod: " fmt
 
+#include <kunit/visibility.h>
 #include <linux/bitops.h>
 #include <linux/err.h>
 #include <linux/export.h>
@@ -363,7 +364,7 @@ struct riod_session *riod_link_session(struct riod_link *l)
 {
 	return l->session;
 }
-EXPORT_SYMBOL_GPL(riod_link_session);
+EXPORT_SYMBOL_IF_KUNIT(riod_link_session);
 
 void riod_link_get_stats(struct riod_link *l, struct riod_link_stats *st)
 {
@@ -371,4 +372,4 @@ void riod_link_get_stats(struct riod_link *l, struct riod_link_stats *st)
 	*st = l->stats;
 	spin_unlock(&l->lock);
 }
-EXPORT_SYMBOL_GPL(riod_link_get_stats);
+EXPORT_SYMBOL_IF_KUNIT(riod_link_get_stats);

@@ -6,6 +6,7 @@
  * all that a peer who was not accepted yet can reach, so it is small, keeps
  * nothing, and gives up in time.
  */
+#include <kunit/visibility.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/minmax.h>
@@ -406,7 +407,7 @@ u16 riod_negotiate_version(const struct riod_wire_hello *hello)
 	}
 	return 0;
 }
-EXPORT_SYMBOL_GPL(riod_negotiate_version);
+EXPORT_SYMBOL_IF_KUNIT(riod_negotiate_version);
 
 /* newest first, each once, none 0, and 0 behind the last */
 static const char *versions_fault(const struct riod_wire_hello *h)

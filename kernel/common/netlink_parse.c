@@ -5,6 +5,7 @@
  * The generated policies have bounded types and lengths; here is what they
  * cannot say.
  */
+#include <kunit/visibility.h>
 #include <linux/export.h>
 #include <linux/hex.h>
 #include <linux/inet.h>
@@ -235,7 +236,7 @@ int riod_nl_parse_peer(struct genl_info *info, int host_attr, int port_attr,
 	((struct sockaddr_in *)&peer->addr)->sin_port = htons(peer->port);
 	return 0;
 }
-EXPORT_SYMBOL_GPL(riod_nl_parse_peer);
+EXPORT_SYMBOL_IF_KUNIT(riod_nl_parse_peer);
 
 static_assert(offsetof(struct sockaddr_in, sin_port) ==
 	      offsetof(struct sockaddr_in6, sin6_port));
@@ -263,7 +264,7 @@ int riod_nl_parse_export(struct genl_info *info, struct riod_export_request *req
 	req->no_reset = nla_get_flag(info->attrs[RIOD_A_EXPORT_NO_RESET]);
 	return parse_port(info->attrs[RIOD_A_EXPORT_PORT], &req->port, info->extack);
 }
-EXPORT_SYMBOL_GPL(riod_nl_parse_export);
+EXPORT_SYMBOL_IF_KUNIT(riod_nl_parse_export);
 
 int riod_nl_parse_attach(struct genl_info *info, struct riod_attach_request *req)
 {
@@ -289,4 +290,4 @@ int riod_nl_parse_attach(struct genl_info *info, struct riod_attach_request *req
 		return 0;
 	return riod_nl_parse_name(profile, req->profile, sizeof(req->profile), info->extack);
 }
-EXPORT_SYMBOL_GPL(riod_nl_parse_attach);
+EXPORT_SYMBOL_IF_KUNIT(riod_nl_parse_attach);

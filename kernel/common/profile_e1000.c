@@ -19,6 +19,7 @@
  */
 #define pr_fmt(fmt) "riod: e1000: " fmt
 
+#include <kunit/visibility.h>
 #include <linux/align.h>
 #include <linux/bits.h>
 #include <linux/export.h>
@@ -270,4 +271,4 @@ const struct riod_profile riod_profile_e1000 = {
 	.after_cut = e1000_after_cut,
 	.reset = e1000_reset,
 };
-EXPORT_SYMBOL_GPL(riod_profile_e1000);
+EXPORT_SYMBOL_IF_KUNIT(riod_profile_e1000);

@@ -22,6 +22,7 @@
  */
 #define pr_fmt(fmt) "riod: nvme: " fmt
 
+#include <kunit/visibility.h>
 #include <linux/bits.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
@@ -587,4 +588,4 @@ const struct riod_profile riod_profile_nvme = {
 	.after_apply = nvme_after_apply,
 	.reset = nvme_reset,
 };
-EXPORT_SYMBOL_GPL(riod_profile_nvme);
+EXPORT_SYMBOL_IF_KUNIT(riod_profile_nvme);

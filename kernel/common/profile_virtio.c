@@ -21,6 +21,7 @@
  */
 #define pr_fmt(fmt) "riod: virtio: " fmt
 
+#include <kunit/visibility.h>
 #include <linux/bits.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
@@ -709,4 +710,4 @@ const struct riod_profile riod_profile_virtio = {
 	.after_apply = virtio_after_apply,
 	.reset = virtio_reset,
 };
-EXPORT_SYMBOL_GPL(riod_profile_virtio);
+EXPORT_SYMBOL_IF_KUNIT(riod_profile_virtio);

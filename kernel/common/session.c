@@ -41,6 +41,7 @@
  * What is left are the owner's own calls.  They find @over set and touch nothing
  * but memory, which stays until riod_session_free().
  */
+#include <kunit/visibility.h>
 #include <linux/atomic.h>
 #include <linux/container_of.h>
 #include <linux/err.h>
@@ -142,7 +143,7 @@ void riod_session_end(struct riod_session *s, enum riod_reason reason)
 {
 	riod_session_over(s, reason, true);
 }
-EXPORT_SYMBOL_GPL(riod_session_end);
+EXPORT_SYMBOL_IF_KUNIT(riod_session_end);
 
 static void riod_session_init(struct riod_session *s)
 {
@@ -211,7 +212,7 @@ struct riod_session *riod_session_create(struct riod_conn *conn,
 	conn->ops->peer(conn, &s->peer);
 	return s;
 }
-EXPORT_SYMBOL_GPL(riod_session_create);
+EXPORT_SYMBOL_IF_KUNIT(riod_session_create);
 
 int riod_session_start(struct riod_session *s)
 {
@@ -233,7 +234,7 @@ int riod_session_start(struct riod_session *s)
 	wake_up_process(rx);
 	return 0;
 }
-EXPORT_SYMBOL_GPL(riod_session_start);
+EXPORT_SYMBOL_IF_KUNIT(riod_session_start);
 
 /*
  * The receive thread is the last to end: it waits for the transmit thread and,
@@ -260,7 +261,7 @@ void riod_session_halt(struct riod_session *s)
 	riod_conn_close(s->conn);
 	s->conn = NULL;
 }
-EXPORT_SYMBOL_GPL(riod_session_halt);
+EXPORT_SYMBOL_IF_KUNIT(riod_session_halt);
 
 void riod_session_free(struct riod_session *s)
 {
@@ -273,13 +274,13 @@ void riod_session_free(struct riod_session *s)
 	riod_transport_put(s->transport);
 	kfree(s);
 }
-EXPORT_SYMBOL_GPL(riod_session_free);
+EXPORT_SYMBOL_IF_KUNIT(riod_session_free);
 
 void riod_session_set_ack_notify(struct riod_session *s, void (*fn)(void *priv))
 {
 	s->ack_notify = fn;
 }
-EXPORT_SYMBOL_GPL(riod_session_set_ack_notify);
+EXPORT_SYMBOL_IF_KUNIT(riod_session_set_ack_notify);
 
 u64 riod_session_acked(struct riod_session *s)
 {
@@ -290,7 +291,7 @@ u64 riod_session_acked(struct riod_session *s)
 	spin_unlock(&s->lock);
 	return acked;
 }
-EXPORT_SYMBOL_GPL(riod_session_acked);
+EXPORT_SYMBOL_IF_KUNIT(riod_session_acked);
 
 u64 riod_session_last_seq(struct riod_session *s)
 {
@@ -301,7 +302,7 @@ u64 riod_session_last_seq(struct riod_session *s)
 	spin_unlock(&s->lock);
 	return seq;
 }
-EXPORT_SYMBOL_GPL(riod_session_last_seq);
+EXPORT_SYMBOL_IF_KUNIT(riod_session_last_seq);
 
 u32 riod_session_nr(const struct riod_session *s)
 {
@@ -317,7 +318,7 @@ const struct riod_session_params *riod_session_params(struct riod_session *s)
 {
 	return &s->params;
 }
-EXPORT_SYMBOL_GPL(riod_session_params);
+EXPORT_SYMBOL_IF_KUNIT(riod_session_params);
 
 void riod_session_get_stats(struct riod_session *s, struct riod_session_stats *st)
 {
@@ -326,4 +327,4 @@ void riod_session_get_stats(struct riod_session *s, struct riod_session_stats *s
 	st->tx_retained = s->unacked;
 	spin_unlock(&s->lock);
 }
-EXPORT_SYMBOL_GPL(riod_session_get_stats);
+EXPORT_SYMBOL_IF_KUNIT(riod_session_get_stats);

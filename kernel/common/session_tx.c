@@ -13,6 +13,7 @@
  */
 #define pr_fmt(fmt) "riod: " fmt
 
+#include <kunit/visibility.h>
 #include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
@@ -113,7 +114,7 @@ int riod_session_send_list(struct riod_session *s, struct list_head *frames, u64
 	riod_frames_free(frames);
 	return err;
 }
-EXPORT_SYMBOL_GPL(riod_session_send_list);
+EXPORT_SYMBOL_IF_KUNIT(riod_session_send_list);
 
 void riod_session_ack_soon(struct riod_session *s)
 {
@@ -127,7 +128,7 @@ void riod_session_ack_soon(struct riod_session *s)
 		wake_up(&s->tx_wait);
 	spin_unlock(&s->lock);
 }
-EXPORT_SYMBOL_GPL(riod_session_ack_soon);
+EXPORT_SYMBOL_IF_KUNIT(riod_session_ack_soon);
 
 static bool riod_session_tx_ready(struct riod_session *s)
 {

@@ -4,6 +4,7 @@
  *
  * The rules that are named by number are in Documentation/coherence.rst.
  */
+#include <kunit/visibility.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/lockdep.h>
@@ -57,7 +58,7 @@ void riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
 	y->params.idle_max_us = max(y->params.idle_max_us, y->params.idle_min_us);
 	y->interval_us = y->params.idle_min_us;
 }
-EXPORT_SYMBOL_GPL(riod_sync_init);
+EXPORT_SYMBOL_IF_KUNIT(riod_sync_init);
 
 /* nobody else uses @y any more, so no lock is taken */
 void riod_sync_destroy(struct riod_sync *y)
@@ -76,7 +77,7 @@ void riod_sync_destroy(struct riod_sync *y)
 	mutex_destroy(&y->lock);
 	mutex_destroy(&y->gate);
 }
-EXPORT_SYMBOL_GPL(riod_sync_destroy);
+EXPORT_SYMBOL_IF_KUNIT(riod_sync_destroy);
 
 void riod_sync_stop(struct riod_sync *y)
 {
@@ -329,7 +330,7 @@ void riod_sync_acked(struct riod_sync *y, u64 cut)
 		y->acked_cut = cut;
 	mutex_unlock(&y->lock);
 }
-EXPORT_SYMBOL_GPL(riod_sync_acked);
+EXPORT_SYMBOL_IF_KUNIT(riod_sync_acked);
 
 bool riod_sync_in_flight(struct riod_sync *y)
 {
@@ -342,7 +343,7 @@ bool riod_sync_in_flight(struct riod_sync *y)
 	mutex_unlock(&y->lock);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(riod_sync_in_flight);
+EXPORT_SYMBOL_IF_KUNIT(riod_sync_in_flight);
 
 void riod_sync_pace(struct riod_sync *y, bool moved)
 {
@@ -366,7 +367,7 @@ u32 riod_sync_interval_us(struct riod_sync *y)
 	mutex_unlock(&y->lock);
 	return us;
 }
-EXPORT_SYMBOL_GPL(riod_sync_interval_us);
+EXPORT_SYMBOL_IF_KUNIT(riod_sync_interval_us);
 
 void riod_sync_get_stats(struct riod_sync *y, struct riod_sync_stats *st)
 {
@@ -374,4 +375,4 @@ void riod_sync_get_stats(struct riod_sync *y, struct riod_sync_stats *st)
 	*st = y->stats;
 	mutex_unlock(&y->lock);
 }
-EXPORT_SYMBOL_GPL(riod_sync_get_stats);
+EXPORT_SYMBOL_IF_KUNIT(riod_sync_get_stats);

@@ -11,6 +11,7 @@
  * nothing is on its way the bases are equal, and when nobody writes the pages are
  * equal to the bases.
  */
+#include <kunit/visibility.h>
 #include <linux/bitmap.h>
 #include <linux/err.h>
 #include <linux/export.h>
@@ -70,7 +71,7 @@ int riod_sync_stage(struct riod_sync *y, struct riod_frame *f)
 	y->nstaged++;
 	return 0;
 }
-EXPORT_SYMBOL_GPL(riod_sync_stage);
+EXPORT_SYMBOL_IF_KUNIT(riod_sync_stage);
 
 static void drop_staged(struct riod_sync *y)
 {
@@ -513,7 +514,7 @@ int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c)
 	drop_staged(y);
 	return err;
 }
-EXPORT_SYMBOL_GPL(riod_sync_apply);
+EXPORT_SYMBOL_IF_KUNIT(riod_sync_apply);
 
 bool riod_sync_changed(struct riod_sync *y, u64 id)
 {

@@ -21,6 +21,7 @@
  */
 #define pr_fmt(fmt) "riod: " fmt
 
+#include <kunit/visibility.h>
 #include <linux/bitmap.h>
 #include <linux/err.h>
 #include <linux/export.h>
@@ -711,4 +712,4 @@ s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames,
 	free_cut(&cut);
 	return ret < 0 ? ret : (s64)cut.bytes;
 }
-EXPORT_SYMBOL_GPL(riod_sync_collect);
+EXPORT_SYMBOL_IF_KUNIT(riod_sync_collect);

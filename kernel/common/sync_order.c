@@ -7,6 +7,7 @@
  * put in and taken out as a whole, and does not change in between.  Page numbers are
  * never used again, so what it says of a page that has gone is of no effect.
  */
+#include <kunit/visibility.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/lockdep.h>
@@ -296,7 +297,7 @@ bool riod_sync_entry_before(struct riod_sync_entry *e)
 	read_entry(e, page);
 	return true;
 }
-EXPORT_SYMBOL_GPL(riod_sync_entry_before);
+EXPORT_SYMBOL_IF_KUNIT(riod_sync_entry_before);
 
 static bool is_last(struct riod_sync *y, const struct riod_sync_order *o,
 		    const struct riod_sync_area *a, const struct riod_sync_capture *cap, u32 g)

@@ -2,6 +2,7 @@
 /*
  * The list of transports, their connections, and frames in memory
  */
+#include <kunit/visibility.h>
 #include <linux/ctype.h>
 #include <linux/export.h>
 #include <linux/kmod.h>
@@ -113,7 +114,7 @@ const struct riod_transport_ops *riod_transport_get(const char *name)
 	request_module("riod-%s", name);
 	return riod_transport_lookup(name);
 }
-EXPORT_SYMBOL_GPL(riod_transport_get);
+EXPORT_SYMBOL_IF_KUNIT(riod_transport_get);
 
 const struct riod_transport_ops *riod_transport_hold(const struct riod_transport_ops *ops)
 {

@@ -11,6 +11,7 @@
  * bounded by the body's length, and nothing is read before the length that
  * covers it was checked.
  */
+#include <kunit/visibility.h>
 #include <linux/align.h>
 #include <linux/bits.h>
 #include <linux/errno.h>
@@ -610,4 +611,4 @@ const char *riod_wire_fault(const struct riod_frame *f, bool to_frontend)
 		return fault;
 	return r->check(f->body, f->len);
 }
-EXPORT_SYMBOL_GPL(riod_wire_fault);
+EXPORT_SYMBOL_IF_KUNIT(riod_wire_fault);

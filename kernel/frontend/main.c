@@ -6,6 +6,7 @@
 #include <linux/pci.h>
 #include <linux/rcupdate.h>
 
+#include "compat_export.h"
 #include "frontend.h"
 
 #define CREATE_TRACE_POINTS
@@ -71,3 +72,4 @@ module_exit(riod_fe_exit);
 
 MODULE_DESCRIPTION("Virtual PCI functions for devices in other machines");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);

@@ -6,6 +6,7 @@
 #include <linux/init.h>
 #include <linux/module.h>
 
+#include "compat_export.h"
 #include "stub.h"
 
 #define CREATE_TRACE_POINTS
@@ -87,3 +88,4 @@ module_exit(riod_stub_exit);
 
 MODULE_DESCRIPTION("riod: owns PCI functions and exports them to other hosts");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);

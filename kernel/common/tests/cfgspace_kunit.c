@@ -8,6 +8,7 @@
 #include <linux/unaligned.h>
 #include <uapi/linux/pci_regs.h>
 
+#include "compat_export.h"
 #include "cfgspace.h"
 #include "load.h"
 
@@ -613,3 +614,5 @@ kunit_test_suite(cfgspace_suite);
 
 MODULE_DESCRIPTION("KUnit tests of riod's config space model");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

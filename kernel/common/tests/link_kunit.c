@@ -6,6 +6,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include "compat_export.h"
 #include "link_priv.h"
 #include "pair.h"
 #include "session_priv.h"
@@ -1112,3 +1113,5 @@ kunit_test_suite(link_suite);
 
 MODULE_DESCRIPTION("KUnit tests of riod's link");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

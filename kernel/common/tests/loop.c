@@ -28,6 +28,7 @@
 #include <linux/string.h>
 #include <linux/wait.h>
 
+#include "compat_export.h"
 #include "loop.h"
 
 #define RIOD_LOOP_QUEUE		SZ_64K	/* bytes under way, each way */
@@ -470,3 +471,4 @@ module_exit(riod_loop_exit);
 
 MODULE_DESCRIPTION("riod's loop transport, for KUnit");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);

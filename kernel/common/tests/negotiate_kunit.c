@@ -10,6 +10,7 @@
 #include <linux/prandom.h>
 #include <linux/slab.h>
 
+#include "compat_export.h"
 #include "load.h"
 #include "loop.h"
 #include "paper.h"
@@ -349,3 +350,5 @@ kunit_test_suite(negotiate_suite);
 
 MODULE_DESCRIPTION("KUnit tests of riod's handshake");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

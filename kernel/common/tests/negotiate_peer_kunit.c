@@ -7,6 +7,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "compat_export.h"
 #include "paper.h"
 
 /* a copy of @f with another length, in an allocation that ends where it does */
@@ -599,3 +600,5 @@ kunit_test_suite(peer_suite);
 
 MODULE_DESCRIPTION("KUnit tests of riod's handshake, each side alone");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

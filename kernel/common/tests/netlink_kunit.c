@@ -8,6 +8,7 @@
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
 
+#include "compat_export.h"
 #include "netlink.h"
 
 /* ------------------------------------------------------------ a request */
@@ -563,3 +564,5 @@ kunit_test_suite(netlink_suite);
 
 MODULE_DESCRIPTION("KUnit tests of riod's netlink family");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

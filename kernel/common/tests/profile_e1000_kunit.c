@@ -7,6 +7,7 @@
 #include <linux/bits.h>
 #include <linux/module.h>
 
+#include "compat_export.h"
 #include "profile.h"
 
 #define CTRL		0x0000
@@ -291,3 +292,5 @@ kunit_test_suite(suite);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("KUnit tests of the e1000 profile");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

@@ -7,6 +7,7 @@
 #include <linux/module.h>
 #include <linux/unaligned.h>
 
+#include "compat_export.h"
 #include "profile.h"
 
 #define NVME_CLASS	0x010802
@@ -661,3 +662,5 @@ kunit_test_suite(profile_suite);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("KUnit tests of the device profiles");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

@@ -6,6 +6,7 @@
 #include <linux/module.h>
 #include <linux/unaligned.h>
 
+#include "compat_export.h"
 #include "ends.h"
 #include "profile.h"
 #include "sync_cut.h"
@@ -781,3 +782,5 @@ kunit_test_suite(virtio_suite);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("KUnit tests of the virtio profile");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

@@ -5,6 +5,7 @@
  */
 #include <linux/sizes.h>
 
+#include "compat_export.h"
 #include "session_pair.h"
 
 /* ------------------------------------------------------------ the peer is wrong */
@@ -355,3 +356,5 @@ kunit_test_suite(session_end_suite);
 
 MODULE_DESCRIPTION("KUnit tests of how riod's sessions end");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

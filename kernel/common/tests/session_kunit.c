@@ -3,6 +3,7 @@
  * Sessions that run: two of them against each other, and one against a raw
  * connection that the test speaks itself
  */
+#include "compat_export.h"
 #include "session_pair.h"
 
 /* ------------------------------------------------------------ the stream */
@@ -350,3 +351,5 @@ kunit_test_suite(session_suite);
 
 MODULE_DESCRIPTION("KUnit tests of riod's sessions");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

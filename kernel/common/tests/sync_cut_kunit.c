@@ -9,6 +9,7 @@
 #include <linux/prandom.h>
 #include <linux/random.h>
 
+#include "compat_export.h"
 #include "ends.h"
 #include "sync_cut.h"
 #include "sync_granule.h"
@@ -563,3 +564,5 @@ kunit_test_suite(cut_suite);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("KUnit tests of the coherence engine's cuts");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

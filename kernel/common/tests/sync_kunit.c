@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/prandom.h>
 
+#include "compat_export.h"
 #include "ends.h"
 #include "freed.h"
 #include "load.h"
@@ -528,3 +529,5 @@ kunit_test_suite(sync_suite);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("KUnit tests of the coherence engine");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

@@ -10,6 +10,7 @@
 #include <linux/err.h>
 #include <linux/module.h>
 
+#include "compat_export.h"
 #include "ends.h"
 #include "sync_cut.h"
 
@@ -462,3 +463,5 @@ kunit_test_suite(order_suite);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("KUnit tests of the coherence engine's publish order");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

@@ -731,3 +731,4 @@ kunit_test_suite(transport_suite);
 MODULE_DESCRIPTION("KUnit tests of riod's transports");
 MODULE_LICENSE("GPL");
 RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
+RIOD_COMPAT_IMPORT_NS(RIOD);

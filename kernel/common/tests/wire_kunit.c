@@ -9,6 +9,7 @@
 #include <linux/prandom.h>
 #include <linux/slab.h>
 
+#include "compat_export.h"
 #include "examples.h"
 #include "load.h"
 #include "shapes.h"
@@ -654,3 +655,5 @@ kunit_test_suite(wire_suite);
 
 MODULE_DESCRIPTION("KUnit tests of riod's frame validation");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

@@ -7,6 +7,7 @@
  */
 #include <linux/module.h>
 
+#include "compat_export.h"
 #include "stub.h"
 
 struct riod_stub_objects riod_stub_objects;
@@ -30,3 +31,5 @@ INTERVAL_TREE_DEFINE(struct interval_tree_node, rb, unsigned long, __subtree_las
 
 MODULE_DESCRIPTION("KUnit tests of riod's stub");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
