@@ -22,7 +22,7 @@ all: modules tools
 
 # Everything that is missing, at once, before anything is built
 need:
-	@rc=0; \
+	+@rc=0; \
 	scripts/kbuild.sh --need $(KDIR) || rc=1; \
 	$(riodctl) need || rc=1; \
 	$(mmap) need || rc=1; \
@@ -38,8 +38,8 @@ modules: need
 
 tools: need
 	@echo building riodctl
-	@$(riodctl) all
-	@$(mmap) all
+	+@$(riodctl) all
+	+@$(mmap) all
 
 # Programs that tests run in VMs and guests
 fixtures:

@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/vfio.h>
 
+#include "compat_export.h"
 #include "frontend.h"
 
 #define VECTORS		8
@@ -208,3 +209,5 @@ kunit_test_suite(irq_suite);
 
 MODULE_DESCRIPTION("KUnit tests of riod's frontend");
 MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
