@@ -75,14 +75,14 @@ test_more_than_the_server_shadows()
 	t_eq "bus master" "$(att bus_master)" held-limit
 	t_match status "$("$RIODCTL" status "$ATT_ID")" "server host shadows at most 1 MiB .*shadow_max_mib"
 	t_eq state "$(att state)" connected
-	go_on done
+	go_on closed
 	wait "$STUCK"
 	stuck keep
 	go_on mapped
 	go_on answered
 	wait_for 10 att_is lost
 	t_match reason "$(att reason)" "more than shadow_max_mib"
-	go_on done
+	go_on closed
 	wait "$STUCK"
 	exec 8>&-
 	on server "echo 1024 > $param"
@@ -96,7 +96,7 @@ card()
 {
 	local n addr
 	for n in 0 1 2 3 4 5; do
-		addr=$(device edu $n) || return
+		addr=$(device edu "$n") || return
 		if on server test -e "/sys/bus/pci/devices/${addr%.0}.1"; then
 			echo "$addr"
 			return

@@ -569,6 +569,7 @@ static void cfg_hide_cap(struct riod_cfg *c, u8 id)
 	}
 	memcpy(c->initial, c->bytes, c->size);
 }
+
 static int cfg_limit_msi(struct riod_cfg *c, u16 nmsi)
 {
 	u16 flags, log2;

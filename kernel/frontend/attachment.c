@@ -362,7 +362,8 @@ static int att_limit_silence(struct riod_session_params *params,
 	u32 max = READ_ONCE(lost_max_ms);
 
 	if (max < 2 * params->keepalive_ms) {
-		NL_SET_ERR_MSG_FMT(extack, "lost_max_ms (%u) is below twice the server's keepalive_ms (%u)",
+		NL_SET_ERR_MSG_FMT(extack,
+				   "lost_max_ms (%u) is below twice the server's keepalive_ms (%u)",
 				   max, params->keepalive_ms);
 		return -ERANGE;
 	}

@@ -288,18 +288,17 @@ static bool dma_too_much(const struct riod_fe_dma *dma)
 
 static void dma_warn_limit(struct riod_fe_att *att)
 {
-	static const char remedy[] =
-		"It needs a vIOMMU (QEMU: -device intel-iommu,caching-mode=on,intremap=on or -device virtio-iommu-pci); this ends by itself when the guest turns one on.";
 	const struct riod_fe_dma *dma = &att->dma;
 	const struct riod_fe_domain *d = dma->domain;
 
 	if (d->bytes_rw > dma->limit)
-		pr_warn("attachment %u: bus mastering is held off: the guest has mapped %llu MiB for the device to write, the limit is %llu MiB. %s\n",
-			att->id, d->bytes_rw >> 20, dma->limit >> 20, remedy);
+		pr_warn("attachment %u: bus mastering is held off: the guest has mapped %llu MiB for the device to write, the limit is %llu MiB\n",
+			att->id, d->bytes_rw >> 20, dma->limit >> 20);
 	else
-		pr_warn("attachment %u: bus mastering is held off: the guest has mapped %llu MiB, and the server host shadows at most %llu MiB (its shadow_max_mib). %s\n",
-			att->id, (d->bytes_ro + d->bytes_rw) >> 20, dma->peer_limit >> 20,
-			remedy);
+		pr_warn("attachment %u: bus mastering is held off: the guest has mapped %llu MiB, and the server host shadows at most %llu MiB (its shadow_max_mib)\n",
+			att->id, (d->bytes_ro + d->bytes_rw) >> 20, dma->peer_limit >> 20);
+	pr_warn("attachment %u: the guest needs a vIOMMU (QEMU: -device intel-iommu,caching-mode=on,intremap=on or -device virtio-iommu-pci); this ends by itself when it turns one on\n",
+		att->id);
 }
 
 static void dma_hold(struct riod_fe_att *att, int err)

@@ -286,7 +286,7 @@ void riod_fe_bridge_hide(struct riod_fe_att *att)
 		pdev = pci_get_slot(bridge.host->bus, PCI_DEVFN(slot, n));
 		if (!pdev)
 			continue;
-		/* one that is being unbound hides its ids itself, and may wait with the lock held */
+		/* one being unbound hides its ids itself, and may wait with the lock held */
 		if (device_trylock(&pdev->dev)) {
 			if (pdev->dev.driver == &riod_fe_pci_driver.driver)
 				riod_fe_vpci_show(pdev, att->funcs[n], false);

@@ -214,12 +214,12 @@ static void options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	struct sigaction act = { .sa_handler = be_mute, .sa_flags = SA_RESTART };
 	struct sockaddr_in addr = { .sin_family = AF_INET };
 	int one = 1, fd;
 
 	options(argc, argv);
-	sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = be_mute,
-						.sa_flags = SA_RESTART }, NULL);
+	sigaction(SIGUSR1, &act, NULL);
 	addr.sin_port = htons(opt.port);
 	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	fd = socket(AF_INET, SOCK_STREAM, 0);

@@ -40,8 +40,8 @@ static void device(u32 att)
 			serial = sim_dma_load32(att, at + SERIAL);
 			suspends = sim_dma_load32(att, at + SUSPEND);
 			if (serial != n + 1 && !sim_over(att))
-				sim_fail("stale", "ring %u runs block %u, which is not there", rings,
-					 n);
+				sim_fail("stale", "ring %u runs block %u, which is not there",
+					 rings, n);
 			n++;
 		} while (!suspends && !sim_over(att));
 		handled = rings;

@@ -61,7 +61,8 @@ static void device(u32 att)
 	while (!sim_over(att)) {
 		index = sim_dma_load32(att, iova[INDEX] + INDEX_AT);
 		for (; done < index && !sim_over(att); done++) {
-			got = sim_dma_load32(att, iova[DATA + (done + 1) % NDATA] + at_of(done + 1));
+			got = sim_dma_load32(att, iova[DATA + (done + 1) % NDATA] +
+						  at_of(done + 1));
 			if (got != done + 1 && !sim_over(att))
 				sim_fail("flag-after-data", "index %u, slot %u has %u", index,
 					 done + 1, got);

@@ -11,11 +11,10 @@ extern const struct sim_proto sim_proto_nvme, sim_proto_nvme_polled,
 	sim_proto_virtio_split, sim_proto_virtio_packed,
 	sim_proto_xhci, sim_proto_ehci, sim_proto_packet_split, sim_proto_descriptors,
 	sim_proto_memory_bar, sim_proto_filling, sim_proto_r8169, sim_proto_index,
-	sim_proto_e100_sync;
-
-/* known to be wrong without a profile (Documentation/profiles.rst) */
-extern const struct sim_proto sim_proto_xhci_plain, sim_proto_ehci_plain,
-	sim_proto_ehci_unlink, sim_proto_r8169_plain, sim_proto_index_plain, sim_proto_e100;
+	sim_proto_e100_sync,
+	/* known to be wrong without a profile (Documentation/profiles.rst) */
+	sim_proto_xhci_plain, sim_proto_ehci_plain, sim_proto_ehci_unlink,
+	sim_proto_r8169_plain, sim_proto_index_plain, sim_proto_e100;
 
 const struct sim_proto *const sim_protos[] = {
 	&sim_proto_nvme,

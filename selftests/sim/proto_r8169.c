@@ -19,10 +19,10 @@ enum { RING, DATA, NDATA = 2, NPAGES = DATA + NDATA };	/* pages */
 
 #define DESC		16
 #define ADDRESS		8
-#define OWN		(1u << 31)
-#define END_OF_RING	(1u << 30)
-#define FIRST		(1u << 29)
-#define LAST		(1u << 28)
+#define OWN		0x80000000u
+#define END_OF_RING	0x40000000u
+#define FIRST		0x20000000u
+#define LAST		0x10000000u
 
 #define DESCS		8
 #define PACKETS		14

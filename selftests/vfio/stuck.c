@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
-#define MIB	(1 << 20)
+#define MIB	0x100000
 
 static struct device dev;
 
@@ -45,6 +45,6 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	getchar();
 	device_close(&dev);
-	puts("done");
+	puts("closed");
 	return 0;
 }

@@ -93,10 +93,11 @@ void show_bus_master(const Context &context, const Attachment &a)
 				   "'riodctl qemu-args {}' prints (Linux guests of other "
 				   "distributions may need intel_iommu=on)",
 				   a.id));
-		remedy(context, a.mapped_rw > a.limit
-					? "or detach, and attach with a higher --limit"
-					: "or set a higher shadow_max_mib of riod_stub on the server "
-					  "host, and attach again");
+		remedy(context,
+		       a.mapped_rw > a.limit
+			       ? "or detach, and attach with a higher --limit"
+			       : "or set a higher shadow_max_mib of riod_stub on the server "
+				 "host, and attach again");
 		remedy(context,
 		       "a guest that hangs in its firmware polls the device and waits for DMA: "
 		       "firmware uses no vIOMMU; add the function when the guest runs "

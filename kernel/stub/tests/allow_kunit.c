@@ -278,8 +278,10 @@ static void no_ip(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, copy(all), 0);
 	for (i = 0; i < ARRAY_SIZE(families); i++) {
 		peer.ss_family = families[i];
-		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&empty->exp, &init_net, NULL, PORT, &peer));
-		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&all->exp, &init_net, NULL, PORT, &peer));
+		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&empty->exp, &init_net, NULL, PORT,
+							   &peer));
+		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&all->exp, &init_net, NULL, PORT,
+							   &peer));
 		KUNIT_EXPECT_FALSE(test, riod_stub_same_host(&peer, &peer));
 	}
 }
