@@ -45,9 +45,10 @@ const struct sim_proto *const sim_protos[] = {
 	&sim_proto_descriptors,
 	&sim_proto_memory_bar,
 	&sim_proto_filling,
-	&sim_proto_r8169,
 	&sim_proto_index,
 	&sim_proto_e100_sync,
+	/* from here on the 8-byte build knows it to be wrong */
+	&sim_proto_r8169,
 	&sim_proto_xhci_plain,
 	&sim_proto_ehci_plain,
 	&sim_proto_ehci_unlink,

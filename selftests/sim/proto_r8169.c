@@ -9,6 +9,9 @@
  *
  *  r8169	with the order of rule 10: first descriptors are applied last
  *  r8169_plain	without it
+ *
+ * The flag is in the first half of a descriptor, the address in the second: a CPU without a
+ * 16-byte exchange, which applies one half and then the other, gets these wrong (rule 8).
  */
 #include "world.h"
 
@@ -195,6 +198,9 @@ static void plain_init(void)
 const struct sim_proto sim_proto_r8169 = {
 	.name = "r8169", .share = 30, .pages = NPAGES, .init = ordered_init, .guest = drive,
 	.device = device, .may_lose = true,
+#ifdef SIM_NO_CMPXCHG128
+	.violates = "flag-after-data",
+#endif
 };
 
 const struct sim_proto sim_proto_r8169_plain = {
