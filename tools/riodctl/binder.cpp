@@ -138,8 +138,10 @@ void Rebind::release(const PciDevice &device)
 
 	taken_.push_back({device.address(), driver.value_or(""), device.driver_override()});
 	// what riod_stub left when it was unloaded has its former driver on record already
-	if (!left_by_stub(device))
-		remember(sysfs_, device, {taken_.back().driver, taken_.back().override});
+	if (!left_by_stub(device)) {
+		remember(sysfs_, device,
+			 {.driver = taken_.back().driver, .override = taken_.back().override});
+	}
 	try {
 		// The override first: nothing else can grab the function in between.
 		set_override(sysfs_, device, stub_driver);

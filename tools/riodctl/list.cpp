@@ -143,8 +143,7 @@ std::size_t width_of(const Context &context)
 // list the device.
 std::string long_name(const Context &context, const Identity &identity)
 {
-	const std::string name = context.probes.device_name(identity);
-
+	std::string name = context.probes.device_name(identity);
 	const std::string kind = class_name(identity.class_code);
 	if (!name.empty() && kind.starts_with("class "))
 		return name; // there is no word for the class

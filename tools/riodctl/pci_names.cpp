@@ -20,8 +20,8 @@ struct AccessFree {
 using Access = std::unique_ptr<pci_access, AccessFree>;
 
 // libpci wants functions that print; of what it prints only the last error matters.
-// NOLINTBEGIN(cert-dcl50-cpp): their type is libpci's
-[[noreturn]] void fatal(char *text, ...)
+// NOLINTBEGIN(cert-dcl50-cpp): their type is libpci's, and clang's [[noreturn]] is not of the type
+__attribute__((noreturn)) void fatal(char *text, ...)
 {
 	(void)std::fprintf(stderr, "riodctl: cannot read pci.ids: %s\n", text);
 	std::exit(1);
