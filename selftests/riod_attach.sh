@@ -321,7 +321,9 @@ test_network_namespaces()
 	wait_for 5 grep -q "$second" /run/events.other
 	riod_detach
 	wait_for 5 grep -q "$EXPORT" /run/events.here
+	wait_for 5 grep -q '"idle"' /run/events.here
 	kill "$there_pid" "$here_pid"
+	t_fails grep -q '"lost"' /run/events.here /run/events.other
 	t_fails grep -q "$second" /run/events.here
 	t_fails grep -q "$EXPORT" /run/events.other
 	ip netns del other
@@ -418,7 +420,7 @@ test_detach_while_a_cdev_is_open()
 	cdev=/dev/vfio/devices/$(basename "/sys/bus/pci/devices/$ATT_DEV/vfio-dev"/*)
 	exec 9<> "$cdev"
 	t_match error "$(refused "$RIODCTL" detach "$ATT_ID")" "has the function's VFIO device open"
-	t_eq state "$(att state)" lost
+	t_eq state "$(att state)" detached
 	t_eq "still there" "$(attachments | sed -n 's/^[0-9]*\.id=//p')" "$first"
 	wait_for 20 export_idle
 	riod_attach

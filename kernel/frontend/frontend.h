@@ -567,7 +567,7 @@ struct riod_fe_att {
 	struct kref ref;
 	struct list_head list;
 	u32 id;
-	spinlock_t state_lock;	/* state, reason, nopen */
+	spinlock_t state_lock;	/* state, over, reason, nopen, detached */
 	enum riod_fe_state state;
 	bool over;
 	enum riod_reason reason;

@@ -10,6 +10,7 @@ struct att_view {
 	enum riod_reason reason;
 	bool over;
 	bool open;
+	bool detached;
 };
 
 static void att_view(struct riod_fe_att *att, struct att_view *v)
@@ -19,6 +20,7 @@ static void att_view(struct riod_fe_att *att, struct att_view *v)
 	v->over = att->over;
 	v->reason = att->reason;
 	v->open = att->nopen;
+	v->detached = att->detached;
 	spin_unlock(&att->state_lock);
 }
 
@@ -50,10 +52,13 @@ static int put_who(struct riod_fe_att *att, struct sk_buff *skb)
 static int put_state(struct riod_fe_att *att, struct sk_buff *skb,
 		     const struct att_view *v)
 {
-	bool lost = v->over || v->state == RIOD_FE_REMOVING;
+	enum riod_state state = RIOD_STATE_CONNECTED;
 
-	if (nla_put_u32(skb, RIOD_A_ATTACHMENT_STATE,
-			lost ? RIOD_STATE_LOST : RIOD_STATE_CONNECTED) ||
+	if (v->detached)
+		state = RIOD_STATE_DETACHED;
+	else if (v->over || v->state == RIOD_FE_REMOVING)
+		state = RIOD_STATE_LOST;
+	if (nla_put_u32(skb, RIOD_A_ATTACHMENT_STATE, state) ||
 	    nla_put_u32(skb, RIOD_A_ATTACHMENT_BUS_MASTER, READ_ONCE(att->dma.state)))
 		return -EMSGSIZE;
 	if (v->over &&

@@ -120,6 +120,7 @@ again:
 	if (exp && exp->state == RIOD_STUB_IDLE) {
 		riod_stub_set_state(exp, RIOD_STUB_ATTACHING);
 		exp->peer = att->peer;
+		WRITE_ONCE(exp->lost, false);
 		memset(&exp->stats, 0, sizeof(exp->stats));
 		mutex_unlock(&riod_stub_lock);
 		return exp;

@@ -14,7 +14,7 @@ static enum riod_state export_nl_state(const struct riod_stub_export *exp)
 	case RIOD_STUB_ATTACHED:
 		return RIOD_STATE_CONNECTED;
 	case RIOD_STUB_FENCING:
-		return RIOD_STATE_LOST;
+		return READ_ONCE(exp->lost) ? RIOD_STATE_LOST : RIOD_STATE_DETACHED;
 	default:
 		return RIOD_STATE_IDLE;
 	}

@@ -146,6 +146,7 @@ void riod_stub_fence_begin(struct riod_stub_att *att, enum riod_reason reason)
 	unsigned int i;
 
 	if (!atomic64_cmpxchg(&att->lost_ns, 0, ktime_get_ns())) {
+		WRITE_ONCE(att->exp->lost, reason != RIOD_REASON_DETACH);
 		trace_riod_stub_lost(att->exp->name, reason);
 		trace_riod_stub_fence_begin(att->exp->name, fence_elapsed(att));
 	}

@@ -404,6 +404,7 @@ enum riod_stub_state {
  * @going: no attachment begins any more; under riod_stub_lock
  * @att: attachment, while @state is ATTACHED; under riod_stub_lock
  * @peer: last peer that attached; under riod_stub_lock
+ * @lost: the last session ended, and not because the VMM host detached; a single word
  * @fence_ns: what the last fence took, from the end of the session to bus
  *	mastering being off; a single word
  * @wait: woken when @state changes
@@ -429,6 +430,7 @@ struct riod_stub_export {
 	bool going;
 	struct riod_stub_att *att;
 	struct sockaddr_storage peer;
+	bool lost;
 	u64 fence_ns;
 	wait_queue_head_t wait;
 	struct ratelimit_state log;

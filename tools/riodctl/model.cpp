@@ -60,6 +60,8 @@ std::string state_name(std::uint32_t state)
 		return "connected";
 	case RIOD_STATE_LOST:
 		return "lost";
+	case RIOD_STATE_DETACHED:
+		return "detached";
 	default:
 		return fmt::format("state-{}", state);
 	}

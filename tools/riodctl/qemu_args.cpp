@@ -142,9 +142,10 @@ qemu_args(const Sysfs &sysfs, const Attachment &attachment, bool virtio_iommu)
 			  fmt::format("pcie-root-port,id={},bus=pcie.0,chassis={},slot={}", port,
 				      port_chassis, attachment.id & port_slot_mask));
 	// Behind a conventional bridge all functions have the bridge's address space.
-	if (shared)
+	if (shared) {
 		args.emplace_back("-device",
 				  fmt::format("pcie-pci-bridge,id={},bus={}", bus, port));
+	}
 	for (const auto &fn : functions) {
 		std::string value = fmt::format("vfio-pci,host={},id={}-fn{},bus={}", fn.device,
 						port, fn.function, bus);
@@ -203,6 +204,10 @@ std::vector<std::string> guest_notes(const Attachment &attachment, bool virtio_i
 		notes.push_back(fmt::format("attachment {} is lost ({}); detach it and attach anew",
 					    attachment.id, attachment.reason));
 	}
+	if (attachment.state == RIOD_STATE_DETACHED) {
+		notes.push_back(
+			fmt::format("attachment {} is detached; attach anew", attachment.id));
+	}
 	if (bits && *bits < narrow_bits && !virtio_iommu) {
 		notes.push_back(fmt::format("the server host's IOMMU translates {} bits, and "
 					    "intel-iommu has {} at least: "
@@ -210,14 +215,12 @@ std::vector<std::string> guest_notes(const Attachment &attachment, bool virtio_i
 					    *bits, narrow_bits));
 	}
 	if (firmware_drives(attachment.identity)) {
-		notes.push_back(
+		notes.emplace_back(
 			"firmware does not use the vIOMMU, so bus mastering is held while it runs, "
-			"and "
-			"firmware that drives the device (to boot from it, or an option ROM) waits "
-			"for "
-			"it for ever; where a guest hangs there, add the function with device_add "
-			"when "
-			"the guest runs, or attach with a --limit above the guest's memory");
+			"and firmware that drives the device (to boot from it, or an option ROM) "
+			"waits for it for ever; where a guest hangs there, add the function with "
+			"device_add when the guest runs, or attach with a --limit above the "
+			"guest's memory");
 	}
 	return notes;
 }

@@ -14,11 +14,14 @@
  * @RIOD_STATE_IDLE: Export without an attachment.
  * @RIOD_STATE_CONNECTED: A session is up.
  * @RIOD_STATE_LOST: The session is over; the function answers all-ones.
+ * @RIOD_STATE_DETACHED: The session was ended in order, or did not begin: the
+ *   attachment leaves, or the export's device is put to rest.
  */
 enum riod_state {
 	RIOD_STATE_IDLE,
 	RIOD_STATE_CONNECTED,
 	RIOD_STATE_LOST,
+	RIOD_STATE_DETACHED,
 };
 
 /**

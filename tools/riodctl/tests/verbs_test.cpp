@@ -493,6 +493,17 @@ TEST_F(Monitor, EventsUntilTheCount)
 	EXPECT_TRUE(in(host.out, "events were lost"));
 }
 
+/* scripts that watch for the loss of a session go by it */
+TEST_F(Monitor, DetachedIsNotLost)
+{
+	Event event;
+	event.attachment = make_attachment(3, "0001:00:00.0");
+	event.attachment->state = RIOD_STATE_DETACHED;
+	host.kernel.events = {event};
+	EXPECT_EQ(host.run({"monitor", "--count", "1", "--json"}), 0);
+	EXPECT_EQ(document()["state"], "detached");
+}
+
 TEST_F(Monitor, OneJsonObjectPerLine)
 {
 	Event event;
