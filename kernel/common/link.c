@@ -86,11 +86,11 @@ static int riod_link_wait_room(struct riod_link *l, struct riod_frame *f)
 }
 
 /*
- * From a callback: the pump makes the room, and the receive thread makes what
- * the pump may be waiting for, so neither can wait.  They get as much again, and
- * a peer that drives them beyond that loses the link.
+ * The pump makes the room, and the receive thread makes what the pump may be waiting
+ * for, so neither can wait; nor can who must not.  They get as much again, and a peer
+ * that drives them beyond that loses the link.
  */
-static int riod_link_post_own(struct riod_link *l, struct riod_frame *f)
+static int riod_link_try_own(struct riod_link *l, struct riod_frame *f)
 {
 	int ret = riod_link_try_post(l, f, 2 * RIOD_LINK_EVENTS_MAX);
 
@@ -105,7 +105,7 @@ int riod_link_post(struct riod_link *l, struct riod_frame *f)
 	int ret;
 
 	if (current == l->pump || riod_session_in_rx(l->session))
-		ret = riod_link_post_own(l, f);
+		ret = riod_link_try_own(l, f);
 	else
 		ret = riod_link_try_post(l, f, RIOD_LINK_EVENTS_MAX);
 	if (!ret)
@@ -116,6 +116,17 @@ int riod_link_post(struct riod_link *l, struct riod_frame *f)
 	return ret;
 }
 EXPORT_SYMBOL_GPL(riod_link_post);
+
+int riod_link_post_nowait(struct riod_link *l, struct riod_frame *f)
+{
+	int ret = riod_link_try_own(l, f);
+
+	if (ret > 0)
+		return 0;
+	riod_frame_free(f);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(riod_link_post_nowait);
 
 int riod_link_post_reply(struct riod_link *l, struct riod_frame *f)
 {

@@ -45,13 +45,17 @@ int riod_fe_ctl(struct riod_fe_func *fn, u16 op, u32 arg)
 	return riod_link_request(fn->att->link, f, NULL);
 }
 
-/* it can be lost only with the session: then there is nothing to unmask */
+/*
+ * It can be lost only with the session: then there is nothing to unmask.  It must not
+ * wait: VFIO flushes the work item that calls it on a workqueue that all its devices
+ * share, and does so uninterruptibly.
+ */
 void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op)
 {
 	struct riod_frame *f = riod_fe_ctl_frame(fn, op, 0);
 
 	if (f)
-		riod_link_post(fn->att->link, f);
+		riod_link_post_nowait(fn->att->link, f);
 }
 
 /* ------------------------------------------------------------ command */
@@ -110,8 +114,10 @@ void riod_fe_config_revisit(struct riod_fe_func *fn)
 /* a hint, without the lock: the guest wants bus mastering and the device has it not */
 static bool master_held(const struct riod_fe_func *fn)
 {
+	u16 sent = READ_ONCE(fn->sent_command);
+
 	return riod_cfg_command(&fn->cfg) & PCI_COMMAND_MASTER &&
-	       !(READ_ONCE(fn->sent_command) & PCI_COMMAND_MASTER);
+	       (sent == COMMAND_UNKNOWN || !(sent & PCI_COMMAND_MASTER));
 }
 
 /**
@@ -291,7 +297,7 @@ void riod_fe_config_close_work(struct work_struct *work)
 	mutex_unlock(&fn->cfg_lock);
 	/* the next open resets again, and fails if that fails */
 	if (ret && ret != -ENOTCONN)
-		pr_warn("attachment %u: function %u could not be reset after use (%d): see the server host's log; it may still hold what its last user left\n",
+		pr_warn_ratelimited("attachment %u: function %u could not be reset after use (%d): see the server host's log; it may still hold what its last user left\n",
 			fn->att->id, fn->num, ret);
 	/* pairs with the next open: it finds the device as it was left here */
 	smp_store_release(&fn->closing, false);

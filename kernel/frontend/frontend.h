@@ -69,6 +69,8 @@ struct riod_fe_func;
 /**
  * struct riod_fe_irq - interrupts of one function, as VFIO's user set them up
  * @gate: set-up is one at a time and is told to the stub under it; outermost
+ * @line: INTx: masking changes @masked and tells the stub under it, so that the stub is
+ *	told in the order of the changes; inside @gate, never held while waiting
  * @lock: @index, @max, @triggers and what they point to, @masked, @raised, @msi_mask,
  *	@msi_pending, @err, @req: the receive thread signals under it, so it is never
  *	held while waiting
@@ -87,6 +89,7 @@ struct riod_fe_func;
  */
 struct riod_fe_irq {
 	struct mutex gate;	/* set-up, one at a time */
+	struct mutex line;	/* INTx is masked or unmasked, one at a time */
 	spinlock_t lock;	/* who is signalled */
 	u8 index;
 	u16 count;

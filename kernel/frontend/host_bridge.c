@@ -288,7 +288,8 @@ void riod_fe_bridge_hide(struct riod_fe_att *att)
 			continue;
 		/* one being unbound hides its ids itself, and may wait with the lock held */
 		if (device_trylock(&pdev->dev)) {
-			if (pdev->dev.driver == &riod_fe_pci_driver.driver)
+			if (pdev->dev.driver == &riod_fe_pci_driver.driver &&
+			    riod_fe_bridge_func(pdev) == att->funcs[n])
 				riod_fe_vpci_show(pdev, att->funcs[n], false);
 			device_unlock(&pdev->dev);
 		}

@@ -25,6 +25,7 @@ MODULE_PARM_DESC(error_irq, "Signal VFIO's error interrupt when a session is los
 void riod_fe_irq_init(struct riod_fe_irq *irq)
 {
 	mutex_init(&irq->gate);
+	mutex_init(&irq->line);
 	spin_lock_init(&irq->lock);
 	irq->index = RIOD_FE_IRQ_NONE;
 }
@@ -333,6 +334,7 @@ static void intx_unmask(struct riod_fe_func *fn)
 	struct riod_fe_irq *irq = &fn->irq;
 	bool was, again = false;
 
+	mutex_lock(&irq->line);
 	spin_lock(&irq->lock);
 	was = irq->masked && irq->index == RIOD_IRQ_INTX;
 	irq->masked = false;
@@ -344,6 +346,7 @@ static void intx_unmask(struct riod_fe_func *fn)
 		atomic64_inc(&fn->att->stats.raised);
 	else if (was)
 		riod_fe_ctl_post(fn, RIOD_CTL_INTX_UNMASK);
+	mutex_unlock(&irq->line);
 }
 
 static void intx_mask(struct riod_fe_func *fn)
@@ -351,12 +354,14 @@ static void intx_mask(struct riod_fe_func *fn)
 	struct riod_fe_irq *irq = &fn->irq;
 	bool was;
 
+	mutex_lock(&irq->line);
 	spin_lock(&irq->lock);
 	was = irq->masked;
 	irq->masked = true;
 	spin_unlock(&irq->lock);
 	if (!was)
 		riod_fe_ctl_post(fn, RIOD_CTL_INTX_MASK);
+	mutex_unlock(&irq->line);
 }
 
 /* under the eventfd's wait queue lock: leave it to the work item, which may sleep */

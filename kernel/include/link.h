@@ -89,6 +89,12 @@ int riod_link_post(struct riod_link *l, struct riod_frame *f);
 #define RIOD_LINK_EVENTS_MAX	4096
 
 /*
+ * As riod_link_post() from a callback, whoever calls: never waits, and ends the link
+ * where too much waits.  For what others wait for uninterruptibly.
+ */
+int riod_link_post_nowait(struct riod_link *l, struct riod_frame *f);
+
+/*
  * As riod_link_post(), never waits, for replies: their number is bounded by the
  * requests'.  -EPROTO where more wait than there can be requests: the peer is at
  * fault, return it from ops->frame().

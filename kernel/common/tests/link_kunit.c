@@ -1011,6 +1011,19 @@ static void limits(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, riod_link_is_lost(x.stub->l));
 }
 
+/* who must not wait does not, and cannot pile up more without an end */
+static void nowait(struct kunit *test)
+{
+	struct ends x = ends_create(test, &by_events);
+	u32 n;
+
+	for (n = 0; n < 2 * RIOD_LINK_EVENTS_MAX; n++)
+		KUNIT_ASSERT_EQ(test, riod_link_post_nowait(x.stub->l, irq_make()), 0);
+	KUNIT_EXPECT_FALSE(test, riod_link_is_lost(x.stub->l));
+	KUNIT_EXPECT_EQ(test, riod_link_post_nowait(x.stub->l, irq_make()), -ENOTCONN);
+	expect_lost(test, x.stub, RIOD_REASON_LIMIT);
+}
+
 /* far more events than fit, from several threads, against a window that fills */
 static void event_load(struct kunit *test)
 {
@@ -1097,6 +1110,7 @@ static struct kunit_case link_cases[] = {
 	LINK_CASE(piece_to_a_read),
 	LINK_CASE(piece_without_data),
 	LINK_CASE(limits),
+	LINK_CASE(nowait),
 	LINK_CASE(event_load),
 	LINK_CASE(breaks_under_load),
 	LINK_CASE(over_while_applying),
