@@ -93,9 +93,9 @@ static void riod_request_release(struct riod_link *l, bool slow)
 {
 	spin_lock(&l->lock);
 	l->nrequests--;
-	/* what was posted behind it has its full time from now on */
-	if (slow && !--l->nslow)
-		l->slow_until = jiffies;
+	/* what was posted behind it has its time from now on, and that of those still out */
+	if (slow)
+		l->slow_until = jiffies + --l->nslow * riod_stall_limit(l);
 	spin_unlock(&l->lock);
 	wake_up(&l->tags);
 }
@@ -104,9 +104,10 @@ static void riod_request_release(struct riod_link *l, bool slow)
 static void riod_request_set_slow(struct riod_link *l)
 {
 	spin_lock(&l->lock);
-	if (!l->nslow++)
+	if (time_before(l->slow_until, jiffies))
 		l->slow_until = jiffies;
 	l->slow_until += riod_stall_limit(l);
+	l->nslow++;
 	spin_unlock(&l->lock);
 }
 

@@ -855,6 +855,38 @@ static void slow_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fe->nlost, 0);
 }
 
+/* resets that overlap for ever add up to no deadline that is for ever */
+static void slow_overlap(struct kunit *test)
+{
+	struct pair *p;
+	struct end *fe = impatient(test, 20, NEVER_MS, &p);
+	struct runner *r[5];
+	unsigned long most;
+	struct riod_frame *f;
+	u32 tag[ARRAY_SIZE(r)], n;
+
+	for (n = 0; n < ARRAY_SIZE(r); n++) {
+		r[n] = runner_start(test, resetter_run, fe);
+		f = p->ops->recv(p->far, RIOD_FRAME_MAX);
+		KUNIT_ASSERT_EQ(test, PTR_ERR_OR_ZERO(f), 0);
+		tag[n] = le32_to_cpu(*(__le32 *)f->body);
+		riod_frame_free(f);
+		most = jiffies + 2 * msecs_to_jiffies(NEVER_MS);
+		KUNIT_EXPECT_TRUE(test, time_before_eq(READ_ONCE(fe->l->slow_until), most));
+		if (!n)
+			continue;
+		/* the one before; this one is out when the next is sent */
+		f = reply_make(tag[n - 1], 0, 0);
+		KUNIT_ASSERT_NOT_NULL(test, f);
+		f->hdr.seq = cpu_to_le64(n);
+		f->hdr.ack = cpu_to_le64(n + 1);
+		KUNIT_EXPECT_EQ(test, pair_send(p->far, f), 0);
+		KUNIT_EXPECT_EQ(test, runner_join(test, r[n - 1]), 0);
+	}
+	riod_link_end(fe->l, RIOD_REASON_DETACH);
+	KUNIT_EXPECT_EQ(test, runner_join(test, r[n - 1]), -ENOTCONN);
+}
+
 /* when all tags belong to requests that nobody waits for, the next one does not wait for ever */
 static void tags_never_back(struct kunit *test)
 {
@@ -1104,6 +1136,7 @@ static struct kunit_case link_cases[] = {
 	LINK_CASE(ended_waiters),
 	LINK_CASE(never_answered),
 	LINK_CASE(slow_reset),
+	LINK_CASE(slow_overlap),
 	LINK_CASE(tags_never_back),
 	LINK_CASE(reply_to_nobody),
 	LINK_CASE(pieces),
