@@ -170,11 +170,14 @@ static int riod_link_apply(struct riod_link *l, const struct riod_frame *f)
 {
 	const struct riod_wire_cut_commit *c = (const void *)f->body;
 	int err = riod_sync_apply(&l->sync, c);
+	bool first;
 
 	if (err)
 		return err;
-	/* the pump looks without a lock */
-	WRITE_ONCE(l->applied_at, ktime_get());
+	/* of those that the pump's next cut comes behind; it looks without a lock */
+	first = c->nframes && !READ_ONCE(l->applied_at);
+	if (first)
+		WRITE_ONCE(l->applied_at, ktime_get());
 	trace_riod_cut_applied(riod_session_nr(l->session), le64_to_cpu(c->cut),
 			       le32_to_cpu(c->nframes));
 	if (l->ops->applied)
@@ -183,10 +186,11 @@ static int riod_link_apply(struct riod_link *l, const struct riod_frame *f)
 	 * The stub's next cut waits for this one's acknowledgment.  The
 	 * frontend waits for none: what the stub sends anyway carries it.  But
 	 * the stub's engine may have waited for what this cut says was applied.
+	 * Either pump may sleep for longer than the pace is now.
 	 */
 	if (l->role == RIOD_SYNC_FRONTEND)
 		riod_session_ack_soon(l->session);
-	else
+	if (first || l->role == RIOD_SYNC_STUB)
 		riod_link_retime(l);
 	return 0;
 }

@@ -39,7 +39,8 @@
  * @looked: pump, stub: they do, whatever else is posted until then
  * @cut_at: pump: when the last cut was taken
  * @cut_took: pump: how long that took
- * @applied_at: when a cut of the peer's was applied last; written by the receive thread
+ * @applied_at: when a cut of the peer's was applied, the first since @cut_at; 0: none was.
+ *	Set by the receive thread, cleared by the pump
  * @lock: protects everything below but @requests' insides; innermost but for
  *	the lock of @requests
  * @lost: the session is over
@@ -108,6 +109,19 @@ static inline ktime_t riod_link_rest(ktime_t took, u32 us, bool idle)
 
 	rest = min_t(ktime_t, rest, ms_to_ktime(RIOD_LINK_REST_MAX_MS));
 	return max_t(ktime_t, rest, ns_to_ktime((u64)us * NSEC_PER_USEC));
+}
+
+/*
+ * When the next background cut is due.  What was applied makes the pace quick again, and
+ * that counts from the apply: a pass at once would hold up the doorbell behind the cut.  From
+ * the first, so that a steady stream puts nothing off.
+ */
+static inline ktime_t riod_link_due_at(ktime_t cut_at, ktime_t took, ktime_t applied_at, u32 us,
+				       bool idle)
+{
+	ktime_t due = ktime_add(cut_at, riod_link_rest(took, us, idle));
+
+	return applied_at ? max(due, ktime_add_us(applied_at, us)) : due;
 }
 
 /* link_pump.c */

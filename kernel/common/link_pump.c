@@ -27,6 +27,8 @@
 /* look again what there is to wait for; any context that may take a mutex */
 void riod_link_retime(struct riod_link *l)
 {
+	/* what there is to wait for was changed before; pairs with riod_link_wait()'s */
+	smp_mb__before_atomic();
 	set_bit(RIOD_LINK_RETIME, &l->flags);
 	wake_up(&l->wake);
 }
@@ -55,7 +57,7 @@ static bool riod_link_roused(struct riod_link *l)
 static ktime_t riod_link_background_in(struct riod_link *l)
 {
 	u32 idle_us = l->sync.params.idle_max_us;
-	ktime_t due, applied;
+	ktime_t due;
 	u32 us;
 
 	set_bit(RIOD_LINK_UNTIMED, &l->flags);
@@ -66,13 +68,8 @@ static ktime_t riod_link_background_in(struct riod_link *l)
 		return KTIME_MAX;
 	clear_bit(RIOD_LINK_UNTIMED, &l->flags);
 	/* rule 12: on a slow CPU, or with much mapped, passes must not starve everything else */
-	due = ktime_add(l->cut_at, riod_link_rest(l->cut_took, us, us >= idle_us));
-	/*
-	 * A cut that was applied makes the pace quick again.  That counts from the apply: a
-	 * pass now would hold up the doorbell behind the cut.
-	 */
-	applied = ktime_add_us(READ_ONCE(l->applied_at), us);
-	due = max(due, min(applied, ktime_add_us(l->cut_at, idle_us)));
+	due = riod_link_due_at(l->cut_at, l->cut_took, READ_ONCE(l->applied_at), us,
+			       us >= idle_us);
 	return max_t(ktime_t, ktime_sub(due, ktime_get()), 0);
 }
 
@@ -285,6 +282,8 @@ static int riod_link_collect(struct riod_link *l, bool background, u64 *nr)
 	LIST_HEAD(cut);
 	s64 bytes;
 
+	/* what is applied from here on counts for the cut behind this one */
+	WRITE_ONCE(l->applied_at, 0);
 	do {
 		bytes = riod_sync_collect(&l->sync, &cut, false, max_frame);
 	} while (riod_link_retry(l, min(bytes, 0LL)));

@@ -483,6 +483,67 @@ static void rest(struct kunit *test)
 	}
 }
 
+/* in microseconds from the last cut */
+static void due_at(struct kunit *test)
+{
+	static const struct {
+		u32 took_us, applied_us, interval_us, due_us;
+		bool idle;
+	} cases[] = {
+		/* nothing was applied */
+		{ 10, 0, 1000, 1000 },
+		{ 3000, 0, 20000, 93000, true },
+		/* after a long time, or when the pump would rest for long: soon, but not at once */
+		{ 3000, 90000, 1000, 91000 },
+		{ 10, 15000, 1000, 16000 },
+		{ 10, 50000, 1000, 51000 },
+		/* right behind the last cut: the rest counts */
+		{ 3000, 100, 1000, 12000 },
+	};
+	const ktime_t cut_at = ktime_set(1000, 0);
+	ktime_t took, applied, due;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		took = ns_to_ktime((u64)cases[i].took_us * NSEC_PER_USEC);
+		applied = cases[i].applied_us ? ktime_add_us(cut_at, cases[i].applied_us) : 0;
+		due = riod_link_due_at(cut_at, took, applied, cases[i].interval_us,
+				       cases[i].idle);
+		KUNIT_EXPECT_EQ(test, ktime_us_delta(due, cut_at), cases[i].due_us);
+	}
+}
+
+/* a steady stream of cuts puts no background cut off: what counts is the first of them */
+static void applied_again(struct kunit *test)
+{
+	static const struct riod_sync_params slow = {
+		.idle_min_us = 10 * USEC_PER_SEC, .idle_max_us = 40 * USEC_PER_SEC,
+	};
+	struct ends x = ends_create(test, &slow);
+	ktime_t first = 0;
+	u32 n;
+
+	KUNIT_ASSERT_EQ(test, riod_link_start(x.fe->l), 0);
+	KUNIT_ASSERT_EQ(test, riod_link_start(x.stub->l), 0);
+	end_map(test, x.stub);
+	end_map(test, x.fe);
+	for (n = 1; n <= 3; n++) {
+		end_put(x.fe, n);
+		KUNIT_EXPECT_EQ(test, riod_link_post(x.fe->l, reg_make(RIOD_REG_WRITE, 0)), 0);
+		pair_expect_done(test, &x.stub->got);
+		if (n == 1)
+			first = READ_ONCE(x.stub->l->applied_at);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&x.stub->applied), 3);
+	KUNIT_EXPECT_NE(test, first, 0);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(x.stub->l->applied_at), first);
+	/* an event's cut ends it */
+	end_put(x.stub, 1);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
+	pair_expect_done(test, &x.fe->got);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(x.stub->l->applied_at), 0);
+}
+
 /* the stub has been idle for long: what it applies makes no pass due at once */
 static void applied_while_idle(struct kunit *test)
 {
@@ -490,7 +551,7 @@ static void applied_while_idle(struct kunit *test)
 		.idle_min_us = 10 * USEC_PER_SEC, .idle_max_us = 40 * USEC_PER_SEC,
 	};
 	struct ends x = ends_create(test, &slow);
-	ktime_t long_ago = ktime_sub(ktime_get(), ktime_set(15, 0));
+	ktime_t long_ago = ktime_sub(ktime_get(), ktime_set(50, 0));
 
 	KUNIT_ASSERT_EQ(test, riod_link_start(x.fe->l), 0);
 	KUNIT_ASSERT_EQ(test, riod_link_start(x.stub->l), 0);
@@ -1123,6 +1184,8 @@ static struct kunit_case link_cases[] = {
 	LINK_CASE(event_alone),
 	LINK_CASE(empty_round),
 	KUNIT_CASE(rest),
+	KUNIT_CASE(due_at),
+	LINK_CASE(applied_again),
 	LINK_CASE(applied_while_idle),
 	LINK_CASE(one_in_flight),
 	LINK_CASE(interrupt_follows),
