@@ -507,15 +507,19 @@ static bool func_forgets_in_d3(struct pci_dev *pdev)
 	return !(pmcsr & PCI_PM_CTRL_NO_SOFT_RESET);
 }
 
-/* bus mastering is off in what is saved: see riod_stub_func_reset() for why */
-static void func_save_for_d3(struct riod_stub_func *fn)
+/*
+ * Bus mastering is off in what is saved, see riod_stub_func_reset() for why, and so is
+ * INTx: it would come back behind the back of who has masked it meanwhile.
+ */
+static int func_save_for_d3(struct riod_stub_func *fn)
 {
 	kfree(fn->d3_state);
 	fn->d3_state = NULL;
 	if (!func_forgets_in_d3(fn->pdev))
-		return;
+		return 0;
 	pci_save_state(fn->pdev);
 	fn->d3_state = pci_store_saved_state(fn->pdev);
+	return fn->d3_state ? 0 : -ENOMEM;
 }
 
 static void func_restore_from_d3(struct riod_stub_func *fn)
@@ -527,40 +531,73 @@ static void func_restore_from_d3(struct riod_stub_func *fn)
 	func_harden(fn->pdev);
 }
 
+/* into D3hot or out of it; bus mastering is off */
+static int func_move_d3(struct riod_stub_func *fn, u8 state)
+{
+	int ret;
+
+	riod_stub_intx_set_line(fn, false);
+	ret = state == 3 ? func_save_for_d3(fn) : 0;
+	riod_stub_fence_hold(fn, true);
+	if (!ret)
+		ret = pci_set_power_state(fn->pdev, (pci_power_t __force)state);
+	if (!ret && !state)
+		func_restore_from_d3(fn);
+	riod_stub_fence_hold(fn, false);
+	/* back in D0, or there still */
+	if (state != 3 || ret)
+		riod_stub_intx_set_line(fn, true);
+	return ret;
+}
+
+/**
+ * riod_stub_func_move() - change the power state, and leave bus mastering off
+ * @fn: function; the caller holds @fn->lock
+ * @state: 0 for D0 to 3 for D3hot
+ *
+ * As riod_stub_func_set_power(), but out of D3hot bus mastering does not come back:
+ * to the peer the function is there still.
+ * Return: 0 or a negative errno.
+ */
+int riod_stub_func_move(struct riod_stub_func *fn, u8 state)
+{
+	int ret;
+
+	lockdep_assert_held(&fn->lock);
+	if (state == fn->power)
+		return 0;
+	if (state == 3)
+		riod_stub_func_set_master(fn, false);
+	if (state == 3 || fn->power == 3)
+		ret = func_move_d3(fn, state);
+	else
+		ret = pci_set_power_state(fn->pdev, (pci_power_t __force)state);
+	if (!ret)
+		fn->power = state;
+	return ret;
+}
+
 /**
  * riod_stub_func_set_power() - change the power state
  * @fn: function; the caller holds @fn->lock
  * @state: 0 for D0 to 3 for D3hot
  *
  * In D3hot a device makes no DMA and decodes no BAR (PCIe 5.3.1.4.1), so bus
- * mastering goes off on the way in, and comes back on the way out if the peer
- * still has it on.  In between the device may not answer for some milliseconds,
- * and may have forgotten its command register: a fence leaves it alone.
+ * mastering goes off on the way in, and comes back on the way out, or where the
+ * device does not get there, if the peer still has it on.  In between the device
+ * may not answer for some milliseconds, and may have forgotten its command
+ * register: a fence leaves it alone.
  * Return: 0 or a negative errno.
  */
 int riod_stub_func_set_power(struct riod_stub_func *fn, u8 state)
 {
-	bool d3 = state == 3 || fn->power == 3;
 	int ret;
 
 	lockdep_assert_held(&fn->lock);
 	if (state == fn->power)
 		return 0;
-	if (state == 3) {
-		riod_stub_func_set_master(fn, false);
-		func_save_for_d3(fn);
-	}
-	if (d3)
-		riod_stub_fence_hold(fn, true);
-	ret = pci_set_power_state(fn->pdev, (pci_power_t __force)state);
-	if (!ret && !state)
-		func_restore_from_d3(fn);
-	if (d3)
-		riod_stub_fence_hold(fn, false);
-	if (ret)
-		return ret;
-	fn->power = state;
-	if (state != 3 && fn->command & PCI_COMMAND_MASTER)
+	ret = riod_stub_func_move(fn, state);
+	if (fn->power != 3 && fn->command & PCI_COMMAND_MASTER)
 		riod_stub_func_set_master(fn, true);
-	return 0;
+	return ret;
 }

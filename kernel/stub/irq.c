@@ -71,7 +71,10 @@ static irqreturn_t intx_handler(int nr, void *arg)
 	bool fired = false;
 
 	spin_lock(&fn->cmd_lock);
-	if (!irq->hw_masked && pci_intx_mask_supported(fn->pdev)) {
+	/* on the way into D3hot or out it may read as all ones, and its line is closed */
+	if (fn->resetting && pci_intx_mask_supported(fn->pdev)) {
+		fired = false;
+	} else if (!irq->hw_masked && pci_intx_mask_supported(fn->pdev)) {
 		/* shared: only if it is ours */
 		fired = pci_check_and_mask_intx(fn->pdev);
 	} else if (!irq->hw_masked) {
@@ -115,6 +118,22 @@ static void intx_off(struct riod_stub_func *fn)
 	free_irq(fn->pdev->irq, fn);
 	if (!pci_intx_mask_supported(fn->pdev))
 		irq_clear_status_flags(fn->pdev->irq, IRQ_DISABLE_UNLAZY);
+}
+
+/**
+ * riod_stub_intx_set_line() - the line of a function that changes its power state
+ * @fn: function
+ * @open: it has its command register back: as @hw_masked says; else closed, for it is
+ *	about to lose it.  Who masks and unmasks meanwhile changes @hw_masked.
+ */
+void riod_stub_intx_set_line(struct riod_stub_func *fn, bool open)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&fn->cmd_lock, flags);
+	if (fn->irq.on && fn->irq.index == RIOD_IRQ_INTX && pci_intx_mask_supported(fn->pdev))
+		pci_intx(fn->pdev, open && !fn->irq.hw_masked);
+	spin_unlock_irqrestore(&fn->cmd_lock, flags);
 }
 
 /* the peer masks the line, or is ready for the next one */
@@ -375,21 +394,23 @@ static void irq_close_line(struct riod_stub_func *fn)
 
 /*
  * The PCI core writes the MSI-X table when vectors come and go, and a device answers
- * at its BARs in D0 only.  Return: the state that irq_sleep() goes back to.
+ * at its BARs in D0 only.  Bus mastering stays off: to the peer it is in D3hot still.
+ * Return: the state that irq_sleep() goes back to.
  */
 static u8 irq_wake(struct riod_stub_func *fn)
 {
 	u8 power = fn->power;
 
-	if (riod_stub_func_set_power(fn, 0))
-		pci_warn(fn->pdev, "stays in D%u while its interrupts are set up\n", power);
+	if (riod_stub_func_move(fn, 0))
+		dev_warn_ratelimited(&fn->pdev->dev,
+				     "stays in D%u while its interrupts are set up\n", power);
 	return power;
 }
 
 static void irq_sleep(struct riod_stub_func *fn, u8 power)
 {
-	if (riod_stub_func_set_power(fn, power))
-		pci_warn(fn->pdev, "cannot be put back into D%u\n", power);
+	if (riod_stub_func_move(fn, power))
+		dev_warn_ratelimited(&fn->pdev->dev, "cannot be put back into D%u\n", power);
 }
 
 /**

@@ -162,6 +162,7 @@ enum riod_status riod_stub_irq_setup(struct riod_stub_func *fn,
 				     const struct riod_wire_irq_setup *s);
 void riod_stub_irq_off(struct riod_stub_func *fn);
 void riod_stub_irq_new_epoch(struct riod_stub_func *fn, u32 epoch);
+void riod_stub_intx_set_line(struct riod_stub_func *fn, bool open);
 void riod_stub_intx_mask(struct riod_stub_func *fn, bool masked);
 void riod_stub_intx_disable(struct riod_stub_func *fn, bool disabled);
 int riod_stub_irq_gather(struct riod_stub_func *fn, struct list_head *events);
@@ -248,6 +249,7 @@ int riod_stub_func_open(struct riod_stub_func *fn);
 void riod_stub_func_close(struct riod_stub_func *fn);
 int riod_stub_func_describe(struct riod_stub_func *fn);
 int riod_stub_func_set_master(struct riod_stub_func *fn, bool on);
+int riod_stub_func_move(struct riod_stub_func *fn, u8 state);
 int riod_stub_func_set_power(struct riod_stub_func *fn, u8 state);
 
 /* ------------------------------------------------------------ redact.c */
@@ -402,6 +404,7 @@ enum riod_stub_state {
  * @listener: counted
  * @state: written under riod_stub_lock
  * @going: no attachment begins any more; under riod_stub_lock
+ * @broken: the device lost its state since the attachment began; under riod_stub_lock
  * @att: attachment, while @state is ATTACHED; under riod_stub_lock
  * @peer: last peer that attached; under riod_stub_lock
  * @lost: the last session ended, and not because the VMM host detached; a single word
@@ -428,6 +431,7 @@ struct riod_stub_export {
 	struct riod_stub_listener *listener;
 	enum riod_stub_state state;
 	bool going;
+	bool broken;
 	struct riod_stub_att *att;
 	struct sockaddr_storage peer;
 	bool lost;

@@ -151,7 +151,7 @@ static int fake_request_irq(int irq, irq_handler_t handler, unsigned long flags,
 		return irq;
 	note_asleep();
 	if (irq < FAKE_IRQ)
-		bench->line = true;
+		bench->line = handler;
 	else
 		__set_bit(irq - FAKE_IRQ, &bench->vecs);
 	return 0;
@@ -161,13 +161,14 @@ static void fake_free_irq(int irq, void *arg)
 {
 	note_asleep();
 	if (irq < FAKE_IRQ)
-		bench->line = false;
+		bench->line = NULL;
 	else
 		__clear_bit(irq - FAKE_IRQ, &bench->vecs);
 }
 
 static void fake_intx(struct pci_dev *pdev, int enable)
 {
+	bench->intx_open = enable;
 }
 
 static bool fake_mask_supported(struct pci_dev *pdev)
@@ -177,6 +178,7 @@ static bool fake_mask_supported(struct pci_dev *pdev)
 
 static bool fake_check_and_mask_intx(struct pci_dev *pdev)
 {
+	bench->intx_open = false;
 	return true;
 }
 
@@ -217,16 +219,34 @@ int riod_stub_func_set_master(struct riod_stub_func *fn, bool on)
 	if (on && fn->fenced)
 		return -EPERM;
 	bench->master = on;
+	bench->mastered += on;
+	return 0;
+}
+
+/* a device that forgets its command register in D3hot */
+int riod_stub_func_move(struct riod_stub_func *fn, u8 state)
+{
+	if (state == fn->power || bench->power_ret)
+		return state == fn->power ? 0 : bench->power_ret;
+	if (state == 3) {
+		bench->master = false;
+		riod_stub_intx_set_line(fn, false);
+		bench->intx_kept = bench->intx_open;
+	} else if (fn->power == 3) {
+		bench->intx_open = bench->intx_kept;
+		riod_stub_intx_set_line(fn, true);
+	}
+	fn->power = state;
 	return 0;
 }
 
 int riod_stub_func_set_power(struct riod_stub_func *fn, u8 state)
 {
-	if (state == fn->power)
-		return 0;
-	if (!bench->power_ret)
-		fn->power = state;
-	return bench->power_ret;
+	int ret = riod_stub_func_move(fn, state);
+
+	if (fn->power != 3 && fn->command & PCI_COMMAND_MASTER)
+		riod_stub_func_set_master(fn, true);
+	return ret;
 }
 
 int riod_stub_func_reset(struct riod_stub_func *fn)
@@ -376,7 +396,7 @@ void bench_exit(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, b->nvecs, 0);
 	KUNIT_EXPECT_EQ(test, b->vecs, 0);
-	KUNIT_EXPECT_FALSE(test, b->line);
+	KUNIT_EXPECT_NULL(test, b->line);
 	KUNIT_EXPECT_EQ(test, b->ungated, 0);
 	fake_att_destroy(test, b->a);
 }

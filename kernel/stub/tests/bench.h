@@ -6,6 +6,7 @@
 #define _RIOD_STUB_TESTS_BENCH_H
 
 #include <kunit/test.h>
+#include <linux/interrupt.h>
 #include <linux/pci.h>
 #include <linux/sizes.h>
 
@@ -49,8 +50,11 @@
  * @room: most that there can be
  * @dyn: MSI-X vectors can be allocated one by one
  * @vecs: those of them that have a handler
- * @line: the line has one
+ * @line: that of the line
+ * @intx_open: the device may assert it
+ * @intx_kept: what is saved of @intx_open while the function is in D3hot
  * @master: bus mastering is on
+ * @mastered: times that it was turned on
  * @devctl: Device Control, without the read request size
  * @readrq: the read request size that was set last, in bytes
  * @nvpd: reads of VPD
@@ -82,8 +86,11 @@ struct bench {
 	unsigned int room;
 	bool dyn;
 	unsigned long vecs;
-	bool line;
+	irq_handler_t line;
+	bool intx_open;
+	bool intx_kept;
 	bool master;
+	unsigned int mastered;
 	u16 devctl;
 	int readrq;
 	unsigned int asleep;

@@ -311,7 +311,7 @@ static void setups(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, status_of(b), c->status);
 		KUNIT_EXPECT_EQ(test, b->nvecs, c->nvecs);
 		KUNIT_EXPECT_EQ(test, b->vecs, c->vecs);
-		KUNIT_EXPECT_EQ(test, b->line, c->line);
+		KUNIT_EXPECT_EQ(test, !!b->line, c->line);
 		KUNIT_EXPECT_EQ(test, b->fn[c->func].irq.on, c->nvecs || c->line);
 	}
 }
@@ -365,11 +365,15 @@ static void setup_in_d3(struct kunit *test)
 	struct bench *b = test->priv;
 	unsigned int i;
 
+	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_COMMAND, PCI_COMMAND_MASTER | MEMORY), OK);
 	for (i = 0; i < ARRAY_SIZE(index); i++) {
 		KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_POWER, 3), OK);
+		b->mastered = 0;
 		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, index[i], 1, 1)), 0);
 		KUNIT_EXPECT_EQ(test, status_of(b), OK);
 		KUNIT_EXPECT_EQ(test, b->fn[0].power, 3);
+		/* not for a moment: to the peer it is in D3hot all the time */
+		KUNIT_EXPECT_EQ(test, b->mastered, 0);
 		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, index[i], 0, 0)), 0);
 		KUNIT_EXPECT_EQ(test, b->fn[0].power, 3);
 		KUNIT_EXPECT_FALSE(test, b->fn[0].irq.on);
@@ -379,6 +383,35 @@ static void setup_in_d3(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, b->fn[0].irq.on);
 	KUNIT_EXPECT_EQ(test, b->fn[0].power, 0);
 	KUNIT_EXPECT_EQ(test, b->asleep, 0);
+}
+
+/* whoever masks or unmasks the line meanwhile, it is as it was left when the device is back */
+static void line_in_d3(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	struct riod_stub_func *fn = &b->fn[0];
+	unsigned int before, after;
+
+	KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, RIOD_IRQ_INTX, 1, 1)), 0);
+	for (before = 0; before < 2; before++) {
+		for (after = 0; after < 2; after++) {
+			riod_stub_intx_mask(fn, before);
+			KUNIT_EXPECT_EQ(test, b->intx_open, !before);
+			KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_POWER, 3), OK);
+			KUNIT_EXPECT_FALSE(test, b->intx_open);
+			riod_stub_intx_mask(fn, after);
+			KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_POWER, 0), OK);
+			KUNIT_EXPECT_EQ(test, b->intx_open, !after);
+			KUNIT_EXPECT_EQ(test, fn->irq.hw_masked, after);
+		}
+	}
+	/* a device that is on its way may read as all ones, which looks like an interrupt */
+	fn->resetting = true;
+	KUNIT_EXPECT_EQ(test, (int)b->line(0, fn), (int)IRQ_NONE);
+	fn->resetting = false;
+	riod_stub_intx_mask(fn, false);
+	KUNIT_EXPECT_EQ(test, (int)b->line(0, fn), (int)IRQ_HANDLED);
+	KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, RIOD_IRQ_INTX, 0, 0)), 0);
 }
 
 /* a device that does not wake up is not reset, and the peer hears of it */
@@ -504,6 +537,7 @@ static struct kunit_case frame_cases[] = {
 	KUNIT_CASE_PARAM(setups, setup_gen_params),
 	KUNIT_CASE(setup_grows),
 	KUNIT_CASE(setup_in_d3),
+	KUNIT_CASE(line_in_d3),
 	KUNIT_CASE(reset_in_d3),
 	KUNIT_CASE(map_records),
 	KUNIT_CASE_PARAM(records, record_gen_params),
