@@ -121,6 +121,7 @@ again:
 		riod_stub_set_state(exp, RIOD_STUB_ATTACHING);
 		exp->peer = att->peer;
 		WRITE_ONCE(exp->lost, false);
+		exp->broken = false;
 		memset(&exp->stats, 0, sizeof(exp->stats));
 		mutex_unlock(&riod_stub_lock);
 		return exp;
@@ -424,6 +425,8 @@ enum riod_reason riod_stub_export_going(const struct riod_stub_export *exp)
 	lockdep_assert_held(&riod_stub_lock);
 	if (exp->going)
 		return RIOD_REASON_UNBIND;
+	if (exp->broken)
+		return RIOD_REASON_DEVICE;
 	return exports_closed ? RIOD_REASON_SHUTDOWN : RIOD_REASON_NONE;
 }
 
@@ -535,10 +538,20 @@ static void export_post_gone(struct riod_stub_func *fn)
  */
 void riod_stub_export_error(struct riod_stub_dev *sdev)
 {
+	struct riod_stub_export *exp;
+	unsigned int i;
+
 	mutex_lock(&riod_stub_lock);
-	if (sdev->fn && sdev->fn->exp->att) {
+	exp = sdev->fn ? sdev->fn->exp : NULL;
+	if (exp && exp->state != RIOD_STUB_IDLE) {
+		/* a link that is being started is not to be found yet, and serves frames */
+		exp->broken = true;
+		for (i = 0; i < exp->nfuncs; i++)
+			riod_stub_fence_func(exp->funcs[i]);
+	}
+	if (exp && exp->att) {
 		export_post_gone(sdev->fn);
-		export_end_session(sdev->fn->exp, RIOD_REASON_DEVICE);
+		export_end_session(exp, RIOD_REASON_DEVICE);
 	}
 	mutex_unlock(&riod_stub_lock);
 }

@@ -138,6 +138,8 @@ static pci_ers_result_t riod_stub_slot_reset(struct pci_dev *pdev)
 {
 	struct riod_stub_dev *sdev = pci_get_drvdata(pdev);
 
+	/* of a session that began after the error was detected */
+	riod_stub_export_error(sdev);
 	if (pci_load_saved_state(pdev, sdev->saved))
 		return PCI_ERS_RESULT_DISCONNECT;
 	pci_restore_state(pdev);
