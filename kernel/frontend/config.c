@@ -298,7 +298,7 @@ void riod_fe_config_close_work(struct work_struct *work)
 	/* the next open resets again, and fails if that fails */
 	if (ret && ret != -ENOTCONN)
 		pr_warn_ratelimited("attachment %u: function %u could not be reset after use (%d): see the server host's log; it may still hold what its last user left\n",
-			fn->att->id, fn->num, ret);
+				    fn->att->id, fn->num, ret);
 	/* pairs with the next open: it finds the device as it was left here */
 	smp_store_release(&fn->closing, false);
 	/* wake_up_var() looks for waiters without a lock, so @closing must be visible before */

@@ -506,7 +506,9 @@ static void due_at(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		took = ns_to_ktime((u64)cases[i].took_us * NSEC_PER_USEC);
-		applied = cases[i].applied_us ? ktime_add_us(cut_at, cases[i].applied_us) : 0;
+		applied = 0;
+		if (cases[i].applied_us)
+			applied = ktime_add_us(cut_at, cases[i].applied_us);
 		due = riod_link_due_at(cut_at, took, applied, cases[i].interval_us,
 				       cases[i].idle);
 		KUNIT_EXPECT_EQ(test, ktime_us_delta(due, cut_at), cases[i].due_us);
