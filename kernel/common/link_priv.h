@@ -51,7 +51,7 @@
  * @flight_seq: number of its commit frame
  * @nrequests: tags in use
  * @nslow: requests among them that may take the device long
- * @slow_until: while @nslow is not 0: jiffies until which they may
+ * @slow_until: jiffies until which those that are out may take; in the past: none is out
  * @stats: counters
  * @room: who waits for room among the events
  * @tags: who waits for a tag
