@@ -419,7 +419,7 @@ test_detach_while_a_cdev_is_open()
 	first=$ATT_ID
 	cdev=/dev/vfio/devices/$(basename "/sys/bus/pci/devices/$ATT_DEV/vfio-dev"/*)
 	exec 9<> "$cdev"
-	t_match error "$(refused "$RIODCTL" detach "$ATT_ID")" "has the function's VFIO device open"
+	t_match error "$(refused "$RIODCTL" detach "$ATT_ID")" 'has the VFIO device open'
 	t_eq state "$(att state)" detached
 	t_eq "still there" "$(attachments | sed -n 's/^[0-9]*\.id=//p')" "$first"
 	wait_for 20 export_idle

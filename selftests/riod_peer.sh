@@ -22,8 +22,8 @@ setup()
 each_cleanup()
 {
 	riod_detach_here
-	kill "$(cat /run/riod/peer 2> /dev/null)" 2> /dev/null || true
-	rm -f /run/riod/peer
+	kill "$(cat /run/riod/peer 2> /dev/null)" "$(cat /run/riod/silent 2> /dev/null)" 2> /dev/null || true
+	rm -f /run/riod/peer /run/riod/silent
 }
 
 # peer [OPTION...] - the server host of selftests/host/peer.c, and its function attached
@@ -102,6 +102,85 @@ test_mute_server()
 	t_eq state "$(att state)" connected
 	riod_detach --force
 	exec 8>&-
+}
+
+# silent - a server host that takes connections and says nothing
+silent()
+{
+	/riod-build/host/peer --port $((PEER_PORT + 1)) --silent > /run/riod/silent.out &
+	echo $! > /run/riod/silent
+	wait_for 5 grep -q listening /run/riod/silent.out
+	SILENT=127.0.0.1:$((PEER_PORT + 1))
+}
+
+attaching() { "$RIODCTL" list | grep -q attaching; }
+attaching_id() { listed attachments "$RIODCTL" | sed -n 's/^0\.id=//p'; }
+
+# A module that registers a generic netlink family takes a lock that every command holds
+# while it runs.
+family_module()
+{
+	local m
+	for m in team wireguard macsec drop_monitor openvswitch vdpa; do
+		modprobe -n "$m" 2> /dev/null && [[ ! -e /sys/module/$m ]] && echo "$m" && return
+	done
+	return 1
+}
+
+load_family()
+{
+	local module
+	module=$(family_module) || { t_diag "no module with a netlink family: not tried"; return 0; }
+	timeout 5 modprobe "$module"
+	timeout 5 modprobe -r "$module"
+}
+
+# While a server host lets an attach wait, no other command waits, and the attempt can be
+# ended: by Ctrl-C, and by a detach of its number.
+test_attach_holds_up_nobody()
+{
+	local pid id out=/run/riod/attach.out
+	silent
+	"$RIODCTL" attach "$SILENT" disk > "$out" 2>&1 & pid=$!
+	wait_for 10 attaching
+	id=$(attaching_id)
+	t_match status "$("$RIODCTL" status "$id")" 'state *attaching'
+	load_family
+	peer
+	t_eq "number of the second" "$ATT_ID" $((id + 1))
+	riod_detach
+	attaching
+	kill -INT "$pid"
+	wait_for 5 gone "$pid"
+	t_fails wait "$pid"
+	t_match said "$(< "$out")" 'nothing is attached'
+	t_eq attachments "$(attachments)" ""
+
+	"$RIODCTL" attach "$SILENT" disk > "$out" 2>&1 & pid=$!
+	wait_for 10 attaching
+	id=$(attaching_id)
+	"$RIODCTL" detach "$id"
+	wait_for 5 gone "$pid"
+	t_match said "$(< "$out")" 'ended by a detach'
+	t_eq attachments "$(attachments)" ""
+	# an attempt gives its number back
+	EXPORT=peer RIOD_SERVER_ADDR=127.0.0.1:$PEER_PORT riod_attach
+	t_eq "next number" "$ATT_ID" "$id"
+	t_fails "$RIODCTL" attach 127.0.0.1:1 disk
+	riod_detach
+}
+
+test_discover_holds_up_nobody()
+{
+	local pid
+	silent
+	"$RIODCTL" list "$SILENT" > /run/riod/list.out 2>&1 & pid=$!
+	wait_for 10 grep -q connection /run/riod/silent.out
+	load_family
+	t_fails gone "$pid"
+	kill -INT "$pid"
+	wait_for 5 gone "$pid"
+	t_match said "$(< /run/riod/list.out)" 'interrupted'
 }
 
 ktap_run "$@"

@@ -15,16 +15,26 @@ static int __init riod_core_init(void)
 	err = riod_transport_register(&riod_tcp_ops);
 	if (err)
 		return err;
+	err = riod_nl_discover_init();
+	if (err)
+		goto err_transport;
 	/* last: commands come in from here on */
 	err = riod_nl_init();
 	if (err)
-		riod_transport_unregister(&riod_tcp_ops);
+		goto err_discover;
+	return 0;
+
+err_discover:
+	riod_nl_discover_exit();
+err_transport:
+	riod_transport_unregister(&riod_tcp_ops);
 	return err;
 }
 
 static void __exit riod_core_exit(void)
 {
 	riod_nl_exit();
+	riod_nl_discover_exit();
 	riod_transport_unregister(&riod_tcp_ops);
 }
 

@@ -220,40 +220,56 @@ int riod_nl_export_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 
 /* ------------------------------------------------------------ attachments */
 
+static int reply_attach(u32 id, void *priv)
+{
+	struct genl_info *info = priv;
+	struct sk_buff *reply;
+	void *hdr;
+
+	reply = new_reply(info, nla_total_size(sizeof(u32)), &hdr);
+	if (!reply)
+		return -ENOMEM;
+	nla_put_u32(reply, RIOD_A_ATTACHMENT_ID, id);
+	genlmsg_end(reply, hdr);
+	return genlmsg_reply(reply, info);
+}
+
 int riod_nl_attach_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	const struct riod_nl_frontend_ops *ops;
 	struct riod_attach_request req = {};
-	struct sk_buff *reply;
-	void *hdr;
 	int err;
 
 	err = riod_nl_parse_attach(info, &req);
 	if (err)
 		return err;
-	reply = new_reply(info, NLMSG_GOODSIZE, &hdr);
-	if (!reply)
-		return -ENOMEM;
-	err = -EOPNOTSUPP;
 	ops = get_frontend(info->extack);
 	if (!ops)
-		goto out_free;
-	err = ops->attach(genl_info_net(info), &req, reply, info->extack);
+		return -EOPNOTSUPP;
+	err = ops->attach(genl_info_net(info), &req, reply_attach, info, info->extack);
 	module_put(ops->owner);
-	if (err)
-		goto out_free;
-	genlmsg_end(reply, hdr);
-	/* where nobody listens any more, the attachment stays, to be listed */
-	return genlmsg_reply(reply, info);
-out_free:
-	nlmsg_free(reply);
 	return err;
+}
+
+static int reply_detach(struct genl_info *info, u32 id, enum riod_state state)
+{
+	struct sk_buff *reply;
+	void *hdr;
+
+	reply = new_reply(info, 2 * nla_total_size(sizeof(u32)), &hdr);
+	if (!reply)
+		return -ENOMEM;
+	nla_put_u32(reply, RIOD_A_ATTACHMENT_ID, id);
+	nla_put_u32(reply, RIOD_A_ATTACHMENT_STATE, state);
+	genlmsg_end(reply, hdr);
+	return genlmsg_reply(reply, info);
 }
 
 int riod_nl_detach_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	const struct nlattr *id = info->attrs[RIOD_A_ATTACHMENT_ID];
 	const struct riod_nl_frontend_ops *ops;
+	enum riod_state state;
 	int err;
 
 	if (!id) {
@@ -264,10 +280,11 @@ int riod_nl_detach_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!ops)
 		return -EOPNOTSUPP;
 	err = ops->detach(genl_info_net(info), nla_get_u32(id),
-			  nla_get_flag(info->attrs[RIOD_A_ATTACHMENT_FORCE]),
+			  nla_get_flag(info->attrs[RIOD_A_ATTACHMENT_FORCE]), &state,
 			  info->extack);
 	module_put(ops->owner);
-	return err;
+	/* an error of the reply is reported as that of the command; events tell the rest */
+	return err ?: reply_detach(info, nla_get_u32(id), state);
 }
 
 int riod_nl_attachment_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
@@ -279,95 +296,5 @@ int riod_nl_attachment_get_dumpit(struct sk_buff *skb, struct netlink_callback *
 		return -EOPNOTSUPP;
 	ret = ops->attachment_dump(sock_net(cb->skb->sk), skb, cb);
 	module_put(ops->owner);
-	return ret;
-}
-
-/* ------------------------------------------------------------ discover */
-
-static int put_offer(struct sk_buff *skb, const struct riod_wire_export *e)
-{
-	struct nlattr *nest = nla_nest_start(skb, RIOD_A_REMOTE_OFFER);
-
-	if (!nest)
-		return -EMSGSIZE;
-	if (nla_put_string(skb, RIOD_A_OFFER_NAME, e->name) ||
-	    nla_put_u16(skb, RIOD_A_OFFER_VENDOR, le16_to_cpu(e->vendor)) ||
-	    nla_put_u16(skb, RIOD_A_OFFER_DEVICE_ID, le16_to_cpu(e->device)) ||
-	    nla_put_u16(skb, RIOD_A_OFFER_SUBVENDOR, le16_to_cpu(e->subvendor)) ||
-	    nla_put_u16(skb, RIOD_A_OFFER_SUBDEVICE, le16_to_cpu(e->subdevice)) ||
-	    nla_put_u32(skb, RIOD_A_OFFER_CLASS, le32_to_cpu(e->class)) ||
-	    nla_put_u8(skb, RIOD_A_OFFER_FUNCTIONS, e->nfuncs))
-		return -EMSGSIZE;
-	if (e->flags & RIOD_EXPORT_F_BUSY && nla_put_flag(skb, RIOD_A_OFFER_BUSY))
-		return -EMSGSIZE;
-	nla_nest_end(skb, nest);
-	return 0;
-}
-
-/* the most that put_offer() needs */
-static size_t offer_size(void)
-{
-	return nla_total_size(0) + nla_total_size(RIOD_NAME_LEN) +
-	       6 * nla_total_size(sizeof(u32)) + nla_total_size(0);
-}
-
-static int reply_offers(struct genl_info *info, const struct riod_wire_export *exports,
-			u32 count, u32 total)
-{
-	struct sk_buff *reply;
-	void *hdr;
-	u32 i;
-
-	reply = new_reply(info, nla_total_size(sizeof(u32)) + count * offer_size(), &hdr);
-	if (!reply)
-		return -ENOMEM;
-	if (nla_put_u32(reply, RIOD_A_REMOTE_TOTAL, total))
-		goto full;
-	for (i = 0; i < count; i++) {
-		if (put_offer(reply, &exports[i]))
-			goto full;
-	}
-	genlmsg_end(reply, hdr);
-	return genlmsg_reply(reply, info);
-full:
-	nlmsg_free(reply);
-	return -EMSGSIZE;
-}
-
-/* count of exports, or an error that @extack explains */
-static int ask_peer(struct net *net, const struct riod_peer *peer,
-		    struct riod_wire_export **exports, u32 *total,
-		    struct netlink_ext_ack *extack)
-{
-	struct riod_refusal refusal;
-	struct riod_conn *conn;
-	int ret;
-
-	conn = riod_peer_open(net, peer, extack);
-	if (IS_ERR(conn))
-		return PTR_ERR(conn);
-	ret = riod_negotiate_list(conn, exports, total, &refusal);
-	riod_conn_close(conn);
-	if (ret < 0)
-		riod_nl_peer_error(extack, &peer->addr, ret, &refusal);
-	return ret;
-}
-
-int riod_nl_discover_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct riod_wire_export *exports;
-	struct riod_peer peer;
-	u32 total;
-	int ret;
-
-	ret = riod_nl_parse_peer(info, RIOD_A_REMOTE_HOST, RIOD_A_REMOTE_PORT,
-				 RIOD_A_REMOTE_TRANSPORT, &peer);
-	if (ret)
-		return ret;
-	ret = ask_peer(genl_info_net(info), &peer, &exports, &total, info->extack);
-	if (ret < 0)
-		return ret;
-	ret = reply_offers(info, exports, ret, total);
-	kvfree(exports);
 	return ret;
 }

@@ -12,6 +12,10 @@
 int riod_nl_init(void);
 void riod_nl_exit(void);
 
+/* discover.c: before the first command, and behind the last */
+int riod_nl_discover_init(void);
+void riod_nl_discover_exit(void);
+
 /*
  * netlink_parse.c: attributes of a request, checked and bounded.  0, or an
  * error with a text in info->extack.  Exported for KUnit.

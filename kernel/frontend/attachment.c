@@ -2,11 +2,11 @@
 /*
  * Attachments come and go
  *
- * Transitions of &riod_fe_att.state; whoever makes the one to REMOVING tears the
- * attachment down, so that it happens once:
+ * Transitions of &riod_fe_att.state.  The thread that changes it to REMOVING tears the
+ * attachment down, so that this happens once:
  *
- *   ATTACHING -> UP         attach: the functions are on the bus
- *   ATTACHING -> REMOVING   attach: something failed
+ *   ATTACHING -> UP         attach.c: the functions are on the bus
+ *   ATTACHING -> REMOVING   attach.c: the attempt failed, or was ended
  *   UP -> LOST              the session ended, a function is open
  *   UP -> REMOVING          the session ended or detach, none is open
  *   LOST -> REMOVING        the last one was closed
@@ -20,18 +20,20 @@
 #include "frontend.h"
 #include "frontend_trace.h"
 
-#define ATT_TIMEOUT_MS		10000
-
-static unsigned int lost_max_ms = 30000;
-module_param(lost_max_ms, uint, 0644);
-MODULE_PARM_DESC(lost_max_ms, "A silent server host is lost after this, even if it asks for longer (default 30000)");
+/* longest that suspend and reboot wait for an attempt that they ended */
+#define REMOVE_MS	10000
 
 struct workqueue_struct *riod_fe_wq;
 
-/* list of attachments that are UP, LOST or just REMOVING; guarded by att_lock */
-static LIST_HEAD(att_list);
+/*
+ * Protects the list of attachments, how many are on it, and the number of the next one.
+ * An attachment is listed from the command that made it until teardown has taken its
+ * functions from the bus.  Outside of every lock of an attachment but dma.lock.
+ */
 static DEFINE_MUTEX(att_lock);
-static atomic_t att_ids = ATOMIC_INIT(0);
+static LIST_HEAD(att_list);
+static unsigned int att_count;
+static u32 att_next_id = 1;
 
 int riod_fe_att_init(void)
 {
@@ -86,6 +88,15 @@ static void att_stop_link(struct riod_fe_att *att)
 	mutex_unlock(&att->stop_lock);
 }
 
+/* numbers are used up by attachments that came up, as long as attempts do not overlap */
+static void att_return_id(struct riod_fe_att *att)
+{
+	mutex_lock(&att_lock);
+	if (att->id + 1 == att_next_id)
+		att_next_id = att->id;
+	mutex_unlock(&att_lock);
+}
+
 /*
  * Put an attachment away that is REMOVING.  The session ends first: from then on
  * the stub fences the device by itself, and no wait for it here can last.  The
@@ -93,16 +104,19 @@ static void att_stop_link(struct riod_fe_att *att)
  * may use it.  Callbacks of the link end with riod_link_stop(); only then may
  * what they use go.
  */
-static void att_teardown(struct riod_fe_att *att)
+void riod_fe_att_teardown(struct riod_fe_att *att)
 {
 	unsigned int i;
 
 	if (att->link)
 		riod_link_end(att->link, RIOD_REASON_DETACH);
+	if (att->detached)
+		riod_fe_nl_event(att);
 	/* may wait for a process; so long the attachment is listed */
 	riod_fe_bridge_remove(att);
 	mutex_lock(&att_lock);
 	list_del_init(&att->list);
+	att_count--;
 	mutex_unlock(&att_lock);
 	for (i = 0; i < att->nfuncs; i++) {
 		if (att->funcs[i])
@@ -121,11 +135,15 @@ static void att_teardown(struct riod_fe_att *att)
 		riod_link_free(att->link);
 	att->link = NULL;
 	mutex_unlock(&att->stop_lock);
-	if (att->detached)
+	/* the attempt may be made again now */
+	if (!att->was_up && !att->detached)
 		riod_fe_nl_event(att);
+	riod_fe_nl_gone(att);
+	if (!att->was_up)
+		att_return_id(att);
 	complete_all(&att->removed);
 	riod_fe_att_put(att);
-	/* from a work item, which module exit waits for, or from a command, which pins us */
+	/* a work item, which module exit waits for, or the thread of attach.c, which pins us */
 	module_put(THIS_MODULE);
 }
 
@@ -133,7 +151,7 @@ static void att_remove_work(struct work_struct *work)
 {
 	struct riod_fe_att *att = container_of(work, struct riod_fe_att, remove_work);
 
-	att_teardown(att);
+	riod_fe_att_teardown(att);
 }
 
 static void att_revisit_work(struct work_struct *work)
@@ -284,7 +302,7 @@ static void att_lost(void *priv, enum riod_reason reason)
 		queue_work(riod_fe_wq, &att->remove_work);
 }
 
-static const struct riod_link_ops att_link_ops = {
+const struct riod_link_ops riod_fe_att_link_ops = {
 	.frame = att_frame,
 	.prepare = att_prepare,
 	.hold = att_hold,
@@ -293,10 +311,10 @@ static const struct riod_link_ops att_link_ops = {
 	.lost = att_lost,
 };
 
-/* ------------------------------------------------------------ attach */
+/* ------------------------------------------------------------ made, published */
 
-static struct riod_fe_att *att_alloc(struct net *net,
-				     const struct riod_attach_request *req)
+static struct riod_fe_att *att_alloc(struct net *net, const struct riod_attach_request *req,
+				     struct task_struct *attacher)
 {
 	struct riod_fe_att *att = kzalloc(sizeof(*att), GFP_KERNEL);
 
@@ -304,10 +322,10 @@ static struct riod_fe_att *att_alloc(struct net *net,
 		return NULL;
 	kref_init(&att->ref);
 	INIT_LIST_HEAD(&att->list);
-	att->id = atomic_inc_return(&att_ids);
 	spin_lock_init(&att->state_lock);
 	att->state = RIOD_FE_ATTACHING;
 	att->net = get_net(net);
+	att->attacher = attacher;
 	strscpy(att->host, req->peer.host);
 	strscpy(att->export, req->export);
 	strscpy(att->transport, req->peer.transport);
@@ -325,209 +343,96 @@ static struct riod_fe_att *att_alloc(struct net *net,
 	return att;
 }
 
-/*
- * Nobody named an export.  Ask for the list, so that the attachment has the name
- * of what it is attached to; several, or none, is the stub's to refuse, which it
- * does with a text that names them.
+/**
+ * riod_fe_att_new() - an attachment that begins to attach
+ * @net: namespace in which the server host is reached
+ * @req: what to attach
+ * @attacher: thread that will attach it
+ * @extack: says why not
+ *
+ * It is listed from now on, and pins the module until riod_fe_att_teardown().
+ *
+ * Return: the attachment, with a reference for teardown, or an ERR_PTR().
  */
-static int att_find_name(struct riod_fe_att *att, struct net *net,
-			 const struct riod_attach_request *req,
-			 struct netlink_ext_ack *extack)
+struct riod_fe_att *riod_fe_att_new(struct net *net, const struct riod_attach_request *req,
+				    struct task_struct *attacher,
+				    struct netlink_ext_ack *extack)
 {
-	struct riod_wire_export *exports;
-	struct riod_refusal refusal = {};
-	struct riod_conn *conn;
-	u32 total;
-	int ret;
+	struct riod_fe_att *att;
 
-	conn = riod_peer_open(net, &req->peer, extack);
-	if (IS_ERR(conn))
-		return PTR_ERR(conn);
-	ret = riod_negotiate_list(conn, &exports, &total, &refusal);
-	if (ret < 0)
-		riod_nl_peer_error(extack, &req->peer.addr, ret, &refusal);
-	else if (ret == 1 && total == 1)
-		strscpy(att->export, exports[0].name);
-	riod_conn_close(conn);
-	if (ret < 0)
-		return ret;
-	kvfree(exports);
-	return 0;
+	att = att_alloc(net, req, attacher);
+	if (!att) {
+		NL_SET_ERR_MSG(extack, "out of memory");
+		return ERR_PTR(-ENOMEM);
+	}
+	mutex_lock(&att_lock);
+	if (att_count == RIOD_FE_SLOTS) {
+		mutex_unlock(&att_lock);
+		riod_fe_att_put(att);
+		NL_SET_ERR_MSG(extack, RIOD_FE_NO_ROOM);
+		return ERR_PTR(-ENOSPC);
+	}
+	att->id = att_next_id++;
+	list_add_tail(&att->list, &att_list);
+	att_count++;
+	mutex_unlock(&att_lock);
+	__module_get(THIS_MODULE);
+	return att;
 }
 
-/* the server proposes lost_ms; it cannot make this host wait longer than it wants to */
-static int att_limit_silence(struct riod_session_params *params,
-			     struct netlink_ext_ack *extack)
+/* the name of the export that the stub will be asked for, where the user gave none */
+void riod_fe_att_set_export(struct riod_fe_att *att, const char *name)
 {
-	u32 max = READ_ONCE(lost_max_ms);
-
-	if (max < 2 * params->keepalive_ms) {
-		NL_SET_ERR_MSG_FMT(extack,
-				   "lost_max_ms (%u) is below twice the server's keepalive_ms (%u)",
-				   max, params->keepalive_ms);
-		return -ERANGE;
-	}
-	params->lost_ms = min(params->lost_ms, max);
-	return 0;
+	/* commands that list attachments read it */
+	mutex_lock(&att_lock);
+	strscpy(att->export, name);
+	mutex_unlock(&att_lock);
 }
 
-static int att_negotiate(struct riod_fe_att *att, struct net *net,
-			 const struct riod_attach_request *req,
-			 struct netlink_ext_ack *extack)
-{
-	struct riod_session_params params = {};
-	struct riod_refusal refusal = {};
-	struct riod_sync_params sync = {};
-	struct riod_conn *conn;
-	char name[16];
-	int ret;
-
-	conn = riod_peer_open(net, &req->peer, extack);
-	if (IS_ERR(conn))
-		return PTR_ERR(conn);
-	ret = riod_negotiate_attach(conn, att->export, &params, &refusal);
-	if (ret)
-		riod_nl_peer_error(extack, &req->peer.addr, ret, &refusal);
-	else
-		ret = att_limit_silence(&params, extack);
-	if (ret) {
-		riod_conn_close(conn);
-		return ret;
-	}
-	att->nfuncs = params.nfuncs;
-	att->max_frame = min(params.tx_max_frame, RIOD_FRAME_MAX);
-	snprintf(name, sizeof(name), "riod-fe%u", att->id);
-	att->link = riod_link_create(conn, &params, RIOD_SYNC_FRONTEND, &sync, name,
-				     &att_link_ops, att);
-	if (IS_ERR(att->link)) {
-		ret = PTR_ERR(att->link);
-		att->link = NULL;
-		NL_SET_ERR_MSG(extack, "the session cannot be set up: out of memory");
-		return ret;
-	}
-	ret = riod_link_start(att->link);
-	if (ret)
-		NL_SET_ERR_MSG(extack, "the session cannot be started: out of memory");
-	return ret;
-}
-
-static int att_wait_ready(struct riod_fe_att *att, struct netlink_ext_ack *extack)
-{
-	long left;
-
-	left = wait_for_completion_killable_timeout(&att->ready,
-						    msecs_to_jiffies(ATT_TIMEOUT_MS));
-	if (left < 0)
-		return left;
-	if (!left) {
-		NL_SET_ERR_MSG(extack,
-			       "the server host does not describe its functions; see its dmesg");
-		return -ETIMEDOUT;
-	}
-	if (riod_link_is_lost(att->link)) {
-		NL_SET_ERR_MSG_FMT(extack, "the session ended at once: %s",
-				   riod_reason_str(READ_ONCE(att->reason)));
-		return -ECONNRESET;
-	}
-	return 0;
-}
-
-static int att_add_functions(struct riod_fe_att *att, const struct riod_attach_request *req,
-			     struct netlink_ext_ack *extack)
-{
-	int ret;
-
-	ret = riod_fe_describe_done(att, req, extack);
-	if (ret)
-		return ret;
-	ret = riod_fe_bridge_reserve(att);
-	if (ret) {
-		NL_SET_ERR_MSG(extack,
-			       "this host has 32 attachments, and its virtual bus has no room for more: detach one first");
-		return ret;
-	}
-	ret = riod_fe_bridge_add(att);
-	if (ret)
-		NL_SET_ERR_MSG_FMT(extack,
-				   "the function came up without VFIO (error %d): see dmesg", ret);
-	return ret;
-}
-
-/* the attachment is there, unless the session ended meanwhile */
-static int att_publish(struct riod_fe_att *att, struct netlink_ext_ack *extack)
+/**
+ * riod_fe_att_publish() - the functions are on the bus: the attachment is up
+ * @att: attachment
+ * @extack: says why not
+ *
+ * Return: 0, -ECONNRESET: the session ended meanwhile, -EINTR: it was detached.
+ */
+int riod_fe_att_publish(struct riod_fe_att *att, struct netlink_ext_ack *extack)
 {
 	int ret = 0;
 
-	mutex_lock(&att_lock);
 	spin_lock(&att->state_lock);
-	if (att->over)
+	if (att->detached) {
+		ret = -EINTR;
+	} else if (att->over) {
 		ret = -ECONNRESET;
-	else
+	} else {
 		att->state = RIOD_FE_UP;
+		att->was_up = true;
+		att->attacher = NULL;
+	}
 	spin_unlock(&att->state_lock);
-	if (!ret)
-		list_add_tail(&att->list, &att_list);
-	mutex_unlock(&att_lock);
-	if (ret)
+	if (ret == -ECONNRESET)
 		NL_SET_ERR_MSG_FMT(extack, "the session ended at once: %s",
 				   riod_reason_str(att->reason));
 	return ret;
 }
 
-static int att_attach(struct riod_fe_att *att, struct net *net,
-		      const struct riod_attach_request *req,
-		      struct netlink_ext_ack *extack)
-{
-	int ret = 0;
-
-	if (!att->export[0])
-		ret = att_find_name(att, net, req, extack);
-	if (!ret)
-		ret = att_negotiate(att, net, req, extack);
-	if (!ret)
-		ret = att_wait_ready(att, extack);
-	if (!ret)
-		ret = att_add_functions(att, req, extack);
-	if (!ret)
-		ret = att_publish(att, extack);
-	return ret;
-}
-
 /**
- * riod_fe_att_new() - attach an export
- * @net: where the server host is reached
- * @req: what is asked for
- * @attp: set to the attachment, with a reference for the caller
- * @extack: says why not
+ * riod_fe_att_fail() - the attempt to attach failed, or was ended
+ * @att: attachment
+ * @err: why, as -errno
+ * @text: why, in words
  *
- * Sleeps for as long as the peer takes, killable, every wait bounded.
- * Return: 0 with the functions known to VFIO, or -errno with nothing left.
+ * The caller tears it down.
  */
-int riod_fe_att_new(struct net *net, const struct riod_attach_request *req,
-		    struct riod_fe_att **attp, struct netlink_ext_ack *extack)
+void riod_fe_att_fail(struct riod_fe_att *att, int err, const char *text)
 {
-	struct riod_fe_att *att;
-	int ret;
-
-	att = att_alloc(net, req);
-	if (!att) {
-		NL_SET_ERR_MSG(extack, "out of memory");
-		return -ENOMEM;
-	}
-	__module_get(THIS_MODULE);
-	riod_fe_att_get(att);
-	ret = att_attach(att, net, req, extack);
-	if (ret) {
-		spin_lock(&att->state_lock);
-		att->state = RIOD_FE_REMOVING;
-		spin_unlock(&att->state_lock);
-		att_teardown(att);
-		riod_fe_att_put(att);
-		return ret;
-	}
-	riod_fe_nl_event(att);
-	*attp = att;
-	return 0;
+	spin_lock(&att->state_lock);
+	att->state = RIOD_FE_REMOVING;
+	att->attacher = NULL;
+	att->error = -err;
+	strscpy(att->text, text);
+	spin_unlock(&att->state_lock);
 }
 
 /* ------------------------------------------------------------ detach, open, close */
@@ -544,23 +449,37 @@ static struct riod_fe_att *att_find(const struct net *net, u32 id)
 	return NULL;
 }
 
+/* the attempt's thread waits killably, and tears the attachment down */
+static void att_end_attempt(struct riod_fe_att *att)
+{
+	lockdep_assert_held(&att->state_lock);
+	att->detached = true;
+	/* it cannot end before it has changed the state, under this lock */
+	send_sig(SIGKILL, att->attacher, 1);
+}
+
 /*
- * What detaching comes to; -EINPROGRESS: the session is to be ended, and the rest
- * follows when the last function is closed.
+ * Decide how an attachment leaves: 0: now, and if it was up the caller queues
+ * @remove_work; -EINPROGRESS: the caller ends the session, and the functions leave
+ * when the last one is closed.
  */
-static int att_begin_detach(struct riod_fe_att *att, bool force,
+static int att_begin_detach(struct riod_fe_att *att, bool force, bool *up,
 			    struct netlink_ext_ack *extack)
 {
 	int ret = 0;
 
 	spin_lock(&att->state_lock);
-	if (att->state == RIOD_FE_REMOVING)
+	*up = att->was_up;
+	if (att->state == RIOD_FE_REMOVING || att->detached) {
 		ret = -EALREADY;
-	else if (!att->nopen)
+	} else if (att->state == RIOD_FE_ATTACHING) {
+		att_end_attempt(att);
+	} else if (!att->nopen) {
 		att->state = RIOD_FE_REMOVING;
-	else
+		att->detached = true;
+	} else {
 		ret = force ? -EINPROGRESS : -EBUSY;
-	att->detached |= !ret;
+	}
 	spin_unlock(&att->state_lock);
 	if (ret == -EALREADY)
 		NL_SET_ERR_MSG(extack, "the attachment is being removed already");
@@ -570,51 +489,38 @@ static int att_begin_detach(struct riod_fe_att *att, bool force,
 	return ret;
 }
 
-/*
- * The removal is under way.  It takes a moment, unless a process has the VFIO device
- * open without having opened the function (a cdev that is bound to no iommufd).
+/**
+ * riod_fe_att_detach() - begin to remove an attachment
+ * @net: its namespace
+ * @id: its number
+ * @force: also if a process has a function open
+ * @state: set to what it is now
+ * @extack: says why not
+ *
+ * Return: 0, -ENOENT, -EBUSY, -EALREADY.
  */
-static int att_wait_removed(struct riod_fe_att *att, struct netlink_ext_ack *extack)
-{
-	long left;
-
-	left = wait_for_completion_killable_timeout(&att->removed,
-						    msecs_to_jiffies(ATT_TIMEOUT_MS));
-	if (left > 0)
-		return 0;
-	if (!left)
-		NL_SET_ERR_MSG(extack,
-			       "the session is over, but a process has the function's VFIO device open: the function leaves the bus when that is closed");
-	return left ? -EINTR : -EBUSY;
-}
-
-int riod_fe_att_detach(struct net *net, u32 id, bool force,
+int riod_fe_att_detach(struct net *net, u32 id, bool force, enum riod_state *state,
 		       struct netlink_ext_ack *extack)
 {
 	struct riod_fe_att *att;
 	int ret = -ENOENT;
+	bool up;
 
 	mutex_lock(&att_lock);
 	att = att_find(net, id);
 	if (att)
-		ret = att_begin_detach(att, force, extack);
+		ret = att_begin_detach(att, force, &up, extack);
 	else
 		NL_SET_ERR_MSG(extack,
 			       "no attachment has that number; riodctl list shows those there are");
 	/* on the list, under its lock: the link is there; att_lost() does the rest */
 	if (ret == -EINPROGRESS)
 		riod_link_end(att->link, RIOD_REASON_DETACH);
-	if (!ret) {
-		riod_fe_att_get(att);
+	if (!ret && up)
 		queue_work(riod_fe_wq, &att->remove_work);
-	}
 	mutex_unlock(&att_lock);
-	if (ret)
-		return ret == -EINPROGRESS ? 0 : ret;
-
-	ret = att_wait_removed(att, extack);
-	riod_fe_att_put(att);
-	return ret;
+	*state = ret == -EINPROGRESS ? RIOD_STATE_LOST : RIOD_STATE_DETACHED;
+	return ret == -EINPROGRESS ? 0 : ret;
 }
 
 int riod_fe_att_for_each(unsigned int skip,
@@ -647,14 +553,25 @@ void riod_fe_att_end_all(enum riod_reason reason)
 	list_for_each_entry(att, &att_list, list) {
 		if (WARN_ON_ONCE(n == ARRAY_SIZE(atts)))
 			break;
-		riod_link_end(att->link, reason);
+		spin_lock(&att->state_lock);
+		if (att->state == RIOD_FE_ATTACHING && !att->detached)
+			att_end_attempt(att);
+		spin_unlock(&att->state_lock);
+		if (att->was_up)
+			riod_link_end(att->link, reason);
 		riod_fe_att_get(att);
 		atts[n++] = att;
 	}
 	mutex_unlock(&att_lock);
 	for (i = 0; i < n; i++) {
-		att_stop_link(atts[i]);
-		riod_fe_bridge_hide(atts[i]);
+		if (atts[i]->was_up) {
+			att_stop_link(atts[i]);
+			riod_fe_bridge_hide(atts[i]);
+		} else {
+			/* was killed; what is left takes a moment */
+			wait_for_completion_killable_timeout(&atts[i]->removed,
+							     msecs_to_jiffies(REMOVE_MS));
+		}
 		riod_fe_att_put(atts[i]);
 	}
 }

@@ -516,7 +516,7 @@ void riod_fe_iommu_exit(void);
 
 /**
  * enum riod_fe_state - what an attachment is doing
- * @RIOD_FE_ATTACHING: the thread that attaches owns it
+ * @RIOD_FE_ATTACHING: the thread of attach.c owns it
  * @RIOD_FE_UP: functions are on the bus
  * @RIOD_FE_LOST: the session is over, the functions are still there because
  *	one is open
@@ -529,15 +529,25 @@ enum riod_fe_state {
 	RIOD_FE_REMOVING,
 };
 
+/* longest reason of an attempt that failed, with its NUL */
+#define RIOD_FE_TEXT_LEN	160
+
 /**
  * struct riod_fe_att - one attachment
  * @ref: see the head of this file
  * @list: on the list of attachments
- * @id: number, never used twice while the module is loaded
- * @state_lock: @state, @over, @reason, @nopen
+ * @id: number; an attachment that came up has it for itself while the module is loaded
+ * @state_lock: @state, @attacher, @was_up, @detached, @over, @reason, @error, @text,
+ *	@nopen
  * @state: &enum riod_fe_state
+ * @attacher: thread that attaches, to be killed; NULL unless ATTACHING
+ * @was_up: it was UP: from then on its functions, @link and @export are constant until
+ *	it leaves the list
+ * @detached: the user, or the host's end, asked for the removal
  * @over: the session is over
  * @reason: why
+ * @error: errno with which the attempt to attach failed, or 0
+ * @text: why, in words
  * @nopen: functions that VFIO's user has open
  * @net: namespace in which it was made; a reference
  * @host: address of the server host as text
@@ -562,7 +572,6 @@ enum riod_fe_state {
  * @revisit_work: takes bus mastering from the device where it may not keep it
  * @event_work: tells netlink listeners that bus mastering changed
  * @remove_work: tears down: behind a detach, or behind the last close
- * @detached: somebody asked for the removal; whoever listens is told of its end
  * @removed: the removal is done
  * @stop_lock: @link is stopped, or freed
  */
@@ -570,10 +579,15 @@ struct riod_fe_att {
 	struct kref ref;
 	struct list_head list;
 	u32 id;
-	spinlock_t state_lock;	/* state, over, reason, nopen, detached */
+	spinlock_t state_lock;	/* see above */
 	enum riod_fe_state state;
+	struct task_struct *attacher;
+	bool was_up;
+	bool detached;
 	bool over;
 	enum riod_reason reason;
+	int error;
+	char text[RIOD_FE_TEXT_LEN];
 	unsigned int nopen;
 	struct net *net;
 	char host[RIOD_NAME_LEN];
@@ -597,7 +611,6 @@ struct riod_fe_att {
 	struct delayed_work revisit_work;
 	struct work_struct event_work;
 	struct work_struct remove_work;
-	bool detached;
 	struct completion removed;
 	struct mutex stop_lock;		/* link is stopped, or freed */
 };
@@ -608,9 +621,14 @@ void riod_fe_att_get(struct riod_fe_att *att);
 void riod_fe_att_put(struct riod_fe_att *att);
 /* its session is over, or it is being removed */
 bool riod_fe_att_is_over(struct riod_fe_att *att);
-int riod_fe_att_new(struct net *net, const struct riod_attach_request *req,
-		    struct riod_fe_att **att, struct netlink_ext_ack *extack);
-int riod_fe_att_detach(struct net *net, u32 id, bool force,
+struct riod_fe_att *riod_fe_att_new(struct net *net, const struct riod_attach_request *req,
+				    struct task_struct *attacher,
+				    struct netlink_ext_ack *extack);
+void riod_fe_att_set_export(struct riod_fe_att *att, const char *name);
+int riod_fe_att_publish(struct riod_fe_att *att, struct netlink_ext_ack *extack);
+void riod_fe_att_fail(struct riod_fe_att *att, int err, const char *text);
+void riod_fe_att_teardown(struct riod_fe_att *att);
+int riod_fe_att_detach(struct net *net, u32 id, bool force, enum riod_state *state,
 		       struct netlink_ext_ack *extack);
 /* end all sessions, and wait until their peers were told or do not listen */
 void riod_fe_att_end_all(enum riod_reason reason);
@@ -621,6 +639,16 @@ int riod_fe_att_for_each(unsigned int skip,
 int riod_fe_att_open(struct riod_fe_att *att);
 void riod_fe_att_close(struct riod_fe_att *att);
 extern struct workqueue_struct *riod_fe_wq;
+extern const struct riod_link_ops riod_fe_att_link_ops;
+
+/* ------------------------------------------------------------ attach.c */
+
+#define RIOD_FE_NO_ROOM \
+	"this host has 32 attachments, and its virtual bus has no room for more: detach one first"
+
+int riod_fe_attach(struct net *net, const struct riod_attach_request *req,
+		   int (*reply)(u32 id, void *priv), void *priv,
+		   struct netlink_ext_ack *extack);
 
 /* ------------------------------------------------------------ power.c */
 
@@ -640,6 +668,8 @@ void riod_fe_describe_free(struct riod_fe_att *att);
 
 extern const struct riod_nl_frontend_ops riod_fe_nl_ops;
 void riod_fe_nl_event(struct riod_fe_att *att);
+/* the last event of an attachment */
+void riod_fe_nl_gone(struct riod_fe_att *att);
 
 /* ------------------------------------------------------------ config.c */
 

@@ -8,6 +8,9 @@
 struct att_view {
 	enum riod_fe_state state;
 	enum riod_reason reason;
+	int error;
+	char text[RIOD_FE_TEXT_LEN];
+	bool was_up;
 	bool over;
 	bool open;
 	bool detached;
@@ -19,6 +22,9 @@ static void att_view(struct riod_fe_att *att, struct att_view *v)
 	v->state = att->state;
 	v->over = att->over;
 	v->reason = att->reason;
+	v->error = att->error;
+	strscpy(v->text, att->text);
+	v->was_up = att->was_up;
 	v->open = att->nopen;
 	v->detached = att->detached;
 	spin_unlock(&att->state_lock);
@@ -38,7 +44,7 @@ static int put_devices(struct riod_fe_att *att, struct sk_buff *skb)
 	return 0;
 }
 
-static int put_who(struct riod_fe_att *att, struct sk_buff *skb)
+static int put_who(struct riod_fe_att *att, struct sk_buff *skb, const struct att_view *v)
 {
 	if (nla_put_u32(skb, RIOD_A_ATTACHMENT_ID, att->id) ||
 	    nla_put_string(skb, RIOD_A_ATTACHMENT_HOST, att->host) ||
@@ -46,21 +52,34 @@ static int put_who(struct riod_fe_att *att, struct sk_buff *skb)
 	    nla_put_string(skb, RIOD_A_ATTACHMENT_TRANSPORT, att->transport) ||
 	    nla_put_string(skb, RIOD_A_ATTACHMENT_EXPORT, att->export))
 		return -EMSGSIZE;
-	return put_devices(att, skb);
+	/* before that, the thread that attaches may be changing them */
+	return v->was_up ? put_devices(att, skb) : 0;
+}
+
+static enum riod_state view_state(const struct att_view *v)
+{
+	if (v->detached)
+		return RIOD_STATE_DETACHED;
+	if (v->error)
+		return RIOD_STATE_FAILED;
+	if (!v->was_up)
+		return RIOD_STATE_ATTACHING;
+	if (v->over || v->state == RIOD_FE_REMOVING)
+		return RIOD_STATE_LOST;
+	return RIOD_STATE_CONNECTED;
 }
 
 static int put_state(struct riod_fe_att *att, struct sk_buff *skb,
 		     const struct att_view *v)
 {
-	enum riod_state state = RIOD_STATE_CONNECTED;
+	enum riod_state state = view_state(v);
 
-	if (v->detached)
-		state = RIOD_STATE_DETACHED;
-	else if (v->over || v->state == RIOD_FE_REMOVING)
-		state = RIOD_STATE_LOST;
 	if (nla_put_u32(skb, RIOD_A_ATTACHMENT_STATE, state) ||
 	    nla_put_u32(skb, RIOD_A_ATTACHMENT_BUS_MASTER, READ_ONCE(att->dma.state)))
 		return -EMSGSIZE;
+	if (state == RIOD_STATE_FAILED)
+		return nla_put_u32(skb, RIOD_A_ATTACHMENT_ERROR, v->error) ?:
+		       nla_put_string(skb, RIOD_A_ATTACHMENT_REASON, v->text);
 	if (v->over &&
 	    nla_put_string(skb, RIOD_A_ATTACHMENT_REASON, riod_reason_str(v->reason)))
 		return -EMSGSIZE;
@@ -118,24 +137,16 @@ static int put_shadow(struct riod_fe_att *att, struct sk_buff *skb)
 	return 0;
 }
 
-/* ------------------------------------------------------------ commands */
-
-static int nl_attach(struct net *net, const struct riod_attach_request *req,
-		     struct sk_buff *reply, struct netlink_ext_ack *extack)
+static int put_functions(struct riod_fe_att *att, struct sk_buff *skb,
+			 const struct att_view *v)
 {
-	struct riod_fe_att *att;
-	int ret;
-
-	ret = riod_fe_att_new(net, req, &att, extack);
-	if (ret)
-		return ret;
-	if (nla_put_u32(reply, RIOD_A_ATTACHMENT_ID, att->id) ||
-	    nla_put_string(reply, RIOD_A_ATTACHMENT_EXPORT, att->export) ||
-	    put_devices(att, reply))
-		ret = -EMSGSIZE;
-	riod_fe_att_put(att);
-	return ret;
+	if (put_dma(att, skb) || put_identity(att, skb) || put_shadow(att, skb) ||
+	    (v->open && nla_put_flag(skb, RIOD_A_ATTACHMENT_IN_USE)))
+		return -EMSGSIZE;
+	return riod_nl_put_stats(skb, RIOD_A_ATTACHMENT_STATS, att->link, &att->stats);
 }
+
+/* ------------------------------------------------------------ dump */
 
 struct dump {
 	struct net *net;
@@ -158,10 +169,8 @@ static int dump_one(struct riod_fe_att *att, void *arg)
 	if (!hdr)
 		return -EMSGSIZE;
 	att_view(att, &v);
-	if (put_who(att, skb) || put_state(att, skb, &v) || put_dma(att, skb) ||
-	    put_identity(att, skb) || put_shadow(att, skb) ||
-	    (v.open && nla_put_flag(skb, RIOD_A_ATTACHMENT_IN_USE)) ||
-	    riod_nl_put_stats(skb, RIOD_A_ATTACHMENT_STATS, att->link, &att->stats)) {
+	if (put_who(att, skb, &v) || put_state(att, skb, &v) ||
+	    (v.was_up && put_functions(att, skb, &v))) {
 		genlmsg_cancel(skb, hdr);
 		return -EMSGSIZE;
 	}
@@ -182,7 +191,7 @@ static int nl_dump(struct net *net, struct sk_buff *skb, struct netlink_callback
 
 const struct riod_nl_frontend_ops riod_fe_nl_ops = {
 	.owner = THIS_MODULE,
-	.attach = nl_attach,
+	.attach = riod_fe_attach,
 	.detach = riod_fe_att_detach,
 	.attachment_dump = nl_dump,
 };
@@ -195,11 +204,25 @@ static int event_fill(struct sk_buff *skb, void *priv)
 	struct att_view v;
 
 	att_view(att, &v);
-	return put_who(att, skb) ?: put_state(att, skb, &v);
+	return put_who(att, skb, &v) ?: put_state(att, skb, &v);
+}
+
+static int gone_fill(struct sk_buff *skb, void *priv)
+{
+	struct riod_fe_att *att = priv;
+	struct att_view v;
+
+	att_view(att, &v);
+	return put_who(att, skb, &v);
 }
 
 /* tell whoever listens that something changed; the caller keeps the attachment */
 void riod_fe_nl_event(struct riod_fe_att *att)
 {
 	riod_nl_event(att->net, RIOD_CMD_ATTACHMENT_NTF, event_fill, att);
+}
+
+void riod_fe_nl_gone(struct riod_fe_att *att)
+{
+	riod_nl_event(att->net, RIOD_CMD_ATTACHMENT_NTF, gone_fill, att);
 }

@@ -66,9 +66,9 @@ struct riod_attach_request {
  * struct riod_nl_stub_ops - commands that riod_stub carries out
  *
  * All from process context, the module pinned.  No locks of ours are held, but
- * genetlink's cb_lock is, for reading: do not wait for somebody who registers a
- * generic netlink family.  Errors leave a text in @extack that names cause and
- * remedy (at most 79 characters with NL_SET_ERR_MSG_FMT()).
+ * genetlink's cb_lock is, for reading: a command must not wait for the network, nor for
+ * a thread that registers a generic netlink family.  Errors leave a text in @extack that
+ * names cause and remedy (at most 79 characters with NL_SET_ERR_MSG_FMT()).
  *
  * @owner: pinned while a command runs
  * @export_new: name is filled in where it was empty
@@ -91,8 +91,10 @@ struct riod_nl_stub_ops {
 /**
  * struct riod_nl_frontend_ops - commands that riod_frontend carries out
  * @owner: pinned while a command runs
- * @attach: puts the attributes of the reply (ID, DEVICE, EXPORT) into @reply
- * @detach: -EBUSY while a function is open and not @force
+ * @attach: begins to attach; calls @reply with the number of the attachment before any
+ *	event of it, and begins only if that returns 0
+ * @detach: begins to detach, and sets @state to what the attachment is now; -EBUSY while
+ *	a function is open and not @force
  * @attachment_dump: as export_dump
  *
  * Attachments of another namespace do not exist for a command, either.
@@ -100,8 +102,9 @@ struct riod_nl_stub_ops {
 struct riod_nl_frontend_ops {
 	struct module *owner;
 	int (*attach)(struct net *net, const struct riod_attach_request *req,
-		      struct sk_buff *reply, struct netlink_ext_ack *extack);
-	int (*detach)(struct net *net, u32 id, bool force,
+		      int (*reply)(u32 id, void *priv), void *priv,
+		      struct netlink_ext_ack *extack);
+	int (*detach)(struct net *net, u32 id, bool force, enum riod_state *state,
 		      struct netlink_ext_ack *extack);
 	int (*attachment_dump)(struct net *net, struct sk_buff *skb,
 			       struct netlink_callback *cb);

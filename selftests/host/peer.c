@@ -7,6 +7,7 @@
  *     --ids V:D      PCI vendor and device id of the function it offers (1234:5678), hex
  *     --class C      class code, hex (ff0000)
  *     --lost-ms N    what it proposes (10000)
+ *     --silent       take connections, say "connection" on stdout, and nothing to the client
  *
  * Offers one function with one memory BAR that reads as 0, to one client after the other,
  * and answers all requests.  Prints "listening" when it does.  After SIGUSR1 it is mute:
@@ -35,7 +36,8 @@
 static struct {
 	int port;
 	unsigned int vendor, device, class, lost_ms;
-} opt = { 17463, 0x1234, 0x5678, 0xff0000, 10000 };
+	bool silent;
+} opt = { 17463, 0x1234, 0x5678, 0xff0000, 10000, false };
 
 static volatile sig_atomic_t mute;
 
@@ -173,6 +175,17 @@ static void session(void)
 	}
 }
 
+/* until the client gives up */
+static void say_nothing(void)
+{
+	char byte;
+
+	puts("connection");
+	fflush(stdout);
+	while (recv(conn, &byte, 1, 0) > 0)
+		;
+}
+
 static void client(void)
 {
 	struct riod_frame_hdr h;
@@ -196,6 +209,7 @@ static void options(int argc, char **argv)
 		{ "ids", required_argument, NULL, 'i' },
 		{ "class", required_argument, NULL, 'c' },
 		{ "lost-ms", required_argument, NULL, 'l' },
+		{ "silent", no_argument, NULL, 's' },
 		{}
 	};
 	int c;
@@ -207,6 +221,8 @@ static void options(int argc, char **argv)
 			opt.class = strtoul(optarg, NULL, 16);
 		else if (c == 'l')
 			opt.lost_ms = atoi(optarg);
+		else if (c == 's')
+			opt.silent = true;
 		else if (c != 'i' || sscanf(optarg, "%x:%x", &opt.vendor, &opt.device) != 2)
 			errx(2, "see the head of peer.c");
 	}
@@ -232,7 +248,10 @@ int main(int argc, char **argv)
 		conn = accept(fd, NULL, NULL);
 		if (conn < 0)
 			continue;
-		client();
+		if (opt.silent)
+			say_nothing();
+		else
+			client();
 		close(conn);
 	}
 }

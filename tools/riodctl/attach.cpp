@@ -127,16 +127,19 @@ AttachResult try_addresses(const Context &context, AttachRequest &request,
 {
 	for (std::size_t i = 0; i < addresses.size(); i++) {
 		request.host = addresses[i];
+		const std::string peer = endpoint_str(request.host, request.port);
 		try {
-			return context.kernel.attach(request);
+			return context.kernel.attach(request, [&] {
+				context.out.note(
+					fmt::format("waiting for {}; Ctrl-C gives up", peer));
+			});
 		} catch (const KernelError &error) {
 			if (error.err() == EINTR) {
 				throw Error(Exit::interrupted,
 					    *error.what() ? error.what()
 							  : "interrupted; nothing is attached");
 			}
-			const Error explained = explain_peer(
-				"attach", endpoint_str(request.host, request.port), error);
+			const Error explained = explain_peer("attach", peer, error);
 			if (i + 1 == addresses.size() || explained.exit() != Exit::unreachable)
 				throw refused(context, request, error);
 			context.out.note(explained.what());

@@ -14,7 +14,7 @@ namespace riodctl {
 
 namespace {
 
-// "; it is open in qemu-system-x86 (pid 4242)", or nothing where no process is found
+// The processes that have a function open, as text; empty where none is found.
 std::string holders(const Context &context, const Attachment &attachment)
 {
 	std::vector<std::string> found;
@@ -29,7 +29,27 @@ std::string holders(const Context &context, const Attachment &attachment)
 				found.push_back(std::move(user));
 		}
 	}
-	return found.empty() ? "" : fmt::format("; it is open in {}", fmt::join(found, ", "));
+	return fmt::format("{}", fmt::join(found, ", "));
+}
+
+Removal remove(const Context &context, const Attachment &attachment, bool force,
+	       const std::string &what)
+{
+	try {
+		return context.kernel.detach(attachment.id, force);
+	} catch (const KernelError &error) {
+		const std::string who = holders(context, attachment);
+		if (error.err() != EBUSY)
+			throw explain(fmt::format("detach {}", what), error);
+		const Error plain =
+			explain(fmt::format("detach {}", what), error,
+				"shut the guest down or unplug the device there (device_del), or "
+				"use --force: the guest sees the device vanish");
+		throw Error(plain.exit(),
+			    who.empty() ? plain.what()
+					: fmt::format("{}; it is open in {}", plain.what(), who),
+			    plain.remedy());
+	}
 }
 
 } // namespace
@@ -37,28 +57,31 @@ std::string holders(const Context &context, const Attachment &attachment)
 void detach(const Context &context, const DetachOptions &options)
 {
 	const Attachment attachment = select_attachment(context, options.target);
+	const std::string what = fmt::format("attachment {} ({})", attachment.id,
+					     fmt::join(attachment.devices, ", "));
+	const Removal removal = remove(context, attachment, options.force, what);
+	std::string who = removal == Removal::gone ? "" : holders(context, attachment);
 
-	try {
-		context.kernel.detach(attachment.id, options.force);
-	} catch (const KernelError &error) {
-		std::string remedy;
-		if (error.err() == EBUSY) {
-			remedy = "shut the guest down or unplug the device there (device_del), or "
-				 "use --force: the guest sees the device vanish";
-		}
-		const Error plain = explain(fmt::format("detach attachment {} ({})", attachment.id,
-							fmt::join(attachment.devices, ", ")),
-					    error, remedy);
-		if (error.err() != EBUSY)
-			throw Error(plain);
-		throw Error(plain.exit(), plain.what() + holders(context, attachment),
-			    plain.remedy());
+	if (who.empty())
+		who = "a process";
+	if (removal == Removal::held) {
+		throw Error(
+			Exit::busy,
+			fmt::format("the session of {} is over, but {} has the VFIO device open",
+				    what, who),
+			"end that process: the functions leave the bus when it closes the device");
 	}
-	context.out.line(fmt::format("detached '{}' ({})", attachment.export_name,
-				     fmt::join(attachment.devices, ", ")));
+	if (removal == Removal::open) {
+		context.out.line(fmt::format("cut off {}: the functions leave when {} closes them",
+					     what, who));
+	} else {
+		context.out.line(fmt::format("detached '{}' ({})", attachment.export_name,
+					     fmt::join(attachment.devices, ", ")));
+	}
 	context.out.document({{"id", attachment.id},
 			      {"export", attachment.export_name},
-			      {"functions", attachment.devices}});
+			      {"functions", attachment.devices},
+			      {"removed", removal == Removal::gone}});
 }
 
 } // namespace riodctl

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -17,9 +18,6 @@
 #include <netlink/socket.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "error.hpp"
 #include "genl_attr.hpp"
@@ -198,45 +196,33 @@ void receive_reply(nl_sock *socket, unsigned int seq, Fn &&reply)
 		;
 }
 
-// A child that does nothing but send one message.  Commands are carried out inside
-// sendmsg(), and the kernel's waits there end by a deadly signal only: it is the child
-// that dies of it, and the answer comes to the socket it shares with us.
-class Sender {
-public:
-	Sender(nl_sock *socket, nl_msg *msg, const InterruptGuard &guard) : pid_(fork())
-	{
-		if (pid_ == 0)
-			_exit(nl_send(socket, msg) < 0 ? 1 : 0);
-		if (pid_ < 0)
-			throw KernelError(errno);
-		wait(guard);
+using Clock = std::chrono::steady_clock;
+
+// Longest that the kernel takes to ask a server host, and to take functions from the bus.
+constexpr auto answer_time = std::chrono::seconds(45);
+constexpr auto removal_time = std::chrono::seconds(10);
+// A person who waits longer than this is told what for.
+constexpr auto patience = std::chrono::seconds(2);
+
+enum class Wake : std::uint8_t { message, interrupt, time };
+
+// Waits for a message, until @until, or for Ctrl-C if there is a @guard.
+Wake wait_message(nl_sock *socket, const InterruptGuard *guard, Clock::time_point until)
+{
+	pollfd fd = {.fd = nl_socket_get_fd(socket), .events = POLLIN, .revents = 0};
+
+	while (!guard || !interrupted()) {
+		const auto left =
+			std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+		if (left.count() <= 0)
+			return Wake::time;
+		const timespec time = {.tv_sec = left.count() / 1000,
+				       .tv_nsec = left.count() % 1000 * 1000000};
+		if (ppoll(&fd, 1, &time, guard ? &guard->wait_mask() : nullptr) > 0)
+			return Wake::message;
 	}
-
-	bool killed() const { return killed_; }
-
-private:
-	void wait(const InterruptGuard &guard)
-	{
-		// By number: glibc 2.36 declares pidfd_open() for C alone.
-		pollfd fd = {.fd = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)),
-			     .events = POLLIN,
-			     .revents = 0};
-
-		while (fd.fd >= 0 && ppoll(&fd, 1, nullptr, &guard.wait_mask()) < 0 &&
-		       errno == EINTR && !killed_) {
-			if (interrupted()) {
-				kill(pid_, SIGKILL);
-				killed_ = true;
-			}
-		}
-		waitpid(pid_, nullptr, 0);
-		if (fd.fd >= 0)
-			close(fd.fd);
-	}
-
-	pid_t pid_;
-	bool killed_ = false;
-};
+	return Wake::interrupt;
+}
 
 class GenlKernel final : public Kernel {
 public:
@@ -244,8 +230,9 @@ public:
 	std::string export_new(const ExportRequest &request) override;
 	void export_del(const std::string &name, bool force) override;
 	std::vector<Export> exports() override;
-	AttachResult attach(const AttachRequest &request) override;
-	void detach(std::uint32_t id, bool force) override;
+	AttachResult attach(const AttachRequest &request,
+			    const std::function<void()> &waiting) override;
+	Removal detach(std::uint32_t id, bool force) override;
 	std::vector<Attachment> attachments() override;
 	Remote discover(const std::string &host, std::uint16_t port) override;
 	void monitor(const std::function<void()> &ready,
@@ -257,6 +244,10 @@ private:
 	Message request(int command, int flags);
 	unsigned int send(nl_msg *msg);
 	void execute(nl_msg *msg);
+	Socket subscribe(int more_group);
+	std::optional<Attachment> find_attachment(std::uint32_t id);
+	bool cancel(std::uint32_t id);
+	Removal remove(std::uint32_t id, bool force, const InterruptGuard *guard);
 	template <typename Decode>
 	auto dump(int command, Decode decode) -> std::vector<decltype(decode(Attrs({})))>;
 
@@ -351,42 +342,208 @@ std::vector<Export> GenlKernel::exports()
 	return dump(RIOD_CMD_EXPORT_GET, decode_export);
 }
 
-// The answer lies in the socket when the sender has ended, whichever way it ended.
-AttachResult GenlKernel::attach(const AttachRequest &req)
+// One socket for a command and for the events that follow it, so that they arrive in
+// the order in which they happened.
+Socket GenlKernel::subscribe(int more_group)
 {
-	const InterruptGuard guard;
-	const Message msg = request(RIOD_CMD_ATTACH, NLM_F_ACK);
-	AttachResult result;
+	Socket events = open_socket();
 
-	encode(msg.get(), req);
-	nl_complete_msg(socket(), msg.get());
-	const Sender sender(socket(), msg.get(), guard);
-	nl_socket_set_nonblocking(socket());
-	try {
-		receive_reply(socket(), nlmsg_hdr(msg.get())->nlmsg_seq, [&](const nlmsghdr *h) {
-			result = decode_attach_result(attrs_of(h));
-		});
-	} catch (const KernelError &) {
-		socket_.reset(); // blocking again, and nothing of this exchange left in it
-		// netlink_rcv_skb() acknowledges no -EINTR: silence is the answer then.
-		if (sender.killed())
-			throw KernelError(EINTR);
-		throw;
-	}
-	socket_.reset();
-	if (sender.killed()) { // too late to stop it: undo it
-		detach(result.id, false);
-		throw KernelError(EINTR);
-	}
-	return result;
+	if (family() < 0)
+		throw KernelError(ENODEV, "riod_core is not loaded");
+	// Before anything else goes through it: libnl then expects numbers that we do not keep.
+	const int group = genl_ctrl_resolve_grp(events.get(), RIOD_FAMILY_NAME, RIOD_MCGRP_EVENTS);
+	check(group, "multicast group");
+	check(nl_socket_add_memberships(events.get(), group, more_group, 0), "subscribing");
+	return events;
 }
 
-void GenlKernel::detach(std::uint32_t id, bool force)
+std::optional<Attachment> GenlKernel::find_attachment(std::uint32_t id)
 {
-	const Message msg = request(RIOD_CMD_DETACH, NLM_F_ACK);
+	for (auto &attachment : attachments()) {
+		if (attachment.id == id)
+			return attachment;
+	}
+	return std::nullopt;
+}
+
+// The answer to a command about one attachment, and the events of that attachment.
+class Following {
+public:
+	// @id: the attachment, or 0 where the answer has its number
+	Following(nl_sock *socket, int family, nl_msg *msg, std::uint32_t id = 0)
+		: socket_(socket), family_(family), id_(id)
+	{
+		check(nl_send_auto(socket, msg), "sending to the kernel");
+		seq_ = nlmsg_hdr(msg)->nlmsg_seq;
+	}
+
+	// The answer; throws the error in its place.  Calls @fn with each event before it.
+	template <typename Fn>
+	const Attachment &answer(Fn &&fn)
+	{
+		while (!answer_)
+			read(fn);
+		return *answer_;
+	}
+
+	// Calls @fn with each event of one datagram.  Throws ENOBUFS where some were lost.
+	template <typename Fn>
+	void read(Fn &&fn)
+	{
+		receive(socket_, [&](const nlmsghdr *header) {
+			if (header->nlmsg_type == NLMSG_ERROR && header->nlmsg_seq == seq_) {
+				check_error(header);
+			} else if (header->nlmsg_type == family_ && header->nlmsg_seq == seq_) {
+				answer_ = decode_attachment(attrs_of(header));
+				id_ = answer_->id;
+			} else if (header->nlmsg_type == family_ &&
+				   command_of(header) == RIOD_CMD_ATTACHMENT_NTF) {
+				const Attachment event = decode_attachment(attrs_of(header));
+				if (event.id == id_)
+					fn(event);
+			}
+			return true;
+		});
+	}
+
+private:
+	nl_sock *socket_;
+	int family_;
+	std::uint32_t id_;
+	unsigned int seq_;
+	std::optional<Attachment> answer_;
+};
+
+// What became of an attempt to attach, event by event.
+class Attempt {
+public:
+	// Returns whether it is over.
+	bool take(const Attachment &event)
+	{
+		if (!event.state)
+			return true;
+		switch (*event.state) {
+		case RIOD_STATE_CONNECTED:
+			result_ = {.id = event.id,
+				   .devices = event.devices,
+				   .export_name = event.export_name};
+			return true;
+		case RIOD_STATE_FAILED: // "gone" follows
+			error_ = KernelError(static_cast<int>(event.error), event.reason);
+			return false;
+		case RIOD_STATE_LOST:
+			error_ = KernelError(ECONNRESET, event.reason);
+			return true;
+		default:
+			return false;
+		}
+	}
+
+	AttachResult result() const
+	{
+		if (!result_)
+			throw KernelError(error_);
+		return *result_;
+	}
+
+private:
+	std::optional<AttachResult> result_;
+	KernelError error_{EINTR, "the attempt was ended by a detach"};
+};
+
+// Ends an attempt, or takes back what it made meanwhile.  Returns false if the attachment
+// stays, because a process has a function open already.
+bool GenlKernel::cancel(std::uint32_t id)
+{
+	try {
+		return remove(id, false, nullptr) == Removal::gone;
+	} catch (const KernelError &error) {
+		return error.err() != EBUSY;
+	}
+}
+
+AttachResult GenlKernel::attach(const AttachRequest &req, const std::function<void()> &waiting)
+{
+	const InterruptGuard guard;
+	const Socket events = subscribe(0);
+	const Message msg = request(RIOD_CMD_ATTACH, 0);
+	auto until = Clock::now() + patience;
+	Attempt attempt;
+	bool over = false;
+
+	encode(msg.get(), req);
+	Following following(events.get(), family(), msg.get());
+	// every event of the attempt follows the answer
+	const std::uint32_t id = following.answer([](const Attachment &) {}).id;
+	while (!over) {
+		switch (wait_message(events.get(), &guard, until)) {
+		case Wake::message:
+			try {
+				following.read([&](const Attachment &event) {
+					over = over || attempt.take(event);
+				});
+			} catch (const KernelError &error) {
+				if (error.err() != ENOBUFS)
+					throw;
+				// events were lost: the list knows how things are
+				const auto now = find_attachment(id);
+				if (!now)
+					throw KernelError(EIO, "it failed, and the reason was "
+							       "lost; dmesg may have it");
+				over = attempt.take(*now);
+			}
+			break;
+		case Wake::interrupt:
+			if (!cancel(id))
+				throw KernelError(EINTR,
+						  "interrupted, but a process has the function "
+						  "open already: it stays attached");
+			throw KernelError(EINTR);
+		case Wake::time:
+			waiting();
+			until = Clock::time_point::max();
+			break;
+		}
+	}
+	return attempt.result();
+}
+
+Removal GenlKernel::detach(std::uint32_t id, bool force)
+{
+	const InterruptGuard guard;
+
+	return remove(id, force, &guard);
+}
+
+// An interrupt ends the wait for the removal, which goes on.
+Removal GenlKernel::remove(std::uint32_t id, bool force, const InterruptGuard *guard)
+{
+	const Socket events = subscribe(0);
+	const Message msg = request(RIOD_CMD_DETACH, 0);
+	const auto until = Clock::now() + removal_time;
+	bool gone = false;
 
 	encode_detach(msg.get(), id, force);
-	execute(msg.get());
+	Following following(events.get(), family(), msg.get(), id);
+	// a removal may be over before the command that began it
+	const auto take = [&](const Attachment &event) { gone = gone || !event.state; };
+	if (following.answer(take).state == RIOD_STATE_LOST)
+		return Removal::open;
+	while (!gone) {
+		const Wake wake = wait_message(events.get(), guard, until);
+		if (wake == Wake::interrupt)
+			throw KernelError(EINTR, "interrupted; the removal goes on");
+		if (wake == Wake::time)
+			return Removal::held;
+		try {
+			following.read(take);
+		} catch (const KernelError &error) {
+			if (error.err() != ENOBUFS)
+				throw;
+			gone = !find_attachment(id);
+		}
+	}
+	return Removal::gone;
 }
 
 std::vector<Attachment> GenlKernel::attachments()
@@ -396,15 +553,36 @@ std::vector<Attachment> GenlKernel::attachments()
 
 Remote GenlKernel::discover(const std::string &host, std::uint16_t port)
 {
-	const Message msg = request(RIOD_CMD_DISCOVER, NLM_F_ACK);
-	Remote remote;
+	const InterruptGuard guard;
+	const Socket answers = open_socket();
+	const Message msg = request(RIOD_CMD_DISCOVER, 0);
+	const auto until = Clock::now() + answer_time;
+	std::optional<Remote> remote;
 
 	encode_discover(msg.get(), host, port);
-	receive_reply(socket(), send(msg.get()),
-		      [&](const nlmsghdr *h) { remote = decode_remote(attrs_of(h)); });
-	remote.host = host;
-	remote.port = port;
-	return remote;
+	check(nl_send_auto(answers.get(), msg.get()), "sending to the kernel");
+	const unsigned int seq = nlmsg_hdr(msg.get())->nlmsg_seq;
+	while (!remote) {
+		const Wake wake = wait_message(answers.get(), &guard, until);
+		if (wake == Wake::interrupt)
+			throw KernelError(EINTR, "interrupted");
+		if (wake == Wake::time)
+			throw KernelError(EIO, "the kernel does not answer; see dmesg");
+		receive(answers.get(), [&](const nlmsghdr *header) {
+			if (header->nlmsg_seq != seq)
+				return true;
+			if (header->nlmsg_type == NLMSG_ERROR)
+				check_error(header);
+			else if (command_of(header) == RIOD_CMD_DISCOVER_NTF)
+				remote = decode_remote(attrs_of(header));
+			return true;
+		});
+	}
+	if (remote->error != 0)
+		throw KernelError(static_cast<int>(remote->error), remote->reason);
+	remote->host = host;
+	remote->port = port;
+	return *remote;
 }
 
 // Does the controller say that the family riod left?
@@ -464,13 +642,8 @@ void GenlKernel::monitor(const std::function<void()> &ready,
 			 const std::function<bool(const Event &)> &event)
 {
 	const InterruptGuard guard;
-	const Socket events = open_socket();
+	const Socket events = subscribe(GENL_ID_CTRL);
 
-	if (family() < 0)
-		throw KernelError(ENODEV, "riod_core is not loaded");
-	const int group = genl_ctrl_resolve_grp(socket(), RIOD_FAMILY_NAME, RIOD_MCGRP_EVENTS);
-	check(group, "multicast group");
-	check(nl_socket_add_memberships(events.get(), group, GENL_ID_CTRL, 0), "subscribing");
 	ready();
 
 	pollfd fd = {.fd = nl_socket_get_fd(events.get()), .events = POLLIN, .revents = 0};

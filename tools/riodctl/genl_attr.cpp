@@ -265,6 +265,9 @@ Attachment decode_attachment(const Attrs &attrs)
 		case RIOD_A_ATTACHMENT_EXPORT:
 			t.export_name = attr_string(a);
 			break;
+		case RIOD_A_ATTACHMENT_ERROR:
+			t.error = static_cast<std::uint32_t>(attr_integer(a));
+			break;
 		case RIOD_A_ATTACHMENT_DEVICE:
 			t.devices.push_back(attr_string(a));
 			break;
@@ -285,15 +288,6 @@ Attachment decode_attachment(const Attrs &attrs)
 	return t;
 }
 
-AttachResult decode_attach_result(const Attrs &attrs)
-{
-	Attachment t = decode_attachment(attrs);
-
-	return {.id = t.id,
-		.devices = std::move(t.devices),
-		.export_name = std::move(t.export_name)};
-}
-
 Remote decode_remote(const Attrs &attrs)
 {
 	Remote remote;
@@ -305,6 +299,12 @@ Remote decode_remote(const Attrs &attrs)
 			break;
 		case RIOD_A_REMOTE_TOTAL:
 			remote.total = static_cast<std::uint32_t>(attr_integer(a));
+			break;
+		case RIOD_A_REMOTE_ERROR:
+			remote.error = static_cast<std::uint32_t>(attr_integer(a));
+			break;
+		case RIOD_A_REMOTE_REASON:
+			remote.reason = attr_string(a);
 			break;
 		default:
 			break;

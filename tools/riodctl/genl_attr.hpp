@@ -41,7 +41,6 @@ std::string attr_string(const nlattr *attr);
 
 Export decode_export(const Attrs &attrs);
 Attachment decode_attachment(const Attrs &attrs);
-AttachResult decode_attach_result(const Attrs &attrs);
 Remote decode_remote(const Attrs &attrs);
 
 // Throw std::length_error where the message has no room.

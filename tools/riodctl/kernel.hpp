@@ -24,13 +24,15 @@ public:
 	virtual std::string export_new(const ExportRequest &request) = 0;
 	virtual void export_del(const std::string &name, bool force) = 0;
 	virtual std::vector<Export> exports() = 0;
-	virtual void detach(std::uint32_t id, bool force) = 0;
+	// Waits until the functions have left the bus, or cannot.
+	virtual Removal detach(std::uint32_t id, bool force) = 0;
 	virtual std::vector<Attachment> attachments() = 0;
 	virtual Remote discover(const std::string &host, std::uint16_t port) = 0;
 
-	// May be interrupted (interrupt.hpp): then nothing stays attached, and
-	// KernelError is EINTR.
-	virtual AttachResult attach(const AttachRequest &request) = 0;
+	// May be interrupted (interrupt.hpp): then nothing stays attached, unless the text
+	// says so, and KernelError is EINTR.  Calls @waiting once if it takes long.
+	virtual AttachResult attach(const AttachRequest &request,
+				    const std::function<void()> &waiting) = 0;
 
 	// Subscribes, calls @ready once, then @event for each event until it
 	// returns false or the process is interrupted.

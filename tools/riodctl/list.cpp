@@ -92,8 +92,11 @@ void list_attachments(const Context &context, const std::vector<Attachment> &att
 		{"ID", "FUNCTIONS", "DEVICE", "STATE", "IN USE", "EXPORT", "HOST"}};
 
 	for (const auto &a : attachments) {
-		rows.push_back({std::to_string(a.id), joined(a.devices), device_text(a.identity),
-				state_name(a.state), a.in_use ? "yes" : "no", a.export_name,
+		// without functions: it is attaching, or leaves
+		rows.push_back({std::to_string(a.id), a.devices.empty() ? "-" : joined(a.devices),
+				a.devices.empty() ? "-" : device_text(a.identity),
+				state_name(a.state), a.in_use ? "yes" : "no",
+				a.export_name.empty() ? "-" : a.export_name,
 				endpoint_str(a.host, a.port)});
 	}
 	if (!attachments.empty())

@@ -62,6 +62,10 @@ std::string state_name(std::uint32_t state)
 		return "lost";
 	case RIOD_STATE_DETACHED:
 		return "detached";
+	case RIOD_STATE_ATTACHING:
+		return "attaching";
+	case RIOD_STATE_FAILED:
+		return "failed";
 	default:
 		return fmt::format("state-{}", state);
 	}

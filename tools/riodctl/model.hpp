@@ -57,6 +57,7 @@ struct Attachment {
 	std::vector<std::string> devices;
 	std::optional<std::uint32_t> state; // none: an event says that it is gone
 	std::string reason;
+	std::uint32_t error = 0; // errno with which attaching failed
 	bool in_use = false;
 	std::uint32_t bus_master = RIOD_BUS_MASTER_OFF;
 	std::uint64_t mapped_ro = 0;
@@ -86,6 +87,8 @@ struct Remote {
 	std::uint16_t port = default_port;
 	std::vector<Offer> offers;
 	std::uint32_t total = 0;
+	std::uint32_t error = 0; // errno with which asking failed
+	std::string reason;
 };
 
 struct ExportRequest {
@@ -111,6 +114,11 @@ struct AttachResult {
 	std::vector<std::string> devices;
 	std::string export_name;
 };
+
+// What a detach came to: the functions have left the bus; or the session is over and they
+// stay, while a process has one open (the guest was cut off), or has its VFIO device open
+// without using it.
+enum class Removal : std::uint8_t { gone, open, held };
 
 // One multicast event: the object as far as the event tells.
 struct Event {

@@ -228,6 +228,15 @@ std::vector<std::string> guest_notes(const Attachment &attachment, bool virtio_i
 void qemu(const Context &context, const QemuOptions &options)
 {
 	const Attachment attachment = select_attachment(context, options.target);
+	if (attachment.devices.empty()) {
+		throw Error(Exit::not_found,
+			    fmt::format("attachment {} has no functions: it is {}", attachment.id,
+					state_name(attachment.state)),
+			    attachment.state == RIOD_STATE_ATTACHING
+				    ? "wait until it is connected ('riodctl monitor' tells), or "
+				      "detach it"
+				    : "attach anew");
+	}
 	const std::string hostdevs = libvirt_hostdevs(context.sysfs, attachment);
 	const std::string domain = libvirt_domain(context.sysfs, attachment, options.virtio_iommu);
 	json list = json::array();

@@ -118,13 +118,16 @@ void show_attachment(const Context &context, const Attachment &a)
 
 	context.out.line(fmt::format("attachment {}", a.id));
 	field(context, "state",
-	      lost && !a.reason.empty() ? fmt::format("lost: {}", a.reason) : state_name(a.state));
+	      a.reason.empty() ? state_name(a.state)
+			       : fmt::format("{}: {}", state_name(a.state), a.reason));
 	if (lost) {
 		remedy(context, fmt::format("riodctl detach {0}{1}, then attach again", a.id,
 					    a.in_use ? " --force" : ""));
 	}
 	field(context, "export",
 	      fmt::format("{} of {}", a.export_name, endpoint_str(a.host, a.port)));
+	if (a.devices.empty())
+		return; // it is attaching, or leaves
 	field(context, "functions", fmt::format("{}", fmt::join(a.devices, ", ")));
 	field(context, "device", class_and_ids(a.identity));
 	field(context, "in use", a.in_use ? "yes, through VFIO" : "no");

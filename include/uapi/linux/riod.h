@@ -16,12 +16,18 @@
  * @RIOD_STATE_LOST: The session is over; the function answers all-ones.
  * @RIOD_STATE_DETACHED: The session was ended in order, or did not begin: the
  *   attachment leaves, or the export's device is put to rest.
+ * @RIOD_STATE_ATTACHING: Attachment whose server host is being asked. It has
+ *   no functions yet.
+ * @RIOD_STATE_FAILED: Attachment that did not come up. It leaves; the reason
+ *   and the error say why.
  */
 enum riod_state {
 	RIOD_STATE_IDLE,
 	RIOD_STATE_CONNECTED,
 	RIOD_STATE_LOST,
 	RIOD_STATE_DETACHED,
+	RIOD_STATE_ATTACHING,
+	RIOD_STATE_FAILED,
 };
 
 /**
@@ -96,6 +102,7 @@ enum {
 	RIOD_A_ATTACHMENT_IOVA_LAST,
 	RIOD_A_ATTACHMENT_SYNC_WRITES,
 	RIOD_A_ATTACHMENT_TRANSPORT,
+	RIOD_A_ATTACHMENT_ERROR,
 
 	__RIOD_A_ATTACHMENT_MAX,
 	RIOD_A_ATTACHMENT_MAX = (__RIOD_A_ATTACHMENT_MAX - 1)
@@ -148,6 +155,8 @@ enum {
 	RIOD_A_REMOTE_OFFER,
 	RIOD_A_REMOTE_TOTAL,
 	RIOD_A_REMOTE_TRANSPORT,
+	RIOD_A_REMOTE_ERROR,
+	RIOD_A_REMOTE_REASON,
 
 	__RIOD_A_REMOTE_MAX,
 	RIOD_A_REMOTE_MAX = (__RIOD_A_REMOTE_MAX - 1)
@@ -177,6 +186,7 @@ enum {
 	RIOD_CMD_DISCOVER,
 	RIOD_CMD_EXPORT_NTF,
 	RIOD_CMD_ATTACHMENT_NTF,
+	RIOD_CMD_DISCOVER_NTF,
 
 	__RIOD_CMD_MAX,
 	RIOD_CMD_MAX = (__RIOD_CMD_MAX - 1)

@@ -109,9 +109,11 @@ std::vector<Attachment> FakeKernel::attachments()
 	return attachment_list;
 }
 
-AttachResult FakeKernel::attach(const AttachRequest &request)
+AttachResult FakeKernel::attach(const AttachRequest &request, const std::function<void()> &waiting)
 {
 	attach_requests.push_back(request);
+	if (slow)
+		waiting();
 	maybe_refuse("attach");
 	maybe_refuse("attach " + request.host);
 	return {.id = 1,
@@ -119,11 +121,12 @@ AttachResult FakeKernel::attach(const AttachRequest &request)
 		.export_name = request.export_name.empty() ? "nvme0" : request.export_name};
 }
 
-void FakeKernel::detach(std::uint32_t id, bool force)
+Removal FakeKernel::detach(std::uint32_t id, bool force)
 {
 	log.push_back(fmt::format("detach {}{}", id, force ? " force" : ""));
 	if (!force)
 		maybe_refuse("detach");
+	return removal;
 }
 
 Remote FakeKernel::discover(const std::string &host, std::uint16_t port)
@@ -133,7 +136,9 @@ Remote FakeKernel::discover(const std::string &host, std::uint16_t port)
 	return {.host = host,
 		.port = port,
 		.offers = offers,
-		.total = static_cast<std::uint32_t>(offers.size())};
+		.total = static_cast<std::uint32_t>(offers.size()),
+		.error = 0,
+		.reason = {}};
 }
 
 void FakeKernel::monitor(const std::function<void()> &ready,

@@ -62,8 +62,9 @@ public:
 	std::string export_new(const ExportRequest &request) override;
 	void export_del(const std::string &name, bool force) override;
 	std::vector<Export> exports() override;
-	AttachResult attach(const AttachRequest &request) override;
-	void detach(std::uint32_t id, bool force) override;
+	AttachResult attach(const AttachRequest &request,
+			    const std::function<void()> &waiting) override;
+	Removal detach(std::uint32_t id, bool force) override;
 	std::vector<Attachment> attachments() override;
 	Remote discover(const std::string &host, std::uint16_t port) override;
 	void monitor(const std::function<void()> &ready,
@@ -78,6 +79,8 @@ public:
 	std::vector<Event> events;
 	std::function<void()> on_dump; // before each answer of exports()
 	std::vector<Offer> offers;
+	bool slow = false;               // attaching takes long
+	Removal removal = Removal::gone; // what a detach comes to
 	// What the command fails with: "attach", or "attach 192.0.2.1" for one host.
 	std::map<std::string, KernelError> refuse;
 

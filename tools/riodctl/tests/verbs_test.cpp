@@ -194,6 +194,15 @@ TEST_F(Attach, Interrupted)
 	EXPECT_TRUE(in(host.err, "nothing is attached"));
 }
 
+TEST_F(Attach, SaysWhatItWaitsFor)
+{
+	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 0);
+	EXPECT_EQ(host.err.str().find("waiting"), std::string::npos);
+	host.kernel.slow = true;
+	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 0);
+	EXPECT_TRUE(in(host.err, "waiting for 192.0.2.1:7463; Ctrl-C gives up"));
+}
+
 TEST_F(Attach, UsageErrors)
 {
 	EXPECT_EQ(host.run({"attach"}), 2);
@@ -239,7 +248,45 @@ TEST_F(Detach, OpenInAGuest)
 	host.add_process(4242, "qemu-system-x86", "/dev/vfio/12");
 	EXPECT_EQ(host.run({"detach", "3"}), 5);
 	EXPECT_TRUE(in(host.err, "it is open in qemu-system-x86 (pid 4242)"));
+	host.kernel.removal = Removal::open;
 	EXPECT_EQ(host.run({"detach", "3", "--force"}), 0);
+	EXPECT_TRUE(in(host.out, "cut off attachment 3 (0001:00:00.0): the functions leave when "
+				 "qemu-system-x86 (pid 4242) closes them"));
+	EXPECT_EQ(host.out.str().find("detached"), std::string::npos);
+	EXPECT_EQ(host.run({"detach", "3", "--force", "--json"}), 0);
+	EXPECT_FALSE(json::parse(host.out.str())["removed"]);
+}
+
+// The session is over, and the functions are there.
+TEST_F(Detach, DeviceNodeOpen)
+{
+	host.kernel.attachment_list = {make_attachment(3, "0001:00:00.0")};
+	host.kernel.removal = Removal::held;
+	EXPECT_EQ(host.run({"detach", "3"}), 5);
+	EXPECT_TRUE(in(host.err, "a process has the VFIO device open"));
+	host.add_pci({.address = "0001:00:00.0", .driver = "riod_frontend", .group = "12"});
+	host.add_process(4242, "sleep", "/dev/vfio/12");
+	EXPECT_EQ(host.run({"detach", "3"}), 5);
+	EXPECT_TRUE(in(host.err, "sleep (pid 4242) has the VFIO device open"));
+}
+
+// It is listed, it can be detached, and it has nothing to give to a guest.
+TEST_F(Verbs, Attaching)
+{
+	Attachment a;
+	a.id = 3;
+	a.host = "192.0.2.1";
+	a.state = RIOD_STATE_ATTACHING;
+	host.kernel.attachment_list = {a};
+	EXPECT_EQ(host.run({"list"}), 0);
+	EXPECT_TRUE(in(host.out, "attaching"));
+	EXPECT_EQ(host.out.str().find("0000:0000"), std::string::npos);
+	EXPECT_EQ(host.run({"status", "3"}), 0);
+	EXPECT_TRUE(in(host.out, "attaching"));
+	EXPECT_EQ(host.out.str().find("bus master"), std::string::npos);
+	EXPECT_EQ(host.run({"qemu-args", "3"}), 3);
+	EXPECT_TRUE(in(host.err, "it is attaching"));
+	EXPECT_EQ(host.run({"detach", "3"}), 0);
 }
 
 TEST_F(Detach, NotThere)
