@@ -2,24 +2,26 @@
 /*
  * The coherence engine.
  *
- * Keeps guest pages (L, at the frontend) and shadow pages (S, at the stub) in
- * step by cuts.  The rules are in Documentation/coherence.rst and are named by
- * number here and in sync*.c.  The engine is plain code: no sockets, no PCI, no
- * device knowledge; it also builds in userspace against the small shim headers
- * of the simulator.
+ * Keeps guest pages (L, at the frontend) and shadow pages (S, at the stub)
+ * identical by exchanging cuts.  Documentation/coherence.rst has the rules,
+ * which are cited by number here and in sync*.c.  The engine uses no sockets,
+ * no PCI and no knowledge of devices; the simulator builds it in userspace
+ * against shim headers.
  *
- * Who calls what, and under which lock:
+ * Locks:
  *
- *   @gate   mutex.  A cut being taken excludes a cut being applied and, at the
- *           stub, register writes being made (rule 9: that *is* the hold-back).
- *           Held by riod_sync_collect() from its first pass until the cut is
- *           taken, by riod_sync_apply(), by riod_sync_set_order(), and by the stub
- *           around each register write.  Never held while waiting for the
- *           peer or for window space.  @join is called under it.
- *   @lock   mutex, inside @gate.  Protects the page table and every access to
- *           page memory and bases.  Held for a part of a pass, or one frame of
- *           an apply, at most, and never while memory is allocated, so that an
- *           unmap waits for little, local work only (rule 4).
+ *   @gate   mutex, outermost.  Excludes taking a cut, applying a cut and, at the
+ *           stub, register writes from each other; while a cut holds it, the
+ *           device gets no new work (rule 9, hold-back).  Held by
+ *           riod_sync_collect() from the first pass until the cut is taken, by
+ *           riod_sync_apply(), riod_sync_set_order() and riod_sync_is_settled(),
+ *           and by the stub around each register write.  Never held while
+ *           waiting for the peer or for window space.  @join and @hold are
+ *           called under it.
+ *   @lock   mutex, inside @gate.  Protects the page table, page memory and bases.
+ *           Held for at most a part of a pass or one frame of an apply, and never
+ *           while memory is allocated, so that an unmap only waits for a little
+ *           local work (rule 4, unmap is local).
  */
 #ifndef _RIOD_SYNC_H
 #define _RIOD_SYNC_H
@@ -38,36 +40,38 @@ struct riod_sync;
 struct riod_sync_capture;
 
 enum riod_sync_role {
-	RIOD_SYNC_FRONTEND,	/* pages are guest memory */
-	RIOD_SYNC_STUB,		/* pages are shadow pages, the device wins */
+	RIOD_SYNC_FRONTEND,	/* guest memory */
+	RIOD_SYNC_STUB,		/* shadow pages; the device wins (rule 7) */
 };
 
 /**
  * struct riod_sync_page - one guest page, or its shadow (rule 13)
- * @id: number on the wire
+ * @id: page number on the wire
  * @live: the page's memory, RIOD_PAGE_SIZE bytes, coherent
- * @base: what both ends agree on: what was last sent or applied.  NULL stands
- *	for zeroes (a page nobody has sent a byte of).
- * @mmio: @live is memory of the device's, not of this host: no locked cycles go there
- * @nread: live mappings that let the device read
- * @nwrite: live mappings that let the device write (rule 14: union)
- * @nmaps: live mappings
- * @since: frontend: cuts of the stub's that were taken before it had applied
- *	this cut of ours are from an earlier generation of writable mappings
- *	(rule 4); 0 where there was none
- * @changed: the last of the peer's cuts that changed the page
- * @arriving: the last of the peer's cuts that has deltas of the page
- * @arrived: granules in the deltas of cut @arriving; no two of them share one
- * @sent: stub: what our cuts carried of this page that the peer may not have
- *	known of when it took the cuts that are still to arrive (rule 7)
- * @recent: stub, from the first writable mapping on: one bit for each byte that an
- *	entry of @sent has which is not joined
- * @capture: what the cut being taken has seen of the page, or NULL
+ * @base: the content that both ends agree on: bytes last sent or applied.
+ *	NULL: zeroes, as neither end has sent a byte of the page.
+ * @mmio: @live is device memory, to which no locked cycles may go (rule 16)
+ * @nread: mappings that let the device read
+ * @nwrite: mappings that let the device write (rule 14)
+ * @nmaps: all mappings
+ * @since: frontend: a cut that the stub took before it had applied this cut of
+ *	ours has bytes of an earlier generation of writable mappings (rule 4).
+ *	0: there was none.
+ * @changed: the peer's last cut that changed the page
+ * @arriving: the peer's last cut that has deltas of the page
+ * @arrived: granules in the deltas of cut @arriving; each granule is in one
+ *	delta only
+ * @sent: stub: what our cuts carried of this page and the frontend has not
+ *	reported applied (rule 7)
+ * @recent: stub, from the first writable mapping on: one bit for each byte that
+ *	an unjoined entry of @sent has
+ * @capture: state of the page in the cut being taken, or NULL
  * @scan: on &riod_sync.pages
- * @priv: the owner's (frontend: pfn; stub: struct page)
+ * @priv: owned by the caller of riod_sync_map() (frontend: pfn; stub: struct
+ *	page)
  *
- * Made by the first riod_sync_map(), freed by the last riod_sync_unmap(); all
- * under &riod_sync.lock.
+ * Created by the first riod_sync_map(), freed by the last riod_sync_unmap().
+ * All under &riod_sync.lock.
  */
 struct riod_sync_page {
 	u64 id;
@@ -88,31 +92,31 @@ struct riod_sync_page {
 	void *priv;
 };
 
-/** struct riod_sync_stats - rule 17: the performance story */
+/** struct riod_sync_stats - counters (rule 17) */
 struct riod_sync_stats {
 	u64 cuts_sent;		/* commits, empty ones included */
 	u64 cuts_applied;
 	u64 passes;		/* passes over the pages */
 	u64 scanned;		/* bytes compared */
-	u64 seeded;		/* bytes sent of pages that were new */
-	u64 rebased;		/* bytes sent by the frontend of pages that were not */
-	u64 sent;		/* bytes of pages sent in cuts */
-	u64 applied;		/* bytes of pages applied */
+	u64 seeded;		/* page bytes sent of new pages */
+	u64 rebased;		/* page bytes sent by the frontend of known pages */
+	u64 sent;		/* page bytes sent in cuts */
+	u64 applied;		/* page bytes applied */
 	u64 dropped;		/* bytes dropped: the device had changed them (rule 7) */
-	u64 late;		/* bytes dropped: the page was no longer mapped (rule 4) */
-	u64 holdbacks;		/* passes disagreed: register writes, or maps, waited */
+	u64 late;		/* bytes dropped: the page was unmapped (rule 4) */
+	u64 holdbacks;		/* cuts that held back register writes or maps */
 	u64 free_running;	/* granules left out of a comparison */
 	u64 forced;		/* cuts forced by the deadline: possible corruption */
-	u64 background;		/* cuts that no event asked for (rule 12) */
+	u64 background;		/* cuts taken without an event (rule 12) */
 };
 
 /**
- * struct riod_sync_params - tunables; a zero takes the default
+ * struct riod_sync_params - tunables; 0 selects the default
  * @deadline_us: longest that a cut waits for quiet before it is forced (50000)
- * @idle_min_us: background cut interval while bytes move (1000)
- * @idle_max_us: background cut interval when nothing moves (20000)
+ * @idle_min_us: shortest interval of background cuts, while bytes change (1000)
+ * @idle_max_us: longest interval of background cuts (20000)
  * @limit: most bytes that the engine may hold on behalf of the peer (no limit)
- * @parent: budget that they are charged against as well (none)
+ * @parent: budget that these bytes are charged to as well (none)
  */
 struct riod_sync_params {
 	u32 deadline_us;
@@ -123,56 +127,62 @@ struct riod_sync_params {
 };
 
 /**
- * struct riod_sync - engine of one attachment, one per end
+ * struct riod_sync - the engine of one attachment at one end
  * @gate: see above; outermost
  * @lock: see above
  * @role: which end
- * @pages: every page, in the order of @id (a cut has them the other way round, rule 10)
+ * @pages: all pages, by ascending @id (a cut has them in descending order,
+ *	rule 10)
  * @npages: pages on @pages
- * @newest: the highest @id there ever was; changes in the caller of riod_sync_map()
+ * @newest: highest @id ever mapped.  Written under @lock; the pump reads it
+ *	without, as it only has to see the pages that it mapped itself.
  * @nwritable: pages that the device may write
  * @index: @id to page
- * @orders: frontend: struct riod_sync_order, what profiles know of rule 10; changed
- *	under both mutexes
+ * @orders: frontend: struct riod_sync_order, the profiles' publish order
+ *	(rule 10); changed under both mutexes
  * @staged: CUT_DATA frames of the peer's cut that is arriving
- * @nstaged: how many
- * @staged_bytes: what they weigh
- * @staged_max: most that @staged_bytes may reach before the peer is at fault; follows
- *	the most pages that the peer may still take for mapped
- * @peak: frontend: most pages since @peak_cut was set
- * @old_peak: frontend: most pages in the time before that
- * @peak_cut: frontend: a cut of the stub's that had applied this cut of ours, or a later
- *	one, knows of all unmaps before @peak_cut was set
- * @budget: what is held on behalf of the peer: pages of the engine with their bases,
- *	captures and frames of the cut being taken, @staged, @sent.  Not &riod_sync_page.live.
+ * @nstaged: frames on @staged
+ * @staged_bytes: their size
+ * @staged_max: limit of @staged_bytes, beyond which the peer is at fault.
+ *	Follows the highest number of pages that the peer may still consider
+ *	mapped.
+ * @peak: frontend: highest @npages since @peak_cut was set
+ * @old_peak: frontend: highest @npages in the period before
+ * @peak_cut: frontend: once the stub reports this cut of ours applied, it has
+ *	processed all unmaps from before @peak_cut was set
+ * @budget: memory held on behalf of the peer: struct riod_sync_page with bases,
+ *	captures and frames of the cut being taken, @staged, @sent.  Not
+ *	&riod_sync_page.live.
  * @tx_cut: number of the last cut taken
- * @rx_cut: number of the last of the peer's cuts applied
- * @acked_cut: number of the last cut of ours that the peer has applied
- * @told: the highest of our cuts that a commit of the peer's says it had applied
- * @sent: stub: every &riod_sync_page.sent entry, by cut
- * @nsent: stub: how many
- * @unreported: frontend: deltas applied since our last commit; the stub keeps one
- *	&struct riod_sync_sent for each until our next commit reports them applied
+ * @rx_cut: number of the peer's last cut that was applied
+ * @acked_cut: number of our last cut that the peer has acknowledged
+ * @told: number of our last cut that a commit of the peer reported applied
+ * @sent: stub: all entries of &riod_sync_page.sent, by cut
+ * @nsent: stub: entries on @sent
+ * @unreported: frontend: deltas applied since our last commit; the stub keeps a
+ *	&struct riod_sync_sent for each until our next commit reports them
+ *	applied
  * @stopped: riod_sync_stop() was called; read and written without a lock
- * @owe_commit: frontend: the next cut has a commit although it may be empty
- * @interval_us: time between background cuts, as of now
- * @join: frontend: riod_sync_collect() asks its caller to enter what was mapped
- *	meanwhile, and to tell the stub of it ahead of the cut: what the cut shows may name
- *	it (rule 1).  Under @gate alone.  0 or -ENOMEM.  NULL: nothing is mapped meanwhile.
- * @hold: frontend: true: a cut is being taken and finds no quiet, so who asks for maps
- *	is to wait; false: no longer.  Under @gate alone, must not wait for anything that a
- *	map may hold.  NULL: nobody can be asked to wait.
- * @join_priv: their argument
+ * @owe_commit: frontend: the next cut gets a commit even if it is empty
+ * @interval_us: current interval of background cuts
+ * @join: frontend: called while a cut is taken, to map the pages that are
+ *	waiting and to send their MAP frames ahead of the cut, which may contain
+ *	references to them (rule 1).  Under @gate alone.  Returns 0 or -ENOMEM.
+ *	NULL: nothing is mapped during a cut.
+ * @hold: frontend: true: maps shall wait, as the cut being taken finds no
+ *	quiet; false: maps may go on.  Under @gate alone; must not wait for
+ *	anything that a map may hold.  NULL: maps cannot be delayed.
+ * @join_priv: argument of @join and @hold
  * @params: tunables
  * @stats: counters
  *
- * @staged, @nstaged and @staged_bytes belong to the receive thread.  @tx_cut and
- * @rx_cut change under both mutexes; all that is not said otherwise is under
- * @lock.
+ * @staged, @nstaged and @staged_bytes belong to the receive thread.  @tx_cut
+ * and @rx_cut change under both mutexes.  Everything else is under @lock unless
+ * stated otherwise.
  */
 struct riod_sync {
-	struct mutex gate;	/* taking against applying a cut; outermost */
-	struct mutex lock;	/* page table, page memory, bases; inside @gate */
+	struct mutex gate;	/* see above */
+	struct mutex lock;	/* see above */
 	enum riod_sync_role role;
 	struct list_head pages;
 	u64 npages;
@@ -207,75 +217,78 @@ struct riod_sync {
 
 void riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
 		    const struct riod_sync_params *params);
-/* every page was unmapped; frees staged frames */
+/* all pages must be unmapped; frees staged frames */
 void riod_sync_destroy(struct riod_sync *y);
 
 /**
  * riod_sync_stop() - the session is over
  * @y: engine; takes no lock, any context
  *
- * From now on riod_sync_collect() and riod_sync_apply() return -ENOTCONN, also those
- * that are running, within one frame or one part of a pass.  An apply that stores
- * already goes on to its end at the frontend: half a cut must not stay in guest memory
- * (rule 19).  At the stub it ends, for the pages go with the session.
+ * From now on riod_sync_collect() and riod_sync_apply() return -ENOTCONN.
+ * Calls that are running return it after at most one frame or one part of a
+ * pass.  Exception: at the frontend an apply that has begun to store completes,
+ * because guest memory must not keep half a cut (rule 19, after a break).  At
+ * the stub it ends early, because the shadow pages are freed with the session.
  */
 void riod_sync_stop(struct riod_sync *y);
 
-/* riod_sync_map()'s @prot: stub: the page is memory of a BAR (rule 16) */
+/* @prot of riod_sync_map(), stub: the page is BAR memory (rule 16) */
 #define RIOD_SYNC_MMIO	0x80000000u
 
 /**
- * riod_sync_map() - one more mapping of a page
+ * riod_sync_map() - add a mapping of a page
  * @y: engine; takes @y->lock
  * @id: page number
- * @live: its memory; used where the page is new, checked where it is not
+ * @live: the page's memory; must be the same for all mappings of a page
  * @prot: RIOD_PROT_*, and RIOD_SYNC_MMIO
- * @priv: for &riod_sync_page.priv where the page is new
+ * @priv: for &riod_sync_page.priv of a new page
  *
- * A new page has the base zero at both ends: its content crosses with the next
- * cut, which is what seeds S (rule 5).  GFP_KERNEL_ACCOUNT.
+ * A new page has a base of zeroes at both ends, so the next cut carries its
+ * content, which seeds S (rule 5, byte exact).  GFP_KERNEL_ACCOUNT.
  *
- * Frontend: only from the pump, once the MAP frame is on its way and before the
- * cut behind it is begun (&riod_link_ops.prepare), so that the stub knows the
- * page when bytes of it arrive; or, of a page that nobody but the engine can write
- * yet, before the BAR_MAP frame is posted.  Stub: when the frame arrives.
+ * Frontend: called by the pump after it has queued the MAP frame and before it
+ * takes the cut behind it (&riod_link_ops.prepare), so that the stub knows the
+ * page when bytes of it arrive.  A page that only the engine can write yet may
+ * also be mapped by another thread, before that posts the BAR_MAP frame.  Stub:
+ * called when the frame arrives.
+ *
  * Return: 0, -ENOMEM, -EDQUOT (&riod_sync_params.limit).
  */
 int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv);
 
 /**
- * riod_sync_unmap() - one mapping less; local, cannot fail (rule 4)
+ * riod_sync_unmap() - remove a mapping of a page (rule 4, unmap is local)
  * @y: engine; takes @y->lock
  * @id: page number
- * @prot: what the mapping was made with
- * @priv: set to &riod_sync_page.priv where true is returned
+ * @prot: as passed to riod_sync_map()
+ * @priv: set to &riod_sync_page.priv if true is returned
  *
- * Stub: call it when the device can no longer use the mapping (the IOMMU is
- * unmapped and flushed): with the last writable mapping goes what the device
- * wrote and no cut has taken.
+ * Cannot fail.  Stub: the device must be unable to use the mapping (the IOMMU
+ * is unmapped and flushed), because the last writable unmap discards what the
+ * device wrote and no cut has taken.
  *
- * Return: true where it was the last: the engine has forgotten the page and
- * does not touch its memory again.
+ * Return: true: it was the last mapping, and the engine no longer accesses the
+ * page's memory.
  */
 bool riod_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv);
 
 /* ------------------------------------------------------------ rule 10 */
 
-/* areas that one order may have; a page of a span is one, where it is mapped */
+/* pages of all spans of one order, mapped or not */
 #define RIOD_SYNC_AREAS_MAX	16384u
-/* granules that its areas may have of one page: a ring of either side, and some more */
+/* granules that it may name per page: a ring of either side, and some more */
 #define RIOD_SYNC_PAGE_MAX	(2 * RIOD_PAGE_SIZE / 16 + 64)
 
 struct riod_sync_area;
 struct riod_sync_order;
 
-#define RIOD_SYNC_ENTRY		16u	/* bytes that are looked at of an entry */
-#define RIOD_SYNC_BACK		8u	/* entries that one may look back */
+#define RIOD_SYNC_ENTRY		16u	/* bytes of an entry that are compared */
+#define RIOD_SYNC_BACK		8u	/* entries that a riod_sync_flag may look back */
 
 /**
- * struct riod_sync_entry - an entry of a ring, or of anything else that was named
- * @was: what both ends agree on
- * @now: as the cut has it
+ * struct riod_sync_entry - a ring entry, or another granule of an order
+ * @was: content that both ends agree on
+ * @now: content in the cut being taken
  * @y: private
  * @order: private
  * @area: private
@@ -294,31 +307,34 @@ struct riod_sync_entry {
 
 /**
  * typedef riod_sync_flag - does this entry publish others?
- * @e: an entry that changed; may be moved by riod_sync_entry_before()
+ * @e: a changed entry; riod_sync_entry_before() may move it
  *
- * While a cut is taken, under both mutexes; looks at @e and nothing else.
+ * Called while a cut is taken, under both mutexes.  Must only access @e.
  */
 typedef bool riod_sync_flag(struct riod_sync_entry *e);
 
 /**
- * riod_sync_entry_before() - go to the entry ahead of this one in its ring
+ * riod_sync_entry_before() - move to the entry ahead of this one in its ring
  * @e: entry
  *
- * Return: false where it is not mapped, or RIOD_SYNC_BACK were looked at: what is in
- * them is the guest's word; @e is as it was.
+ * The content of entries is controlled by the guest.
+ *
+ * Return: false: that entry is not mapped, or RIOD_SYNC_BACK entries were
+ * visited; @e is unchanged.
  */
 bool riod_sync_entry_before(struct riod_sync_entry *e);
 
 /**
- * struct riod_sync_span - memory by which one side publishes what it wrote elsewhere
- * @iova: address as the device uses it
- * @len: bytes.  Whole granules, those at its edges included, are meant.
- * @step: bytes from one granule that is meant to the next, a multiple of 16;
- *	0: all of them
- * @by_guest: the guest writes it; else the device
- * @ring: not 0: spans with the same number, one behind the other, are one ring, whose
- *	first entry follows upon its last
- * @flag: with @by_guest, where not all entries publish: those of which it is true
+ * struct riod_sync_span - memory through which one side publishes other writes
+ * @iova: device address
+ * @len: bytes, rounded outwards to granules
+ * @step: distance from one publishing granule to the next in bytes, a multiple
+ *	of 16; 0: every granule publishes
+ * @by_guest: written by the guest, else by the device
+ * @ring: not 0: consecutive spans with the same number form one ring, in which
+ *	the first entry follows the last
+ * @flag: with @by_guest: only entries for which this returns true publish;
+ *	NULL: all
  */
 struct riod_sync_span {
 	u64 iova;
@@ -330,32 +346,35 @@ struct riod_sync_span {
 };
 
 /**
- * riod_sync_order_make() - from addresses to pages
- * @spans: what publishes
- * @n: how many
- * @page_id: number of the page at an address, 0 where none is mapped
- * @priv: its first argument
+ * riod_sync_order_make() - translate spans of addresses into an order of pages
+ * @spans: the spans
+ * @n: number of @spans
+ * @page_id: returns the number of the page at an address, 0 if none is mapped
+ * @priv: first argument of @page_id
  *
- * What is mapped later is not in it.  GFP_KERNEL_ACCOUNT.
- * Return: the order; ERR_PTR(-ENOMEM); ERR_PTR(-E2BIG): RIOD_SYNC_AREAS_MAX, or
- * RIOD_SYNC_PAGE_MAX, which spans that overlap exceed: each cut looks at all granules
- * of a page, under both mutexes.
+ * Pages that are mapped later are not in the order.  GFP_KERNEL_ACCOUNT.
+ *
+ * Return: the order; ERR_PTR(-ENOMEM); ERR_PTR(-E2BIG): more than
+ * RIOD_SYNC_AREAS_MAX pages, or overlapping spans with more than
+ * RIOD_SYNC_PAGE_MAX granules in one page.  The limits bound the work of each
+ * cut under both mutexes.
  */
 struct riod_sync_order *riod_sync_order_make(const struct riod_sync_span *spans, u32 n,
 					     u64 (*page_id)(void *priv, u64 iova),
 					     void *priv);
 
-/* NULL is ignored */
+/* @o may be NULL */
 void riod_sync_order_free(struct riod_sync_order *o);
 
 /**
- * riod_sync_set_order() - from now on this comes last
- * @y: engine, frontend's; takes @y->gate and @y->lock, and so waits for a cut that is
- *	being taken or applied
- * @old: to be taken out, or NULL; the caller frees it
- * @new: to be put in, or NULL; the caller's again when it is taken out
+ * riod_sync_set_order() - set what later cuts apply last
+ * @y: engine of the frontend; takes @y->gate and @y->lock, and so waits for a
+ *	cut being taken or applied
+ * @old: order to remove, or NULL; the caller frees it
+ * @new: order to add, or NULL; the engine keeps it until it is removed
  *
- * Of each cut, in either direction, everything else is applied before.
+ * Both directions apply the granules of an order behind everything else in the
+ * cut.
  */
 void riod_sync_set_order(struct riod_sync *y, struct riod_sync_order *old,
 			 struct riod_sync_order *new);
@@ -363,91 +382,98 @@ void riod_sync_set_order(struct riod_sync *y, struct riod_sync_order *old,
 /**
  * riod_sync_collect() - take a cut
  * @y: engine; takes @y->gate and @y->lock
- * @frames: the cut's CUT_DATA frames and, last, its CUT_COMMIT are added here.
- *	Nothing is added where no byte changed and @commit_empty is false.
- * @commit_empty: make a commit all the same
+ * @frames: the CUT_DATA frames and the CUT_COMMIT behind them are appended.
+ *	Nothing is appended if no byte changed and no commit is needed.
+ * @commit_empty: append a commit even if no byte changed
  * @max_frame: largest frame the peer takes
  *
- * Frontend: bytes of all pages.  Stub: bytes of pages the device may write; not
- * to be called while a cut is in flight (riod_sync_in_flight()).
- * Return: bytes of pages in the cut; or, and nothing has changed, -ENOMEM, -EDQUOT,
- * -ENOTCONN after riod_sync_stop(), or what &riod_sync.join returned.
+ * Frontend: compares all pages.  Stub: compares the pages that the device may
+ * write; must not be called while a cut is in flight (riod_sync_in_flight()).
+ *
+ * Return: page bytes in the cut; or -ENOMEM, -EDQUOT, -ENOTCONN after
+ * riod_sync_stop(), or an error of &riod_sync.join.  After an error the engine
+ * is unchanged.
  */
 s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames,
 		      bool commit_empty, u32 max_frame);
 
-/* the peer has applied our cuts up to and including @cut; takes @y->lock */
+/* the peer has acknowledged our cuts up to and including @cut; takes @y->lock */
 void riod_sync_acked(struct riod_sync *y, u64 cut);
 
 /**
  * riod_sync_in_flight() - must the next cut wait?
  * @y: engine; takes @y->lock
  *
- * Return: stub: true while the last cut is not acknowledged, or too much is kept
- * that the frontend has not told in a commit it knows of; riod_sync_acked() and
- * riod_sync_apply() end it.  Frontend: false.
+ * Return: stub: true while the last cut is not acknowledged, or while too many
+ * struct riod_sync_sent are kept because the frontend has not reported them
+ * applied.  riod_sync_acked() and riod_sync_apply() end this.  Frontend: false.
  */
 bool riod_sync_in_flight(struct riod_sync *y);
 
 /**
- * riod_sync_is_settled() - is there nothing for a cut to take?
- * @y: engine, stub's; takes @y->gate and @y->lock
+ * riod_sync_is_settled() - have all device writes been taken?
+ * @y: engine of the stub; takes @y->gate and @y->lock
  *
- * One pass, that ends at the first difference.  Where it finds none, all that the device
- * wrote before the call is in cuts that were taken: what was posted before it may leave
- * behind them, with no cut of its own (rule 2), although one is in flight.
+ * Makes one pass, which ends at the first difference.
+ *
+ * Return: true: the cuts taken so far have everything that the device wrote
+ * before the call, so an event posted before the call may follow them without a
+ * cut of its own (rule 2), even while one is in flight.
  */
 bool riod_sync_is_settled(struct riod_sync *y);
 
 /**
- * riod_sync_stage() - a validated CUT_DATA frame arrived
+ * riod_sync_stage() - stage a validated CUT_DATA frame
  * @y: engine; receive thread
- * @f: taken over, also on error
+ * @f: frame; consumed, also on error
  *
  * Return: 0, -EPROTO (wrong cut number, too much staged), -EDQUOT.
  */
 int riod_sync_stage(struct riod_sync *y, struct riod_frame *f);
 
 /**
- * riod_sync_apply() - a validated CUT_COMMIT arrived: apply the cut as a whole
+ * riod_sync_apply() - apply the staged cut on a validated CUT_COMMIT
  * @y: engine; takes @y->gate and @y->lock; receive thread
  * @c: body of the frame
  *
- * What was staged is gone afterwards, also on error.
- * Memory for bases is at most one page for each page that the cut names.
- * Return: 0; -EPROTO: wrong numbers, or a granule in two deltas; -ENOMEM; -EDQUOT; -ENOTCONN
- * after riod_sync_stop().  Nothing was applied unless it is 0; with -ENOTCONN a stub
- * may have applied a part.
+ * Frees the staged frames, also on error.  Allocates at most one base for each
+ * page in the cut.
+ *
+ * Return: 0; -EPROTO: wrong numbers, or a granule in two deltas; -ENOMEM;
+ * -EDQUOT; -ENOTCONN after riod_sync_stop().  After an error nothing was
+ * applied, except that a stub that returns -ENOTCONN may have applied a part.
  */
 int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c);
 
-/* did the peer's cut that was applied last change page @id?  Takes @y->lock. */
+/* did the peer's last applied cut change page @id?  Takes @y->lock. */
 bool riod_sync_changed(struct riod_sync *y, u64 id);
 
 /**
- * riod_sync_span_changed() - did that cut change any page of a span?
+ * riod_sync_span_changed() - did that cut change a page of a span?
  * @y: engine; takes @y->lock
- * @iova: address as the device uses it, the guest's word
+ * @iova: device address, controlled by the guest
  * @len: bytes
- * @page_id: number of the page at an address, 0 where none is mapped
- * @priv: its first argument
+ * @page_id: returns the number of the page at an address, 0 if none is mapped
+ * @priv: first argument of @page_id
  *
- * Return: false also where the span wraps, or is more than RIOD_SYNC_AREAS_MAX pages.
+ * Return: false also if the span wraps or has more than RIOD_SYNC_AREAS_MAX
+ * pages.
  */
 bool riod_sync_span_changed(struct riod_sync *y, u64 iova, u64 len,
 			    u64 (*page_id)(void *priv, u64 iova), void *priv);
 
 /**
- * riod_sync_interval_us() - time until the next background cut is due (rule 12)
+ * riod_sync_interval_us() - interval of background cuts (rule 12, pollers)
  * @y: engine; takes @y->lock
  *
- * Return: microseconds; U32_MAX with nothing mapped.
+ * Return: microseconds; U32_MAX: no background cuts, as nothing is mapped, or
+ * at the stub nothing writable.
  */
 u32 riod_sync_interval_us(struct riod_sync *y);
 
 void riod_sync_get_stats(struct riod_sync *y, struct riod_sync_stats *st);
 
-/* bytes held on behalf of the peer; owners charge what else they hold to @y->budget */
+/* bytes held on behalf of the peer; an owner charges its own memory to @y->budget */
 static inline u64 riod_sync_held(const struct riod_sync *y)
 {
 	return riod_budget_held(&y->budget);
