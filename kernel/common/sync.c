@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The coherence engine: its pages.
+ * The coherence engine: its page table.
  *
- * The rules that are named by number are in Documentation/coherence.rst.
+ * Rules are cited by number and name; see Documentation/coherence.rst.
  */
 #include <kunit/visibility.h>
 #include <linux/err.h>
@@ -19,19 +19,19 @@
 #define IDLE_MIN_US	1000
 #define IDLE_MAX_US	20000
 
-/* the slot was reserved; should the last unmap have raced, do not wait for memory */
+/* the entry was reserved; if the last unmap raced, fail rather than sleep */
 #define STORE_GFP	(GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN)
 
-/* staged bytes that any peer may have, however little is mapped */
+/* bytes that a peer may always stage, however little is mapped */
 #define STAGED_SLACK	(1024u * 1024)
-/* what a page can weigh when it is staged, frames and all */
+/* upper bound of a page's staged deltas, with frame overhead */
 #define STAGED_PAGE	(2 * RIOD_SYNC_DELTA_MAX)
 
-/* the base of pages that nobody has sent a byte of */
+/* base of a page of which neither end has sent a byte */
 const u8 riod_sync_zeroes[RIOD_PAGE_SIZE] __aligned(RIOD_GRANULE);
 
 /**
- * riod_sync_init() - an engine without pages
+ * riod_sync_init() - initialise an engine without pages
  * @y: engine
  * @role: which end
  * @params: tunables, or NULL for the defaults
@@ -60,7 +60,7 @@ void riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_sync_init);
 
-/* nobody else uses @y any more, so no lock is taken */
+/* no other thread uses @y, so no lock is needed */
 void riod_sync_destroy(struct riod_sync *y)
 {
 	struct riod_frame *f, *tmp;
@@ -141,11 +141,12 @@ static struct riod_sync_page *new_page(struct riod_sync *y, u64 id, void *live, 
 }
 
 /**
- * riod_sync_restage() - how much may be staged now?
+ * riod_sync_restage() - recompute the limit of staged bytes
  * @y: engine; @peak, @old_peak or @npages has changed
  *
- * To the stub unmaps come in order with the cuts.  The frontend's are local: until the
- * stub has heard of one, its cuts may have the page.
+ * The stub receives unmaps in order with the cuts.  The frontend unmaps locally
+ * (rule 4): until the stub has processed the UNMAP, its cuts may contain the
+ * page.
  */
 void riod_sync_restage(struct riod_sync *y)
 {
@@ -156,7 +157,7 @@ void riod_sync_restage(struct riod_sync *y)
 	WRITE_ONCE(y->staged_max, STAGED_SLACK + npages * STAGED_PAGE);
 }
 
-/* numbers grow, so the place is nearly always the end */
+/* page numbers grow, so this is nearly always the tail */
 static void insert_in_order(struct riod_sync *y, struct riod_sync_page *page)
 {
 	struct list_head *before = &y->pages;
@@ -176,10 +177,10 @@ static void insert_in_order(struct riod_sync *y, struct riod_sync_page *page)
 }
 
 /*
- * The device may write the page, which it could not just now.  Bytes that it
- * wrote through an earlier mapping may still be on their way to the frontend
- * and must not reach the page any more (rule 4).  They are in cuts that the stub
- * took before it applied the next cut of ours: see to it that there is one.
+ * The page becomes writable by the device.  Bytes that the device wrote through
+ * an earlier mapping may still be on their way to the frontend and must not be
+ * stored (rule 4, unmap is local).  They are in cuts that the stub took before
+ * it applied our next cut, so make sure that there is a next cut.
  */
 static void begin_writable(struct riod_sync *y, struct riod_sync_page *page)
 {
@@ -206,7 +207,7 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 	struct riod_sync_page *fresh, *page;
 	int err = 0;
 
-	/* before the lock, which an unmap may be waiting for */
+	/* allocate before taking the lock, for which an unmap may be waiting */
 	fresh = new_page(y, id, live, prot, priv);
 	if (IS_ERR(fresh))
 		return PTR_ERR(fresh);
@@ -227,7 +228,7 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 			insert_in_order(y, page);
 		}
 	} else if (!page->recent) {
-		/* the first writable mapping of a page that had others */
+		/* first writable mapping of a page that had read-only ones */
 		swap(page->recent, fresh->recent);
 	}
 	if (!err)
@@ -238,7 +239,7 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 }
 EXPORT_SYMBOL_GPL(riod_sync_map);
 
-/* the cut being taken loses the page; it keeps the capture and frees it */
+/* drop the page from the cut being taken; the cut keeps and frees the capture */
 static void leave_cut(struct riod_sync_page *page)
 {
 	if (!page->capture)
@@ -248,13 +249,13 @@ static void leave_cut(struct riod_sync_page *page)
 }
 
 /**
- * riod_sync_discard_unsent() - take back what the device wrote and no cut has taken
+ * riod_sync_discard_unsent() - undo device writes that no cut has taken
  * @page: the device can no longer write it
  *
- * It may go on reading it through another mapping.  What nobody collected will
- * never reach the guest (rule 4), so it must not stay in the shadow either, or
- * both ends would differ for good and the guest's next bytes would be refused as
- * older than the device's.
+ * The device may still read the page through another mapping.  Bytes that were
+ * not collected never reach the guest (rule 4), so they must not stay in the
+ * shadow: the two ends would differ for good, and rule 7 (the device wins)
+ * would drop the guest's next bytes.
  */
 void riod_sync_discard_unsent(struct riod_sync_page *page)
 {
@@ -274,9 +275,9 @@ void riod_sync_discard_unsent(struct riod_sync_page *page)
 static void end_writable(struct riod_sync *y, struct riod_sync_page *page)
 {
 	y->nwritable--;
-	/* a generation has ended: begin_writable() looks at this */
+	/* ends a generation of writable mappings; see begin_writable() */
 	page->since = U64_MAX;
-	/* a cut being taken keeps what it has of the page; see rebase() */
+	/* a cut being taken still carries what it captured; see rebase() */
 	if (riod_sync_is_stub(y) && page->nmaps > 1)
 		riod_sync_discard_unsent(page);
 }
