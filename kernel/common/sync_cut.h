@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What the files of the coherence engine share.
- */
+/* Shared by the files of the coherence engine. */
 #ifndef _RIOD_SYNC_CUT_H
 #define _RIOD_SYNC_CUT_H
 
@@ -16,28 +14,29 @@
 
 static_assert(RIOD_GRANULE == 16);	/* riod_sync_page.arrived */
 
-/* pages looked at under one hold of the lock, before an unmap gets its turn */
+/* pages scanned under one hold of the lock, so that an unmap waits for little */
 #define RIOD_SYNC_PAGES_PER_HOLD	256
 #define RIOD_SYNC_GFP		(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
 
 /**
- * struct riod_sync_capture - what the cut being taken has seen of one page
+ * struct riod_sync_capture - the state of one page in the cut being taken
  * @list: on the cut's list of captures, highest page number first (rule 10)
- * @apart: on the cut's list of pages with running granules, or of noisy ones
- * @page: the page; NULL once it was unmapped and so dropped out of the cut.
- *	Under &riod_sync.lock.
- * @snap: the page's bytes as the cut carries them
- * @noisy: the page is out of the comparison
- * @strikes: passes in which the page moved
- * @nmoved: granules that were seen to move
- * @nrunning: granules out of the comparison
- * @nruns: of the delta at hand: runs of bytes in which @snap differs from the base
+ * @apart: on the cut's list of pages with running granules, or of noisy pages
+ * @page: the page; NULL once it was unmapped and so left the cut.  Under
+ *	&riod_sync.lock.
+ * @snap: the page's bytes as the cut will carry them
+ * @noisy: the whole page is excluded from the comparison
+ * @strikes: passes in which the page changed
+ * @nmoved: granules that changed between passes
+ * @nrunning: granules excluded from the comparison
+ * @nruns: of the delta being encoded: runs of bytes in which @snap differs from
+ *	the base
  * @nbytes: bytes in them
- * @carried: the cut has a delta of the page
- * @nlast: granules that are to be sent behind all others (rule 10)
- * @last: which they are
- * @running: which granules are out of the comparison
- * @moves: how often each was seen to move
+ * @carried: the cut contains a delta of the page
+ * @nlast: granules that are sent behind all others (rule 10, publish order)
+ * @last: bitmap of these granules
+ * @running: bitmap of the granules excluded from the comparison
+ * @moves: how often each granule was seen to change, at most MOVES_RESTLESS
  *
  * Owned by riod_sync_collect(), which runs under &riod_sync.gate.
  */
@@ -60,23 +59,24 @@ struct riod_sync_capture {
 };
 
 /**
- * struct riod_sync_sent - bytes of a page that one cut of the stub's carried
+ * struct riod_sync_sent - which bytes of a page one cut of the stub carried
  * @by_page: on &riod_sync_page.sent, in the order of @cut
  * @by_cut: on &riod_sync.sent, in the order of @cut
  * @page: number of the page
  * @cut: the cut
- * @joined: @bytes holds the bytes of the later joined entries as well
+ * @joined: @bytes includes the bytes of all later joined entries
  * @bytes: one bit for each byte of the page
  *
- * Kept until a commit of the peer's says that it had applied @cut, or the page
- * is unmapped; under &riod_sync.lock.
+ * Kept until a commit of the peer reports @cut applied, or the page is
+ * unmapped.  Under &riod_sync.lock.
  *
- * The bytes of all entries that a page has are a conflict (rule 7).  An apply must
- * not go over all of them for each delta, and the oldest entries leave first.  So the
- * entries are a queue with a running union: the first of them are joined, the bytes
- * of the others are also in &riod_sync_page.recent, and the union of all is @bytes of
- * the first entry and @recent.  Once the last joined entry is gone, the entries left
- * are joined (riod_sync_join_sent()).  Each entry is joined once.
+ * The bytes of all entries of a page conflict with the guest's (rule 7, the
+ * device wins).  An apply must not walk all of them for each delta, and the
+ * oldest entries leave first.  So the entries form a queue with a running
+ * union: the first entries are joined, the bytes of the others are also in
+ * &riod_sync_page.recent, and the union of all is @bytes of the first entry and
+ * @recent.  When the last joined entry has left, all remaining entries are
+ * joined (join_sent()).  Each entry is joined once.
  */
 struct riod_sync_sent {
 	struct list_head by_page;
@@ -91,22 +91,22 @@ struct riod_sync_sent {
  * struct riod_sync_cut - a cut being taken
  * @y: engine, whose gate is held
  * @captures: pages that differ from their base, highest number first
- * @running: those of them with granules out of the comparison
- * @noisy: those of them that are out of it whole
- * @spare: captures for the pass to use
- * @at: where in @captures the pass is
- * @frames: what was encoded
- * @nframes: how many CUT_DATA frames
- * @charged: what they weigh
- * @last: captures with granules that are to be sent last
- * @sent: stub: struct riod_sync_sent for what was encoded
- * @passes: passes done
- * @joining: pages that were mapped meanwhile are looked at for the first time
- * @held: who maps was asked to wait
- * @moved: granules that moved in the pass
+ * @running: captures with granules excluded from the comparison
+ * @noisy: captures excluded as a whole
+ * @spare: unused captures for the pass
+ * @at: position of the pass in @captures
+ * @frames: encoded frames
+ * @nframes: number of CUT_DATA frames
+ * @charged: bytes charged for them
+ * @last: number of captures with granules that are sent last
+ * @sent: stub: struct riod_sync_sent of the encoded deltas
+ * @passes: completed passes
+ * @joining: scanning pages that were mapped during the cut, for the first time
+ * @held: &riod_sync.hold was called: maps wait
+ * @moved: granules that changed in the current pass
  * @settled: bytes read between two passes
- * @bytes: bytes of pages in @frames
- * @seeded: those of pages that had no base yet
+ * @bytes: page bytes in @frames
+ * @seeded: those of them in pages that had no base yet
  */
 struct riod_sync_cut {
 	struct riod_sync *y;
@@ -129,18 +129,18 @@ struct riod_sync_cut {
 	u64 seeded;
 };
 
-/* the frontend makes a commit, though empty, when it has applied so many deltas since */
+/* an empty commit is owed after this many applied deltas */
 #define RIOD_SYNC_TELL			2048u
-/* the stub takes no further cut while it keeps more struct riod_sync_sent than this */
+/* the stub takes no cut while it keeps more struct riod_sync_sent than this */
 #define RIOD_SYNC_SENT_MAX		8192u
 static_assert(RIOD_SYNC_TELL < RIOD_SYNC_SENT_MAX);
 
-/* The most that one page can be on the wire: every other byte changed. */
+/* largest delta of one page: every other byte changed */
 #define RIOD_SYNC_DELTA_MAX						\
 	ALIGN(sizeof(struct riod_wire_delta) + RIOD_PAGE_SIZE / 2 +	\
 	      RIOD_PAGE_SIZE / 2 * sizeof(struct riod_wire_run), 8)
 
-/* a bit for each byte of a page */
+/* one bit per byte of a page */
 #define RIOD_SYNC_BITMAP	(RIOD_PAGE_SIZE / 8)
 
 extern const u8 riod_sync_zeroes[RIOD_PAGE_SIZE];
@@ -150,14 +150,14 @@ static inline const u8 *riod_sync_base(const struct riod_sync_page *page)
 	return page->base ?: riod_sync_zeroes;
 }
 
-/* a granule of a page's memory as it was at one moment */
+/* read a granule atomically */
 static inline void riod_sync_read(const struct riod_sync_page *page, u32 off,
 				  union riod_granule *g)
 {
 	riod_granule_read(page->live + off, page->mmio, g);
 }
 
-/* change bytes of one; riod_granule_merge() has what the arguments are */
+/* change bytes of a granule; arguments as for riod_granule_merge() */
 static inline void riod_sync_merge(struct riod_sync_page *page, u32 off,
 				   const struct riod_patch *p,
 				   const union riod_granule *guard,
@@ -188,9 +188,9 @@ static inline u32 riod_sync_delta_size(u32 nruns, u32 nbytes)
 /* sync.c; under riod_sync.lock */
 void riod_sync_discard_unsent(struct riod_sync_page *page);
 
-/* sync.c: memory that is charged to the budget; ERR_PTR(): -EDQUOT, -ENOMEM */
+/* sync.c: allocate, charged to the budget; ERR_PTR(): -EDQUOT, -ENOMEM */
 void *riod_sync_alloc(struct riod_sync *y, size_t size, gfp_t flags);
-/* zeroes what is freed; NULL is ignored */
+/* zeroes the memory; @p may be NULL */
 void riod_sync_free(struct riod_sync *y, void *p, size_t size);
 
 /* sync.c; under riod_sync.lock */
@@ -199,7 +199,7 @@ void riod_sync_restage(struct riod_sync *y);
 /* sync_apply.c; under riod_sync.lock, or @s is on no list */
 void riod_sync_free_sent(struct riod_sync *y, struct riod_sync_sent *s);
 
-/* sync_order.c; all under riod_sync.lock and .gate */
+/* sync_order.c; all under riod_sync.gate and .lock */
 u32 riod_sync_last_to_guest(struct riod_sync *y, u64 page, unsigned long *last);
 void riod_sync_last_to_device(struct riod_sync *y, struct riod_sync_capture *cap);
 
@@ -208,7 +208,7 @@ int riod_sync_encode(struct riod_sync_cut *cut, u32 max_frame);
 int riod_sync_add_commit(struct riod_sync_cut *cut);
 int riod_sync_remember(struct riod_sync_cut *cut);
 
-/* bytes moved, or none did: set the pace of background cuts (rule 12) */
+/* adapt the interval of background cuts (rule 12, pollers); under riod_sync.lock */
 void riod_sync_pace(struct riod_sync *y, bool moved);
 
 #endif /* _RIOD_SYNC_CUT_H */
