@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reading and changing memory that somebody else writes too.
+ * Accesses to memory that others write concurrently.
  *
- * Guest CPUs and devices store into the pages while the engine looks at them
- * and changes them.  A granule is what the engine reads and changes as one
- * (rule 8): 16 bytes, aligned, where the CPU has a compare and exchange of that
- * size, and 8 otherwise.
+ * Guest CPUs and devices store into the pages while the engine reads and
+ * changes them.  A granule is the unit of both (rule 8, atomic apply): 16
+ * aligned bytes, changed by one compare and exchange where the CPU has a
+ * 16-byte one, otherwise in two steps of 8 bytes.
  */
 #ifndef _RIOD_SYNC_GRANULE_H
 #define _RIOD_SYNC_GRANULE_H
@@ -33,16 +33,16 @@ union riod_granule {
 } __aligned(RIOD_GRANULE);
 
 /**
- * struct riod_patch - what shall be changed in one granule
+ * struct riod_patch - a change to one granule
  * @val: new bytes
- * @mask: 0xff for a byte to change, 0 for one to leave alone
+ * @mask: 0xff for a byte to change, 0 for a byte to keep
  */
 struct riod_patch {
 	union riod_granule val;
 	union riod_granule mask;
 };
 
-/* 0xff in every byte of the result where the byte of @x is 0, else 0 */
+/* 0xff in every byte of the result whose byte in @x is 0, else 0 */
 static inline u64 riod_zero_bytes(u64 x)
 {
 	const u64 low7 = 0x7f7f7f7f7f7f7f7fULL;
@@ -52,8 +52,8 @@ static inline u64 riod_zero_bytes(u64 x)
 }
 
 /*
- * Do 64 bytes of memory differ from a copy?  Words are read once each, in no
- * particular order; what differs is looked at again by riod_granule_read().
+ * Do 64 bytes of memory differ from a copy?  Each word is read once, in no
+ * particular order; riod_granule_read() rereads where they differ.
  */
 static inline bool riod_line_differs(const u8 *live, const u8 *copy)
 {
@@ -66,19 +66,20 @@ static inline bool riod_line_differs(const u8 *live, const u8 *copy)
 		(READ_ONCE(a[6]) ^ b[6]) | (READ_ONCE(a[7]) ^ b[7])) != 0;
 }
 
-/* after this many attempts somebody rewrites the granule without a pause */
+/* reads of a granule that changes all the time */
 #define RIOD_GRANULE_TRIES	64
 
 /**
- * riod_granule_read() - read a granule as it was at one moment
- * @live: 16 bytes, aligned, that others write
- * @mmio: no exchange, it is a device's memory
+ * riod_granule_read() - read a granule atomically
+ * @live: 16 aligned bytes that others write
+ * @mmio: device memory: no exchange
  * @g: the bytes
  *
- * The second word was read between two reads of the first that agree, so both
- * stood in memory together when it was read.  The barriers keep the three reads
- * in order on CPUs that would not.  A granule that never holds still is read by
- * an exchange that changes nothing, or, where the CPU has none, word by word.
+ * The second word is read between two reads of the first that agree, so both
+ * were in memory together at that moment.  The barriers keep the order of the
+ * three reads on CPUs that reorder loads.  If the first word changes each time,
+ * an exchange that changes nothing reads the granule; without a 16-byte
+ * exchange, and from device memory, it may be torn.
  */
 static inline void riod_granule_read(const u8 *live, bool mmio, union riod_granule *g)
 {
@@ -105,8 +106,8 @@ static inline void riod_granule_read(const u8 *live, bool mmio, union riod_granu
 }
 
 /*
- * What one word becomes: the bytes of @mask that are taken, and of those, where
- * @guard is given, only the ones that still hold what @guard says.
+ * New value of a word: the bytes of @mask are taken from @val; with @guard,
+ * only those bytes of @old that still equal @guard.
  */
 static inline u64 riod_word_merge(u64 old, u64 val, u64 mask, const u64 *guard,
 				  u64 *taken)
@@ -117,7 +118,7 @@ static inline u64 riod_word_merge(u64 old, u64 val, u64 mask, const u64 *guard,
 	return (old & ~mask) | (val & mask);
 }
 
-/* one word by one: for CPUs without a 16-byte exchange */
+/* word by word, for CPUs without a 16-byte exchange */
 static inline void riod_granule_merge8(u8 *live, const struct riod_patch *p,
 				       const union riod_granule *guard,
 				       union riod_granule *taken)
@@ -145,7 +146,7 @@ static inline void riod_granule_merge16(u8 *live, const struct riod_patch *p,
 	union riod_granule old, new;
 	unsigned int i;
 
-	/* may be torn: then the exchange fails and brings what is there */
+	/* may be torn: the exchange then fails and loads the current value */
 	old.w[0] = READ_ONCE(word[0]);
 	old.w[1] = READ_ONCE(word[1]);
 	do {
@@ -159,7 +160,7 @@ static inline void riod_granule_merge16(u8 *live, const struct riod_patch *p,
 }
 #endif
 
-/* bytes of @val that @mask names, each half, where it is whole, in one store */
+/* store the bytes of @val in @mask; a whole word or half word in one store */
 static inline void riod_word_store(u8 *to, u64 val, u64 mask)
 {
 	unsigned int i, half;
@@ -181,10 +182,11 @@ static inline void riod_word_store(u8 *to, u64 val, u64 mask)
 }
 
 /*
- * The same in a device's memory, where no locked cycle may go (PCIe 6.5: endpoints
- * need not take them): stores of the bytes that change, and no others.  One that the
- * device changes between the look at @guard and the store is lost: it is the device's
- * and the guest's word for the same byte at once (rule 7).
+ * riod_granule_merge() for device memory.  Endpoints need not support locked
+ * cycles (PCIe 6.5), so only the bytes that change are written, with plain
+ * stores.  A byte that the device changes between the comparison with @guard
+ * and the store is overwritten: the one case in which the guest wins (rule 7,
+ * the device wins).
  */
 static inline void riod_granule_store(u8 *live, const struct riod_patch *p,
 				      const union riod_granule *guard,
@@ -204,16 +206,16 @@ static inline void riod_granule_store(u8 *live, const struct riod_patch *p,
 }
 
 /**
- * riod_granule_merge() - change bytes of a granule, all at one moment
- * @live: 16 bytes, aligned, that others write
+ * riod_granule_merge() - change bytes of a granule atomically
+ * @live: 16 aligned bytes that others write
  * @p: what to change
- * @guard: change only bytes that still have this value; NULL: all of @p
- * @taken: mask of the bytes that were changed, or had the value already
+ * @guard: change only bytes that still have this value; NULL: all bytes of @p
+ * @taken: mask of the bytes that now have the value of @p
  *
- * Bytes outside @p are never written with anything but what they hold at that
- * moment, so a store of somebody else's is never undone.  Each lap of the loop
- * means that somebody else made progress on this very granule.  Implies a full
- * barrier where anything was changed.
+ * Bytes outside @p are written back only with their current value, so a
+ * concurrent store to them is never undone.  Each iteration of the loop means
+ * that another writer changed this granule.  Implies a full barrier if a byte
+ * changed.
  */
 static inline void riod_granule_merge(u8 *live, const struct riod_patch *p,
 				      const union riod_granule *guard,
@@ -234,7 +236,7 @@ static inline bool riod_granule_equal(const union riod_granule *a,
 	return !((a->w[0] ^ b->w[0]) | (a->w[1] ^ b->w[1]));
 }
 
-/* bytes that a mask names */
+/* number of bytes in a mask */
 static inline u32 riod_granule_weight(const union riod_granule *mask)
 {
 	return (hweight64(mask->w[0]) + hweight64(mask->w[1])) / 8;
