@@ -2,14 +2,14 @@
 /*
  * The coherence engine: applying the peer's cuts.
  *
- * Why both ends converge (rules 6 and 7).  Each end keeps a base for every byte.
- * Four things change it: a cut that an end takes and the same cut applied at the
- * other end.  Both ends see these in one order: a cut of the frontend's that was
- * taken before it applied a cut of the stub's with the same byte, and arrives
- * after the stub took that, comes first at the frontend and is dropped at the
- * stub; every other pair arrives in the order in which it was taken.  So when
- * nothing is on its way the bases are equal, and when nobody writes the pages are
- * equal to the bases.
+ * Why both ends converge (rules 6 and 7).  Each end keeps a base for every
+ * byte.  The base changes when one end takes a cut with the byte and when the
+ * other end applies that cut, in either direction.  Both ends see these changes
+ * in one order.  Only one pair can cross: the frontend takes a cut before it
+ * has applied the stub's, and that cut arrives after the stub took its own.
+ * The frontend's cut comes first at the frontend, and the stub drops its byte,
+ * so the order is the same at both ends.  So when nothing is in flight the
+ * bases are equal, and when nobody writes the pages equal their bases.
  */
 #include <kunit/visibility.h>
 #include <linux/bitmap.h>
@@ -24,17 +24,19 @@
 #include "transport.h"
 
 /**
- * struct riod_sync_target - where one delta goes
+ * struct riod_sync_target - destination of one delta
  * @y: engine
  * @page: the page
- * @sent: stub: the page's first struct riod_sync_sent, joined; NULL where it has none
- * @keep: the page's memory is not to be written, only the base follows
- * @last: granules that have the last turn (rule 10); NULL: the page has one turn
- * @turn: which turn it is: true: the last
- * @p: what was gathered for granule @off
+ * @sent: stub: the page's first struct riod_sync_sent, joined; NULL if it has
+ *	none
+ * @keep: do not write the page's memory, only its base
+ * @last: granules that are applied in the second turn (rule 10); NULL: the page
+ *	has one turn
+ * @turn: true: this is the second turn
+ * @p: bytes gathered so far for the granule at @off
  * @off: offset of a granule in the page
- * @offered: bytes of this turn
- * @taken: those of them that were stored
+ * @offered: bytes that this turn offers
+ * @taken: bytes that were stored
  */
 struct riod_sync_target {
 	struct riod_sync *y;
@@ -93,7 +95,7 @@ static u32 delta_size(const struct riod_wire_delta *d)
 	return riod_sync_delta_size(le16_to_cpu(d->nruns), le16_to_cpu(d->nbytes));
 }
 
-/* the deltas of a validated frame, of which there is at least one; then NULL */
+/* the deltas of a validated frame, at least one; NULL behind the last */
 static const struct riod_wire_delta *first_delta(const struct riod_frame *f)
 {
 	return (const void *)(f->body + sizeof(struct riod_wire_cut_data));
@@ -107,7 +109,7 @@ static const struct riod_wire_delta *next_delta(const struct riod_frame *f,
 	return next < f->body + f->len ? (const void *)next : NULL;
 }
 
-/* the granule's 16 bits of what is kept as sent of the page, spread to bytes */
+/* expand the granule's 16 bits of the bytes kept as sent into a byte mask */
 static void spread_sent(const struct riod_sync_target *t, union riod_granule *mask)
 {
 	unsigned long bits = t->sent->bytes[BIT_WORD(t->off)] |
@@ -119,7 +121,7 @@ static void spread_sent(const struct riod_sync_target *t, union riod_granule *ma
 		mask->b[i] = bits >> i & 1 ? 0xff : 0;
 }
 
-/* after the memory, the base: it takes the peer's word for every byte of @p */
+/* the base takes all bytes of @p, whether or not they were stored in the page */
 static void patch_base(struct riod_sync_target *t)
 {
 	u64 *base = (u64 *)(t->page->base + t->off);
@@ -131,13 +133,14 @@ static void patch_base(struct riod_sync_target *t)
 }
 
 /*
- * Change the granule that was gathered.
+ * Apply the gathered granule.
  *
- * The stub stores a byte only where the shadow still equals the base: where it
- * does not, the device wrote it since, and its byte goes out with the next cut,
- * for the base becomes the guest's byte, which is what the frontend has.  A byte
- * that a cut of ours carries of which the frontend did not know is dropped, base
- * and all: the frontend's becomes the device's when that cut arrives there.
+ * The stub stores a byte only where the shadow still equals the base.
+ * Elsewhere the device has written since: its byte stays, and goes out with the
+ * next cut, because the base becomes the guest's byte, as at the frontend.  A
+ * byte that is in one of our cuts that the frontend had not applied is dropped,
+ * and the base stays: the frontend's base becomes the device's byte when that
+ * cut arrives.
  */
 static void apply_granule(struct riod_sync_target *t)
 {
@@ -159,7 +162,6 @@ static void apply_granule(struct riod_sync_target *t)
 	t->taken += riod_granule_weight(&taken);
 }
 
-/* the granule that was gathered is complete */
 static void end_granule(struct riod_sync_target *t)
 {
 	if (!t->last || test_bit(t->off / RIOD_GRANULE, t->last) == t->turn)
@@ -168,7 +170,7 @@ static void end_granule(struct riod_sync_target *t)
 	t->p.mask.w[1] = 0;
 }
 
-/* runs ascend, so a granule is complete when a byte of another one comes */
+/* runs ascend: a granule is complete when a run reaches the next one */
 static void gather_run(struct riod_sync_target *t, u32 off, u32 len, const u8 *data)
 {
 	u32 in, n;
@@ -201,7 +203,7 @@ static void apply_runs(struct riod_sync_target *t, const struct riod_wire_delta 
 	end_granule(t);
 }
 
-/* the front of the queue is empty: every entry left becomes part of it */
+/* no joined entry is left: join all others */
 static void join_sent(struct riod_sync_page *page)
 {
 	const struct riod_sync_sent *later = NULL;
@@ -216,7 +218,7 @@ static void join_sent(struct riod_sync_page *page)
 	bitmap_zero(page->recent, RIOD_PAGE_SIZE);
 }
 
-/* what cuts of ours carry of the page that the peer did not know of; NULL: nothing */
+/* bytes of the page in our cuts that the peer had not applied; NULL: none */
 static const struct riod_sync_sent *find_sent(struct riod_sync_page *page)
 {
 	const struct riod_sync_sent *s;
@@ -228,10 +230,10 @@ static const struct riod_sync_sent *find_sent(struct riod_sync_page *page)
 }
 
 /*
- * Rules 4 and 14: the frontend stores only into pages that the device may write,
- * and only bytes that it wrote through the present mappings.  Other bytes are
- * what the shadow holds and the page does not: the base says so, and the next
- * cut puts the shadow right.
+ * Rules 4 and 14: the frontend stores only into pages that the device may
+ * write, and only bytes that the device wrote through the present generation of
+ * mappings.  Other bytes are in the shadow but not in the page.  The base
+ * records them, so the next cut corrects the shadow.
  */
 static bool keeps_out(const struct riod_sync *y, const struct riod_sync_page *page,
 		      u64 applied)
@@ -267,8 +269,8 @@ static void apply_to_page(struct riod_sync *y, struct riod_sync_page *page,
 /* ------------------------------------------------------------ bases */
 
 /*
- * Bases that the cut will need are allocated before its first byte is applied,
- * without the lock.  Each begins with its place on a list until it is used.
+ * Bases are allocated without the lock, and before the first byte of the cut is
+ * applied.  Until a base is used, its first bytes are its list head.
  */
 static int reserve_bases(struct riod_sync *y, struct list_head *bases, u32 n)
 {
@@ -292,9 +294,10 @@ static void free_bases(struct riod_sync *y, struct list_head *bases)
 }
 
 /*
- * Enter a delta's granules into what the cut carries of the page.  Two runs of one
+ * Add a delta's granules to those that the cut has of the page.  Runs of one
  * delta may share a granule.
- * Return: false where another delta of the cut has one of them already.
+ *
+ * Return: false if another delta of the cut has one of them.
  */
 static bool enter_granules(struct riod_sync_page *page, const struct riod_wire_delta *d)
 {
@@ -316,8 +319,8 @@ static bool enter_granules(struct riod_sync_page *page, const struct riod_wire_d
 }
 
 /*
- * Check the deltas of a frame, and count in @missing the pages that need a base.  Each
- * page counts once, however many deltas of the cut name it.
+ * Check the deltas of a frame, and count in @missing the pages that need a
+ * base.  Each page counts once, however many deltas of the cut it has.
  */
 static int check_deltas(struct riod_sync *y, const struct riod_frame *f, u32 *missing)
 {
@@ -340,7 +343,7 @@ static int check_deltas(struct riod_sync *y, const struct riod_frame *f, u32 *mi
 	return 0;
 }
 
-/* nothing of the cut has been applied yet */
+/* checks and allocates; nothing of the cut is applied yet */
 static int prepare_cut(struct riod_sync *y, struct list_head *bases)
 {
 	struct riod_frame *f;
@@ -378,7 +381,7 @@ static bool give_base(struct riod_sync_page *page, struct list_head *bases)
 
 /* ------------------------------------------------------------ cuts */
 
-/* rule 10: granules that publish others have a turn of their own, the last */
+/* rule 10 (publish order): granules that publish others are in the second turn */
 static void apply_delta(struct riod_sync *y, const struct riod_wire_delta *d,
 			u64 applied, struct list_head *bases, bool turn)
 {
@@ -387,13 +390,13 @@ static void apply_delta(struct riod_sync *y, const struct riod_wire_delta *d,
 	u32 nlast;
 
 	lockdep_assert_held(&y->lock);
-	/* each counts once, whatever becomes of its page between the turns */
+	/* in the first turn only, so that each delta counts once */
 	if (!turn && !riod_sync_is_stub(y) && y->unreported < RIOD_SYNC_TELL)
 		y->unreported++;
 	nlast = page ? riod_sync_last_to_guest(y, page->id, last) : 0;
 	if (turn && !nlast)
 		return;
-	/* without a base: mapped a moment ago, the peer cannot have meant it */
+	/* no base: the page was mapped after prepare_cut(), so the peer cannot mean it */
 	if (page && give_base(page, bases))
 		apply_to_page(y, page, d, applied, nlast ? last : NULL, turn);
 	else
@@ -406,7 +409,7 @@ void riod_sync_free_sent(struct riod_sync *y, struct riod_sync_sent *s)
 	riod_sync_free(y, s, sizeof(*s));
 }
 
-/* the stub took this cut when it had applied @applied: does it know of unmaps? */
+/* the stub took this cut after it had applied @applied: has it seen our unmaps? */
 static void age_peak(struct riod_sync *y, u64 applied)
 {
 	lockdep_assert_held(&y->lock);
@@ -414,12 +417,12 @@ static void age_peak(struct riod_sync *y, u64 applied)
 		return;
 	y->old_peak = y->peak;
 	y->peak = y->npages;
-	/* the next cut may be begun already, and ahead of the frames of an unmap */
+	/* the next cut may have begun before the UNMAP frames were queued */
 	y->peak_cut = y->tx_cut + 2;
 	riod_sync_restage(y);
 }
 
-/* the peer had applied our cuts up to @applied: none of them can conflict now */
+/* the peer had applied our cuts up to @applied: they can no longer conflict */
 static void forget_sent(struct riod_sync *y, u64 applied)
 {
 	struct riod_sync_sent *s, *tmp;
@@ -483,7 +486,7 @@ static void apply_staged(struct riod_sync *y, u64 applied, struct list_head *bas
 	mutex_unlock(&y->lock);
 
 	apply_frames(y, applied, bases, false);
-	/* no order comes or goes meanwhile: that takes the gate */
+	/* orders do not change meanwhile: that takes the gate */
 	if (ordered)
 		apply_frames(y, applied, bases, true);
 
