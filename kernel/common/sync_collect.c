@@ -2,22 +2,22 @@
 /*
  * The coherence engine: taking a cut.
  *
- * Why a cut is consistent (rule 9).  A pass reads every granule once.  When two
- * passes in a row saw the same bytes everywhere, each granule held them from
- * its first reading to its second, so at the moment T between the passes all of
- * them stood in memory together: the cut is the memory at T, and shows no store
- * without those before it.
+ * Why a cut is consistent (rule 9).  A pass reads every granule once.  If two
+ * passes in a row read the same bytes everywhere, each granule held its bytes
+ * from its first reading to its second.  So at the moment T between the passes
+ * all of them were in memory together: the cut is the memory at T, and contains
+ * no store without those before it.
  *
- * Granules that move all the time would keep two passes from ever agreeing.
- * They leave the comparison, running, and are read at T itself, which serves as
- * well: whatever else the cut shows held still around T.  Running granules are
- * few and quickly read, so among themselves they are read until two readings
- * agree.  Only a granule that moves at nearly every look, as a counter does or the
- * index of a busy ring, is restless: it is taken as it comes, and read between the
- * two readings that agree, so that it belongs with all the others.  A page that
- * somebody rewrites all over, a neighbour of a small buffer, is noisy: it leaves
- * the comparison whole and is read at T after the running granules, so that a flag
- * among those is at least never newer than what it publishes.
+ * Granules that change all the time would keep two passes from ever agreeing.
+ * They are *running*: they leave the comparison and are read at T itself,
+ * around which everything else in the cut did not change.  Running granules are
+ * few and quickly read, so they are read until two readings agree.  A granule
+ * that changes at nearly every reading, such as a counter or the index of a
+ * busy ring, is *restless*: it is read once, between the two readings that
+ * agree, and is thus consistent with all others.  A page that is rewritten all
+ * over, such as the neighbour of a small buffer, is *noisy*: it leaves the
+ * comparison as a whole and is read at T after the running granules, so that a
+ * flag among those is never newer than the data that it publishes.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -36,29 +36,30 @@
 #include "sync_cut.h"
 #include "transport.h"
 
-/* captures allocated at once while a pass waits for them */
+/* captures allocated per refill */
 #define SPARE_CAPTURES		16
 /*
- * A cut has this many passes, however slow, before its deadline counts: enough to
- * find out what is running and what is noisy, on a host that is short of CPUs too.
+ * Passes that a cut makes, however slow, before its deadline counts: enough to
+ * find the running granules and noisy pages, even on a host that is short of
+ * CPUs.
  */
 #define PASSES_MIN		32
-/* one that takes so many asks for quiet (riod_sync.hold) */
+/* after this many passes a cut holds back maps (riod_sync.hold) */
 #define PASSES_HOLD		4
-/* a granule that moved in so many passes leaves the comparison */
+/* a granule that changed in this many passes is running */
 #define MOVES_RUNNING		3
-/* one that was seen to move so often is not waited for */
+/* a granule that changed this often is restless */
 #define MOVES_RESTLESS		64
-/* a page is noisy that moved in so many passes, and in so many places */
+/* a page that changed in this many passes, and in this many granules, is noisy */
 #define NOISY_PASSES		16
 #define NOISY_GRANULES		64
-/* so often pages that were mapped meanwhile may join between two passes */
+/* how often newly mapped pages may join the cut between two passes */
 #define JOINS_MAX		64
-/* readings of the running granules, to have two that agree ... */
+/* readings of the running granules until two agree ... */
 #define SETTLE_TRIES		64
-/* ... and, there being noisy pages, hold while those are read ... */
+/* ... and, with noisy pages, until they also agree around the noisy pages ... */
 #define SETTLE_NOISY_TRIES	4
-/* ... but no more once so many bytes were read: an unmap may wait */
+/* ... but stop after this many bytes, as an unmap may wait for the lock */
 #define SETTLE_BYTES		(4u * 1024 * 1024)
 
 /* ------------------------------------------------------------ captures */
@@ -74,7 +75,7 @@ static void free_captures(struct riod_sync *y, struct list_head *captures)
 	INIT_LIST_HEAD(captures);
 }
 
-/* a few at a time, with no lock held but the gate */
+/* called with only the gate held */
 static int refill_spare(struct riod_sync_cut *cut)
 {
 	struct riod_sync *y = cut->y;
@@ -102,7 +103,7 @@ static int refill_spare(struct riod_sync_cut *cut)
 	return list_empty(&cut->spare) ? err : 0;
 }
 
-/* begin to capture a page; NULL where the pass has to stop and refill */
+/* start the capture of a page; NULL: the pass must stop and refill */
 static struct riod_sync_capture *begin_capture(struct riod_sync_cut *cut,
 					       struct riod_sync_page *page)
 {
@@ -111,7 +112,7 @@ static struct riod_sync_capture *begin_capture(struct riod_sync_cut *cut,
 	cap = list_first_entry_or_null(&cut->spare, struct riod_sync_capture, list);
 	if (!cap)
 		return NULL;
-	/* the pass goes up, the list goes down: rule 10 */
+	/* pages ascend, @captures descends: rule 10 */
 	list_move_tail(&cap->list, cut->at);
 	cut->at = &cap->list;
 	memcpy(cap->snap, riod_sync_base(page), RIOD_PAGE_SIZE);
@@ -134,7 +135,7 @@ static bool recapture(struct riod_sync_capture *cap, u32 g)
 	return true;
 }
 
-/* the pass, or a reading in between, saw a granule move */
+/* a pass, or a reading between passes, found a granule changed */
 static void count_move(struct riod_sync_cut *cut, struct riod_sync_capture *cap, u32 g)
 {
 	if (cap->moves[g] == MOVES_RESTLESS)
@@ -147,20 +148,20 @@ static void count_move(struct riod_sync_cut *cut, struct riod_sync_capture *cap,
 		list_add_tail(&cap->apart, &cut->running);
 }
 
-/* what finds what changed, and cannot tell what moves */
+/* compares with the base, so a difference does not mean that a granule is moving */
 static bool is_first_look(const struct riod_sync_cut *cut)
 {
 	return !cut->passes || cut->joining;
 }
 
-/* @off: of a line that does not look like what was captured before */
+/* @off: offset of a line that differs from the last capture, or from the base */
 static u32 capture_line(struct riod_sync_cut *cut, struct riod_sync_capture *cap, u32 off)
 {
 	u32 g, end = (off + RIOD_LINE) / RIOD_GRANULE;
 	u32 moved = 0;
 
 	for (g = off / RIOD_GRANULE; g < end; g++) {
-		/* keeps what it held when the pass began */
+		/* keeps the value that it had when the pass began */
 		if (test_bit(g, cap->running) || !recapture(cap, g))
 			continue;
 		moved++;
@@ -180,7 +181,7 @@ static void count_strike(struct riod_sync_cut *cut, struct riod_sync_capture *ca
 	list_add_tail(&cap->apart, &cut->noisy);
 }
 
-/* false where the pass has to stop before this page and refill */
+/* false: the pass must stop before this page and refill */
 static bool scan_page(struct riod_sync_cut *cut, struct riod_sync_page *page)
 {
 	struct riod_sync_capture *cap = page->capture;
@@ -212,7 +213,7 @@ static bool scan_page(struct riod_sync_cut *cut, struct riod_sync_page *page)
 
 enum hold { HOLD_DONE, HOLD_MORE, HOLD_REFILL };
 
-/* a part of a pass: pages from number *@next on, which is moved on */
+/* part of a pass: scan from page number *@next on, and advance it */
 static enum hold scan_some(struct riod_sync_cut *cut, unsigned long *next)
 {
 	struct riod_sync *y = cut->y;
@@ -227,7 +228,7 @@ static enum hold scan_some(struct riod_sync_cut *cut, unsigned long *next)
 		*next = page->id;
 		if (n++ == RIOD_SYNC_PAGES_PER_HOLD)
 			return HOLD_MORE;
-		/* rule 14: what the device may not write it did not write */
+		/* rule 14: the device cannot have written it */
 		if (riod_sync_is_stub(y) && !page->nwrite)
 			continue;
 		if (!scan_page(cut, page))
@@ -236,7 +237,7 @@ static enum hold scan_some(struct riod_sync_cut *cut, unsigned long *next)
 	return HOLD_DONE;
 }
 
-/* pages from number @next on; between pages the lock may be let go of */
+/* scan from page number @next on; @lock is dropped between parts */
 static int scan_from(struct riod_sync_cut *cut, unsigned long next)
 {
 	enum hold hold;
@@ -252,12 +253,11 @@ static int scan_from(struct riod_sync_cut *cut, unsigned long next)
 			err = -ENOTCONN;
 		cond_resched();
 	} while (hold != HOLD_DONE && !err);
-	/* these reads are before the next pass's, or what settle() reads */
+	/* order these reads before those of the next pass and of settle() */
 	smp_rmb();
 	return err;
 }
 
-/* read every granule once */
 static int scan_all(struct riod_sync_cut *cut)
 {
 	int err;
@@ -270,8 +270,9 @@ static int scan_all(struct riod_sync_cut *cut)
 }
 
 /*
- * The same for pages that joined: they have the highest numbers, so they come first.  The
- * next pass would find them, too, but take them for what moves, and cost another one.
+ * Scan the pages that joined: those with the highest numbers.  The next pass
+ * would find them, too, but would count them as moving, and another pass would
+ * follow.
  */
 static int scan_joined(struct riod_sync_cut *cut, u64 first)
 {
@@ -291,7 +292,7 @@ static bool is_restless(const struct riod_sync_capture *cap, u32 g)
 	return cap->moves[g] == MOVES_RESTLESS;
 }
 
-/* take the restless granules as they come */
+/* read the restless granules, whatever they hold */
 static void read_restless(struct riod_sync_cut *cut)
 {
 	struct riod_sync_capture *cap;
@@ -305,11 +306,11 @@ static void read_restless(struct riod_sync_cut *cut)
 				recapture(cap, g);
 		}
 	}
-	/* behind the reading before, and ahead of the one that follows */
+	/* order after the previous reading and before the next */
 	smp_rmb();
 }
 
-/* read the running granules of a page but the restless ones; how many moved */
+/* read the page's running but not restless granules.  Return: how many changed */
 static u32 read_running(struct riod_sync_cut *cut, struct riod_sync_capture *cap)
 {
 	u32 g, moved = 0;
@@ -323,7 +324,7 @@ static u32 read_running(struct riod_sync_cut *cut, struct riod_sync_capture *cap
 	return moved;
 }
 
-/* the same, but only look */
+/* as read_running(), but without capturing */
 static u32 watch_running(struct riod_sync_capture *cap)
 {
 	const union riod_granule *snap = (const union riod_granule *)cap->snap;
@@ -340,8 +341,8 @@ static u32 watch_running(struct riod_sync_capture *cap)
 }
 
 /*
- * One reading of all running granules but the restless ones; @look: capture
- * nothing.  How many moved since the reading before.
+ * Read all running but not restless granules; @look: without capturing.
+ * Return: how many changed since the previous reading.
  */
 static u32 read_all_running(struct riod_sync_cut *cut, bool look)
 {
@@ -354,7 +355,7 @@ static u32 read_all_running(struct riod_sync_cut *cut, bool look)
 		moved += look ? watch_running(cap) : read_running(cut, cap);
 		cut->settled += cap->nrunning * RIOD_GRANULE;
 	}
-	/* before the next reading, and before the pass that follows */
+	/* order before the next reading, and before the next pass */
 	smp_rmb();
 	return moved;
 }
@@ -371,17 +372,18 @@ static void read_all_noisy(struct riod_sync_cut *cut)
 			recapture(cap, g);
 		cut->settled += RIOD_PAGE_SIZE;
 	}
-	/* before the running granules are looked at, and before the pass */
+	/* order before the next reading of the running granules, and before the pass */
 	smp_rmb();
 }
 
 /*
- * The moment T: between two passes, read what they do not compare.  Where no
- * running granule moved between two readings, they all stood as they were read
- * while the restless ones were read in between.  Where the noisy pages take longer
- * to read than the running granules ever rest, they are read after them all the
- * same.
- * Return: false where the running granules would not rest.
+ * The moment T: read, between two passes, what the passes do not compare.  If
+ * no running granule changed between two readings, they all held their bytes
+ * while the restless ones were read in between.  If the running granules never
+ * stay unchanged while the noisy pages are read, accept the noisy pages all the
+ * same: they were read after the running granules.
+ *
+ * Return: false: no two readings of the running granules agreed.
  */
 static bool settle_locked(struct riod_sync_cut *cut)
 {
@@ -422,7 +424,7 @@ static void count_passes(struct riod_sync_cut *cut, bool forced)
 
 	mutex_lock(&y->lock);
 	y->stats.passes += cut->passes;
-	/* one that found changes and one that agreed with it is how it should be */
+	/* two passes are normal: one that finds changes and one that agrees */
 	if (riod_sync_is_stub(y) ? cut->passes > 2 : cut->held)
 		y->stats.holdbacks++;
 	list_for_each_entry(cap, &cut->running, apart)
@@ -438,11 +440,13 @@ static void count_passes(struct riod_sync_cut *cut, bool forced)
 }
 
 /*
- * Find a T before which everything was mapped that the stub has been told of when the cut
- * arrives.  What is in the cut may name a page that was mapped since the cut was begun:
- * the device would look for it, and no doorbell has to come before that.  So such pages
- * join the cut, are read once like all others before T, and T is looked for anew.
- * Return: 0, -ENOMEM; *@quiet is false where there is none.
+ * Find a T such that the stub knows every page that was mapped before T when
+ * the cut arrives.  The cut may contain a reference to a page that was mapped
+ * since the cut began, and the device may follow it without a doorbell
+ * (rule 1).  So such pages join the cut: they are read once, like all others
+ * before T, and T is determined again.
+ *
+ * Return: 0, -ENOMEM, -ENOTCONN; *@quiet is false if no T was found.
  */
 static int find_moment(struct riod_sync_cut *cut, bool *quiet)
 {
@@ -465,8 +469,10 @@ static int find_moment(struct riod_sync_cut *cut, bool *quiet)
 }
 
 /*
- * A driver that fills a ring maps a buffer and writes what names it, again and again; on a
- * slow host each pass sees another one.  Its next map waits, as at the stub a doorbell does.
+ * A driver that fills a ring maps a buffer and writes the descriptor that
+ * refers to it, again and again; on a slow host each pass finds another
+ * descriptor.  So its next map waits (rule 9, hold-back), as a register write
+ * does at the stub.
  */
 static void hold(struct riod_sync_cut *cut, bool on)
 {
@@ -480,8 +486,8 @@ static void hold(struct riod_sync_cut *cut, bool on)
 }
 
 /*
- * Pass over the pages until two passes agree.  A first pass that finds nothing
- * is enough: nothing is delivered then.
+ * Pass over the pages until two passes agree.  A first pass that finds no
+ * difference is enough: there is no cut to be inconsistent.
  */
 static int find_quiet(struct riod_sync_cut *cut)
 {
@@ -490,7 +496,7 @@ static int find_quiet(struct riod_sync_cut *cut)
 	int err = 0;
 
 	do {
-		/* what is mapped when the first pass begins was told by who called */
+		/* the caller has sent the MAPs of pages mapped before the first pass */
 		if (cut->passes)
 			err = find_moment(cut, &quiet);
 		if (!err)
@@ -510,7 +516,7 @@ static int find_quiet(struct riod_sync_cut *cut)
 
 /* ------------------------------------------------------------ the cut */
 
-/* rule 7: pages come to know what is on its way of them */
+/* rule 7: record in the pages which of their bytes are in flight */
 static void keep_sent(struct riod_sync_cut *cut)
 {
 	struct riod_sync *y = cut->y;
@@ -519,7 +525,7 @@ static void keep_sent(struct riod_sync_cut *cut)
 
 	list_for_each_entry_safe(s, tmp, &cut->sent, by_cut) {
 		page = xa_load(&y->index, s->page);
-		/* a peer that uses a number again may have made it a page that is only read */
+		/* unmapped; or a peer that reuses numbers has mapped a read-only page */
 		if (!page || !page->recent)
 			continue;
 		bitmap_or(page->recent, page->recent, s->bytes, RIOD_PAGE_SIZE);
@@ -530,10 +536,10 @@ static void keep_sent(struct riod_sync_cut *cut)
 }
 
 /*
- * From now on both ends agree on what the cut carries: it is the base.  A page
- * that the device lost for writing since it was captured is in the cut all the
- * same, and the frontend takes these bytes for its base, as late ones; so must
- * the stub, memory and all.
+ * Make what the cut carries the base.  A page that lost its last writable
+ * mapping after it was captured stays in the cut.  The frontend does not store
+ * these late bytes but makes them its base (rule 4), so the stub does the same
+ * and restores the shadow to that base.
  */
 static void rebase(struct riod_sync_cut *cut)
 {
@@ -552,7 +558,7 @@ static void rebase(struct riod_sync_cut *cut)
 	}
 }
 
-/* nothing that can fail is left to do */
+/* cannot fail */
 static void take(struct riod_sync_cut *cut)
 {
 	struct riod_sync *y = cut->y;
@@ -572,7 +578,7 @@ static void take(struct riod_sync_cut *cut)
 	mutex_unlock(&y->lock);
 }
 
-/* the cut is not taken: pages forget that it was begun */
+/* the cut is not taken: detach its captures from their pages */
 static void abandon(struct riod_sync_cut *cut)
 {
 	struct riod_sync_capture *cap;
@@ -609,11 +615,11 @@ static void free_cut(struct riod_sync_cut *cut)
 		riod_sync_free_sent(cut->y, s);
 	list_for_each_entry_safe(f, ftmp, &cut->frames, list)
 		riod_frame_free(f);
-	/* freed, or the caller's now */
+	/* freed here, or handed to the caller */
 	riod_budget_uncharge(&cut->y->budget, cut->charged);
 }
 
-/* 1: taken, 0: there is nothing to take */
+/* 1: a cut was taken; 0: nothing to take */
 static int try_cut(struct riod_sync_cut *cut, bool commit_empty, u32 max_frame)
 {
 	int err;
@@ -649,7 +655,7 @@ static bool page_differs(const struct riod_sync_page *page)
 	return false;
 }
 
-/* a part of the pass, as scan_some(); HOLD_REFILL: a page differs */
+/* part of a pass, as scan_some(); HOLD_REFILL: a page differs */
 static enum hold look_some(struct riod_sync *y, unsigned long *next)
 {
 	struct riod_sync_page *page;
