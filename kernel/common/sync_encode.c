@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The coherence engine: a cut as frames.
- */
+/* The coherence engine: encoding a cut into frames. */
 #include <linux/err.h>
 #include <linux/lockdep.h>
 #include <linux/overflow.h>
@@ -12,7 +10,7 @@
 #include "sync_cut.h"
 #include "transport.h"
 
-/* first byte from @pos on that differs (or, not @differ, that is equal) */
+/* first byte from @pos on that differs or, without @differ, is equal */
 static u32 find_byte(const u8 *now, const u8 *base, u32 pos, bool differ)
 {
 	u64 x;
@@ -34,8 +32,9 @@ static u32 find_byte(const u8 *now, const u8 *base, u32 pos, bool differ)
 }
 
 /*
- * The next run of bytes, from @pos on, that this turn carries; its end, or where there
- * is none the page's.  Only captures with @nlast have two turns.
+ * Find the next run of changed bytes of this turn from @pos on.  Return: its
+ * end, or the page's end if there is none.  Only captures with @nlast have two
+ * turns.
  */
 static u32 find_run(const struct riod_sync_capture *cap, bool last, u32 *pos)
 {
@@ -55,7 +54,7 @@ static u32 find_run(const struct riod_sync_capture *cap, bool last, u32 *pos)
 	return end;
 }
 
-/* how large the page's delta is in this turn; 0 where it has none */
+/* size of the page's delta in this turn; 0: it has none */
 static u32 measure(struct riod_sync_cut *cut, struct riod_sync_capture *cap, bool last)
 {
 	u32 pos, end;
@@ -76,7 +75,7 @@ static u32 measure(struct riod_sync_cut *cut, struct riod_sync_capture *cap, boo
 	return cap->nruns ? riod_sync_delta_size(cap->nruns, cap->nbytes) : 0;
 }
 
-/* write a measured delta, whose padding is zero already; returns its size */
+/* write a measured delta; its padding is zero already.  Return: its size */
 static u32 put_delta(u8 *p, struct riod_sync_capture *cap, bool last)
 {
 	struct riod_wire_delta *d = (struct riod_wire_delta *)p;
@@ -99,10 +98,10 @@ static u32 put_delta(u8 *p, struct riod_sync_capture *cap, bool last)
 }
 
 /**
- * struct riod_sync_plan - captures that share a frame
- * @at: behind this one on the cut's list
- * @to: up to this one
- * @last: the turn of what comes last (rule 10)
+ * struct riod_sync_plan - range of captures that share a frame
+ * @at: last capture ahead of the range
+ * @to: last capture of the range
+ * @last: true: second turn, of the granules that are applied last (rule 10)
  */
 struct riod_sync_plan {
 	struct list_head *at;
@@ -110,7 +109,7 @@ struct riod_sync_plan {
 	bool last;
 };
 
-/* measure captures after @p->at that fit @room together, and set @p->to */
+/* measure the captures behind @p->at that fit into @room, and set @p->to */
 static u32 plan_frame(struct riod_sync_cut *cut, struct riod_sync_plan *p, u32 room)
 {
 	struct riod_sync_capture *cap;
@@ -128,7 +127,7 @@ static u32 plan_frame(struct riod_sync_cut *cut, struct riod_sync_plan *p, u32 r
 	return total;
 }
 
-/* what was planned; pages that dropped out meanwhile leave no trace */
+/* encode the planned captures; pages that were unmapped meanwhile are skipped */
 static u32 fill_frame(struct riod_sync_cut *cut, const struct riod_sync_plan *plan, u8 *p)
 {
 	struct list_head *at = plan->at;
@@ -150,8 +149,8 @@ static u32 fill_frame(struct riod_sync_cut *cut, const struct riod_sync_plan *pl
 }
 
 /*
- * A delta always fits into an empty frame (RIOD_FRAME_MIN).  Where a page has two,
- * each granule is in one of them, so none can be torn between two deltas (rule 8).
+ * A delta always fits into an empty frame (RIOD_FRAME_MIN).  Where a page has
+ * two deltas, each granule is in one of them, so no granule is torn (rule 8).
  */
 static_assert(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_cut_data) +
 	      RIOD_SYNC_DELTA_MAX <= RIOD_FRAME_MIN);
@@ -207,12 +206,13 @@ static int encode_turn(struct riod_sync_cut *cut, u32 room, bool last)
 
 /**
  * riod_sync_encode() - make the CUT_DATA frames
- * @cut: passes are done
+ * @cut: cut whose passes are done
  * @max_frame: largest frame the peer takes
  *
- * Bases and orders do not change while the gate is held, so what is planned is what is
- * filled in later, but for pages that are unmapped meanwhile.  Memory is
- * allocated with no lock held but the gate.
+ * The gate keeps bases and orders as they are, so fill_frame() finds what
+ * plan_frame() measured, except for pages unmapped meanwhile.  Memory is
+ * allocated with only the gate held.
+ *
  * Return: 0, -ENOMEM, -EDQUOT, -ENOTCONN.
  */
 int riod_sync_encode(struct riod_sync_cut *cut, u32 max_frame)
@@ -229,7 +229,7 @@ int riod_sync_encode(struct riod_sync_cut *cut, u32 max_frame)
 	return err;
 }
 
-/* the frame that says that the cut is whole */
+/* the frame that completes the cut */
 int riod_sync_add_commit(struct riod_sync_cut *cut)
 {
 	struct riod_wire_cut_commit *c;
@@ -272,7 +272,7 @@ static int remember_delta(struct riod_sync_cut *cut, const struct riod_wire_delt
 	return 0;
 }
 
-/* the stub keeps which bytes the cut carries, to know conflicts (rule 7) */
+/* stub: record which bytes the cut carries, to detect conflicts (rule 7) */
 int riod_sync_remember(struct riod_sync_cut *cut)
 {
 	const struct riod_wire_cut_data *body;
