@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The coherence engine: what comes last in a cut (rule 10).
+ * The coherence engine: what a cut applies last (rule 10, publish order).
  *
- * Profiles say by which granules one side publishes what it wrote elsewhere.  An order
- * is such knowledge in terms of pages: it is made outside of all locks of the engine,
- * put in and taken out as a whole, and does not change in between.  Page numbers are
- * never used again, so what it says of a page that has gone is of no effect.
+ * Profiles name the granules through which one side publishes what it wrote
+ * elsewhere.  An order holds them by page.  It is made without any lock of the
+ * engine, is added and removed as a whole, and never changes.  Page numbers are
+ * not reused, so entries of a page that was unmapped have no effect.
  */
 #include <kunit/visibility.h>
 #include <linux/err.h>
@@ -23,14 +23,14 @@
 static_assert(RIOD_SYNC_ENTRY == RIOD_GRANULE);
 
 /**
- * struct riod_sync_area - granules of one page
- * @page: its number
- * @first: the first granule that is meant
- * @end: behind the last
- * @step: from one to the next
+ * struct riod_sync_area - publishing granules in one page
+ * @page: number of the page
+ * @first: first granule
+ * @end: first granule behind the area
+ * @step: distance between granules
  * @by_guest: as &riod_sync_span.by_guest
- * @before: of a ring: the last granule ahead of @first
- * @before_page: number of the page that it is in; 0: not mapped
+ * @before: of a ring: the last granule of the area ahead of this one
+ * @before_page: page of @before; 0: not mapped
  * @flag: as &riod_sync_span.flag
  */
 struct riod_sync_area {
@@ -45,10 +45,10 @@ struct riod_sync_area {
 };
 
 /**
- * struct riod_sync_order - one profile's knowledge
+ * struct riod_sync_order - publishing granules of one profile
  * @list: on &riod_sync.orders
  * @n: number of @areas
- * @areas: in the order of their pages
+ * @areas: sorted by page
  */
 struct riod_sync_order {
 	struct list_head list;
@@ -62,13 +62,13 @@ static u32 span_pages(const struct riod_sync_span *s)
 {
 	u64 end = s->iova + s->len;
 
-	/* a guest may say anything, also what is beyond the last address */
+	/* spans come from the guest: the end may be beyond the last address */
 	if (!s->len || end < s->len)
 		return 0;
 	return (end - 1) / RIOD_PAGE_SIZE - s->iova / RIOD_PAGE_SIZE + 1;
 }
 
-/* granules of the span's page number @i; false where none is meant */
+/* granules of page @i of the span; false: none */
 static bool area_of(const struct riod_sync_span *s, u32 i, struct riod_sync_area *a)
 {
 	u64 begin = s->iova / RIOD_GRANULE;
@@ -77,7 +77,7 @@ static bool area_of(const struct riod_sync_span *s, u32 i, struct riod_sync_area
 	u64 first = max(begin, page);
 
 	a->step = max(s->step / RIOD_GRANULE, 1u);
-	/* steps are counted from where the span begins */
+	/* steps count from the start of the span */
 	first = begin + DIV_ROUND_UP_ULL(first - begin, a->step) * a->step;
 	end = min(end, page + RIOD_GRANULES);
 	if (first >= end)
@@ -89,13 +89,12 @@ static bool area_of(const struct riod_sync_span *s, u32 i, struct riod_sync_area
 	return true;
 }
 
-/* the last granule that is meant */
 static u16 area_last(const struct riod_sync_area *a)
 {
 	return a->first + (a->end - 1 - a->first) / a->step * a->step;
 }
 
-/* areas [@from, @to) are a ring, in its order */
+/* link each of areas [@from, @to) to the one ahead of it; the first follows the last */
 static void close_ring(struct riod_sync_area *areas, u32 from, u32 to)
 {
 	const struct riod_sync_area *before;
@@ -120,7 +119,7 @@ static u32 fill_areas(struct riod_sync_area *areas, const struct riod_sync_span 
 		for (j = 0; j < pages; j++) {
 			if (!area_of(&spans[i], j, &areas[filled]))
 				continue;
-			/* 0 is no page's number; the ring is closed around such an area */
+			/* 0: not mapped; looking back in the ring ends at this area */
 			areas[filled].page = page_id(priv, round_down(spans[i].iova,
 								      RIOD_PAGE_SIZE) +
 						     (u64)j * RIOD_PAGE_SIZE);
@@ -139,7 +138,7 @@ static int compare_areas(const void *a, const void *b)
 	return x->page < y->page ? -1 : x->page > y->page;
 }
 
-/* spans overlap: some page has more granules than a cut shall look at */
+/* do overlapping spans give a page more granules than a cut may look at? */
 static bool is_crowded(const struct riod_sync_order *o)
 {
 	const struct riod_sync_area *a;
@@ -150,7 +149,7 @@ static bool is_crowded(const struct riod_sync_order *o)
 		if (!i || a->page != a[-1].page)
 			n = 0;
 		n += DIV_ROUND_UP_ULL(a->end - a->first, a->step);
-		/* areas of page 0 are not mapped, and not looked at */
+		/* areas of page 0 are never looked up */
 		if (a->page && n > RIOD_SYNC_PAGE_MAX)
 			return true;
 	}
@@ -193,7 +192,7 @@ EXPORT_SYMBOL_GPL(riod_sync_order_free);
 void riod_sync_set_order(struct riod_sync *y, struct riod_sync_order *old,
 			 struct riod_sync_order *new)
 {
-	/* a cut that is being sent or applied is in one of its two turns */
+	/* the gate: an order must not change between the two turns of a cut */
 	mutex_lock(&y->gate);
 	mutex_lock(&y->lock);
 	if (old)
@@ -207,7 +206,7 @@ EXPORT_SYMBOL_GPL(riod_sync_set_order);
 
 /* ------------------------------------------------------------ looking things up */
 
-/* the first area of a page, or what comes behind where it would be */
+/* index of the first area of a page, or where it would be */
 static u32 find_area(const struct riod_sync_order *o, u64 page)
 {
 	u32 low = 0, high = o->n, mid;
@@ -223,12 +222,12 @@ static u32 find_area(const struct riod_sync_order *o, u64 page)
 }
 
 /**
- * riod_sync_last_to_guest() - what of a page is applied last at the frontend
+ * riod_sync_last_to_guest() - granules of a page that the frontend applies last
  * @y: engine; under both mutexes
  * @page: number
- * @last: bitmap of granules, set up here where it is not empty
+ * @last: bitmap of the granules, set only if there are any
  *
- * Return: how many granules; 0: @last is not set up.
+ * Return: number of granules; 0: @last is not initialised.
  */
 u32 riod_sync_last_to_guest(struct riod_sync *y, u64 page, unsigned long *last)
 {
@@ -251,7 +250,7 @@ u32 riod_sync_last_to_guest(struct riod_sync *y, u64 page, unsigned long *last)
 	return n;
 }
 
-/* what a granule of a page holds as of the cut that is being taken */
+/* read a granule's base and its value in the cut being taken */
 static void read_entry(struct riod_sync_entry *e, const struct riod_sync_page *page)
 {
 	const u8 *base = riod_sync_base(page) + e->g * RIOD_GRANULE;
@@ -261,7 +260,7 @@ static void read_entry(struct riod_sync_entry *e, const struct riod_sync_page *p
 	       sizeof(e->now));
 }
 
-/* the area of @e->order that granule @g of a page is in, a ring's */
+/* area of a ring in @o that contains granule @g of a page */
 static const struct riod_sync_area *find_ring(const struct riod_sync_order *o, u64 page, u32 g)
 {
 	u32 i;
@@ -313,9 +312,9 @@ static bool is_last(struct riod_sync *y, const struct riod_sync_order *o,
 }
 
 /**
- * riod_sync_last_to_device() - what of a page is sent last
+ * riod_sync_last_to_device() - granules of a page that are sent last
  * @y: engine; under both mutexes
- * @cap: the page, as captured; @cap->last and @cap->nlast are set
+ * @cap: capture of the page; sets @cap->last and @cap->nlast
  */
 void riod_sync_last_to_device(struct riod_sync *y, struct riod_sync_capture *cap)
 {
