@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One ordered stream of frames each way between two peers
+ * A session: one ordered stream of frames in each direction
  *
- * Numbers frames, retains them until they are acknowledged, bounds them by the
- * window, keeps the connection alive, and says once when the peer is lost.
+ * Numbers frames, retains them until they are acknowledged, limits them to the
+ * window, keeps the connection alive, and notifies its owner once when it is
+ * over.
  */
 #ifndef _RIOD_SESSION_H
 #define _RIOD_SESSION_H
@@ -12,52 +13,52 @@
 
 struct riod_session;
 
-/** struct riod_session_params - what the handshake agreed on */
+/** struct riod_session_params - what the handshake negotiated */
 struct riod_session_params {
 	u16 version;
 	u8 nfuncs;
-	u32 tx_window;		/* bytes each side may leave unacknowledged */
-	u32 tx_max_frame;	/* largest frame the peer takes */
-	u32 rx_max_frame;	/* largest frame we take */
+	u32 tx_window;		/* bytes that either side may send unacknowledged */
+	u32 tx_max_frame;	/* largest frame that the peer accepts */
+	u32 rx_max_frame;	/* largest frame that we accept */
 	u64 features;
 	u32 keepalive_ms;
 	u32 lost_ms;
 	u8 id[RIOD_SESSION_ID_LEN];
-	/* ours, never sent; 0 takes the default */
-	u32 stall_ms;		/* longest that the peer may process nothing of ours */
-	u32 request_ms;		/* longest that a reply may take, see link.h */
+	/* local, never sent; 0 selects the default */
+	u32 stall_ms;		/* longest that the peer may process none of our frames */
+	u32 request_ms;		/* longest that a reply may take; see link.h */
 };
 
 /*
- * The slowest thing that a frame asks for is a reset: the PCI core waits up to a
- * minute for a device to come back from one method, and may try another behind it.
+ * The slowest operation that a frame requests is a reset: the PCI core waits up
+ * to a minute for the device after one method, and may then try another.
  */
 #define RIOD_STALL_MS	150000
 /*
- * Anything else takes an honest peer milliseconds, but a cut each way may be ahead of
- * it and of its reply: this is 128 MiB over a link that carries 10 Mbit/s.
+ * Other requests take a correct peer milliseconds, but a cut in each direction
+ * may be ahead of the request and of its reply: this is 128 MiB at 10 Mbit/s.
  */
 #define RIOD_REQUEST_MS	120000
 
 /**
- * struct riod_session_ops - what the owner of a session is told
- * @over: the session is over: called exactly once, at once, from wherever it is
- *	ended, before anything else is done about it and before @lost.  Waits
- *	for no other callback: @frame may be running, or be what ended the
- *	session.  Any context, with a spinlock of the session held: must not
+ * struct riod_session_ops - callbacks of a session's owner
+ * @over: the session is over.  Called exactly once, by the thread that ends the
+ *	session, before anything else is done about it and before @lost.  Does
+ *	not wait for other callbacks: @frame may be running, or may have ended
+ *	the session.  Any context, with a spinlock of the session held: must not
  *	sleep and must not call the session.  For what cannot wait, such as
  *	stopping a device.  May be NULL.
- * @frame: a frame arrived, in order, type and exact length already validated
- *	by riod_wire_fault() for this role.  Called from the session's
- *	receive thread; may sleep, but never waits for the peer or for window
- *	space.  The session frees @f afterwards unless @frame returns 1: then
- *	the owner does.  A negative errno ends the session (RIOD_REASON_PROTOCOL
- *	for -EPROTO, _NO_MEMORY for -ENOMEM, _SHADOW_MAX for -ENOSPC).  The frame counts as
+ * @frame: a frame arrived, in order; riod_wire_fault() has validated its type
+ *	and exact length for this role.  Called from the receive thread; may
+ *	sleep, but must not wait for the peer or for window space.  The session
+ *	frees @f afterwards unless @frame returns 1: then the owner does.  A
+ *	negative errno ends the session (RIOD_REASON_PROTOCOL for -EPROTO,
+ *	_NO_MEMORY for -ENOMEM, _SHADOW_MAX for -ENOSPC).  The frame counts as
  *	processed, and is acknowledged, when this returns.
- * @lost: the session is over: called exactly once, from process context,
+ * @lost: the session is over.  Called exactly once, from process context,
  *	possibly before riod_session_halt() is called, never after it returned.
- *	Waits for a @frame call that is under way; none starts after this one.
- *	Must not call riod_session_halt().
+ *	Waits for a running @frame call; no @frame call starts after it.  Must
+ *	not call riod_session_halt().
  */
 struct riod_session_ops {
 	void (*over)(void *priv, enum riod_reason reason);
@@ -69,76 +70,78 @@ struct riod_session_ops {
 struct riod_session_stats {
 	u64 tx_frames, tx_bytes, rx_frames, rx_bytes;
 	u64 tx_acks, rx_acks;		/* ACK frames among them */
-	u64 window_waits;		/* a sender had to wait */
-	u64 tx_retained;		/* bytes not acknowledged, now */
+	u64 window_waits;		/* times that a sender had to wait */
+	u64 tx_retained;		/* bytes not acknowledged at present */
 };
 
 /**
- * riod_session_create() - a session over a connection that shook hands
- * @conn: the session owns it from now on, also when this fails
- * @params: what was agreed on
- * @frontend: this end is the frontend (it decides what frames are legal)
+ * riod_session_create() - create a session over a negotiated connection
+ * @conn: consumed, also on error
+ * @params: from the handshake
+ * @frontend: this end is the frontend; decides which frames are valid
  * @ops: callbacks
  * @priv: their first argument
  *
  * Nothing is received before riod_session_start().
  *
- * Return: the session; ERR_PTR(-EINVAL) where @params bound no silence
- * (@keepalive_ms or @lost_ms is 0) or name no possible number of functions;
- * ERR_PTR(-ENOMEM).
+ * Return: the session; ERR_PTR(-EINVAL): @keepalive_ms or @lost_ms is 0, or the
+ * number of functions is out of range; ERR_PTR(-ENOMEM).
  */
 struct riod_session *riod_session_create(struct riod_conn *conn,
 					 const struct riod_session_params *params,
 					 bool frontend,
 					 const struct riod_session_ops *ops,
 					 void *priv);
-/* starts the threads; on error the session is still to be stopped */
+/* starts the threads; after an error the caller must still halt the session */
 int riod_session_start(struct riod_session *s);
 
 /**
- * riod_session_send_list() - queue frames; takes them over, also on error
+ * riod_session_send_list() - queue frames; consumes them, also on error
  * @s: session
  * @frames: empty afterwards
- * @last: set to the number of the last frame queued, if one was; may be NULL.  While
- *	one thread alone sends, the frames of a list have consecutive numbers.
+ * @last: set to the number of the last frame queued, if any; may be NULL.  As
+ *	long as only one thread sends, the frames of a list have consecutive
+ *	numbers.
  *
  * Sleeps while the window is full, until the session ends or a fatal signal
- * comes.  A frame larger than the free window may go when nothing is
- * unacknowledged.  Calls from one thread stay in order.  The transmit thread is
- * woken once, so that the frames leave together.  After an error none of the rest
- * is queued.
+ * arrives.  A frame larger than the window is queued when nothing is
+ * unacknowledged.  Calls from one thread stay in order.  Wakes the transmit
+ * thread once, so that the frames leave together.  After an error none of the
+ * remaining frames is queued.
  *
- * Return: 0, -ENOTCONN once the session is over, -EINTR, -EMSGSIZE for a frame
- * that the peer does not take.
+ * Return: 0, -ENOTCONN: the session is over, -EINTR, -EMSGSIZE: a frame is
+ * larger than the peer accepts.
  */
 int riod_session_send_list(struct riod_session *s, struct list_head *frames, u64 *last);
 
-/* highest number the peer has processed; and the number the last sent frame got */
+/* highest number that the peer has acknowledged; number of the last frame queued */
 u64 riod_session_acked(struct riod_session *s);
 u64 riod_session_last_seq(struct riod_session *s);
 
 /**
- * riod_session_set_ack_notify() - be told when the peer acknowledges
+ * riod_session_set_ack_notify() - set a callback for acknowledgments
  * @s: session
- * @fn: called from the receive thread whenever riod_session_acked() moved,
- *	before the frame that brought it is handed over; may sleep, but never
- *	waits for the peer.  To be set before riod_session_start().
+ * @fn: called from the receive thread whenever riod_session_acked() advanced,
+ *	before the frame with the acknowledgment is handed over; may sleep, but
+ *	must not wait for the peer.  Must be set before riod_session_start().
  */
 void riod_session_set_ack_notify(struct riod_session *s,
 				 void (*fn)(void *priv));
 
 /*
- * Ask that what has been processed is acknowledged soon, even if idle.  From
- * ops->frame() this includes the frame that is being processed.
+ * Send an acknowledgment of all processed frames soon, even if nothing else is
+ * sent.  From ops->frame() this includes the frame being processed.
  */
 void riod_session_ack_soon(struct riod_session *s);
 
 /**
- * riod_session_end() - end the session from this side, with a BYE where possible
+ * riod_session_end() - end the session from this side, with a BYE if possible
  * @s: session
- * @reason: told to the peer, to ops->over(), which has run when this returns,
- *	and to ops->lost().  Does not wait; any context that may sleep, also
- *	ops->frame().  Not with a lock held that ops->over() takes.
+ * @reason: for the peer, ops->over() and ops->lost()
+ *
+ * ops->over() has run when this returns.  Does not wait.  Any context that may
+ * sleep, also ops->frame().  The caller must not hold a lock that ops->over()
+ * takes.
  */
 void riod_session_end(struct riod_session *s, enum riod_reason reason);
 
@@ -146,29 +149,29 @@ void riod_session_end(struct riod_session *s, enum riod_reason reason);
  * riod_session_halt() - end a session and wait for its threads
  * @s: session
  *
- * Ends the session where nobody has (RIOD_REASON_CLOSED), gives the BYE a
- * second to reach the peer, waits until threads and callbacks are done and
- * closes the connection.  ops->lost() has been called when it returns.  Only
- * riod_session_free() and what merely reads (acked, params, stats) may
- * follow; a sender gets -ENOTCONN.  May be called again, not by two at once.
+ * Ends the session if it is still running (RIOD_REASON_CLOSED), gives the BYE a
+ * second to reach the peer, waits for threads and callbacks, and closes the
+ * connection.  ops->lost() has been called when it returns.  Afterwards only
+ * riod_session_free() and the functions that read (acked, params, stats) may be
+ * called; senders get -ENOTCONN.  May be called again, but not concurrently.
  */
 void riod_session_halt(struct riod_session *s);
 
 /*
- * After riod_session_halt(): the caller is the last user of the session and has freed the received
- * frames that it kept
+ * After riod_session_halt(), by the last user of the session, which has freed
+ * the received frames that it kept.
  */
 void riod_session_free(struct riod_session *s);
 
 const struct riod_session_params *riod_session_params(struct riod_session *s);
-/* names the session in traces and thread names */
+/* number of the session in traces and thread names */
 u32 riod_session_nr(const struct riod_session *s);
 /* is the caller the receive thread, that is, a callback of the session? */
 bool riod_session_in_rx(const struct riod_session *s);
-/* the reason for the owner and the peer when errno @err ends a session */
+/* the reason reported when errno @err ends a session */
 enum riod_reason riod_session_reason(int err);
 
-/* frees all frames of a list; it is empty afterwards */
+/* frees all frames of a list and empties it */
 void riod_frames_free(struct list_head *frames);
 
 void riod_session_get_stats(struct riod_session *s, struct riod_session_stats *st);
@@ -177,10 +180,10 @@ void riod_session_get_stats(struct riod_session *s, struct riod_session_stats *s
 
 /**
  * struct riod_refusal - why a handshake failed
- * @reason: the peer's, or NONE: the peer did not refuse
- * @peer_version: newest version the peer speaks, or 0
- * @text: what the peer said, checked to be printable; with NONE what went
- *	wrong, to be read behind the peer's address ("does not speak riod")
+ * @reason: from the peer; NONE: the peer did not refuse
+ * @peer_version: newest version that the peer speaks, or 0
+ * @text: text of the peer, checked to be printable; with NONE a description of
+ *	the failure that follows the peer's address ("does not speak riod")
  */
 struct riod_refusal {
 	enum riod_reason reason;
@@ -189,48 +192,49 @@ struct riod_refusal {
 };
 
 /**
- * riod_negotiate_attach() - client: ask for an export
- * @conn: a fresh connection; stays the caller's
+ * riod_negotiate_attach() - client: request an export
+ * @conn: a fresh connection; remains the caller's
  * @export: name, may be empty
- * @params: filled in
- * @refusal: filled in where it fails
+ * @params: set on success
+ * @refusal: set on failure
  *
- * Waits at most 10 s for the peer's answer; ended by signals.  Where this
- * succeeds the transport's timeouts are off again.
- * Return: 0; -EPROTONOSUPPORT when the peer has no version in common with us;
- * -ECONNREFUSED when it refused for another reason (see @refusal); -EPROTO when it
- * does not speak riod; -ETIMEDOUT; -ECONNRESET.
+ * Waits at most 10 s for the peer's answer; interruptible by signals.  On
+ * success the transport's timeouts are off again.
+ *
+ * Return: 0; -EPROTONOSUPPORT: no common version; -ECONNREFUSED: refused for
+ * another reason (see @refusal); -EPROTO: the peer does not speak riod;
+ * -ETIMEDOUT; -ECONNRESET.
  */
 int riod_negotiate_attach(struct riod_conn *conn, const char *export,
 			  struct riod_session_params *params,
 			  struct riod_refusal *refusal);
 
 /**
- * riod_negotiate_list() - client: the exports that the peer lets us see
- * @conn: a fresh connection; stays the caller's
+ * riod_negotiate_list() - client: list the exports visible to us
+ * @conn: a fresh connection; remains the caller's
  * @exports: set to an array that the caller frees with kvfree(); NULL on error
- * @total: exports there are, at least as many as the array has; may be NULL
- * @refusal: filled in where it fails
+ * @total: set to the number of exports that exist, which may exceed the array;
+ *	may be NULL
+ * @refusal: set on failure
  *
- * Return: entries in @exports, at most RIOD_EXPORTS_MAX, or as
+ * Return: entries in @exports, at most RIOD_EXPORTS_MAX, or an error as
  * riod_negotiate_attach().
  */
 int riod_negotiate_list(struct riod_conn *conn, struct riod_wire_export **exports,
 			u32 *total, struct riod_refusal *refusal);
 
 /**
- * riod_negotiate_hello() - server: receive and check the HELLO of a fresh connection
- * @conn: stays the caller's
- * @hello: filled in
+ * riod_negotiate_hello() - server: receive and check a HELLO
+ * @conn: a fresh connection; remains the caller's
+ * @hello: set on success
  *
- * Waits at most 10 s.  What is wrong with the HELLO itself is answered here: a
- * peer with no version in common, or with a HELLO that is malformed behind its
- * magic, gets a REFUSE; one that does not speak riod gets nothing.  So where
- * this succeeds, @hello asks for LIST or ATTACH in a version of ours, its name
- * is terminated and printable, and riod_negotiate_version() is not 0.
+ * Waits at most 10 s.  Sends a REFUSE itself if there is no common version or
+ * the HELLO is malformed behind its magic, and nothing if the peer does not
+ * speak riod.  On success @hello requests LIST or ATTACH, its name is
+ * terminated and printable, and riod_negotiate_version() is not 0.
  *
  * Return: 0, -EPROTO, -EPROTONOSUPPORT (no common version), -ETIMEDOUT,
- * -ECONNRESET.  After an error the caller just closes.
+ * -ECONNRESET.  After an error the caller only closes the connection.
  */
 int riod_negotiate_hello(struct riod_conn *conn, struct riod_wire_hello *hello);
 
@@ -238,40 +242,42 @@ int riod_negotiate_hello(struct riod_conn *conn, struct riod_wire_hello *hello);
 u16 riod_negotiate_version(const struct riod_wire_hello *hello);
 
 /*
- * server: accept; fills in @params from @hello and the limits of this side.
- * @keepalive_ms and @lost_ms are brought into the limits of wire.h.
+ * server: send WELCOME; sets @params from @hello and the limits of this side.
+ * @keepalive_ms and @lost_ms are clamped to the limits of wire.h.
  */
 int riod_negotiate_welcome(struct riod_conn *conn,
 			   const struct riod_wire_hello *hello, u8 nfuncs,
 			   u32 keepalive_ms, u32 lost_ms,
 			   struct riod_session_params *params);
 /*
- * server: @text may be NULL: then it is riod_reason_str().  May come before the
- * HELLO was read.  Waits as long as the connection's timeouts say.
+ * server: send REFUSE.  @text NULL: riod_reason_str().  May be called before
+ * the HELLO was read.  Waits as long as the connection's timeouts allow.
  */
 int riod_negotiate_refuse(struct riod_conn *conn, enum riod_reason reason,
 			  const char *text);
-/* server: @count above RIOD_EXPORTS_MAX is cut off */
+/* server: send EXPORTS; entries beyond RIOD_EXPORTS_MAX are left out */
 int riod_negotiate_exports(struct riod_conn *conn,
 			   const struct riod_wire_export *exports, u32 count,
 			   u32 total);
 
-/* for people: "the export is attached already", ...; never NULL */
+/* for messages: "the export is attached already", ...; never NULL */
 const char *riod_reason_str(enum riod_reason reason);
 
 /* ------------------------------------------------------------ wire.c */
 
 /**
- * riod_wire_fault() - is this frame legal here?
+ * riod_wire_fault() - validate a frame
  * @f: frame with its body
- * @to_frontend: direction it travels
+ * @to_frontend: direction of the frame
  *
  * Checks type, direction, exact length against every count inside, reserved
- * fields, ranges of every enum and cap.  Pure; the only function that may look
- * at a body before it returned NULL.  Left to others, who know what it takes: that
+ * fields, and the range of every enum and cap.  Has no side effects.  No other
+ * function may access a body before this returned NULL.  Not checked here: that
  * @hdr.seq is the next number (session), that @hdr.func is below the export's
- * number of functions, and that offsets lie inside this device's regions (owner).
- * Return: NULL, or which rule the frame breaks, for the log.
+ * number of functions (session), and that offsets lie inside the device's
+ * regions (owner).
+ *
+ * Return: NULL, or the rule that the frame violates, for the log.
  */
 const char *riod_wire_fault(const struct riod_frame *f, bool to_frontend);
 
