@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What session.c, session_tx.c and session_rx.c share
- */
+/* Shared by session.c, session_tx.c and session_rx.c. */
 #ifndef _RIOD_SESSION_PRIV_H
 #define _RIOD_SESSION_PRIV_H
 
@@ -18,55 +16,57 @@
 
 #include "session.h"
 
-/* longest that the end of a session waits for its BYE to get through */
+/* longest that halting a session waits for its BYE to be sent */
 #define RIOD_SESSION_BYE_MS	1000
 
 /**
  * struct riod_session - one session
  * @conn: owned; NULL once the session is halted
  * @transport: pinned until the session is freed, because frames that the owner
- *	keeps may be the transport's memory (&riod_frame.free)
+ *	keeps may be memory of the transport (&riod_frame.free)
  * @params: from the handshake
- * @frontend: which end this is
- * @ops: the owner's
- * @priv: the owner's
- * @ack_notify: the owner's, or NULL; set before the threads start
- * @peer: kept for those who ask after the connection is closed
- * @nr: names the session in traces and thread names
+ * @frontend: this end is the frontend
+ * @ops: callbacks of the owner
+ * @priv: their first argument
+ * @ack_notify: callback of the owner, or NULL; set before the threads start
+ * @peer: address, for use after the connection is closed
+ * @nr: number of the session in traces and thread names
  * @rx: receive thread, NULL before the start; a reference is held
  * @tx: transmit thread, likewise
- * @rx_done: @rx has come to its end
- * @tx_done: @tx has come to its end
+ * @rx_done: @rx has ended
+ * @tx_done: @tx has ended
  * @lost_work: calls ops->lost() when another thread than @rx ends the session
- * @deliver: serialises ops->frame() and ops->lost(); outer to whatever they
- *	take, and to @lock
+ * @deliver: serialises ops->frame() and ops->lost(); outer to all locks that
+ *	they take, and to @lock
  * @lost_told: under @deliver: ops->lost() was called
- * @tx_last: transmit thread: when something was sent last, jiffies
- * @ack: transmit thread: the ACK frame, sent again and again
- * @lock: protects everything below; inside are wait queues, the work queue, and
- *	what the owner takes in ops->over(), which is called under it
- * @over: nothing is queued or delivered any more; never goes back; set when
+ * @tx_last: transmit thread: jiffies of the last send
+ * @ack: transmit thread: the ACK frame, which is reused
+ * @lock: protects everything below.  Wait queues, the work queue and the locks
+ *	that ops->over() takes nest inside.
+ * @over: no frame is queued or delivered any more; never cleared; set after
  *	ops->over() has returned
- * @reason: why, set with @over
- * @bye: the BYE frame until it is queued; made early, the end cannot fail
- * @bye_queued: the transmit thread goes on until @queue is empty
- * @queue: frames that were not sent yet
- * @retained: frames that were, and are not acknowledged
- * @unacked: bytes of all frames queued, being sent and retained
+ * @reason: of the end, set with @over
+ * @bye: the BYE frame until it is queued; allocated early, so that the end
+ *	cannot fail
+ * @bye_queued: the BYE is queued: the transmit thread goes on until @queue is
+ *	empty
+ * @queue: frames not sent yet
+ * @retained: frames sent but not acknowledged
+ * @unacked: bytes of all frames that are queued, being sent or retained
  * @progress: while @unacked is not 0: jiffies when it became so, or when @acked
- *	moved last
- * @tx_seq: number that the last frame queued got
- * @tx_sent: number of the last frame that was given to the transport
+ *	last advanced
+ * @tx_seq: number of the last frame queued
+ * @tx_sent: number of the last frame given to the transport
  * @acked: highest number that the peer has acknowledged
- * @rx_seq: number of the last frame that was processed
+ * @rx_seq: number of the last frame processed
  * @rx_busy: the frame behind @rx_seq is being processed
- * @rx_unacked: bytes processed since an acknowledgment was sent
- * @ack_sent: highest number that was acknowledged to the peer
- * @ack_target: acknowledge as soon as @rx_seq has reached this
- * @ack_now: acknowledge, even if there is nothing new to say
+ * @rx_unacked: bytes processed since the last acknowledgment was sent
+ * @ack_sent: highest number that we have acknowledged
+ * @ack_target: send an acknowledgment as soon as @rx_seq reaches this
+ * @ack_now: send an acknowledgment even if @rx_seq is unchanged
  * @stats: counters
- * @tx_wait: the transmit thread
- * @window_wait: senders that wait for the window
+ * @tx_wait: wait queue of the transmit thread
+ * @window_wait: wait queue of senders while the window is full
  */
 struct riod_session {
 	struct riod_conn *conn;
@@ -115,7 +115,7 @@ struct riod_session {
 	wait_queue_head_t window_wait;
 };
 
-/* what was set with @over can be read where this is true */
+/* if true, @reason and @bye_queued can be read without the lock */
 static inline bool riod_session_is_over(const struct riod_session *s)
 {
 	/* pairs with riod_session_over() */
