@@ -2,44 +2,45 @@
 /*
  * Life and end of a session
  *
- * A session is running, then over, then halted, then freed; never back.
+ * A session is running, then over, then halted, then freed; it never goes back.
  *
- *   running -> over	riod_session_over(), once, by whoever is first: the owner
+ *   running -> over	riod_session_over(), once, by the first of: the owner
  *			(riod_session_end()), the receive thread (the peer is
- *			silent, gone, wrong, or said BYE), the transmit thread
- *			(the connection does not take a frame).
+ *			silent, gone, faulty, or sent BYE), the transmit thread
+ *			(sending failed, or the peer makes no progress).
  *   over -> halted	riod_session_halt(), by the owner.
  *   halted -> freed	riod_session_free(), by the owner.
  *
  * Why the teardown is safe:
  *
- * Once @over is set, which happens under @lock, no frame is queued but the BYE
- * (queued in the same critical section), no ops->frame() begins (it is looked
- * at under @deliver right before the call), and every sender leaves.
+ * @over is set under @lock.  From then on no frame is queued except the BYE,
+ * which is queued in the same critical section; no ops->frame() begins, as
+ * @over is checked under @deliver right before the call; and every sender
+ * returns.
  *
  * ops->over() is called in the same critical section, before @over is set and
- * before the work is queued.  Whoever goes on to call ops->lost() has seen @over
- * set, or runs in the work, or has taken @lock after that section: so it comes
- * behind ops->over().  Nobody calls that twice, or once the session is halted:
- * then @over is set.
+ * the work is queued.  A caller of ops->lost() has seen @over set, runs in the
+ * work, or has taken @lock after that section, so ops->lost() follows
+ * ops->over().  ops->over() is called once, and not after the session is
+ * halted, because @over is set then.
  *
- * Both threads end by themselves: the transmit thread when the BYE is out, when
- * there is none to send, or when the transport fails; the receive thread when
- * the transport fails, or when the session is over and no BYE is on its way.
- * Halting waits RIOD_SESSION_BYE_MS for that and then shuts the transport down,
- * which fails both; kthread_stop() only collects them.  Neither thread waits
- * for the peer anywhere but in the transport.
+ * Both threads end by themselves.  The transmit thread ends when the BYE is
+ * sent, when there is none to send, or when the transport fails.  The receive
+ * thread ends when the transport fails, or when the session is over and no BYE
+ * is being sent.  Halting waits RIOD_SESSION_BYE_MS for that and then shuts the
+ * transport down, which makes send and receive fail; kthread_stop() only reaps
+ * the threads.  Neither thread waits for the peer except in the transport.
  *
  * ops->lost() is called under @deliver by the first of: the receive thread, the
  * work, riod_session_halt().  The work is queued under @lock together with
  * setting @over.  riod_session_halt() takes @lock (in riod_session_over()) and
- * finds @over set or sets it itself, so nobody queues the work after its
- * cancel_work_sync().  Behind that, threads and work are gone, ops->lost() was
- * called, and nothing of the session calls its owner again: the connection can
- * be closed.
+ * finds @over set or sets it itself, so the work is not queued after its
+ * cancel_work_sync().  After that, threads and work are gone, ops->lost() was
+ * called, and the session does not call its owner again: the connection can be
+ * closed.
  *
- * What is left are the owner's own calls.  They find @over set and touch nothing
- * but memory, which stays until riod_session_free().
+ * Only calls by the owner remain.  They find @over set and access nothing but
+ * memory, which stays until riod_session_free().
  */
 #include <kunit/visibility.h>
 #include <linux/atomic.h>
@@ -84,15 +85,16 @@ enum riod_reason riod_session_reason(int err)
 }
 
 /**
- * riod_session_over() - the one place that ends a running session
+ * riod_session_over() - end a running session; the only place that does
  * @s: session
  * @reason: for ops->over(), ops->lost() and the BYE
  * @bye: the connection may still carry a BYE
  *
- * Calls ops->over(), then wakes everybody who waits for the session; the caller
- * sees to it that ops->lost() is called soon, or leaves it to the work.
+ * Calls ops->over() and wakes all waiters of the session.  The work calls
+ * ops->lost(), unless the caller does so first.
  *
- * Return: false where it was over before; ops->over() has returned all the same.
+ * Return: false if the session was over before; ops->over() has returned all
+ * the same.
  */
 bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye)
 {
@@ -102,7 +104,7 @@ bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye
 	spin_lock(&s->lock);
 	first = !s->over;
 	if (first) {
-		/* ahead of all else: at the stub this stops the device */
+		/* before anything else: at the stub this stops the device */
 		if (s->ops->over)
 			s->ops->over(s->priv, reason);
 		s->reason = reason;
@@ -111,9 +113,9 @@ bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye
 			riod_session_queue(s, s->bye);
 			s->bye_queued = true;
 		}
-		/* last: riod_session_is_over() looks without the lock */
+		/* last: riod_session_is_over() reads it without the lock */
 		smp_store_release(&s->over, true);
-		/* inside the lock: see the top of this file */
+		/* under the lock: see the top of this file */
 		schedule_work(&s->lost_work);
 		wake_up_all(&s->window_wait);
 		wake_up(&s->tx_wait);
@@ -122,7 +124,7 @@ bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye
 	return first;
 }
 
-/* the session is over; whoever comes second waits until the first has told */
+/* the session is over; later callers wait until ops->lost() has returned */
 void riod_session_tell_lost(struct riod_session *s)
 {
 	mutex_lock(&s->deliver);
@@ -179,7 +181,7 @@ static struct riod_session *riod_session_alloc(void)
 
 static bool riod_session_params_legal(const struct riod_session_params *p)
 {
-	/* without a bound on silence nothing here would be bounded */
+	/* all waits in the session are bounded by these two */
 	return p->keepalive_ms && p->lost_ms &&
 	       p->nfuncs && p->nfuncs <= RIOD_FUNCS_MAX;
 }
@@ -198,7 +200,7 @@ struct riod_session *riod_session_create(struct riod_conn *conn,
 		riod_conn_close(conn);
 		return s;
 	}
-	/* @conn holds one */
+	/* @conn holds a reference, so this cannot fail */
 	s->transport = riod_transport_hold(conn->ops);
 	s->conn = conn;
 	s->params = *params;
@@ -237,8 +239,8 @@ int riod_session_start(struct riod_session *s)
 EXPORT_SYMBOL_IF_KUNIT(riod_session_start);
 
 /*
- * The receive thread is the last to end: it waits for the transmit thread and,
- * after a BYE of ours, for the peer to close.
+ * The receive thread ends last: it waits for the transmit thread and, after we
+ * sent a BYE, for the peer to close.
  */
 static void riod_session_join(struct riod_session *s)
 {
