@@ -2,9 +2,9 @@
 /*
  * The receiving half of a session
  *
- * The receive thread checks, acknowledges to itself and hands over.  It never
- * sends and never waits for the peer anywhere but in the transport's recv, so
- * the peer's acknowledgements always get through.
+ * The receive thread checks frames, processes their acknowledgments and hands
+ * them to the owner.  It never sends, and waits for the peer only in the
+ * transport's recv, so the peer's acknowledgments always get through.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -17,7 +17,7 @@
 #include "riod_trace.h"
 #include "session_priv.h"
 
-/* frees what @acked covers; the frames being sent are the transmit thread's */
+/* free the frames that @acked covers, except those that are being sent */
 static void riod_session_reap(struct riod_session *s, struct list_head *done)
 {
 	struct riod_frame *f, *next;
@@ -33,7 +33,7 @@ static void riod_session_reap(struct riod_session *s, struct list_head *done)
 		wake_up_all(&s->window_wait);
 }
 
-/* false: no peer of ours says so */
+/* false: @ack is lower than before, or of a frame that was not sent */
 static bool riod_session_rx_ack(struct riod_session *s, u64 ack)
 {
 	bool moved, legal;
@@ -62,7 +62,7 @@ static void riod_session_rx_count(struct riod_session *s, const struct riod_fram
 	if (f->hdr.type == RIOD_FRAME_ACK)
 		s->stats.rx_acks++;
 	if (f->hdr.flags & RIOD_FRAME_F_ACK_NOW) {
-		/* a numbered frame is acknowledged once it is processed */
+		/* a numbered frame is acknowledged when it has been processed */
 		if (f->hdr.seq)
 			s->ack_target = s->rx_seq + 1;
 		else
@@ -73,8 +73,8 @@ static void riod_session_rx_count(struct riod_session *s, const struct riod_fram
 }
 
 /*
- * Body and numbers of a frame that just came, before anybody acts on it: what is
- * wrong with it, or NULL.
+ * Check the body and the numbers of a new frame before they are used.
+ * Return: the violated rule, or NULL.
  */
 static const char *riod_session_rx_fault(struct riod_session *s,
 					 const struct riod_frame *f)
@@ -94,7 +94,7 @@ static const char *riod_session_rx_fault(struct riod_session *s,
 	return NULL;
 }
 
-/* nobody complains twice: the session ends with it */
+/* logged once per session, which ends with it */
 static void riod_session_rx_complain(struct riod_session *s,
 				     const struct riod_frame *f, const char *fault)
 {
@@ -107,14 +107,14 @@ static int riod_session_call(struct riod_session *s, struct riod_frame *f)
 	int ret = -ENOTCONN;
 
 	mutex_lock(&s->deliver);
-	/* set before ops->lost() is called, which is under the mutex too */
+	/* ops->lost() is called under @deliver after @over was set */
 	if (!riod_session_is_over(s))
 		ret = s->ops->frame(s->priv, f);
 	mutex_unlock(&s->deliver);
 	return ret;
 }
 
-/* hands @f over; the frame counts as processed when the owner is done with it */
+/* hand @f to the owner; it counts as processed when the owner has returned */
 static int riod_session_deliver(struct riod_session *s, struct riod_frame *f)
 {
 	u32 size = riod_frame_size(f);
@@ -142,7 +142,7 @@ static int riod_session_deliver(struct riod_session *s, struct riod_frame *f)
 	return min(ret, 0);
 }
 
-/* 0, or why the session ends; the peer's BYE ends it with *@bye set to its reason */
+/* 0, or the errno that ends the session; a BYE sets *@bye to the peer's reason */
 static int riod_session_rx_one(struct riod_session *s, struct riod_frame *f,
 			       enum riod_reason *bye)
 {
@@ -170,8 +170,8 @@ static int riod_session_rx_one(struct riod_session *s, struct riod_frame *f,
 }
 
 /*
- * Receives until the session is over; a frame that cannot be had ends it too.
- * Return: whether there is more to read, BYE or end not having come.
+ * Receive until the session is over; a receive error ends it.
+ * Return: whether the connection can still be read: no error and no BYE.
  */
 static bool riod_session_rx_run(struct riod_session *s)
 {
@@ -194,7 +194,7 @@ static bool riod_session_rx_run(struct riod_session *s)
 	if (bye)
 		riod_session_over(s, bye, false);
 	else if (err)
-		/* of what ends it, only these leave a peer that can be told */
+		/* only after these errors may the peer still receive a BYE */
 		riod_session_over(s, riod_session_reason(err),
 				  err == -EPROTO || err == -ENOMEM ||
 				  err == -ENOSPC || err == -EDQUOT);
@@ -202,9 +202,9 @@ static bool riod_session_rx_run(struct riod_session *s)
 }
 
 /*
- * Our BYE is on its way.  Reads on and throws away until the peer closes, or
- * says BYE itself: a socket closed with data unread, or that gets more, throws
- * away in turn what it has not sent.
+ * Our BYE is being sent.  Read and discard until the peer closes or sends BYE:
+ * a socket that is closed with unread data, or that receives more, discards
+ * what it has not sent.
  */
 static void riod_session_rx_drain(struct riod_session *s)
 {
@@ -228,7 +228,7 @@ int riod_session_rx(void *data)
 	bool readable;
 
 	readable = riod_session_rx_run(s);
-	/* first thing: this is what fences a device */
+	/* first: at the stub this fences the device */
 	riod_session_tell_lost(s);
 	if (s->bye_queued) {
 		if (readable)
