@@ -2,14 +2,14 @@
 /*
  * The sending half of a session
  *
- * Senders queue, the transmit thread alone talks to the transport.  A frame is
- * on @queue, then on the thread's batch, then on @retained, and is freed when it
- * is acknowledged.  While it is on the batch the transport reads it: an
- * acknowledgment that comes meanwhile is only noted, and the thread frees the
- * frame itself.
+ * Senders queue frames; only the transmit thread calls the transport.  A frame
+ * is on @queue, then on the thread's batch, then on @retained, and is freed
+ * when it is acknowledged.  The transport reads the frames of the batch, so if
+ * one is acknowledged meanwhile, only @acked advances, and the thread frees the
+ * frame itself after the send.
  *
- * Acknowledgements need no window and no memory, and the receive thread never
- * sends: so two full windows cannot wait for each other.
+ * Acknowledgments need neither window nor memory, and the receive thread never
+ * sends, so two full windows cannot wait for each other.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -25,7 +25,7 @@
 #include "riod_trace.h"
 #include "session_priv.h"
 
-/* Frees come in between, so that a long batch does not hold the window shut. */
+/* frames of a batch are freed after it is sent: a longer one keeps the window shut */
 #define RIOD_SESSION_BATCH	SZ_256K
 
 bool riod_session_ack_due(struct riod_session *s)
@@ -35,11 +35,11 @@ bool riod_session_ack_due(struct riod_session *s)
 		return true;
 	if (s->ack_target > s->ack_sent && s->rx_seq >= s->ack_target)
 		return true;
-	/* the peer's window is as large as ours: in time before it is full */
+	/* the peer's window is as large as ours: acknowledge well before it is full */
 	return s->rx_unacked >= s->params.tx_window / 4;
 }
 
-/* numbers @f and takes it over */
+/* assign a number to @f and queue it */
 void riod_session_queue(struct riod_session *s, struct riod_frame *f)
 {
 	lockdep_assert_held(&s->lock);
@@ -75,13 +75,13 @@ static int riod_session_wait_window(struct riod_session *s, struct riod_frame *f
 	spin_lock(&s->lock);
 	s->stats.window_waits++;
 	spin_unlock(&s->lock);
-	/* what is queued so far must leave, or nothing is ever acknowledged */
+	/* send what is queued so far, or nothing is ever acknowledged */
 	wake_up(&s->tx_wait);
 	err = wait_event_killable(s->window_wait, (ret = riod_session_try(s, f, seq)));
 	return err ? -EINTR : ret;
 }
 
-/* takes @f over, also on error; the caller wakes the transmit thread */
+/* consumes @f, also on error; the caller wakes the transmit thread */
 static int riod_session_send_one(struct riod_session *s, struct riod_frame *f, u64 *seq)
 {
 	int ret = -EMSGSIZE;
@@ -123,7 +123,7 @@ void riod_session_ack_soon(struct riod_session *s)
 	spin_lock(&s->lock);
 	target = s->rx_seq + s->rx_busy;
 	s->ack_target = max(s->ack_target, target);
-	/* else the receive thread wakes it, when the frame is processed */
+	/* otherwise the receive thread wakes it once the frame is processed */
 	if (riod_session_ack_due(s))
 		wake_up(&s->tx_wait);
 	spin_unlock(&s->lock);
@@ -140,7 +140,7 @@ static bool riod_session_tx_ready(struct riod_session *s)
 	return ready;
 }
 
-/* false: nothing will be to send any more */
+/* false: nothing left to send */
 static bool riod_session_tx_more(struct riod_session *s)
 {
 	bool more;
@@ -152,9 +152,9 @@ static bool riod_session_tx_more(struct riod_session *s)
 }
 
 /*
- * Jiffies until the peer has processed nothing of ours for too long; 0 or less: it
- * has.  Its keepalives prove that it is alive, not that it works: without this limit
- * a peer that acknowledges nothing would keep every sender waiting for the window.
+ * Jiffies until the peer counts as stalled; <= 0: it does.  Keepalives prove
+ * that the peer is alive, not that it works: without this limit a peer that
+ * acknowledges nothing would keep all senders waiting for the window.
  */
 static long riod_session_stall_left(struct riod_session *s)
 {
@@ -167,7 +167,7 @@ static long riod_session_stall_left(struct riod_session *s)
 	return left;
 }
 
-/* waits for something to send, or for the time of a keepalive */
+/* wait for something to send, or until a keepalive is due */
 static bool riod_session_tx_wait(struct riod_session *s)
 {
 	unsigned long due = s->tx_last + msecs_to_jiffies(s->params.keepalive_ms);
@@ -183,9 +183,9 @@ static bool riod_session_tx_wait(struct riod_session *s)
 }
 
 /*
- * The ACK frame: an acknowledgment that nothing else carries, or a keepalive.
- * A keepalive asks for an answer where something is not acknowledged, so that
- * frames are not retained for as long as both sides have nothing to say.
+ * The ACK frame: an acknowledgment that no other frame carries, or a keepalive.
+ * A keepalive requests an acknowledgment if frames are unacknowledged, so that
+ * they are not retained while both sides are idle.
  */
 static void riod_session_tx_ack(struct riod_session *s, struct list_head *batch)
 {
@@ -209,7 +209,7 @@ static void riod_session_tx_one(struct riod_session *s, struct riod_frame *f,
 	s->stats.tx_bytes += riod_frame_size(f);
 }
 
-/* what is sent next; every frame carries the newest acknowledgment */
+/* take the next batch; every frame carries the latest acknowledgment */
 static void riod_session_tx_take(struct riod_session *s, struct list_head *batch)
 {
 	struct riod_frame *f;
@@ -230,7 +230,7 @@ static void riod_session_tx_take(struct riod_session *s, struct list_head *batch
 	spin_unlock(&s->lock);
 }
 
-/* the transport has let go of @batch: retain what is not acknowledged yet */
+/* the transport is done with @batch: retain what is not acknowledged */
 static void riod_session_tx_retain(struct riod_session *s, struct list_head *batch)
 {
 	struct riod_frame *f, *next;
@@ -270,8 +270,8 @@ static int riod_session_tx_send(struct riod_session *s)
 }
 
 /*
- * The transmit thread.  Guest memory may be what the host's memory is reclaimed
- * to, so reclaim started here must not come back to us.
+ * The transmit thread.  memalloc_noio: reclaim on this host may depend on the
+ * guest's device, and so on this session, so allocations must not start I/O.
  */
 int riod_session_tx(void *data)
 {
@@ -283,7 +283,7 @@ int riod_session_tx(void *data)
 		err = riod_session_tx_send(s);
 	if (err) {
 		riod_session_over(s, riod_session_reason(err), false);
-		/* the receive thread must not wait for a peer we cannot reach */
+		/* the receive thread must not wait for a peer that cannot be reached */
 		s->conn->ops->shutdown(s->conn);
 	}
 	complete(&s->tx_done);
