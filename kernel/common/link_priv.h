@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What link.c, link_pump.c and link_request.c share
- */
+/* Shared by link.c, link_pump.c and link_request.c. */
 #ifndef _RIOD_LINK_PRIV_H
 #define _RIOD_LINK_PRIV_H
 
@@ -15,46 +13,49 @@
 #include "link.h"
 
 /* bits of riod_link.flags */
-#define RIOD_LINK_KICKED	0	/* the owner has something for the pump */
-#define RIOD_LINK_RETIME	1	/* what the pump waits for may have changed */
-#define RIOD_LINK_UNTIMED	2	/* the pump sleeps without a time */
+#define RIOD_LINK_KICKED	0	/* the owner has work for the pump */
+#define RIOD_LINK_RETIME	1	/* the pump must recompute what it waits for */
+#define RIOD_LINK_UNTIMED	2	/* the pump waits without a timeout */
 
 /**
  * struct riod_link - one link
  * @session: owned
- * @sync: the engine, with locks of its own
- * @role: which end
- * @ops: the owner's
- * @priv: the owner's
- * @name: of the pump's thread
- * @pump: the thread, NULL before the start and once it is gone; a reference is
+ * @sync: the engine, which has its own locks
+ * @role: which end this is
+ * @ops: callbacks of the owner
+ * @priv: their first argument
+ * @name: for the pump's name and log messages
+ * @pump: the thread, NULL before the start and after the end; a reference is
  *	held
- * @flags: RIOD_LINK_KICKED, ...; atomic
- * @wake: the pump
- * @out: pump: frames that go ahead of the cut and were not queued yet
- * @out_bytes: pump: what they weigh
- * @joining: pump: a cut is being taken, so what is sent now waits for it
- * @waiting: pump, stub: events that were taken while a cut was in flight and that join the
- *	next one
- * @looked: pump, stub: they do, whatever else is posted until then
+ * @flags: RIOD_LINK_KICKED, ...; atomic bits
+ * @wake: wait queue of the pump
+ * @out: pump: frames ahead of the cut that are not queued in the session yet
+ * @out_bytes: pump: their size
+ * @joining: pump: a cut is being taken, so frames sent now are kept until it is
+ *	sent
+ * @waiting: pump, stub: events taken while a cut was in flight that must follow
+ *	the next cut
+ * @looked: pump, stub: the cut in flight was not settled, so all events must
+ *	follow the next cut
  * @cut_at: pump: when the last cut was taken
- * @cut_took: pump: how long that took
- * @applied_at: when a cut of the peer's was applied, the first since @cut_at; 0: none was.
- *	Set by the receive thread, cleared by the pump
- * @lock: protects everything below but @requests' insides; innermost but for
- *	the lock of @requests
- * @lost: the session is over
- * @events: frames that wait for the next cut
- * @nevents: how many
- * @nreplies: how many of them are replies
+ * @cut_took: pump: the time that it took
+ * @applied_at: when the first of the peer's cuts since @cut_at was applied; 0:
+ *	none was.  Set by the receive thread, cleared by the pump
+ * @lock: protects everything below, except what @requests has inside; innermost
+ *	except for the lock of @requests
+ * @lost: the link is lost
+ * @events: frames that must follow the next cut
+ * @nevents: frames on @events
+ * @nreplies: replies among them
  * @flight: stub: number of the cut in flight, 0 for none
- * @flight_seq: number of its commit frame
+ * @flight_seq: number of the commit frame of that cut
  * @nrequests: tags in use
  * @nslow: requests among them that may take the device long
- * @slow_until: jiffies until which those that are out may take; in the past: none is out
+ * @slow_until: jiffies by which the outstanding slow requests must be done; in
+ *	the past: there are none
  * @stats: counters
- * @room: who waits for room among the events
- * @tags: who waits for a tag
+ * @room: waiters for room on @events
+ * @tags: waiters for a tag
  * @requests: tag to &struct riod_request
  */
 struct riod_link {
@@ -102,7 +103,7 @@ struct riod_link {
 #define RIOD_LINK_REST_IDLE	31
 #define RIOD_LINK_REST_MAX_MS	200
 
-/* @us: the engine's interval; @idle: it is as long as it gets */
+/* @us: current interval of the engine; @idle: it is at its longest */
 static inline ktime_t riod_link_rest(ktime_t took, u32 us, bool idle)
 {
 	ktime_t rest = took * (idle ? RIOD_LINK_REST_IDLE : RIOD_LINK_REST);
@@ -112,9 +113,10 @@ static inline ktime_t riod_link_rest(ktime_t took, u32 us, bool idle)
 }
 
 /*
- * When the next background cut is due.  What was applied makes the pace quick again, and
- * that counts from the apply: a pass at once would hold up the doorbell behind the cut.  From
- * the first, so that a steady stream puts nothing off.
+ * When the next background cut is due.  An apply shortens the interval, which
+ * then counts from that apply: a pass at once would delay the doorbell behind
+ * the cut.  Only the first apply counts, so that a steady stream does not put
+ * the cut off.
  */
 static inline ktime_t riod_link_due_at(ktime_t cut_at, ktime_t took, ktime_t applied_at, u32 us,
 				       bool idle)
