@@ -3,10 +3,11 @@
  * Session and engine of one attachment: life, events, receiving
  *
  * Why the teardown is safe: riod_link_stop() halts the session first.  From
- * then on no callback of the session runs or starts, @lost is set, and whatever
- * the pump does with the session fails at once; so the pump ends by itself and
- * kthread_stop() only collects it.  Until riod_link_free() the memory stays, for
- * owners that still read statistics; events and requests are refused by @lost.
+ * then on no callback of the session runs or starts, @lost is set, and every
+ * session call of the pump fails at once; so the pump ends by itself and
+ * kthread_stop() only reaps it.  The memory stays until riod_link_free(), for
+ * owners that still read statistics; events and requests are refused because
+ * @lost is set.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -50,11 +51,11 @@ static void riod_link_add_event(struct riod_link *l, struct riod_frame *f)
 {
 	lockdep_assert_held(&l->lock);
 	list_add_tail(&f->list, &l->events);
-	/* the pump looks without the lock */
+	/* the pump reads it without the lock */
 	WRITE_ONCE(l->nevents, l->nevents + 1);
 }
 
-/* 1: taken over; 0: no room; -ENOTCONN */
+/* 1: queued; 0: no room; -ENOTCONN */
 static int riod_link_try_post(struct riod_link *l, struct riod_frame *f,
 			      unsigned int max)
 {
@@ -86,9 +87,10 @@ static int riod_link_wait_room(struct riod_link *l, struct riod_frame *f)
 }
 
 /*
- * The pump makes the room, and the receive thread makes what the pump may be waiting
- * for, so neither can wait; nor can who must not.  They get as much again, and a peer
- * that drives them beyond that loses the link.
+ * The pump makes room, and the pump may be waiting for the receive thread, so
+ * neither of them may wait for room; nor may callers of
+ * riod_link_post_nowait().  They may queue as many events again; a peer that
+ * causes more loses the link.
  */
 static int riod_link_try_own(struct riod_link *l, struct riod_frame *f)
 {
@@ -136,7 +138,7 @@ int riod_link_post_reply(struct riod_link *l, struct riod_frame *f)
 	if (l->lost) {
 		err = -ENOTCONN;
 	} else if (l->nreplies == RIOD_REQUESTS_MAX) {
-		/* none of these was answered yet: there cannot be one more */
+		/* all are unanswered: the peer cannot have sent another request */
 		err = -EPROTO;
 	} else {
 		l->nreplies++;
@@ -155,7 +157,7 @@ EXPORT_SYMBOL_GPL(riod_link_post_reply);
 
 static int riod_link_stage(struct riod_link *l, struct riod_frame *f)
 {
-	/* the frame is the engine's now, whatever it says */
+	/* consumes @f, also on error */
 	int err = riod_sync_stage(&l->sync, f);
 
 	if (err == -EPROTO)
@@ -174,7 +176,7 @@ static int riod_link_apply(struct riod_link *l, const struct riod_frame *f)
 
 	if (err)
 		return err;
-	/* of those that the pump's next cut comes behind; it looks without a lock */
+	/* the first since the pump's last cut; the pump reads it without a lock */
 	first = c->nframes && !READ_ONCE(l->applied_at);
 	if (first)
 		WRITE_ONCE(l->applied_at, ktime_get());
@@ -183,10 +185,11 @@ static int riod_link_apply(struct riod_link *l, const struct riod_frame *f)
 	if (l->ops->applied)
 		l->ops->applied(l->priv);
 	/*
-	 * The stub's next cut waits for this one's acknowledgment.  The
-	 * frontend waits for none: what the stub sends anyway carries it.  But
-	 * the stub's engine may have waited for what this cut says was applied.
-	 * Either pump may sleep for longer than the pace is now.
+	 * At the frontend: acknowledge soon, as the stub takes no cut before
+	 * that.  The frontend's cuts wait for no acknowledgment, so it goes out
+	 * with whatever the stub sends next.  At the stub: this cut's @applied
+	 * may have ended riod_sync_in_flight().  Either pump may have a timeout
+	 * that is now too long.
 	 */
 	if (l->role == RIOD_SYNC_FRONTEND)
 		riod_session_ack_soon(l->session);
@@ -195,10 +198,10 @@ static int riod_link_apply(struct riod_link *l, const struct riod_frame *f)
 	return 0;
 }
 
-/* the owner may have mapped something: is there a time to wait for now? */
+/* the owner may have mapped the first page: does the pump need a timeout now? */
 static void riod_link_check_time(struct riod_link *l)
 {
-	/* pairs with the pump's: it looks at the engine after setting the bit */
+	/* pairs with riod_link_background_in(): sets the bit, then asks the engine */
 	smp_mb();
 	if (test_bit(RIOD_LINK_UNTIMED, &l->flags))
 		riod_link_retime(l);
@@ -215,7 +218,7 @@ static int riod_link_frame(void *priv, struct riod_frame *f)
 	case RIOD_FRAME_CUT_COMMIT:
 		return riod_link_apply(l, f);
 	case RIOD_FRAME_REPLY:
-		/* only a frontend gets here: direction was validated */
+		/* only a frontend receives it: the direction was validated */
 		return riod_link_reply(l, f);
 	default:
 		ret = l->ops->frame(l->priv, f);
@@ -225,8 +228,8 @@ static int riod_link_frame(void *priv, struct riod_frame *f)
 }
 
 /*
- * Under the session's spinlock: what the link has to do itself waits for lost(), but
- * for the cut that the pump may be taking.
+ * Under the session's spinlock.  The link's own cleanup waits for lost(), but
+ * the engine must stop taking or applying a cut at once.
  */
 static void riod_link_over(void *priv, enum riod_reason reason)
 {
@@ -245,8 +248,8 @@ static void riod_link_lost(void *priv, enum riod_reason reason)
 	WRITE_ONCE(l->lost, true);
 	spin_unlock(&l->lock);
 	/*
-	 * Nobody joins those who wait any more.  They may hold what the owner's
-	 * callback takes, so they go first.
+	 * @lost is set, so no thread begins to wait.  Threads that wait already
+	 * may hold locks that ops->lost() takes, so they are woken first.
 	 */
 	riod_link_end_requests(l);
 	wake_up_all(&l->room);
@@ -321,7 +324,7 @@ struct riod_link *riod_link_create(struct riod_conn *conn,
 	}
 	l->session = s;
 	l->slow_until = jiffies;
-	/* the frontend's cuts follow each other, whatever is acknowledged */
+	/* the frontend's cuts do not wait for acknowledgments */
 	if (role == RIOD_SYNC_STUB)
 		riod_session_set_ack_notify(s, riod_link_acked);
 	return l;
@@ -338,7 +341,7 @@ int riod_link_start(struct riod_link *l)
 		return PTR_ERR(pump);
 	l->pump = get_task_struct(pump);
 	wake_up_process(pump);
-	/* on error the owner stops the link, which collects the pump */
+	/* on error the owner stops the link, which reaps the pump */
 	return riod_session_start(l->session);
 }
 EXPORT_SYMBOL_GPL(riod_link_start);
@@ -363,7 +366,7 @@ void riod_link_free(struct riod_link *l)
 	struct riod_session *s = l->session;
 
 	riod_frames_free(&l->events);
-	/* first: the engine frees the frames of a cut that was not committed */
+	/* first: the engine frees staged frames, which may be the transport's memory */
 	riod_link_destroy(l);
 	riod_session_free(s);
 }
