@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The pump: the one thread that sends
+ * The pump: the only thread that sends
  *
- * Each round takes the events that wait, then takes a cut, then sends the cut
- * and behind it the events (rules 1 and 2: an event joins only a cut begun
- * after it was posted).  The frontend's rounds follow each other; the stub's
- * next one waits until its last cut is acknowledged.  An event that comes meanwhile
- * leaves at once where the device has written nothing that the cut does not have, as a
- * completion that a background cut has shown already.  Else it joins the next cut.
+ * Each round takes the waiting events, then takes a cut, then sends the cut and
+ * the events behind it (rules 1 and 2: an event follows a cut that began after
+ * the event was posted).  The frontend's rounds follow each other; the stub
+ * waits until its last cut is acknowledged.  An event that is posted meanwhile
+ * leaves at once if the cuts taken so far have everything that the device
+ * wrote: often a background cut already has the completion that an interrupt
+ * announces.  Otherwise the event follows the next cut.
  *
- * What the pump holds in its hands is never dropped for want of memory: it rests
- * and tries again, until it succeeds or the link is lost.
+ * Frames and events that the pump has taken are never dropped on -ENOMEM: the
+ * pump pauses and tries again, until it succeeds or the link is lost.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -24,10 +25,10 @@
 
 #define RIOD_LINK_BACKOFF_MS	10
 
-/* look again what there is to wait for; any context that may take a mutex */
+/* make the pump recompute what it waits for; any context that may take a mutex */
 void riod_link_retime(struct riod_link *l)
 {
-	/* what there is to wait for was changed before; pairs with riod_link_wait()'s */
+	/* order the caller's change before the bit; pairs with riod_link_wait() */
 	smp_mb__before_atomic();
 	set_bit(RIOD_LINK_RETIME, &l->flags);
 	wake_up(&l->wake);
@@ -51,8 +52,8 @@ static bool riod_link_roused(struct riod_link *l)
 }
 
 /*
- * Time until the next background cut; 0: due.  KTIME_MAX: there is none
- * to wait for, and riod_link_check_time() says when that changes.
+ * Time until the next background cut; 0: due.  KTIME_MAX: none is due;
+ * riod_link_check_time() wakes the pump when that changes.
  */
 static ktime_t riod_link_background_in(struct riod_link *l)
 {
@@ -67,21 +68,21 @@ static ktime_t riod_link_background_in(struct riod_link *l)
 	if (us == U32_MAX)
 		return KTIME_MAX;
 	clear_bit(RIOD_LINK_UNTIMED, &l->flags);
-	/* rule 12: on a slow CPU, or with much mapped, passes must not starve everything else */
+	/* rule 12: if passes are slow, they must not starve everything else */
 	due = riod_link_due_at(l->cut_at, l->cut_took, READ_ONCE(l->applied_at), us,
 			       us >= idle_us);
 	return max_t(ktime_t, ktime_sub(due, ktime_get()), 0);
 }
 
-/* what makes a round due */
+/* why a round is due */
 enum riod_link_due {
-	RIOD_LINK_ENDS,		/* nothing: the link ends */
-	RIOD_LINK_WORK,		/* events, or the owner's kick */
-	RIOD_LINK_TIME,		/* nothing but time */
+	RIOD_LINK_ENDS,		/* none: the link ends */
+	RIOD_LINK_WORK,		/* events, or the owner kicked the pump */
+	RIOD_LINK_TIME,		/* only a background cut */
 	RIOD_LINK_FOLLOW,	/* events, while a cut is in flight */
 };
 
-/* one look for each cut in flight that was not settled: a look is a pass */
+/* one pass for each cut in flight: if it is not settled, events wait for the next cut */
 static bool riod_link_may_follow(struct riod_link *l)
 {
 	return !l->looked && riod_link_has_work(l);
@@ -92,9 +93,9 @@ static enum riod_link_due riod_link_wait(struct riod_link *l)
 	ktime_t left;
 
 	while (!riod_link_is_ending(l)) {
-		/* before anything is looked at: what changes later sets it again */
+		/* clear the bit before looking, so that later changes set it again */
 		clear_bit(RIOD_LINK_RETIME, &l->flags);
-		/* pairs with the wake-up behind set_bit() in riod_link_retime() */
+		/* pairs with set_bit() and wake_up() in riod_link_retime() */
 		smp_mb__after_atomic();
 		if (riod_sync_in_flight(&l->sync)) {
 			wait_event_idle(l->wake, riod_link_roused(l) ||
@@ -112,7 +113,7 @@ static enum riod_link_due riod_link_wait(struct riod_link *l)
 			wait_event_idle(l->wake, riod_link_roused(l) ||
 					riod_link_has_work(l));
 		else
-			/* a kernel thread gets no signals; the time is looked at above */
+			/* kernel threads get no signals; the loop checks the time */
 			wait_event_interruptible_hrtimeout(l->wake,
 							   riod_link_roused(l) ||
 							   riod_link_has_work(l),
@@ -121,7 +122,7 @@ static enum riod_link_due riod_link_wait(struct riod_link *l)
 	return RIOD_LINK_ENDS;
 }
 
-/* true: rested, try again; false: @err is final */
+/* true: paused, try again; false: @err is final */
 static bool riod_link_retry(struct riod_link *l, int err)
 {
 	if (err != -ENOMEM || riod_link_is_ending(l))
@@ -135,8 +136,9 @@ static bool riod_link_retry(struct riod_link *l, int err)
 /* ------------------------------------------------------------ the cut in flight */
 
 /*
- * stub: riod_session_acked() has moved (receive thread), or the number of the commit
- * has become known (pump)
+ * Stub: end the flight of a cut that is acknowledged.  Called by the receive
+ * thread when riod_session_acked() advanced, and by the pump when it knows the
+ * number of the commit.
  */
 void riod_link_acked(void *priv)
 {
@@ -152,14 +154,14 @@ void riod_link_acked(void *priv)
 	spin_unlock(&l->lock);
 	if (!cut)
 		return;
-	/* the pump takes no other before it is told so by the engine */
+	/* no race: the pump takes no other cut before riod_sync_acked() */
 	riod_sync_acked(&l->sync, cut);
 	riod_link_retime(l);
 }
 
 /*
- * The commit is queued as frame @seq, and may be acknowledged already: then the receive
- * thread has found no flight to end.
+ * The commit is queued as frame @seq.  If its acknowledgment arrived before
+ * this, the receive thread found no flight to end, so check again here.
  */
 static void riod_link_note_cut(struct riod_link *l, u64 seq, u64 cut)
 {
@@ -172,21 +174,22 @@ static void riod_link_note_cut(struct riod_link *l, u64 seq, u64 cut)
 
 /* ------------------------------------------------------------ a round */
 
-/* queues @out; *@last, which may be NULL: number of its last frame, if there was one */
+/* queue @out in the session; *@last: number of the last frame, if any; may be NULL */
 static int riod_link_flush(struct riod_link *l, u64 *last)
 {
 	l->out_bytes = 0;
-	/* a round with nothing to send does not wake the transmit thread */
+	/* do not wake the transmit thread if there is nothing to send */
 	if (list_empty(&l->out))
 		return 0;
 	return riod_session_send_list(l->session, &l->out, last);
 }
 
 /*
- * Only from ops->prepare, so in the pump.  A little is kept to leave with the
- * cut in one go; never more than a frame's worth, so the window bounds it all.  But
- * while a cut is taken (rule 1) nothing waits for the window: what is kept then is of
- * what was mapped in that short time, and as much as the engine keeps of it anyway.
+ * Only in ops->prepare, so in the pump.  Frames are kept to leave together with
+ * the cut; at RIOD_FRAME_MAX bytes they are sent, so that the window bounds
+ * them.  While a cut is taken (rule 1) nothing may wait for the window, so all
+ * frames are kept: they are few, as they map what was mapped in that short
+ * time, and the engine keeps about as much memory for these pages.
  */
 int riod_link_send(struct riod_link *l, struct riod_frame *f)
 {
@@ -236,7 +239,7 @@ static int riod_link_prepare(struct riod_link *l)
 	return err;
 }
 
-/* what was mapped while the cut is taken has to be ahead of it */
+/* rule 1: send the maps that were queued while the cut is taken ahead of it */
 int riod_link_join(void *priv)
 {
 	struct riod_link *l = priv;
@@ -262,7 +265,7 @@ static void riod_link_count_background(struct riod_link *l)
 	mutex_unlock(&l->sync.lock);
 }
 
-/* adds @cut to @out; its number, or 0 for no cut */
+/* append @cut to @out.  Return: its number; 0: no cut */
 static u64 riod_link_add_cut(struct riod_link *l, struct list_head *cut)
 {
 	const struct riod_wire_cut_commit *c;
@@ -274,7 +277,7 @@ static u64 riod_link_add_cut(struct riod_link *l, struct list_head *cut)
 	return le64_to_cpu(c->cut);
 }
 
-/* takes the cut, behind what was sent ahead of it; *@nr: its number, 0 for no cut */
+/* take the cut, behind the frames of prepare; *@nr: its number, 0: no cut */
 static int riod_link_collect(struct riod_link *l, bool background, u64 *nr)
 {
 	u32 max_frame = riod_session_params(l->session)->tx_max_frame;
@@ -282,7 +285,7 @@ static int riod_link_collect(struct riod_link *l, bool background, u64 *nr)
 	LIST_HEAD(cut);
 	s64 bytes;
 
-	/* what is applied from here on counts for the cut behind this one */
+	/* cuts applied from here on count for the next cut */
 	WRITE_ONCE(l->applied_at, 0);
 	do {
 		bytes = riod_sync_collect(&l->sync, &cut, false, max_frame);
@@ -300,10 +303,10 @@ static int riod_link_collect(struct riod_link *l, bool background, u64 *nr)
 	return 0;
 }
 
-/* takes the events that wait, before the scan begins */
+/* take the waiting events, before the scan begins */
 static int riod_link_begin(struct riod_link *l, struct list_head *events)
 {
-	/* what is kicked for from here on has to wait for another round */
+	/* a kick from here on causes another round */
 	clear_bit(RIOD_LINK_KICKED, &l->flags);
 	/* pairs with test_and_set_bit() in riod_link_kick() */
 	smp_mb__after_atomic();
@@ -311,7 +314,7 @@ static int riod_link_begin(struct riod_link *l, struct list_head *events)
 	return riod_link_gather(l, events);
 }
 
-/* sends @out, whose last frame is the commit of @cut (0: there is none), then @events */
+/* send @out, whose last frame is the commit of @cut (0: none), then @events */
 static int riod_link_finish(struct riod_link *l, u64 cut, struct list_head *events)
 {
 	size_t nevents = list_count_nodes(events);
@@ -323,7 +326,7 @@ static int riod_link_finish(struct riod_link *l, u64 cut, struct list_head *even
 	spin_unlock(&l->lock);
 	list_splice_tail_init(events, &l->out);
 	err = riod_link_flush(l, &last);
-	/* the pump is the only sender: the events have the numbers behind the commit's */
+	/* only the pump sends, so the events have the numbers behind the commit */
 	if (!err && cut && l->role == RIOD_SYNC_STUB)
 		riod_link_note_cut(l, last - nevents, cut);
 	return err;
@@ -348,8 +351,8 @@ static int riod_link_round(struct riod_link *l, bool background)
 }
 
 /*
- * Stub, a cut in flight: events that need no other one follow it.  Nothing is prepared:
- * the stub sends no maps.
+ * Stub, with a cut in flight: send the events behind it if they need no cut of
+ * their own.  There is no prepare: the stub sends no maps.
  */
 static int riod_link_follow(struct riod_link *l)
 {
@@ -367,7 +370,7 @@ static int riod_link_follow(struct riod_link *l)
 		err = riod_link_finish(l, 0, &events);
 	}
 	if (!settled) {
-		/* the next cut is due once this one is acknowledged */
+		/* the events need another cut, once this one is acknowledged */
 		l->looked = true;
 		set_bit(RIOD_LINK_KICKED, &l->flags);
 	}
@@ -375,10 +378,7 @@ static int riod_link_follow(struct riod_link *l)
 	return err;
 }
 
-/*
- * The pump's thread.  Under memalloc_noio as the session's threads are, for the
- * same reason.
- */
+/* The pump's thread; memalloc_noio as in riod_session_tx(). */
 int riod_link_pump(void *data)
 {
 	unsigned int noio = memalloc_noio_save();
@@ -396,7 +396,7 @@ int riod_link_pump(void *data)
 			err = riod_link_round(l, due == RIOD_LINK_TIME);
 	}
 	if (err)
-		/* no news where the session is over; else the owner's callback failed */
+		/* no effect if the session is over already */
 		riod_link_end(l, riod_session_reason(err));
 	riod_frames_free(&l->out);
 	riod_frames_free(&l->waiting);
