@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Requests of a frontend, and the replies to them
+ * Requests of a frontend, and their replies
  *
- * A request is in @requests from before its frame is posted until the reply
- * comes or the link is lost.  Whoever takes it out of there releases its tag.
- * Its memory is the waiter's; a waiter that is killed leaves it behind, marked,
- * to whoever takes it out: so the tag stays reserved while a reply may come.
+ * A request is in @requests from before its frame is posted until its reply
+ * arrives or the link is lost.  Whoever removes it from there releases its tag.
+ * The waiter owns its memory.  A waiter that is killed marks the request
+ * @abandoned and leaves it to be freed by its remover, so the tag stays
+ * reserved as long as a reply may arrive.
  *
- * No wait here depends on the peer's goodwill: a reply that does not come in time
- * ends the link, and so does a tag that is not given back.
+ * No wait here is unbounded, whatever the peer does: the link ends if a reply
+ * is overdue, or if no tag becomes free in time.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -22,14 +23,14 @@
 
 /**
  * struct riod_request - a request that waits for its reply
- * @done: the fields below are final
+ * @done: completed when @status, @value and @data are final
  * @status: 0 or a negative errno
- * @value: the reply's
- * @slow: it may take the device long
- * @posted: jiffies when its frame was posted; the waiter's
+ * @value: value of the reply
+ * @slow: the request may take the device long
+ * @posted: jiffies when its frame was posted; only the waiter uses it
  * @abandoned: under &riod_link.lock: the waiter is gone
  * @room: bytes of @data: RIOD_ROM_PIECE where the reply has data, else 0
- * @data: the reply's
+ * @data: data of the reply
  */
 struct riod_request {
 	struct completion done;
@@ -58,7 +59,7 @@ static void riod_request_timed_out(struct riod_link *l, const char *what)
 	riod_link_end(l, RIOD_REASON_TIMEOUT);
 }
 
-/* 1: a tag is there to be had; 0: not yet; -ENOTCONN */
+/* 1: a tag is reserved; 0: none is free; -ENOTCONN */
 static int riod_request_try_reserve(struct riod_link *l)
 {
 	int ret = 0;
@@ -93,14 +94,14 @@ static void riod_request_release(struct riod_link *l, bool slow)
 {
 	spin_lock(&l->lock);
 	l->nrequests--;
-	/* what was posted behind it has its time from now on, and that of those still out */
+	/* later requests count from now, plus the time of slow ones left */
 	if (slow)
 		l->slow_until = jiffies + --l->nslow * riod_stall_limit(l);
 	spin_unlock(&l->lock);
 	wake_up(&l->tags);
 }
 
-/* the peer works on one frame after the other, so the times of several add up */
+/* the peer processes one frame after the other, so their times add up */
 static void riod_request_set_slow(struct riod_link *l)
 {
 	spin_lock(&l->lock);
@@ -122,7 +123,7 @@ static long riod_request_left(struct riod_link *l, const struct riod_request *r)
 	return (long)(from + riod_request_limit(l) - jiffies);
 }
 
-/* was taken out of @requests by the caller; not to be looked at afterwards */
+/* the caller has removed @r from @requests and must not access it afterwards */
 static void riod_request_finish(struct riod_link *l, struct riod_request *r,
 				int status, u64 value)
 {
@@ -132,7 +133,7 @@ static void riod_request_finish(struct riod_link *l, struct riod_request *r,
 	r->value = value;
 	spin_lock(&l->lock);
 	abandoned = r->abandoned;
-	/* inside the lock: or the waiter could leave between the two */
+	/* under the lock, or a killed waiter could free @r in between */
 	if (!abandoned)
 		complete(&r->done);
 	spin_unlock(&l->lock);
@@ -156,8 +157,8 @@ static int riod_request_errno(u32 status)
 }
 
 /*
- * Receive thread: a REPLY came.  -EPROTO where nobody asked, and where it has data that
- * was not asked for, or none.
+ * Receive thread: a REPLY arrived.  -EPROTO: the tag is not in use, or the
+ * reply has data that was not requested, or lacks data that was.
  */
 int riod_link_reply(struct riod_link *l, const struct riod_frame *f)
 {
@@ -178,21 +179,21 @@ int riod_link_reply(struct riod_link *l, const struct riod_frame *f)
 	return 0;
 }
 
-/* the link is lost: nobody is answered any more */
+/* the link is lost: no reply will arrive */
 void riod_link_end_requests(struct riod_link *l)
 {
 	struct riod_request *r;
 	unsigned long tag;
 
 	xa_for_each(&l->requests, tag, r) {
-		/* a waiter whose post failed may be faster */
+		/* riod_request_post() may have removed it after its post failed */
 		r = xa_erase(&l->requests, tag);
 		if (r)
 			riod_request_finish(l, r, -ENOTCONN, U64_MAX);
 	}
 }
 
-/* a frame is freed when it is posted: ask before */
+/* check before posting, which consumes the frame */
 static bool riod_request_is_slow(const struct riod_frame *f)
 {
 	const struct riod_wire_ctl *c = (const void *)f->body;
@@ -201,7 +202,7 @@ static bool riod_request_is_slow(const struct riod_frame *f)
 	       (c->op == cpu_to_le16(RIOD_CTL_RESET) || c->op == cpu_to_le16(RIOD_CTL_POWER));
 }
 
-/* posts @f with the tag of @r; afterwards @r is waited for, or out of @requests */
+/* post @f with the tag of @r; after an error @r is not in @requests */
 static int riod_request_post(struct riod_link *l, struct riod_request *r,
 			     struct riod_frame *f)
 {
@@ -220,11 +221,11 @@ static int riod_request_post(struct riod_link *l, struct riod_request *r,
 	}
 	*(__le32 *)f->body = cpu_to_le32(tag);
 	err = riod_link_post(l, f);
-	/* there may have been no room among the events for some time */
+	/* now, as riod_link_post() may have waited for room */
 	r->posted = jiffies;
 	if (!err)
 		return 0;
-	/* else riod_link_end_requests() has it, and has finished it or will */
+	/* otherwise riod_link_end_requests() has removed it, and completes it */
 	if (xa_erase(&l->requests, tag))
 		riod_request_release(l, r->slow);
 	else
@@ -232,7 +233,7 @@ static int riod_request_post(struct riod_link *l, struct riod_request *r,
 	return err;
 }
 
-/* false: killed, and @r stays for the reply; true: @r is final */
+/* true: @r is final; false: killed, the remover frees @r */
 static bool riod_request_wait(struct riod_link *l, struct riod_request *r)
 {
 	long left, ret = 0;
@@ -242,7 +243,7 @@ static bool riod_request_wait(struct riod_link *l, struct riod_request *r)
 		ret = wait_for_completion_killable_timeout(&r->done, left);
 	if (!ret) {
 		riod_request_timed_out(l, "the peer does not answer a request");
-		/* the end of the link completes @r, and waits for no peer */
+		/* the end of the link completes @r without waiting for the peer */
 		ret = wait_for_completion_killable(&r->done) ?: 1;
 	}
 	if (ret > 0)
