@@ -3,9 +3,9 @@
  * Requests of a frontend, and their replies
  *
  * A request is in @requests from before its frame is posted until its reply
- * arrives or the link is lost.  Whoever removes it from there releases its tag.
- * The waiter owns its memory.  A waiter that is killed marks the request
- * @abandoned and leaves it to be freed by its remover, so the tag stays
+ * arrives or the link is lost.  The thread that removes it from there releases
+ * its tag.  The waiter owns its memory.  A waiter that is killed marks the
+ * request @abandoned and leaves it to be freed by its remover, so the tag stays
  * reserved as long as a reply may arrive.
  *
  * No wait here is unbounded, whatever the peer does: the link ends if a reply
