@@ -2,11 +2,11 @@
 /*
  * wire.h - the riod wire format, version 1
  *
- * The prose, with the rules that give these structures their meaning, is
- * Documentation/protocol.rst.  All integers are little-endian.  A published
- * structure is never edited: a new version adds new ones.
+ * Documentation/protocol.rst describes the protocol.  All integers are
+ * little-endian.  A published structure never changes: a new version adds new
+ * structures.
  *
- * Everything here also builds in userspace (fuzzers, the simulator).
+ * This file also builds in userspace (fuzzers, the simulator).
  */
 #ifndef _RIOD_WIRE_H
 #define _RIOD_WIRE_H
@@ -21,15 +21,15 @@
 #define RIOD_WIRE_MAGIC		0x444f4952u
 
 #define RIOD_VERSION_1		1
-#define RIOD_VERSIONS_MAX	8	/* most versions a HELLO can offer */
+#define RIOD_VERSIONS_MAX	8	/* most versions that a HELLO can offer */
 
-/** RIOD_PAGE_SIZE - bytes in a page on the wire, on every host */
+/** RIOD_PAGE_SIZE - bytes of a page on the wire, on every host */
 #define RIOD_PAGE_SHIFT		12
 #define RIOD_PAGE_SIZE		4096u
 
-/* Caps on everything whose size comes from the wire. */
+/* Limits of everything whose size comes from the wire. */
 #define RIOD_FRAME_MAX		(64u * 1024)	/* header and body, bytes */
-#define RIOD_FRAME_MIN		(16u * 1024)	/* least that max_frame may be */
+#define RIOD_FRAME_MIN		(16u * 1024)	/* lowest valid max_frame */
 #define RIOD_WINDOW_MIN		(256u * 1024)	/* unacknowledged bytes */
 #define RIOD_WINDOW_DEFAULT	(4u * 1024 * 1024)
 #define RIOD_WINDOW_MAX		(64u * 1024 * 1024)
@@ -41,38 +41,42 @@
 #define RIOD_RESV_MAX		32	/* reserved IOVA regions */
 #define RIOD_VECTORS_MAX	2048	/* PCIe 7.7.2: MSI-X table size */
 #define RIOD_REQUESTS_MAX	256	/* requests outstanding at once */
-#define RIOD_MAP_PAGES_MAX	0x40000u	/* pages one MAP record names */
-#define RIOD_EXPORTS_MAX	200		/* entries in one EXPORTS; fits RIOD_FRAME_MIN */
+#define RIOD_MAP_PAGES_MAX	0x40000u	/* pages of one MAP record */
+#define RIOD_EXPORTS_MAX	200		/* entries of one EXPORTS; fits RIOD_FRAME_MIN */
 #define RIOD_BAR_SIZE_MAX	0x10000000000ull /* of a 64-bit memory BAR: 1 TiB */
 #define RIOD_KEEPALIVE_MIN_MS	10
 #define RIOD_KEEPALIVE_MAX_MS	60000
 #define RIOD_LOST_MAX_MS	600000		/* at least twice the keepalive */
 
 /**
- * enum riod_frame_type - what a frame is
+ * enum riod_frame_type - frame types
  *
- * Handshake frames and ACK carry sequence number 0 and are never retained.
- * All others are numbered from 1, without a gap, in each direction.
+ * Handshake frames and ACK have sequence number 0 and are never retained.  All
+ * others are numbered consecutively from 1 in each direction.
  *
  * @RIOD_FRAME_HELLO: client to server, first frame of a connection
  * @RIOD_FRAME_WELCOME: server to client, the connection is accepted
- * @RIOD_FRAME_REFUSE: server to client, it is not, and why; then it closes
- * @RIOD_FRAME_EXPORTS: server to client, answer to a HELLO that asks for the list
- * @RIOD_FRAME_ACK: either way, nothing but the header's acknowledgment
- * @RIOD_FRAME_BYE: either way, orderly end of the session
- * @RIOD_FRAME_DESCRIBE: stub to frontend, one function of the export
+ * @RIOD_FRAME_REFUSE: server to client, the connection is refused, and why; the
+ *	server then closes it
+ * @RIOD_FRAME_EXPORTS: server to client, answer to a HELLO with
+ *	RIOD_INTENT_LIST
+ * @RIOD_FRAME_ACK: both directions, only the header's acknowledgment
+ * @RIOD_FRAME_BYE: both directions, orderly end of the session
+ * @RIOD_FRAME_DESCRIBE: stub to frontend, describes one function of the export
  * @RIOD_FRAME_READY: stub to frontend, all functions are described
  * @RIOD_FRAME_REPLY: stub to frontend, answer to a request with a tag
  * @RIOD_FRAME_IRQ: stub to frontend, interrupts that fired
  * @RIOD_FRAME_GONE: stub to frontend, the device is lost
  * @RIOD_FRAME_REG: frontend to stub, one register or config access
  * @RIOD_FRAME_CTL: frontend to stub, one operation on the function
- * @RIOD_FRAME_IRQ_SETUP: frontend to stub, which interrupts are wanted
- * @RIOD_FRAME_MAP: frontend to stub, pages that become reachable
- * @RIOD_FRAME_UNMAP: frontend to stub, IOVAs that no longer are
- * @RIOD_FRAME_BAR_MAP: frontend to stub, memory of a BAR that becomes pages
- * @RIOD_FRAME_CUT_DATA: either way, changed bytes of a cut; staged
- * @RIOD_FRAME_CUT_COMMIT: either way, the cut is whole; applied
+ * @RIOD_FRAME_IRQ_SETUP: frontend to stub, interrupts to enable
+ * @RIOD_FRAME_MAP: frontend to stub, pages to map for the device
+ * @RIOD_FRAME_UNMAP: frontend to stub, IOVAs to unmap
+ * @RIOD_FRAME_BAR_MAP: frontend to stub, BAR memory to treat as pages
+ * @RIOD_FRAME_CUT_DATA: both directions, changed bytes of a cut; the receiver
+ *	stages them
+ * @RIOD_FRAME_CUT_COMMIT: both directions, the cut is complete; the receiver
+ *	applies it
  */
 enum riod_frame_type {
 	RIOD_FRAME_HELLO	= 1,
@@ -100,11 +104,11 @@ enum riod_frame_type {
 #define RIOD_FRAME_F_ACK_NOW	0x01	/* the receiver acknowledges at once (keepalive) */
 
 /**
- * struct riod_frame_hdr - in front of every frame
+ * struct riod_frame_hdr - header of every frame
  * @len: bytes in the frame, this header included; at most the receiver's
  *	max_frame
  * @type: &enum riod_frame_type
- * @func: function of the export the frame is about, 0 where it is about none
+ * @func: function of the export; 0 if the frame concerns none
  * @flags: RIOD_FRAME_F_*
  * @rsvd: 0
  * @seq: number of this frame, 0 for handshake frames and ACK
@@ -128,8 +132,8 @@ static_assert(sizeof(struct riod_frame_hdr) == 24);
 /* riod_wire_hello.intent */
 enum riod_intent {
 	RIOD_INTENT_LIST	= 1,	/* list the exports, then close */
-	RIOD_INTENT_ATTACH	= 2,	/* a new session on an export */
-	RIOD_INTENT_RESUME	= 3,	/* reserved: carry on a session */
+	RIOD_INTENT_ATTACH	= 2,	/* create a session on an export */
+	RIOD_INTENT_RESUME	= 3,	/* reserved: continue a session */
 };
 
 /**
@@ -138,14 +142,14 @@ enum riod_intent {
  * @nversions: entries used in @versions, 1 to RIOD_VERSIONS_MAX
  * @intent: &enum riod_intent
  * @rsvd: 0
- * @window: bytes that the client is ready to leave unacknowledged
- * @max_frame: largest frame the client receives
- * @features: optional features the client speaks; none is defined yet
- * @rx_seq: RESUME: highest number the client has processed; else 0
+ * @window: most unacknowledged bytes that the client supports
+ * @max_frame: largest frame that the client accepts
+ * @features: optional features of the client; none is defined yet
+ * @rx_seq: RESUME: highest number that the client has processed; else 0
  * @session: RESUME: id of the session; else 0
- * @export: ATTACH, RESUME: name of the export, NUL padded.  Empty asks for
- *	the only one there is.  LIST: empty.
- * @versions: versions the client speaks, newest first, 0 behind the last
+ * @export: ATTACH, RESUME: name of the export, NUL padded.  Empty: the only
+ *	export.  LIST: empty.
+ * @versions: versions of the client, newest first, 0 behind the last
  */
 struct riod_wire_hello {
 	__le32	magic;
@@ -166,15 +170,15 @@ static_assert(sizeof(struct riod_wire_hello) == 128);
 /**
  * struct riod_wire_welcome - body of RIOD_FRAME_WELCOME
  * @magic: RIOD_WIRE_MAGIC
- * @version: the newest of the client's versions that the server speaks
- * @nfuncs: functions that DESCRIBE frames will follow for
+ * @version: newest of the client's versions that the server supports
+ * @nfuncs: number of functions, each of which a DESCRIBE will describe
  * @rsvd: 0
- * @window: bytes that the server is ready to leave unacknowledged
- * @max_frame: largest frame the server receives
- * @features: the client's features that the server speaks too
- * @rx_seq: RESUME: highest number the server has processed; else 0
+ * @window: most unacknowledged bytes that the server supports
+ * @max_frame: largest frame that the server accepts
+ * @features: features of the client that the server supports, too
+ * @rx_seq: RESUME: highest number that the server has processed; else 0
  * @session: unguessable id of the session
- * @keepalive_ms: each side sends something at least this often
+ * @keepalive_ms: each side sends a frame at least this often
  * @lost_ms: silence after which a side declares the peer lost
  */
 struct riod_wire_welcome {
@@ -196,30 +200,30 @@ static_assert(sizeof(struct riod_wire_welcome) == 56);
 /** enum riod_reason - why a connection is refused or a session ended */
 enum riod_reason {
 	RIOD_REASON_NONE	= 0,
-	RIOD_REASON_VERSION	= 1,	/* no version in common */
+	RIOD_REASON_VERSION	= 1,	/* no common version */
 	RIOD_REASON_NOT_ALLOWED	= 2,	/* not in the allow list */
 	RIOD_REASON_NO_EXPORT	= 3,	/* no export of that name */
 	RIOD_REASON_AMBIGUOUS	= 4,	/* several exports and no name given */
 	RIOD_REASON_BUSY	= 5,	/* the export has an attachment */
-	RIOD_REASON_PROTOCOL	= 6,	/* the peer broke the protocol */
+	RIOD_REASON_PROTOCOL	= 6,	/* the peer violated the protocol */
 	RIOD_REASON_LIMIT	= 7,	/* too many connections */
 	RIOD_REASON_NO_MEMORY	= 8,
 	RIOD_REASON_DEVICE	= 9,	/* the device failed or was removed */
-	RIOD_REASON_UNBIND	= 10,	/* the export was taken back */
+	RIOD_REASON_UNBIND	= 10,	/* the export was removed */
 	RIOD_REASON_DETACH	= 11,	/* the VMM host detached */
-	RIOD_REASON_TIMEOUT	= 12,	/* nothing heard for lost_ms */
-	RIOD_REASON_CLOSED	= 13,	/* the connection broke */
+	RIOD_REASON_TIMEOUT	= 12,	/* silence or no progress for too long */
+	RIOD_REASON_CLOSED	= 13,	/* the connection failed */
 	RIOD_REASON_SHUTDOWN	= 14,	/* the host shuts down or suspends */
-	RIOD_REASON_SHADOW_MAX	= 15,	/* more mapped than READY allows */
+	RIOD_REASON_SHADOW_MAX	= 15,	/* more is mapped than READY allows */
 	RIOD_REASON_LAST	= RIOD_REASON_SHADOW_MAX,
 };
 
 /**
  * struct riod_wire_refuse - body of RIOD_FRAME_REFUSE; the same in all versions
  * @magic: RIOD_WIRE_MAGIC
- * @version: newest version that the server speaks
+ * @version: newest version that the server supports
  * @reason: &enum riod_reason
- * @text: for a person, ASCII, NUL padded
+ * @text: human-readable, ASCII, NUL padded
  */
 struct riod_wire_refuse {
 	__le32	magic;
@@ -235,7 +239,7 @@ static_assert(sizeof(struct riod_wire_refuse) == 128);
 
 /**
  * struct riod_wire_export - one entry of an EXPORTS body
- * @name: what a HELLO calls it, NUL padded
+ * @name: name for a HELLO, NUL padded
  * @vendor: PCI vendor id of function 0; likewise the fields that follow
  * @device: PCI device id
  * @subvendor: PCI subsystem vendor id
@@ -263,7 +267,7 @@ static_assert(sizeof(struct riod_wire_export) == 80);
  * struct riod_wire_exports - body of RIOD_FRAME_EXPORTS
  * @magic: RIOD_WIRE_MAGIC
  * @count: entries that follow, at most RIOD_EXPORTS_MAX
- * @total: exports that this peer may see
+ * @total: number of exports that this peer may see
  * @rsvd: 0
  * @exports: the entries
  */
@@ -295,13 +299,13 @@ static_assert(sizeof(struct riod_wire_bye) == 8);
 
 /* riod_wire_bar.flags */
 #define RIOD_BAR_F_IO		0x01	/* I/O ports, not memory */
-#define RIOD_BAR_F_64		0x02	/* takes the next BAR's slot too */
+#define RIOD_BAR_F_64		0x02	/* occupies the next BAR's slot, too */
 #define RIOD_BAR_F_PREFETCH	0x04
 
 /**
  * struct riod_wire_bar - one BAR
- * @size: bytes, a power of two; 0 where there is none.  I/O: 4 to 64 KiB; memory:
- *	16 to 2 GiB, or to RIOD_BAR_SIZE_MAX with RIOD_BAR_F_64
+ * @size: bytes, a power of two; 0: no BAR.  I/O: 4 to 64 KiB; memory: 16 to 2
+ *	GiB, or to RIOD_BAR_SIZE_MAX with RIOD_BAR_F_64
  * @flags: RIOD_BAR_F_*
  * @rsvd: 0
  */
@@ -334,15 +338,14 @@ static_assert(sizeof(struct riod_wire_range) == 16);
  * @devfn: slot and function number on the server host (PCI_DEVFN())
  * @cfg_size: bytes of config space that follow, 256 or 4096
  * @nresv: reserved ranges that follow
- * @nintx: 1 where the function has an interrupt pin
+ * @nintx: 1: the function has an interrupt pin
  * @nmsi: MSI vectors, 0 to 32
  * @nmsix: MSI-X vectors, 0 to RIOD_VECTORS_MAX
  * @rsvd: 0
  * @aperture: IOVAs that the remote IOMMU can translate
  * @bars: BAR 0 to 5 and, last, the expansion ROM
- * @data: @cfg_size bytes of config space as the guest may first see it, then
- *	@nresv struct riod_wire_range that lie inside @aperture and must not
- *	be mapped
+ * @data: @cfg_size bytes of config space as the guest shall first see it, then
+ *	@nresv struct riod_wire_range inside @aperture that must not be mapped
  */
 struct riod_wire_describe {
 	__le32	flags;
@@ -362,8 +365,8 @@ static_assert(sizeof(struct riod_wire_describe) == 152);
 
 /**
  * struct riod_wire_ready - body of RIOD_FRAME_READY
- * @shadow_max: bytes of memory that may be mapped at once, each page counted once;
- *	a multiple of the page size, not 0.  More ends the session.
+ * @shadow_max: limit of bytes mapped at once, each page counted once; a
+ *	multiple of the page size, not 0.  Exceeding it ends the session.
  * @rsvd: 0
  */
 struct riod_wire_ready {
@@ -383,13 +386,13 @@ static_assert(sizeof(struct riod_wire_ready) == 16);
 
 /**
  * struct riod_wire_reg - body of RIOD_FRAME_REG, one naturally aligned access
- * @tag: number that the REPLY echoes; 0 for a posted write, which has none
+ * @tag: the REPLY returns it; 0: a posted write, which has no REPLY
  * @region: BAR number or RIOD_REGION_*
  * @width: bytes, 1, 2, 4 or 8
  * @op: RIOD_REG_READ or RIOD_REG_WRITE
  * @rsvd: 0
  * @offset: bytes into the region, a multiple of @width
- * @value: what is written, in the low @width bytes; 0 for a read
+ * @value: value to write, in the low @width bytes; 0 for a read
  */
 struct riod_wire_reg {
 	__le32	tag;
@@ -406,17 +409,18 @@ static_assert(sizeof(struct riod_wire_reg) == 24);
 /* riod_wire_reply.status */
 enum riod_status {
 	RIOD_STATUS_OK		= 0,
-	RIOD_STATUS_DENIED	= 1,	/* the stub's filter dropped it */
-	RIOD_STATUS_INVALID	= 2,	/* no such region, bounds, alignment */
-	RIOD_STATUS_FAILED	= 3,	/* the device or the kernel failed it */
+	RIOD_STATUS_DENIED	= 1,	/* dropped by the stub's filter */
+	RIOD_STATUS_INVALID	= 2,	/* invalid region, range or alignment */
+	RIOD_STATUS_FAILED	= 3,	/* the device or the kernel failed */
 };
 
 /**
  * struct riod_wire_reply - body of RIOD_FRAME_REPLY
- * @tag: the request's
+ * @tag: tag of the request
  * @status: &enum riod_status
- * @value: what was read; all-ones where @status is not OK
- * @data: nothing, or RIOD_ROM_PIECE bytes: the reply to RIOD_CTL_ROM_READ
+ * @value: value read; all-ones if @status is not OK
+ * @data: RIOD_ROM_PIECE bytes in the reply to RIOD_CTL_ROM_READ; otherwise
+ *	empty
  */
 struct riod_wire_reply {
 	__le32	tag;
@@ -427,23 +431,23 @@ struct riod_wire_reply {
 
 static_assert(sizeof(struct riod_wire_reply) == 16);
 
-/* what one RIOD_CTL_ROM_READ reads: fits into the smallest max_frame */
+/* bytes that one RIOD_CTL_ROM_READ reads; fits the lowest max_frame */
 #define RIOD_ROM_PIECE	8192u
 #define RIOD_ROM_MAX	0x1000000u
 
 /** enum riod_ctl_op - operations on a function */
 enum riod_ctl_op {
-	/* arg: PCI_COMMAND_IO, _MEMORY, _MASTER, _INTX_DISABLE that are on */
+	/* arg: PCI_COMMAND_IO, _MEMORY, _MASTER, _INTX_DISABLE bits that are set */
 	RIOD_CTL_COMMAND	= 1,
 	/* arg: the new reset epoch, which IRQ frames carry from now on */
 	RIOD_CTL_RESET		= 2,
 	/* arg: 0 for D0 to 3 for D3hot */
 	RIOD_CTL_POWER		= 3,
-	/* posted, tag 0: the level-triggered interrupt may fire again */
+	/* posted, tag 0: INTx may fire again */
 	RIOD_CTL_INTX_UNMASK	= 4,
-	/* posted, tag 0: it may not */
+	/* posted, tag 0: INTx must not fire */
 	RIOD_CTL_INTX_MASK	= 5,
-	/* pages of the function's BARs (RIOD_FRAME_BAR_MAP) are pages no more */
+	/* forget all pages of the function's BARs (RIOD_FRAME_BAR_MAP) */
 	RIOD_CTL_BARS_FORGET	= 6,
 	/* arg: RIOD_DEVCTL_BITS of the PCI Express Device Control register */
 	RIOD_CTL_DEVCTL		= 7,
@@ -460,7 +464,7 @@ enum riod_ctl_op {
 
 /**
  * struct riod_wire_ctl - body of RIOD_FRAME_CTL
- * @tag: number that the REPLY echoes; 0 where the operation is posted
+ * @tag: the REPLY returns it; 0: the operation is posted
  * @op: &enum riod_ctl_op
  * @rsvd: 0
  * @arg: see @op
@@ -484,15 +488,15 @@ static_assert(sizeof(struct riod_wire_ctl) == 16);
 /**
  * struct riod_wire_irq_setup - body of RIOD_FRAME_IRQ_SETUP
  *
- * Replaces what was set up before: another index, or other vectors.
+ * Replaces the previous setup, including that of another index.
  *
- * @tag: number that the REPLY echoes
+ * @tag: the REPLY returns it
  * @index: RIOD_IRQ_*
  * @rsvd: 0
- * @count: vectors that the function is switched on with, 0 switches interrupts
- *	of every kind off
- * @bitmap: DIV_ROUND_UP(@count, 8) bytes, bit n of byte n / 8 set where vector
- *	n shall be sent
+ * @count: number of vectors to enable in the function; 0 disables interrupts of
+ *	every kind
+ * @bitmap: DIV_ROUND_UP(@count, 8) bytes; bit n % 8 of byte n / 8 is set if
+ *	vector n shall be sent
  */
 struct riod_wire_irq_setup {
 	__le32	tag;
@@ -506,7 +510,7 @@ static_assert(sizeof(struct riod_wire_irq_setup) == 8);
 
 /**
  * struct riod_wire_irq - body of RIOD_FRAME_IRQ
- * @epoch: reset epoch in which they fired; the frontend drops stale ones
+ * @epoch: reset epoch in which the vectors fired; the frontend drops stale ones
  * @index: RIOD_IRQ_*
  * @rsvd: 0
  * @count: vectors that follow, at least 1
@@ -531,10 +535,10 @@ static_assert(sizeof(struct riod_wire_irq) == 8);
 /**
  * struct riod_wire_map - one record of a RIOD_FRAME_MAP body
  *
- * Page @page + n is reachable at @iova + n * RIOD_PAGE_SIZE.  A page number
- * that is new brings a shadow page of zeroes; one that is in use adds a
- * mapping of the same shadow page (several IOVAs may name one guest page).
- * Numbers are chosen by the frontend and never used again for another page.
+ * Maps page @page + n at @iova + n * RIOD_PAGE_SIZE.  A new page number creates
+ * a shadow page of zeroes.  A page number in use adds a mapping of the same
+ * shadow page (several IOVAs may refer to one guest page).  The frontend
+ * chooses the numbers and never reuses one for another page.
  *
  * @iova: first address, a multiple of RIOD_PAGE_SIZE
  * @page: number of the first page
@@ -571,13 +575,13 @@ static_assert(sizeof(struct riod_wire_unmap) == 16);
 /**
  * struct riod_wire_bar_map - body of RIOD_FRAME_BAR_MAP
  *
- * Pages @page to @page + @npages - 1 are the memory of BAR @bar from page @first on:
- * from now on both ends keep copies of it in step, as of any page that the device may
- * read and write.  As with a shadow page both begin with zeroes: the cut that is
- * ahead of the REPLY brings what is in the BAR.  Page numbers are those of
- * RIOD_FRAME_MAP, and these are new.
+ * Pages @page to @page + @npages - 1 become the memory of BAR @bar from page
+ * @first on.  From now on both ends keep copies of it identical, as for any
+ * page that the device may read and write.  As for a shadow page both begin
+ * with zeroes; the cut ahead of the REPLY carries the content of the BAR.  Page
+ * numbers are from the same space as those of RIOD_FRAME_MAP, and must be new.
  *
- * @tag: number that the REPLY echoes
+ * @tag: the REPLY returns it
  * @bar: 0 to 5
  * @rsvd: 0
  * @first: first page of the BAR, counted in RIOD_PAGE_SIZE
@@ -612,9 +616,9 @@ static_assert(sizeof(struct riod_wire_run) == 4);
 /**
  * struct riod_wire_delta - changed bytes of one page
  *
- * Followed by @nruns struct riod_wire_run in ascending order, none touching
- * the next, then by @nbytes bytes of data, run after run, then by zeroes up to
- * a multiple of 8.
+ * Followed by @nruns struct riod_wire_run in ascending order, which do not
+ * touch each other, then by @nbytes bytes of data, run after run, then by
+ * zeroes up to a multiple of 8.
  *
  * @page: number of the page
  * @nruns: runs that follow, at least 1
@@ -633,9 +637,9 @@ static_assert(sizeof(struct riod_wire_delta) == 16);
 /**
  * struct riod_wire_cut_data - body of RIOD_FRAME_CUT_DATA
  * @cut: number of the cut; cuts are numbered from 1 in each direction
- * @deltas: struct riod_wire_delta after struct riod_wire_delta, whole ones, to
- *	the end of the frame; in the order in which the receiver applies them.
- *	A page may come up again later in the cut.
+ * @deltas: complete struct riod_wire_delta, up to the end of the frame, in the
+ *	order in which the receiver applies them.  A page may have further
+ *	deltas later in the cut.
  */
 struct riod_wire_cut_data {
 	__le64	cut;
@@ -646,10 +650,11 @@ static_assert(sizeof(struct riod_wire_cut_data) == 8);
 
 /**
  * struct riod_wire_cut_commit - body of RIOD_FRAME_CUT_COMMIT
- * @cut: number of the cut, one above the last one's
+ * @cut: number of the cut, one above the previous one
  * @applied: the peer's last cut that the sender had applied when it took this
- *	one; what the peer sent later has won over it
- * @nframes: CUT_DATA frames of this cut; they may be none
+ *	one.  In a commit of the frontend: bytes of later cuts of the stub take
+ *	precedence over this cut.
+ * @nframes: number of CUT_DATA frames in this cut, may be 0
  * @rsvd: 0
  */
 struct riod_wire_cut_commit {
