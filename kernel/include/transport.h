@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What carries frames between two hosts
+ * Transports: how frames move between two hosts
  *
- * A transport moves whole frames, in order, and knows nothing of what is in
- * them but the length in the header.  Nothing above this table knows a socket.
+ * A transport moves whole frames, in order, and interprets only the length in
+ * their header.  The code above does not know sockets.
  */
 #ifndef _RIOD_TRANSPORT_H
 #define _RIOD_TRANSPORT_H
@@ -18,13 +18,13 @@ struct net;
 
 /**
  * struct riod_frame - one frame in memory
- * @list: owner's queue
- * @free: NULL: the frame has its memory from riod_frame_alloc() or
- *	riod_frame_recv_alloc().  Else a transport's: gives the memory of a received
- *	frame back to the transport.  riod_frame_free() calls it, once, in any context
+ * @list: for the current owner of the frame
+ * @free: NULL: the memory is from riod_frame_alloc() or
+ *	riod_frame_recv_alloc().  Otherwise returns the memory of a received
+ *	frame to its transport.  riod_frame_free() calls it once, in any context
  *	that may sleep, possibly after @close of the connection.
- * @hdr: header as it goes out; @hdr.ack is set by the sender at each
- *	transmission, everything else is fixed once the frame is queued
+ * @hdr: header as sent; @hdr.ack is set at each transmission, everything else
+ *	is fixed once the frame is queued
  * @len: bytes of @body
  * @body: immutable once the frame is queued
  */
@@ -37,26 +37,27 @@ struct riod_frame {
 };
 
 /**
- * riod_frame_alloc() - a frame with @len zeroed bytes of body
+ * riod_frame_alloc() - allocate a frame with @len zeroed bytes of body
  * @type: &enum riod_frame_type
  * @func: function of the export
  * @len: at most RIOD_FRAME_MAX less the header
- * @gfp: GFP_KERNEL, or GFP_ATOMIC where the caller cannot sleep
+ * @gfp: GFP_KERNEL, or GFP_ATOMIC if the caller cannot sleep
  */
 struct riod_frame *riod_frame_alloc(u8 type, u8 func, u32 len, gfp_t gfp);
 
 /**
- * riod_frame_recv_alloc() - for transports: the frame that a header announces
- * @hdr: as it came from the network
- * @max_frame: largest frame that is taken, header included
+ * riod_frame_recv_alloc() - for transports: allocate a received frame
+ * @hdr: header from the network
+ * @max_frame: largest frame that is accepted, header included
  *
- * The body is not cleared: the caller fills all of it.
- * Return: the frame, or an ERR_PTR(): -EPROTO for an impossible length, -ENOMEM.
+ * The body is not cleared; the caller must fill all of it.
+ *
+ * Return: the frame, or an ERR_PTR(): -EPROTO (invalid length), -ENOMEM.
  */
 struct riod_frame *riod_frame_recv_alloc(const struct riod_frame_hdr *hdr,
 					 u32 max_frame);
 
-/* NULL is fine; not under a spinlock (a large frame may be vmalloc()ed) */
+/* @f may be NULL; not under a spinlock (a large frame may be vmalloc()ed) */
 void riod_frame_free(struct riod_frame *f);
 
 /* bytes on the wire */
@@ -69,15 +70,16 @@ struct riod_conn;
 struct riod_listener;
 
 /**
- * struct riod_connect_params - where to connect, and how
+ * struct riod_connect_params - where and how to connect
  * @net: network namespace
  * @addr: the peer
  * @local: address to connect from; AF_UNSPEC (0): the transport chooses
- * @timeout_ms: give up after this
+ * @timeout_ms: time limit
  *
- * Callers zero the rest: a key or an identity becomes a field here, and 0 means
- * none.  A transport that does not support a field that is set fails with
- * -EOPNOTSUPP, so that no connection is less protected than the caller asked for.
+ * Callers zero the rest: a key or an identity will be another field here, and 0
+ * means none.  A transport that does not support a field that is set fails with
+ * -EOPNOTSUPP, so that no connection is less protected than the caller
+ * requested.
  */
 struct riod_connect_params {
 	struct net *net;
@@ -87,11 +89,11 @@ struct riod_connect_params {
 };
 
 /**
- * struct riod_listen_params - where to listen; grows as &struct riod_connect_params
+ * struct riod_listen_params - where to listen; zeroed as riod_connect_params
  * @net: network namespace
  * @addr: local address and port
  * @accept: called with each new connection, in process context, from one thread
- *	per listener; owns the connection
+ *	per listener; receives ownership of the connection
  * @priv: second argument of @accept
  */
 struct riod_listen_params {
@@ -102,61 +104,62 @@ struct riod_listen_params {
 };
 
 #define RIOD_TRANSPORT_DEFAULT	"tcp"
-/* with the NUL; letters, digits, '-' and '_' */
+/* including the NUL; letters, digits, '-' and '_' */
 #define RIOD_TRANSPORT_NAME_LEN	16
 
 /**
- * struct riod_transport_ops - one way of carrying frames
+ * struct riod_transport_ops - a transport
  * @name: as users write it ("tcp")
- * @owner: module that implements it; pinned by riod_transport_get() for
- *	whoever uses the table, by each connection, and by each session
- * @connect: connect to &riod_connect_params.addr; sleeps, ended by signals.
- *	Returns the connection or an ERR_PTR() (-ECONNREFUSED, -ETIMEDOUT, -EINTR,
- *	...).
- * @listen: call &riod_listen_params.accept with each new connection.  Returns the
- *	listener or an ERR_PTR() (-EADDRINUSE, ...).
- * @unlisten: no new @accept calls start, and when it returns none is running.
+ * @owner: module that implements it; pinned by riod_transport_get() for the
+ *	user of the table, by each connection, and by each session
+ * @connect: connect to &riod_connect_params.addr; sleeps, interruptible by
+ *	signals.  Returns the connection or an ERR_PTR() (-ECONNREFUSED,
+ *	-ETIMEDOUT, -EINTR, ...).
+ * @listen: call &riod_listen_params.accept with each new connection.  Returns
+ *	the listener or an ERR_PTR() (-EADDRINUSE, ...).
+ * @unlisten: stop: when it returns, no @accept call is running or will start.
  *	Sleeps.
- * @send: send all frames of @frames, in order; sleeps until the transport reads
- *	none of them any more.  One caller at a time.  0 or a negative errno; after
- *	an error the connection is good for nothing but @shutdown and @close.
- * @recv: the next frame, whose header length is checked against @max_frame and
- *	nothing else is.  Sleeps.  One caller at a time.  The caller frees the
- *	frame.  ERR_PTR(-ECONNRESET) at the end of the stream, -EPROTO for an
- *	impossible length, -ETIMEDOUT after @recv_timeout_ms given with
- *	@timeouts, -EINTR; after an error the stream is out of step and the
- *	connection is good for nothing but @shutdown and @close.
- * @timeouts: longest that one @recv may take, from its call to the whole frame
- *	(a peer that sends a byte now and then gains nothing), and that one
- *	@send may wait while no byte leaves, in milliseconds; 0 is for ever.
- *	Not while @recv or @send is running.
- * @shutdown: ends the connection at both ends and wakes a sleeping @send and @recv
- *	for good; any context that may sleep, any number of times
- * @close: ends the connection and frees it; no @send or @recv is running.  Called by
- *	riod_conn_close() only.
- * @peer: the peer's address, as it came from the network; an IPv4 peer is
- *	AF_INET also where an IPv6 socket took the connection
+ * @send: send the frames of @frames, in order; sleeps until the transport no
+ *	longer reads any of them.  One caller at a time.  0 or a negative errno;
+ *	after an error only @shutdown and @close may be called.
+ * @recv: receive the next frame; checks its header length against @max_frame
+ *	and nothing else.  Sleeps.  One caller at a time.  The caller frees the
+ *	frame.  ERR_PTR(-ECONNRESET): end of the stream, -EPROTO: invalid
+ *	length, -ETIMEDOUT: @recv_timeout_ms of @timeouts, -EINTR.  After an
+ *	error the position in the stream is lost, and only @shutdown and @close
+ *	may be called.
+ * @timeouts: set, in milliseconds, how long one @recv may take from its call to
+ *	the whole frame (so that sending single bytes does not prolong it), and
+ *	how long one @send may wait while no byte leaves; 0: no limit.  Not
+ *	while @recv or @send is running.
+ * @shutdown: end the connection at both ends and wake a sleeping @send and
+ *	@recv for good.  Any context that may sleep, any number of times.
+ * @close: end the connection and free it; no @send or @recv is running.  Only
+ *	riod_conn_close() calls it.
+ * @peer: get the peer's address.  An IPv4 peer is AF_INET even if an IPv6
+ *	socket accepted the connection.
  *
- * Who owns the memory of a frame, and until when:
+ * Ownership of a frame's memory:
  *
- * Sent frames belong to the caller.  While @send runs, the transport may read them,
- * and map them for DMA.  When @send returns, also with an error, the caller may change
- * and free them.  TCP copies them into the socket.  A transport that does not copy
- * (RDMA) posts them and returns when the last one has completed; after an error, when
- * none of them can be read any more.  That costs no throughput: while the transmit
- * thread, the only sender, sleeps in @send, frames queue up and leave with the next
- * batch, and a batch is larger than what such a link carries in the time of a
- * completion.  A transport may still copy small frames into buffers of its own and
- * return at once.
+ * Sent frames belong to the caller.  While @send runs, the transport may read
+ * them and map them for DMA.  When @send returns, also with an error, the
+ * caller may change and free them.  TCP copies them into the socket.  A
+ * transport that does not copy (RDMA) posts them and returns when the last one
+ * has completed; after an error, when none of them can be read any more.  This
+ * costs no throughput: while the transmit thread, the only sender, sleeps in
+ * @send, frames queue up and leave with the next batch, and a batch is larger
+ * than what such a link carries in the time of a completion.  A transport may
+ * still copy small frames into its own buffers and return at once.
  *
- * Received frames belong to the caller of @recv until it calls riod_frame_free().  They
- * come from riod_frame_recv_alloc(), or lie in buffers of the transport: then
- * &riod_frame.free gives the buffer back.  The buffers must outlive the connection,
- * because the engine keeps the frames of a cut until its commit, and frees them after
- * @close; the session pins @owner for as long.  The caller may keep as many bytes as
- * the window has, or more, and may need the next frame to free the ones it keeps: @recv
- * must not wait for a buffer to come back.  When the buffers run low, it copies the
- * frame into memory from riod_frame_recv_alloc().
+ * Received frames belong to the caller of @recv until it calls
+ * riod_frame_free().  Their memory is from riod_frame_recv_alloc(), or is a
+ * buffer of the transport, which &riod_frame.free returns.  Such buffers must
+ * outlive the connection: the engine keeps the frames of a cut until its commit
+ * and may free them after @close; the session pins @owner until then.  The
+ * caller may keep as many bytes as the window has, or more, and may need the
+ * next frame before it can free them.  So @recv must not wait for a buffer to
+ * be returned: when buffers run low, it copies the frame into memory from
+ * riod_frame_recv_alloc().
  */
 struct riod_transport_ops {
 	const char *name;
@@ -174,7 +177,7 @@ struct riod_transport_ops {
 };
 
 /**
- * struct riod_conn - what every transport's connection begins with
+ * struct riod_conn - common part of every transport's connection
  * @ops: its transport, whose owner is pinned
  */
 struct riod_conn {
@@ -183,7 +186,7 @@ struct riod_conn {
 
 /* For transports: the connection works.  Pins @ops->owner until riod_conn_close(). */
 void riod_conn_init(struct riod_conn *conn, const struct riod_transport_ops *ops);
-/* Ends and frees a connection; no send or recv is running. */
+/* Ends and frees a connection; no send or recv may be running. */
 void riod_conn_close(struct riod_conn *conn);
 
 /* transport.c: the list of transports */
@@ -191,18 +194,18 @@ int riod_transport_register(const struct riod_transport_ops *ops);
 void riod_transport_unregister(const struct riod_transport_ops *ops);
 
 /**
- * riod_transport_get() - the transport of a name
+ * riod_transport_get() - find a transport by name
  * @name: RIOD_TRANSPORT_DEFAULT, ...
  *
- * Loads the module "riod-NAME" if no transport of that name is registered.  So it
- * sleeps, killable, and must not be called with a lock held that loading a module
- * takes.  Such a module must not register a generic netlink family: commands call
- * this, and genetlink keeps its lock meanwhile.
+ * Loads the module "riod-NAME" if no transport of that name is registered.  So
+ * it sleeps, killable, and the caller must not hold a lock that loading a
+ * module takes.  Such a module must not register a generic netlink family:
+ * netlink commands call this function, and genetlink holds its lock meanwhile.
  *
- * Return: NULL or the ops with a reference on their module.
+ * Return: the ops with a reference on their module, or NULL.
  */
 const struct riod_transport_ops *riod_transport_get(const char *name);
-/* another reference; the caller holds one */
+/* take another reference; the caller holds one */
 const struct riod_transport_ops *riod_transport_hold(const struct riod_transport_ops *ops);
 void riod_transport_put(const struct riod_transport_ops *ops);
 
