@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Memory that a peer makes this host hold
+ * Limits on memory that a peer makes this host hold
  *
- * A budget counts bytes against a limit, and against its parent's: one per engine below
- * one per host, say.  What is charged is memory whose amount the peer has a say in.
- * Whoever allocates such memory charges it first and uncharges it when it is freed.
+ * A budget counts bytes against a limit of its own and against its parent's,
+ * such as one budget per engine below one per host.  It covers memory whose
+ * amount the peer can influence.  Such memory is charged before it is allocated
+ * and uncharged when it is freed.
  */
 #ifndef _RIOD_BUDGET_H
 #define _RIOD_BUDGET_H
@@ -13,10 +14,10 @@
 #include <linux/types.h>
 
 /**
- * struct riod_budget - bytes held, and how many may be
+ * struct riod_budget - bytes held, and their limit
  * @held: bytes charged
- * @limit: most that @held may become; U64_MAX: any number
- * @parent: everything is charged there as well; NULL: none.  Outlives this one.
+ * @limit: most bytes that @held may reach; U64_MAX: no limit
+ * @parent: charged as well; outlives this budget.  NULL: none
  */
 struct riod_budget {
 	atomic64_t held;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * core.h - what riod_core.ko does for riod_stub.ko and riod_frontend.ko
+ * core.h - what riod_core.ko provides to riod_stub.ko and riod_frontend.ko
  *
- * The generic netlink family lives in the core; each command is carried out by
- * the module that registered for it.
+ * The generic netlink family is in the core.  Each command is executed by the
+ * module that registered for it.
  */
 #ifndef _RIOD_CORE_H
 #define _RIOD_CORE_H
@@ -16,7 +16,7 @@
 
 #include "link.h"
 
-/** struct riod_allow - one entry of an allow list */
+/** struct riod_allow - entry of an allow list */
 struct riod_allow {
 	u16 family;			/* AF_INET or AF_INET6 */
 	u8 prefix_len;			/* at most 32 or 128 */
@@ -28,7 +28,7 @@ struct riod_allow {
 
 #define RIOD_ALLOW_MAX	64
 
-/** struct riod_peer - a server host, parsed and bounded */
+/** struct riod_peer - a server host, parsed and range checked */
 struct riod_peer {
 	char transport[RIOD_TRANSPORT_NAME_LEN];
 	struct sockaddr_storage addr;	/* port included */
@@ -36,7 +36,7 @@ struct riod_peer {
 	u16 port;			/* host byte order */
 };
 
-/** struct riod_export_request - EXPORT_NEW, parsed and bounded */
+/** struct riod_export_request - EXPORT_NEW, parsed and range checked */
 struct riod_export_request {
 	char name[RIOD_NAME_LEN];	/* empty: the first function's address */
 	unsigned int ndevices;
@@ -52,31 +52,31 @@ struct riod_export_request {
 	u16 port;			/* host byte order */
 };
 
-/** struct riod_attach_request - ATTACH, parsed and bounded */
+/** struct riod_attach_request - ATTACH, parsed and range checked */
 struct riod_attach_request {
 	struct riod_peer peer;
 	char export[RIOD_NAME_LEN];	/* may be empty */
 	u64 limit;			/* bytes; 0: the default */
-	char profile[32];		/* empty: by identity; "none" */
+	char profile[32];		/* empty: by PCI ids; or "none" */
 	u32 shadow_bars;		/* BARs that are memory, one bit each */
 	bool sync_writes;		/* writes to memory BARs wait for the stub */
 };
 
 /**
- * struct riod_nl_stub_ops - commands that riod_stub carries out
- *
- * All from process context, the module pinned.  No locks of ours are held, but
- * genetlink's cb_lock is, for reading: a command must not wait for the network, nor for
- * a thread that registers a generic netlink family.  Errors leave a text in @extack that
- * names cause and remedy (at most 79 characters with NL_SET_ERR_MSG_FMT()).
- *
+ * struct riod_nl_stub_ops - commands that riod_stub executes
  * @owner: pinned while a command runs
- * @export_new: name is filled in where it was empty
+ * @export_new: sets the name if it was empty
  * @export_del: -EBUSY while attached and not @force
- * @export_dump: fill messages into @skb from entry cb->args[0] on, as a dumpit
- *	does; one message per export of @net by riod_nl_put_header()
+ * @export_dump: fills messages into @skb from entry cb->args[0] on, as a dumpit
+ *	does; one message per export of @net, begun with riod_nl_put_header()
  *
- * Exports of another namespace than @net, the caller's, do not exist for a command.
+ * All in process context, with the module pinned.  riod holds no locks, but
+ * genetlink holds cb_lock for reading: do not wait for the network, nor for a
+ * thread that registers a generic netlink family.  After an error @extack names cause and remedy (at
+ * most 79 characters with NL_SET_ERR_MSG_FMT()).
+ *
+ * @net is the caller's namespace; commands do not see exports of other
+ * namespaces.
  */
 struct riod_nl_stub_ops {
 	struct module *owner;
@@ -89,15 +89,15 @@ struct riod_nl_stub_ops {
 };
 
 /**
- * struct riod_nl_frontend_ops - commands that riod_frontend carries out
+ * struct riod_nl_frontend_ops - commands that riod_frontend executes
  * @owner: pinned while a command runs
  * @attach: begins to attach; calls @reply with the number of the attachment before any
  *	event of it, and begins only if that returns 0
  * @detach: begins to detach, and sets @state to what the attachment is now; -EBUSY while
  *	a function is open and not @force
- * @attachment_dump: as export_dump
+ * @attachment_dump: as &riod_nl_stub_ops.export_dump
  *
- * Attachments of another namespace do not exist for a command, either.
+ * Commands do not see attachments of other namespaces than @net.
  */
 struct riod_nl_frontend_ops {
 	struct module *owner;
@@ -111,17 +111,17 @@ struct riod_nl_frontend_ops {
 };
 
 /*
- * Register last in module init, when nothing can fail any more, and unregister
- * first in module exit: commands run from the first call on, and a command that
- * runs pins the module, which counts for nothing while init unwinds.
- * -EBUSY: somebody is registered.
+ * Register as the last step of module init, which must not fail afterwards, and
+ * unregister as the first step of module exit.  Commands run as soon as ops are
+ * registered and pin the module, but a failing init frees it all the same.
+ * -EBUSY: ops are registered already.
  */
 int riod_nl_register_stub(const struct riod_nl_stub_ops *ops);
 void riod_nl_unregister_stub(const struct riod_nl_stub_ops *ops);
 int riod_nl_register_frontend(const struct riod_nl_frontend_ops *ops);
 void riod_nl_unregister_frontend(const struct riod_nl_frontend_ops *ops);
 
-/* begin a dump message of command @cmd; NULL where @skb is full */
+/* begin a dump message of command @cmd; NULL: @skb is full */
 void *riod_nl_put_header(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd);
 
 /**
@@ -130,12 +130,12 @@ void *riod_nl_put_header(struct sk_buff *skb, struct netlink_callback *cb, u8 cm
  * @reg_writes: register writes, likewise
  * @cfg_reads: config reads, likewise
  * @cfg_writes: config writes, likewise
- * @irqs: interrupts delivered (frontend) or taken (stub)
+ * @irqs: interrupts delivered (frontend) or received from the device (stub)
  * @denied: accesses that the stub's filter dropped
  * @maps: pages mapped
  * @unmaps: pages unmapped
- * @kicks: doorbells that a profile rang by itself (rule 11)
- * @raised: interrupts that a profile raised by itself (rule 11)
+ * @kicks: doorbells that a profile rang (rule 11)
+ * @raised: interrupts that a profile raised (rule 11)
  */
 struct riod_func_stats {
 	atomic64_t reg_reads;
@@ -156,35 +156,36 @@ int riod_nl_put_stats(struct sk_buff *skb, int attr, struct riod_link *l,
 
 /**
  * riod_nl_event() - multicast a notification
- * @net: namespace of the export or attachment; nobody else hears of it
+ * @net: namespace of the export or attachment; only its listeners receive it
  * @cmd: RIOD_CMD_EXPORT_NTF or RIOD_CMD_ATTACHMENT_NTF
- * @fill: puts the attributes; called with an skb that has room; may not sleep
- *	for the peer
- * @priv: its second argument
+ * @fill: puts the attributes; the skb has room; must not wait for the peer
+ * @priv: second argument of @fill
  *
- * Process context; never fails (an event that cannot be sent is lost, as
- * netlink has it).
+ * Process context.  Never fails; an event that cannot be sent is lost, as usual
+ * with netlink.
  */
 void riod_nl_event(struct net *net, u8 cmd,
 		   int (*fill)(struct sk_buff *skb, void *priv), void *priv);
 
 /**
- * riod_nl_get_transport() - riod_transport_get(), with a text in @extack on error
+ * riod_nl_get_transport() - riod_transport_get() that sets @extack on error
  * @name: transport
- * @extack: where; may be NULL
+ * @extack: may be NULL
  *
- * Return: the transport, to be put, or ERR_PTR(-EPROTONOSUPPORT).
+ * Return: the transport, to be released with riod_transport_put(), or
+ * ERR_PTR(-EPROTONOSUPPORT).
  */
 const struct riod_transport_ops *riod_nl_get_transport(const char *name,
 						       struct netlink_ext_ack *extack);
 
 /**
- * riod_peer_open() - connect to a server host, by the transport that @peer names
+ * riod_peer_open() - connect to a server host by the transport in @peer
  * @net: network namespace
  * @peer: server host
- * @extack: says on error why; may be NULL
+ * @extack: set on error; may be NULL
  *
- * Sleeps for at most 10 s, killable; without locks, as riod_transport_get().
+ * Sleeps for at most 10 s, killable.  No locks may be held, as for
+ * riod_transport_get().
  *
  * Return: the connection, to be closed with riod_conn_close(), or an ERR_PTR().
  */
@@ -192,11 +193,12 @@ struct riod_conn *riod_peer_open(struct net *net, const struct riod_peer *peer,
 				 struct netlink_ext_ack *extack);
 
 /**
- * riod_nl_peer_error() - say in @extack why talking to a peer failed
- * @extack: where; may be NULL
+ * riod_nl_peer_error() - set @extack after a failure to connect or negotiate
+ * @extack: may be NULL
  * @addr: the peer
- * @err: what &riod_transport_ops.connect, riod_negotiate_attach() or riod_negotiate_list() returned
- * @refusal: from the latter two; NULL where connecting failed
+ * @err: from &riod_transport_ops.connect, riod_negotiate_attach() or
+ *	riod_negotiate_list()
+ * @refusal: from the latter two; NULL if connecting failed
  */
 void riod_nl_peer_error(struct netlink_ext_ack *extack,
 			const struct sockaddr_storage *addr, int err,
