@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cfgspace.c - a model of a function's config space
+ * cfgspace.c - model of a function's config space
  *
- * riod_cfg_init() walks untrusted bytes.  It first notes where the capabilities
- * of a list begin, each once, so a loop ends the list.  A capability then gets
- * at most the bytes up to the next one's start, so no two share a byte; one that
- * would need more is hidden.
+ * riod_cfg_init() walks untrusted bytes.  It first records where the
+ * capabilities of a list begin, each once, so a loop ends the list.  A
+ * capability then gets at most the bytes up to the start of the next one, so no
+ * two share a byte; one that needs more is hidden.
  */
 #include <linux/align.h>
 #include <linux/bitmap.h>
@@ -31,7 +31,7 @@
 				 PCI_EXP_DEVCTL_FERE | PCI_EXP_DEVCTL_URRE | \
 				 PCI_EXP_DEVCTL_RELAX_EN | PCI_EXP_DEVCTL_PAYLOAD | \
 				 PCI_EXP_DEVCTL_EXT_TAG | PCI_EXP_DEVCTL_READRQ)
-/* PCIe 7.5.3.15: AtomicOp, LTR, 10-bit tags and OBFF are not offered */
+/* PCIe 7.5.3.15: hide AtomicOp, LTR, 10-bit tags and OBFF */
 #define CFG_DEVCAP2_HIDDEN	(PCI_EXP_DEVCAP2_ATOMIC_ROUTE | \
 				 PCI_EXP_DEVCAP2_ATOMIC_COMP32 | \
 				 PCI_EXP_DEVCAP2_ATOMIC_COMP64 | \
@@ -44,7 +44,7 @@
 /* PCI 3.0 6.8.1.3: 32 vectors; larger encodings are reserved */
 #define CFG_MSI_LOG2_MAX	5
 
-/* capabilities begin at multiples of 4: a bit for each */
+/* capabilities begin at multiples of 4: one bit each */
 #define CFG_STARTS		(RIOD_CFG_SIZE_MAX / 4)
 
 #define PCI_X_CMD_VERSION_MASK	0x3000
@@ -64,7 +64,7 @@ static void cfg_class(struct riod_cfg *c, u16 pos, u16 len, enum riod_cfg_class 
 	memset(c->class + pos, class, len);
 }
 
-/* a register kept in the model: @value at reset, @wmask for the guest */
+/* a register of the model: @value after a reset, @wmask: bits that the guest may write */
 static void cfg_virt(struct riod_cfg *c, u16 pos, u8 width, u32 value, u32 wmask)
 {
 	u8 i;
@@ -83,7 +83,7 @@ static void cfg_zero(struct riod_cfg *c, u16 pos, u16 len)
 	cfg_class(c, pos, len, RIOD_CFG_CONST);
 }
 
-/* PCI 3.0 6.2.5.1: size bits of a BAR are those that a write can change */
+/* PCI 3.0 6.2.5.1: the writable bits of a BAR encode its size */
 static int cfg_init_bar(struct riod_cfg *c, unsigned int n)
 {
 	const struct riod_cfg_bar *bar = &c->bars[n];
@@ -170,7 +170,7 @@ static void cfg_init_pm(struct riod_cfg *c, u16 pos)
 	u16 pmc = cfg_get16(c, pos + PCI_PM_PMC);
 	u16 ctrl = cfg_get16(c, pos + PCI_PM_CTRL);
 
-	/* nobody here would see a power management event */
+	/* power management events would reach no one, so PME is not offered */
 	pmc &= ~PCI_PM_CAP_PME_MASK;
 	c->bytes[pos + PCI_PM_PMC] = pmc;
 	c->bytes[pos + PCI_PM_PMC + 1] = pmc >> 8;
@@ -180,7 +180,7 @@ static void cfg_init_pm(struct riod_cfg *c, u16 pos)
 	c->pm_cap = pos;
 }
 
-/* Multiple Message Capable: log2 of the vectors */
+/* Multiple Message Capable: log2 of the number of vectors */
 static u16 cfg_msi_log2(u16 flags)
 {
 	return (flags & PCI_MSI_FLAGS_QMASK) >> 1;
@@ -276,7 +276,7 @@ static void cfg_init_exp(struct riod_cfg *c, u16 pos, u16 len)
 	c->exp_cap = pos;
 }
 
-/* bytes of a legacy capability that is shown, 0 for one that is hidden */
+/* length of a capability that is shown; 0: hidden */
 static u16 cfg_cap_len(const struct riod_cfg *c, u16 pos)
 {
 	switch (c->bytes[pos]) {
@@ -322,7 +322,10 @@ static int cfg_init_cap(struct riod_cfg *c, u16 pos, u16 len)
 		if (c->vpd_cap)
 			return -EINVAL;
 		c->vpd_cap = pos;
-		/* the stub keeps the registers (vpd.c); those of the device are its host's */
+		/*
+		 * the stub emulates the registers (vpd.c): the device's belong
+		 * to its host
+		 */
 		memset(c->bytes + pos + PCI_VPD_ADDR, 0, PCI_CAP_VPD_SIZEOF - PCI_VPD_ADDR);
 		cfg_class(c, pos + PCI_VPD_ADDR, 2, RIOD_CFG_LIVE);
 		cfg_class(c, pos + PCI_VPD_DATA, 4, RIOD_CFG_LIVE_RO);
@@ -353,7 +356,7 @@ static int cfg_init_cap(struct riod_cfg *c, u16 pos, u16 len)
 	}
 }
 
-/* bytes from the capability at @pos to the next one, or to @end */
+/* bytes from the capability at @pos to the next one or to @end */
 static u16 cfg_room(const unsigned long *starts, u16 pos, u16 end)
 {
 	u16 at = pos + 4;
@@ -363,7 +366,7 @@ static u16 cfg_room(const unsigned long *starts, u16 pos, u16 end)
 	return min(at, end) - pos;
 }
 
-/* where the legacy capabilities begin; a list ends where it repeats itself */
+/* find where legacy capabilities begin; a loop ends the list */
 static void cfg_find_caps(const struct riod_cfg *c, unsigned long *starts)
 {
 	u16 pos = c->bytes[PCI_CAPABILITY_LIST] & ~3;
@@ -375,9 +378,9 @@ static void cfg_find_caps(const struct riod_cfg *c, unsigned long *starts)
 }
 
 /*
- * A shown capability must fit between its start and the next capability's.  One
- * that does not, and one that is hidden or unknown, is unlinked, and everything
- * up to the next start reads as zeroes.
+ * A shown capability must end before the next one begins.  One that does not,
+ * or that is hidden or unknown, is unlinked, and everything up to the next
+ * capability reads as zeroes.
  */
 static int cfg_init_caps(struct riod_cfg *c)
 {
@@ -415,7 +418,7 @@ static int cfg_init_caps(struct riod_cfg *c)
 	return 0;
 }
 
-/* bytes of an extended capability that is shown, 0 for one that is hidden */
+/* length of an extended capability that is shown; 0: hidden */
 static u16 cfg_ext_len(const u8 *bytes, u16 size, u16 pos)
 {
 	switch (PCI_EXT_CAP_ID(get_unaligned_le32(bytes + pos))) {
@@ -457,13 +460,13 @@ static void cfg_init_ext(struct riod_cfg *c, const u8 *raw, u16 pos, u16 len)
 		cfg_class(c, pos + 8, len - 8, RIOD_CFG_LIVE);
 		break;
 	case PCI_EXT_CAP_ID_DVSEC:
-		/* CXL's would let a guest turn on a cache of the server's memory */
+		/* read-only: CXL's could enable a cache of the server's memory */
 		cfg_class(c, pos + 10, len - 10, RIOD_CFG_LIVE_RO);
 		break;
 	}
 }
 
-/* the next extended capability behind @header, 0 where there is none */
+/* position of the next extended capability; 0: none */
 static u16 cfg_next_ext(const struct riod_cfg *c, u32 header)
 {
 	u16 pos = PCI_EXT_CAP_NEXT(header);
@@ -482,8 +485,9 @@ static void cfg_find_ext(const struct riod_cfg *c, const u8 *raw, unsigned long 
 }
 
 /*
- * The space starts out as zeroes; a capability that is shown is copied into it.
- * The first header cannot be unlinked: it becomes a null capability (PCIe 7.9.28).
+ * The extended space starts as zeroes, and capabilities that are shown are
+ * copied into it.  The first header cannot be unlinked: it becomes a null
+ * capability (PCIe 7.9.28).
  */
 static void cfg_init_ext_caps(struct riod_cfg *c, const u8 *raw)
 {
@@ -522,7 +526,7 @@ int riod_cfg_init(struct riod_cfg *c, const u8 *raw, u16 size,
 	c->size = size;
 	memcpy(c->bytes, raw, size);
 	memcpy(c->bars, bars, sizeof(c->bars));
-	/* in no capability, so not known to be harmless: read-only */
+	/* bytes outside of capabilities are not known to be harmless: read-only */
 	cfg_class(c, 0, PCI_CFG_SPACE_SIZE, RIOD_CFG_LIVE_RO);
 
 	ret = cfg_init_header(c);
@@ -537,7 +541,7 @@ int riod_cfg_init(struct riod_cfg *c, const u8 *raw, u16 size,
 }
 EXPORT_SYMBOL_GPL(riod_cfg_init);
 
-/* unlink a capability of the legacy list */
+/* unlink a legacy capability */
 static void cfg_hide_cap(struct riod_cfg *c, u8 id)
 {
 	u16 link = PCI_CAPABILITY_LIST;
@@ -676,7 +680,7 @@ u32 riod_cfg_lost(const struct riod_cfg *c, u16 offset, u8 width)
 }
 EXPORT_SYMBOL_GPL(riod_cfg_lost);
 
-/* PCIe 7.5.3.4 bit 15 and AF: a one-shot bit that always reads as zero */
+/* PCIe 7.5.3.4 bit 15, and AF: initiates an FLR, always reads as zero */
 static bool cfg_starts_flr(const struct riod_cfg *c, u16 at, u8 byte)
 {
 	if (c->exp_cap && at == c->exp_cap + PCI_EXP_DEVCTL + 1)
@@ -688,7 +692,7 @@ static bool cfg_starts_flr(const struct riod_cfg *c, u16 at, u8 byte)
 	return false;
 }
 
-/* PCI PM 3.2.4: a write of a state that the function lacks changes nothing */
+/* PCI PM 3.2.4: writing an unsupported state changes nothing */
 static bool cfg_has_power(const struct riod_cfg *c, u8 state)
 {
 	u16 pmc = cfg_get16(c, c->pm_cap + PCI_PM_PMC);
@@ -706,7 +710,7 @@ void riod_cfg_set_power(struct riod_cfg *c, u8 state)
 }
 EXPORT_SYMBOL_GPL(riod_cfg_set_power);
 
-/* PCI 3.0 6.8.1.3: software must not enable more vectors than there are */
+/* PCI 3.0 6.8.1.3: software must not enable more vectors than are offered */
 static void cfg_cap_msi_enable(struct riod_cfg *c)
 {
 	u16 flags = cfg_get16(c, c->msi_cap + PCI_MSI_FLAGS);
@@ -809,7 +813,7 @@ bool riod_cfg_may_read(const struct riod_cfg *c, u16 offset, u8 width)
 }
 EXPORT_SYMBOL_GPL(riod_cfg_may_read);
 
-/* all bytes, not any: a filter must not let a neighbour slip through */
+/* all bytes must be writable, or a write could include a neighbour that is not */
 bool riod_cfg_may_write(const struct riod_cfg *c, u16 offset, u8 width)
 {
 	u8 i;
