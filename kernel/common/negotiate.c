@@ -3,8 +3,8 @@
  * negotiate.c - the handshake, both sides
  *
  * HELLO from the client; WELCOME, REFUSE or EXPORTS from the server.  This is
- * all that a peer who was not accepted yet can reach, so it is small, keeps
- * nothing, and gives up in time.
+ * all that an unaccepted peer can reach, so it is small, stores nothing, and
+ * every wait has a limit.
  */
 #include <kunit/visibility.h>
 #include <linux/export.h>
@@ -17,11 +17,11 @@
 
 #include "session.h"
 
-/* what this side speaks, newest first */
+/* versions of this side, newest first */
 static const u16 versions[] = { RIOD_VERSION_1 };
 static_assert(ARRAY_SIZE(versions) <= RIOD_VERSIONS_MAX);
 
-/* optional features that this side speaks */
+/* optional features of this side */
 #define FEATURES	0ull
 
 #define HANDSHAKE_MS	10000
@@ -60,21 +60,21 @@ EXPORT_SYMBOL_GPL(riod_reason_str);
 /* ------------------------------------------------------------ both sides */
 
 /*
- * A peer that was not accepted has this long for each frame, however it spreads
- * its bytes (&riod_transport_ops.timeouts).
+ * An unaccepted peer has this long for each frame, even if it sends single
+ * bytes (&riod_transport_ops.timeouts).
  */
 static void limit_waits(struct riod_conn *conn)
 {
 	conn->ops->timeouts(conn, HANDSHAKE_MS, HANDSHAKE_MS);
 }
 
-/* the handshake is done: how long to wait is the session's to know */
+/* the handshake is done: the session sets its own timeouts */
 static void free_waits(struct riod_conn *conn)
 {
 	conn->ops->timeouts(conn, 0, 0);
 }
 
-/* one frame out; takes it over */
+/* send one frame and free it */
 static int send_frame(struct riod_conn *conn, struct riod_frame *f)
 {
 	LIST_HEAD(frames);
@@ -86,7 +86,7 @@ static int send_frame(struct riod_conn *conn, struct riod_frame *f)
 	return err;
 }
 
-/* NUL-terminated, NUL-padded, and nothing but ASCII from @lowest up */
+/* NUL-terminated, NUL-padded, and ASCII from @lowest up */
 static bool text_valid(const char *s, size_t size, unsigned char lowest)
 {
 	size_t len = strnlen(s, size);
@@ -106,7 +106,7 @@ static bool text_valid(const char *s, size_t size, unsigned char lowest)
 #define name_valid(field) text_valid(field, sizeof(field), '!')
 #define reason_text_valid(field) text_valid(field, sizeof(field), ' ')
 
-/* every handshake body begins with the magic: whatever else it is, is it ours? */
+/* every handshake body begins with the magic, whatever the version */
 static bool has_magic(const struct riod_frame *f)
 {
 	return f->len >= sizeof(__le32) &&
@@ -118,7 +118,7 @@ static bool header_clear(const struct riod_frame_hdr *h)
 	return !h->func && !h->flags && !h->rsvd && !h->seq && !h->ack;
 }
 
-/* the smaller offer holds both ways: each side works it out for itself */
+/* both directions use the smaller offer; each side computes it */
 static u32 agree_window(u32 theirs)
 {
 	return min_t(u32, theirs, RIOD_WINDOW_DEFAULT);
@@ -154,7 +154,7 @@ static int send_hello(struct riod_conn *conn, enum riod_intent intent,
 	return send_frame(conn, f);
 }
 
-/* what a person is told where the peer itself said nothing */
+/* text for the user if the peer sent none */
 static void explain(struct riod_refusal *refusal, int err)
 {
 	const char *text;
@@ -183,7 +183,7 @@ static void explain(struct riod_refusal *refusal, int err)
 		strscpy(refusal->text, text);
 }
 
-/* a fault that is worth more than "does not speak riod" */
+/* a fault with a better description than "does not speak riod" */
 static int broken(struct riod_refusal *refusal, const char *text)
 {
 	strscpy(refusal->text, text);
@@ -197,7 +197,7 @@ static int read_refuse(const struct riod_frame *f, struct riod_refusal *refusal)
 
 	if (f->len != sizeof(*r) || !reason_text_valid(r->text))
 		return broken(refusal, "refused with a malformed answer");
-	/* a newer peer may know reasons that we do not; its text stands */
+	/* a newer peer may have reasons unknown to us: keep its text */
 	reason = le16_to_cpu(r->reason);
 	if (reason == RIOD_REASON_NONE || reason >= ARRAY_SIZE(reasons))
 		reason = RIOD_REASON_PROTOCOL;
@@ -207,7 +207,7 @@ static int read_refuse(const struct riod_frame *f, struct riod_refusal *refusal)
 	return reason == RIOD_REASON_VERSION ? -EPROTONOSUPPORT : -ECONNREFUSED;
 }
 
-/* the answer to a HELLO, of type @want, or what stands in its place */
+/* receive the answer to a HELLO; an answer that is not @want becomes an error */
 static struct riod_frame *recv_answer(struct riod_conn *conn, u8 want, u32 max_frame,
 				      struct riod_refusal *refusal)
 {
@@ -347,7 +347,7 @@ static int read_exports(const struct riod_frame *f, struct riod_wire_export **ex
 	if (f->len < sizeof(*x))
 		return broken(refusal, "answered with a list that is cut short");
 	count = le32_to_cpu(x->count);
-	/* bounds the length and the copy below */
+	/* limits the length and the copy below */
 	if (count > RIOD_EXPORTS_MAX || f->len != struct_size(x, exports, count) ||
 	    x->rsvd || le32_to_cpu(x->total) < count)
 		return broken(refusal, "answered with a list of the wrong length");
@@ -409,7 +409,7 @@ u16 riod_negotiate_version(const struct riod_wire_hello *hello)
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_negotiate_version);
 
-/* newest first, each once, none 0, and 0 behind the last */
+/* descending, no duplicates, no 0 among them, and 0 behind the last */
 static const char *versions_fault(const struct riod_wire_hello *h)
 {
 	unsigned int n = le16_to_cpu(h->nversions);
@@ -447,7 +447,7 @@ static const char *hello_fault(const struct riod_wire_hello *h)
 	return NULL;
 }
 
-/* the text names what both sides speak: at most 8 numbers of 5 digits */
+/* names the versions of both sides; fits: at most 8 numbers of 5 digits */
 static void version_text(const struct riod_wire_hello *h, char *text, size_t size)
 {
 	unsigned int n = le16_to_cpu(h->nversions);
@@ -480,7 +480,7 @@ static int send_refuse(struct riod_conn *conn, enum riod_reason reason,
 	return send_frame(conn, f);
 }
 
-/* a HELLO that has its magic: 0, or refused */
+/* check a HELLO with the right magic; 0, or an error after a REFUSE */
 static int check_hello(struct riod_conn *conn, const struct riod_frame *f)
 {
 	const struct riod_wire_hello *h = (const void *)f->body;
@@ -492,7 +492,7 @@ static int check_hello(struct riod_conn *conn, const struct riod_frame *f)
 		fault = "the first frame is no HELLO";
 	else
 		fault = versions_fault(h);
-	/* before all else: another version may mean the rest differently */
+	/* before the rest, which may have another meaning in another version */
 	if (!fault && !riod_negotiate_version(h)) {
 		version_text(h, text, sizeof(text));
 		send_refuse(conn, RIOD_REASON_VERSION, text);
@@ -511,7 +511,7 @@ static int recv_hello(struct riod_conn *conn, struct riod_wire_hello *hello)
 	struct riod_frame *f;
 	int err;
 
-	/* nobody who was not accepted makes us allocate more than a HELLO */
+	/* an unaccepted peer cannot make us allocate more than a HELLO */
 	f = conn->ops->recv(conn, HELLO_FRAME);
 	if (IS_ERR(f))
 		return PTR_ERR(f);
@@ -529,7 +529,7 @@ int riod_negotiate_hello(struct riod_conn *conn, struct riod_wire_hello *hello)
 }
 EXPORT_SYMBOL_GPL(riod_negotiate_hello);
 
-/* what the server offers: never outside what a client accepts */
+/* the offer is clamped to what clients accept */
 static void fill_welcome(struct riod_wire_welcome *w, u16 version, u8 nfuncs,
 			 u32 keepalive_ms, u32 lost_ms)
 {

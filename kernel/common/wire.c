@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wire.c - is a frame from the network legal?
+ * wire.c - validation of frames from the network
  *
- * The only code that looks into a body nobody has looked into before.  It
- * also builds in userspace (fuzzers): no allocation, no logging, no kernel
- * services.
+ * The only code that reads bodies that were not validated.  It also builds in
+ * userspace (fuzzers): no allocation, no logging, no kernel services.
  *
- * Each checker is called with a body of at least the size that its table entry
- * names, and returns NULL or the rule that is broken.  Every loop below is
- * bounded by the body's length, and nothing is read before the length that
- * covers it was checked.
+ * Each checker is called with a body of at least the size in its table entry,
+ * and returns NULL or the violated rule.  Every loop below is bounded by the
+ * body's length, and nothing is read before the length that covers it was
+ * checked.
  */
 #include <kunit/visibility.h>
 #include <linux/align.h>
@@ -40,12 +39,12 @@
 #define PAGE_IN_IOVA(n)	((u64)(n) << RIOD_PAGE_SHIFT)
 
 /**
- * struct riod_wire_rule - what holds for one type of frame
- * @len: bytes of body; the least where @more is set
- * @more: the body may be longer, @check knows by how much
- * @dir: directions it may travel
- * @func: it may be about a function other than 0
- * @check: the body's own rules, or NULL
+ * struct riod_wire_rule - rules for one type of frame
+ * @len: size of the body; the minimum if @more is set
+ * @more: the body may be longer; @check validates by how much
+ * @dir: valid directions
+ * @func: the frame may be for a function other than 0
+ * @check: validates the body; may be NULL
  */
 struct riod_wire_rule {
 	u16 len;
@@ -55,16 +54,16 @@ struct riod_wire_rule {
 	const char *(*check)(const void *body, u32 len);
 };
 
-/* last byte of a range of pages; false where it wraps */
+/* does the range of pages end without wrapping? */
 static bool pages_fit(u64 start, u32 npages)
 {
 	u64 last;
 
-	/* npages is 32 bits, so only the sum can wrap */
+	/* the shift cannot overflow, as npages has 32 bits */
 	return !check_add_overflow(start, PAGE_IN_IOVA(npages) - 1, &last);
 }
 
-/* vectors that an interrupt index can have, 0 for an index that is none */
+/* most vectors of an interrupt index; 0: invalid index */
 static u32 index_vectors(u8 index)
 {
 	switch (index) {
@@ -145,7 +144,7 @@ static const char *check_bars(const struct riod_wire_bar *bars)
 			return fault;
 		if (!(le32_to_cpu(bars[n].flags) & RIOD_BAR_F_64))
 			continue;
-		/* the upper half takes a slot, and the ROM's is none */
+		/* the upper half needs a BAR's slot, and the ROM's is none */
 		if (n + 1 >= RIOD_REGION_ROM || bars[n + 1].size)
 			return "DESCRIBE: no slot for 64-bit BAR";
 	}
@@ -183,7 +182,7 @@ static const char *check_describe(const void *body, u32 len)
 		return "DESCRIBE: size of config space";
 	if (nresv > RIOD_RESV_MAX)
 		return "DESCRIBE: too many reserved ranges";
-	/* both are 16 bits: this cannot wrap */
+	/* both have 16 bits, so this cannot wrap */
 	if (len != sizeof(*d) + cfg_size + nresv * sizeof(struct riod_wire_range))
 		return "DESCRIBE: length";
 	if (le32_to_cpu(d->flags) & ~RIOD_FUNC_F_RESET)
@@ -251,7 +250,7 @@ static const char *check_reg_place(u8 region, u8 width, u64 offset)
 		return "REG: width";
 	if (region == RIOD_REGION_CONFIG && width > 4)
 		return "REG: width of config access";
-	/* naturally aligned and below a multiple of 8: the end is inside too */
+	/* the access ends inside, too: it is aligned, and sizes are multiples of 8 */
 	if (offset & (width - 1))
 		return "REG: alignment";
 	if (offset >= size)
@@ -276,7 +275,7 @@ static const char *check_reg(const void *body, u32 len)
 		return "REG: read with a value";
 	if (r->width < 8 && value >> (8 * r->width))
 		return "REG: value wider than the access";
-	/* only writes to BARs are posted: nobody waits for them */
+	/* only writes to BARs are posted; all else has a reply */
 	if (!r->tag && (r->op == RIOD_REG_READ || r->region == RIOD_REGION_CONFIG))
 		return "REG: no tag";
 	return NULL;
@@ -406,7 +405,7 @@ static const char *check_bar_map(const void *body, u32 len)
 	return NULL;
 }
 
-/* the runs of one delta; the caller has checked that they are in the frame */
+/* check the runs of a delta; the caller has checked that they lie in the frame */
 static const char *check_runs(const struct riod_wire_run *run, u32 nruns, u32 nbytes)
 {
 	u32 sum = 0, next = 0;
@@ -416,7 +415,7 @@ static const char *check_runs(const struct riod_wire_run *run, u32 nruns, u32 nb
 		u32 offset = le16_to_cpu(run[i].offset);
 		u32 len = le16_to_cpu(run[i].len);
 
-		/* 'next' is one behind the byte that the last run ended at */
+		/* lowest offset that leaves a gap to the previous run */
 		if (offset < next)
 			return "CUT_DATA: runs touch or descend";
 		if (!len || offset + len > RIOD_PAGE_SIZE)
@@ -427,7 +426,7 @@ static const char *check_runs(const struct riod_wire_run *run, u32 nruns, u32 nb
 	return sum == nbytes ? NULL : "CUT_DATA: runs do not add up";
 }
 
-/* zeroes up to a multiple of 8; at most 7 of them */
+/* padding to a multiple of 8 must be zero; at most 7 bytes */
 static bool padding_clear(const u8 *from, const u8 *to)
 {
 	while (from < to) {
@@ -437,7 +436,7 @@ static bool padding_clear(const u8 *from, const u8 *to)
 	return true;
 }
 
-/* the delta that begins at @p; *@used is set to its length */
+/* check the delta at @p; *@used: its length with padding */
 static const char *check_delta(const u8 *p, u32 left, u32 *used)
 {
 	const struct riod_wire_delta *d = (const void *)p;
@@ -454,7 +453,7 @@ static const char *check_delta(const u8 *p, u32 left, u32 *used)
 		return "CUT_DATA: number of bytes";
 	if (d->rsvd)
 		return "CUT_DATA: reserved field";
-	/* all terms are below 64 KiB: this cannot wrap */
+	/* all terms are below 64 KiB, so this cannot wrap */
 	size = sizeof(*d) + nruns * sizeof(struct riod_wire_run) + nbytes;
 	*used = ALIGN(size, 8);
 	if (*used > left)
@@ -475,7 +474,7 @@ static const char *check_cut_data(const void *body, u32 len)
 
 	if (!c->cut)
 		return "CUT_DATA: cut number";
-	/* a delta is at least 16 bytes: this ends */
+	/* terminates, as a delta has at least 16 bytes */
 	for (; left; p += used, left -= used) {
 		fault = check_delta(p, left, &used);
 		if (fault)
@@ -495,7 +494,7 @@ static const char *check_cut_commit(const void *body, u32 len)
 	return NULL;
 }
 
-/* Handshake frames are not here: they are illegal in a session. */
+/* Handshake frames are not listed: they are invalid in a session. */
 static const struct riod_wire_rule rules[] = {
 	[RIOD_FRAME_ACK] = {
 		.dir = BOTH_WAYS,
@@ -587,7 +586,7 @@ static const char *check_header(const struct riod_frame *f,
 		return "header: reserved field";
 	if (h->func >= (r->func ? RIOD_FUNCS_MAX : 1))
 		return "header: function";
-	/* what other types are numbered is for the session to follow */
+	/* the session checks the numbers of all other types */
 	if (h->type == RIOD_FRAME_ACK && h->seq)
 		return "header: numbered ACK";
 	if (r->more ? f->len < r->len : f->len != r->len)
