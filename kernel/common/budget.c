@@ -16,7 +16,7 @@ void riod_budget_init(struct riod_budget *b, u64 limit, struct riod_budget *pare
 }
 EXPORT_SYMBOL_GPL(riod_budget_init);
 
-/* from @b up to, but not including, @end */
+/* from @b up to @end, exclusive */
 static void uncharge_up_to(struct riod_budget *b, const struct riod_budget *end, u64 bytes)
 {
 	for (; b != end; b = b->parent)

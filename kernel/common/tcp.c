@@ -2,21 +2,22 @@
 /*
  * Frames over TCP
  *
- * Kernel sockets, used by blocking calls from threads that belong to somebody
- * else: the session's, the listener's, or a task that waits for a handshake.
- * A sleeping call ends by kernel_sock_shutdown(), by its timeout, or, in a user
- * task, by a signal.
+ * Kernel sockets, with blocking calls from threads of the callers: the
+ * session's, the listener's, or a task that waits for a handshake.
+ * kernel_sock_shutdown(), a timeout or, in a user task, a signal ends a
+ * sleeping call.
  *
  * Each socket holds a reference on its network namespace, like a user's socket:
- * timers of a closed connection outlive the socket, and a BYE that was lost on
- * the way is still sent again after the close.
+ * the timers of a closed connection outlive the socket, so a BYE that was lost
+ * is retransmitted after the close.
  *
- * The socket of a connection has a struct file, because the TLS handshake upcall
- * hands it to a daemon as a file descriptor.  From then on the file owns the socket:
- * closing drops the file, and its last user releases the socket.  That may be the
- * daemon, or, as fput() defers, a work item.  So closing shuts the socket down first,
- * which ends the connection at once and does not depend on other users of the file.
- * The listening socket needs no file and is released synchronously.
+ * The socket of a connection has a struct file, because the TLS handshake
+ * upcall hands it to a daemon as a file descriptor.  From then on the file owns
+ * the socket: closing drops the file, and its last user releases the socket.
+ * That may be the daemon or, as fput() defers, a work item.  So closing shuts
+ * the socket down first, which ends the connection at once and does not depend
+ * on other users of the file.  The listening socket needs no file and is
+ * released synchronously.
  */
 #include <linux/container_of.h>
 #include <linux/err.h>
@@ -46,19 +47,19 @@
 
 #include "tcp.h"
 
-/* Small frames come many to a read; what is larger goes to its place directly. */
+/* Reads collect many small frames; large bodies are read to their destination. */
 #define RIOD_TCP_BUF	SZ_32K
-#define RIOD_TCP_VECS	64	/* pieces in one sendmsg, two per frame */
+#define RIOD_TCP_VECS	64	/* kvecs per sendmsg, two per frame */
 #define RIOD_TCP_BACKLOG 16
 
 /**
  * struct riod_tcp_conn - a connection
- * @conn: what the layer above sees
- * @sock: owned by @sock->file, which is owned
- * @recv_timeo: longest that one recv may take, jiffies, 0 for ever
- * @buf: RIOD_TCP_BUF bytes that were read ahead; the caller of recv only
- * @head: first byte in @buf that was not consumed
- * @tail: one behind the last byte in @buf
+ * @conn: the transport's common part
+ * @sock: owned by @sock->file, on which a reference is held
+ * @recv_timeo: longest that one recv may take in jiffies, 0: no limit
+ * @buf: RIOD_TCP_BUF bytes of read-ahead; only used by the caller of recv
+ * @head: first unread byte in @buf
+ * @tail: first byte behind the data in @buf
  */
 struct riod_tcp_conn {
 	struct riod_conn conn;
@@ -72,9 +73,9 @@ struct riod_tcp_conn {
 /**
  * struct riod_tcp_listener - a listening socket and its thread
  * @sock: owned; unlisten shuts it down, which ends the thread's accept
- * @task: calls @accept, one at a time; a reference is held
- * @accept: the owner's
- * @priv: the owner's
+ * @task: calls @accept for one connection after the other; a reference is held
+ * @accept: callback of the owner
+ * @priv: its second argument
  */
 struct riod_tcp_listener {
 	struct socket *sock;
@@ -88,7 +89,7 @@ static struct riod_tcp_conn *to_tcp(struct riod_conn *conn)
 	return container_of(conn, struct riod_tcp_conn, conn);
 }
 
-/* what the ops promise, from what the socket layer says */
+/* errors of the socket layer as the ops document them */
 static int riod_tcp_error(int err)
 {
 	switch (err) {
@@ -108,7 +109,7 @@ static int riod_tcp_socket(struct net *net, int family, struct socket **sock)
 
 	if (err)
 		return err;
-	/* the caller's reference on @net makes that it cannot be at its end */
+	/* the caller holds a reference on @net, so its count is not 0 */
 	sk_net_refcnt_upgrade((*sock)->sk);
 	tcp_sock_set_nodelay((*sock)->sk);
 	return 0;
@@ -127,7 +128,7 @@ static struct riod_tcp_conn *riod_tcp_alloc(void)
 	return NULL;
 }
 
-/* takes @sock over, also on error */
+/* consumes @sock, also on error */
 static struct riod_conn *riod_tcp_wrap(struct socket *sock)
 {
 	struct riod_tcp_conn *tc = riod_tcp_alloc();
@@ -137,7 +138,7 @@ static struct riod_conn *riod_tcp_wrap(struct socket *sock)
 		sock_release(sock);
 		return ERR_PTR(-ENOMEM);
 	}
-	/* on error it releases the socket */
+	/* releases the socket on error */
 	file = sock_alloc_file(sock, O_CLOEXEC, NULL);
 	if (IS_ERR(file)) {
 		kvfree(tc->buf);
@@ -161,7 +162,7 @@ static int riod_tcp_addr_len(const struct sockaddr_storage *addr)
 	}
 }
 
-/* bind before connecting, at the request of the caller */
+/* bind the local end, if requested */
 static int riod_tcp_bind_local(struct socket *sock, const struct riod_connect_params *p)
 {
 	struct sockaddr_storage from = p->local;
@@ -212,7 +213,7 @@ static int riod_tcp_bind(struct socket *sock, const struct sockaddr_storage *add
 
 	sock_set_reuseaddr(sock->sk);
 	if (addr->ss_family == AF_INET6) {
-		/* one socket for both families, whatever the sysctl says */
+		/* accept both families, whatever the sysctl says */
 		lock_sock(sock->sk);
 		sock->sk->sk_ipv6only = false;
 		release_sock(sock->sk);
@@ -241,7 +242,7 @@ static struct socket *riod_tcp_listen_on(struct net *net,
 	return sock;
 }
 
-/* "::" on a host without IPv6 means the other wildcard */
+/* "::" falls back to the IPv4 wildcard on a host without IPv6 */
 static bool riod_tcp_fallback(const struct sockaddr_storage *addr, int err,
 			      struct sockaddr_storage *v4)
 {
@@ -268,7 +269,7 @@ static void riod_tcp_accepted(struct riod_tcp_listener *l, struct socket *sock)
 		l->accept(conn, l->priv);
 }
 
-/* Ends with the socket's shutdown: accept() on it fails from then on. */
+/* accept() fails once the socket is shut down */
 static int riod_tcp_listener_thread(void *data)
 {
 	struct riod_tcp_listener *l = data;
@@ -280,7 +281,7 @@ static int riod_tcp_listener_thread(void *data)
 		if (!err)
 			riod_tcp_accepted(l, sock);
 		else if (!kthread_should_stop())
-			/* no memory, most likely: it has to come from somewhere */
+			/* probably out of memory: wait before the next attempt */
 			schedule_timeout_idle(msecs_to_jiffies(10));
 	}
 	return 0;
@@ -318,9 +319,9 @@ static struct riod_listener *riod_tcp_listen(const struct riod_listen_params *p)
 }
 
 /*
- * shutdown() makes accept() fail at once and for good; kthread_stop() waits for
- * the callback that may still be running.  In between the thread does not spin:
- * it rests 10 ms after each error.
+ * shutdown() makes accept() fail permanently; kthread_stop() waits for a
+ * running callback.  In between the thread does not spin: it sleeps 10 ms after
+ * each error.
  */
 static void riod_tcp_unlisten(struct riod_listener *listener)
 {
@@ -332,7 +333,7 @@ static void riod_tcp_unlisten(struct riod_listener *listener)
 	kfree(l);
 }
 
-/* sends all of @vec; a signal may end a user task's wait in the middle */
+/* send all of @vec; in a user task a signal may end it in the middle */
 static int riod_tcp_send_vec(struct riod_tcp_conn *tc, struct kvec *vec,
 			     unsigned int n, size_t size, bool more)
 {
@@ -378,9 +379,9 @@ static int riod_tcp_send(struct riod_conn *conn, struct list_head *frames)
 }
 
 /*
- * With TLS below, a control message says which type of record the bytes came in: data,
- * or an alert, or a handshake message.  Bytes of another type than data are no part of
- * the stream of frames, and nothing here continues a handshake.
+ * With TLS, a control message holds the type of the record that the bytes came
+ * from: data, an alert, or a handshake message.  Only data is part of the
+ * stream of frames, and nothing here continues a handshake.
  */
 static bool riod_tcp_is_data(const struct msghdr *msg, struct cmsghdr *cmsg)
 {
@@ -390,7 +391,7 @@ static bool riod_tcp_is_data(const struct msghdr *msg, struct cmsghdr *cmsg)
 	       *(u8 *)CMSG_DATA(cmsg) == TLS_RECORD_TYPE_DATA;
 }
 
-/* at least one byte, at most all of @vec; or an error */
+/* returns at least one byte, at most all of @vec; or an error */
 static int riod_tcp_read(struct riod_tcp_conn *tc, struct kvec *vec,
 			 unsigned int n, size_t size, unsigned long deadline)
 {
@@ -418,7 +419,7 @@ static int riod_tcp_read(struct riod_tcp_conn *tc, struct kvec *vec,
 	return riod_tcp_error(ret);
 }
 
-/* brings a whole header into the buffer */
+/* read until a complete header is in the buffer */
 static int riod_tcp_recv_hdr(struct riod_tcp_conn *tc, struct riod_frame_hdr *hdr,
 			     unsigned long deadline)
 {
@@ -426,7 +427,7 @@ static int riod_tcp_recv_hdr(struct riod_tcp_conn *tc, struct riod_frame_hdr *hd
 	int ret;
 
 	while (tc->tail - tc->head < sizeof(*hdr)) {
-		/* less than a header is left: moving it costs nothing */
+		/* cheap: less than a header is left */
 		memmove(tc->buf, tc->buf + tc->head, tc->tail - tc->head);
 		tc->tail -= tc->head;
 		tc->head = 0;
@@ -442,7 +443,7 @@ static int riod_tcp_recv_hdr(struct riod_tcp_conn *tc, struct riod_frame_hdr *hd
 	return 0;
 }
 
-/* what is missing of the body goes to its place, what is behind it to the buffer */
+/* read the rest of the body to its destination, and what follows it to the buffer */
 static int riod_tcp_recv_body(struct riod_tcp_conn *tc, u8 *body, u32 len,
 			      unsigned long deadline)
 {
@@ -453,7 +454,7 @@ static int riod_tcp_recv_body(struct riod_tcp_conn *tc, u8 *body, u32 len,
 	memcpy(body, tc->buf + tc->head, have);
 	tc->head += have;
 	while (have < len) {
-		/* the body took all the buffer had */
+		/* the body has consumed the buffer */
 		tc->head = 0;
 		tc->tail = 0;
 		vec[0].iov_base = body + have;
@@ -502,7 +503,7 @@ static void riod_tcp_timeouts(struct riod_conn *conn, unsigned int recv_timeout_
 	lock_sock(sk);
 	sk->sk_sndtimeo = msecs_to_jiffies(send_timeout_ms) ?: MAX_SCHEDULE_TIMEOUT;
 	release_sock(sk);
-	/* data that nobody acknowledges shall not outlive us for minutes */
+	/* unacknowledged data must not keep a closed connection alive for minutes */
 	tcp_sock_set_user_timeout(sk, min_t(unsigned int, send_timeout_ms, INT_MAX));
 }
 
@@ -528,7 +529,7 @@ static void riod_tcp_peer(struct riod_conn *conn, struct sockaddr_storage *addr)
 
 	memset(addr, 0, sizeof(*addr));
 	if (kernel_getpeername(to_tcp(conn)->sock, (void *)addr) < 0) {
-		/* gone already: no address, which is in no allow list */
+		/* disconnected: no address, so no allow list matches */
 		memset(addr, 0, sizeof(*addr));
 		return;
 	}

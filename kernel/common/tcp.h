@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What the tests see of TCP connections
- */
+/* TCP internals for the tests */
 #ifndef _RIOD_TCP_H
 #define _RIOD_TCP_H
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The list of transports, their connections, and frames in memory
- */
+/* The list of transports, their connections, and frames in memory */
 #include <kunit/visibility.h>
 #include <linux/ctype.h>
 #include <linux/export.h>
@@ -35,8 +33,8 @@ static struct riod_transport *riod_transport_find(const char *name)
 }
 
 /**
- * riod_transport_register() - make a transport known by its name
- * @ops: table; stays in place until riod_transport_unregister()
+ * riod_transport_register() - register a transport under its name
+ * @ops: table; must stay valid until riod_transport_unregister()
  *
  * Return: 0, -EEXIST, -ENOMEM.
  */
@@ -61,8 +59,9 @@ int riod_transport_register(const struct riod_transport_ops *ops)
 EXPORT_SYMBOL_GPL(riod_transport_register);
 
 /*
- * Called when @ops->owner goes: it has no reference left, so nobody holds what
- * riod_transport_get() returned, and behind the lock nobody gets it any more.
+ * Called when @ops->owner is unloaded.  The module has no references left, so
+ * no result of riod_transport_get() is in use; once the list entry is gone,
+ * there are no new ones.
  */
 void riod_transport_unregister(const struct riod_transport_ops *ops)
 {
@@ -92,7 +91,7 @@ static const struct riod_transport_ops *riod_transport_lookup(const char *name)
 	return ops;
 }
 
-/* the name becomes part of a module's name, which modprobe parses */
+/* the name becomes part of the module name that modprobe parses */
 static bool riod_transport_name_valid(const char *name)
 {
 	const char *c;
@@ -110,7 +109,7 @@ const struct riod_transport_ops *riod_transport_get(const char *name)
 
 	if (ops || !riod_transport_name_valid(name))
 		return ops;
-	/* the second lookup finds out whether that helped */
+	/* the second lookup shows whether loading succeeded */
 	request_module("riod-%s", name);
 	return riod_transport_lookup(name);
 }
@@ -188,7 +187,7 @@ struct riod_frame *riod_frame_recv_alloc(const struct riod_frame_hdr *hdr,
 }
 EXPORT_SYMBOL_GPL(riod_frame_recv_alloc);
 
-/* a frame may hold guest memory, which must not stay behind in free memory */
+/* a frame may hold guest memory, so zero it */
 void riod_frame_free(struct riod_frame *f)
 {
 	if (f && f->free)
