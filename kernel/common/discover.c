@@ -55,7 +55,7 @@ static int put_offer(struct sk_buff *skb, const struct riod_wire_export *e)
 	return 0;
 }
 
-/* the most that put_offer() needs */
+/* upper bound for put_offer() */
 static size_t offer_size(void)
 {
 	return nla_total_size(0) + nla_total_size(RIOD_NAME_LEN) +
@@ -119,7 +119,7 @@ full:
 	return -EMSGSIZE;
 }
 
-/* count of exports, or an error that @extack explains */
+/* returns the number of exports, or an error with @extack set */
 static int ask_peer(struct net *net, const struct riod_peer *peer,
 		    struct riod_wire_export **exports, u32 *total,
 		    struct netlink_ext_ack *extack)

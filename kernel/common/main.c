@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * main.c - riod_core: what comes first, and goes last
- */
+/* main.c - riod_core: init order, and exit in reverse */
 #include <linux/init.h>
 #include <linux/module.h>
 
@@ -18,7 +16,7 @@ static int __init riod_core_init(void)
 	err = riod_nl_discover_init();
 	if (err)
 		goto err_transport;
-	/* last: commands come in from here on */
+	/* last: commands run from here on */
 	err = riod_nl_init();
 	if (err)
 		goto err_discover;

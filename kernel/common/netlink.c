@@ -2,8 +2,8 @@
 /*
  * netlink.c - the commands of Documentation/netlink/specs/riod.yaml
  *
- * Parses and bounds what user space asks for, and hands it to the module that
- * carries it out.  The family itself (genl.c) is generated.
+ * Parses and range checks requests of user space, and passes them to the module
+ * that executes them.  The family itself (genl.c) is generated.
  */
 #include <linux/cleanup.h>
 #include <linux/module.h>
@@ -13,11 +13,12 @@
 
 #include "netlink.h"
 
-/* ------------------------------------------------------------ who carries it out */
+/* ------------------------------------------------------------ registered ops */
 
 /*
- * Protects the two pointers below, and that their module still lives when it
- * is pinned: unregistering takes it too.  Nothing else is taken inside.
+ * Protects the two pointers below.  Commands pin the module under it, and
+ * unregistering takes it, so a module cannot go away in between.  Nothing is
+ * taken inside.
  */
 static DEFINE_MUTEX(ops_lock);
 static const struct riod_nl_stub_ops *stub_ops;
@@ -59,7 +60,7 @@ void riod_nl_unregister_frontend(const struct riod_nl_frontend_ops *ops)
 }
 EXPORT_SYMBOL_GPL(riod_nl_unregister_frontend);
 
-/* the ops with their module pinned, to be put; NULL and a text without them */
+/* pins the module, to be released with module_put(); NULL: @extack is set */
 static const struct riod_nl_stub_ops *get_stub(struct netlink_ext_ack *extack)
 {
 	guard(mutex)(&ops_lock);
@@ -78,12 +79,12 @@ static const struct riod_nl_frontend_ops *get_frontend(struct netlink_ext_ack *e
 	return NULL;
 }
 
-/* ------------------------------------------------------------ who may ask */
+/* ------------------------------------------------------------ permissions */
 
 /*
- * GENL_ADMIN_PERM asks for CAP_NET_ADMIN in the initial user namespace, which a
- * container is often given for a network namespace of its own.  Commands give away
- * whole devices, so they ask for CAP_SYS_ADMIN there as well.
+ * GENL_ADMIN_PERM requires CAP_NET_ADMIN in the initial user namespace, which a
+ * container often has for its own network namespace.  Commands give access to
+ * whole devices, so they require CAP_SYS_ADMIN there, too.
  */
 static int may_command(const struct sk_buff *skb, struct netlink_ext_ack *extack)
 {
@@ -104,7 +105,7 @@ int riod_nl_start(struct netlink_callback *cb)
 	return may_command(cb->skb, cb->extack);
 }
 
-/* the generator of genl.c does not know flags of groups */
+/* the generator of genl.c does not support flags of groups */
 static const struct genl_multicast_group groups[] = {
 	[RIOD_NLGRP_EVENTS] = { .name = "events", .flags = GENL_MCAST_CAP_SYS_ADMIN },
 };
@@ -123,7 +124,7 @@ void riod_nl_exit(void)
 
 /* ------------------------------------------------------------ replies */
 
-/* begins a reply; *@hdr is for genlmsg_end() */
+/* begin a reply; *@hdr is for genlmsg_end() */
 static struct sk_buff *new_reply(struct genl_info *info, size_t payload, void **hdr)
 {
 	struct sk_buff *skb = genlmsg_new(payload, GFP_KERNEL);
@@ -139,7 +140,7 @@ static struct sk_buff *new_reply(struct genl_info *info, size_t payload, void **
 
 /* ------------------------------------------------------------ exports */
 
-/* carry out and answer; the reply is made first, so that no success is untold */
+/* allocate the reply first, so that a success can always be reported */
 static int export_new(struct genl_info *info, struct riod_export_request *req)
 {
 	const struct riod_nl_stub_ops *ops;
@@ -158,7 +159,7 @@ static int export_new(struct genl_info *info, struct riod_export_request *req)
 	module_put(ops->owner);
 	if (err)
 		goto out_free;
-	/* has room: the name is shorter than NLMSG_GOODSIZE by far */
+	/* has room: NLMSG_GOODSIZE is much larger than a name */
 	nla_put_string(reply, RIOD_A_EXPORT_NAME, req->name);
 	genlmsg_end(reply, hdr);
 	return genlmsg_reply(reply, info);

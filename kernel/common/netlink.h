@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * netlink.h - what the files of the netlink family share
- */
+/* netlink.h - shared by the files of the netlink family */
 #ifndef _RIOD_NETLINK_H
 #define _RIOD_NETLINK_H
 
@@ -17,17 +15,17 @@ int riod_nl_discover_init(void);
 void riod_nl_discover_exit(void);
 
 /*
- * netlink_parse.c: attributes of a request, checked and bounded.  0, or an
- * error with a text in info->extack.  Exported for KUnit.
+ * netlink_parse.c: check and parse the attributes of a request.  0, or an error
+ * with a text in info->extack.  Exported for KUnit.
  */
 
-/* @name: NUL-terminated, @size bytes */
+/* sets @name, @size bytes, NUL-terminated */
 int riod_nl_parse_name(const struct nlattr *attr, char *name, size_t size,
 		       struct netlink_ext_ack *extack);
 /* @host_attr, @port_attr, @transport_attr: in info->attrs */
 int riod_nl_parse_peer(struct genl_info *info, int host_attr, int port_attr,
 		       int transport_attr, struct riod_peer *peer);
-/* @req: zeroed */
+/* @req must be zeroed */
 int riod_nl_parse_export(struct genl_info *info, struct riod_export_request *req);
 int riod_nl_parse_attach(struct genl_info *info, struct riod_attach_request *req);
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * netlink_parse.c - from netlink attributes to the requests of core.h
+ * netlink_parse.c - netlink attributes to the requests of core.h
  *
- * The generated policies have bounded types and lengths; here is what they
- * cannot say.
+ * The generated policies check types and lengths; this file checks the rest.
  */
 #include <kunit/visibility.h>
 #include <linux/export.h>
@@ -15,7 +14,7 @@
 
 #include "netlink.h"
 
-/* names of exports: what can be typed on a command line and printed in a log */
+/* names must be easy to type on a command line and to print in a log */
 int riod_nl_parse_name(const struct nlattr *attr, char *name, size_t size,
 		       struct netlink_ext_ack *extack)
 {
@@ -35,7 +34,7 @@ bad:
 	return -EINVAL;
 }
 
-/* exactly @digits hex digits; moves *@s behind them */
+/* parse exactly @digits hex digits, and advance *@s */
 static bool parse_hex(const char **s, unsigned int digits, u32 *value)
 {
 	*value = 0;
@@ -49,7 +48,7 @@ static bool parse_hex(const char **s, unsigned int digits, u32 *value)
 	return true;
 }
 
-/* "dddd:bb:dd.f", the domain with 4 to 7 digits, and nothing else */
+/* "dddd:bb:dd.f" with 4 to 7 digits of domain, and nothing else */
 static bool parse_device(const char *s, u32 *domain, u8 *bus, u8 *devfn)
 {
 	size_t digits = strcspn(s, ":");
@@ -106,7 +105,7 @@ static int parse_devices(struct genl_info *info, struct riod_export_request *req
 	return -EINVAL;
 }
 
-/* the address of an entry, without the bits that its prefix leaves out */
+/* set the address of an entry, without the bits beyond its prefix */
 static bool parse_prefix(const struct nlattr *addr, struct riod_allow *a)
 {
 	struct in6_addr v6;
@@ -180,8 +179,8 @@ static int parse_port(const struct nlattr *attr, u16 *port,
 }
 
 /*
- * The kernel's parsers stop at what they do not know ("192.0.2.1:80"), so what
- * may be in an address is checked first.
+ * The kernel's parsers ignore what follows an address ("192.0.2.1:80"), so
+ * check the characters first.
  */
 static bool numeric_host(struct net *net, const char *host,
 			 struct sockaddr_storage *addr)
@@ -190,7 +189,7 @@ static bool numeric_host(struct net *net, const char *host,
 	size_t len = strspn(host, v6 ? "0123456789abcdefABCDEF:." : "0123456789.");
 
 	if (host[len]) {
-		/* a scope: link-local addresses only, and nothing empty */
+		/* a scope: only valid for link-local addresses, and not empty */
 		if (!v6 || host[len] != '%' || !host[len + 1])
 			return false;
 	}
@@ -199,7 +198,7 @@ static bool numeric_host(struct net *net, const char *host,
 	return !host[len] || ((struct sockaddr_in6 *)addr)->sin6_scope_id;
 }
 
-/* the policy bounds its length; whether there is such a transport is looked up later */
+/* the policy limits the length; whether the transport exists is checked later */
 static int parse_transport(const struct nlattr *attr, char *name,
 			   struct netlink_ext_ack *extack)
 {
@@ -232,7 +231,7 @@ int riod_nl_parse_peer(struct genl_info *info, int host_attr, int port_attr,
 				    "the host must be a numeric IPv4 or IPv6 address");
 		return -EINVAL;
 	}
-	/* the port is at the same place in both families */
+	/* both families have the port at the same offset */
 	((struct sockaddr_in *)&peer->addr)->sin_port = htons(peer->port);
 	return 0;
 }

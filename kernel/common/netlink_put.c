@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * netlink_put.c - what messages to user space are made of
- */
+/* netlink_put.c - parts of messages to user space */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/in.h>
@@ -32,7 +30,7 @@ void riod_addr_str(const struct sockaddr_storage *addr, char *buf, size_t len)
 }
 EXPORT_SYMBOL_GPL(riod_addr_str);
 
-/* why connect() failed, to be read behind the peer's address */
+/* why connect() failed; follows the peer's address */
 static const char *connect_text(int err)
 {
 	switch (err) {
@@ -63,7 +61,7 @@ void riod_nl_peer_error(struct netlink_ext_ack *extack,
 	char host[64];
 
 	riod_addr_str(addr, host, sizeof(host));
-	/* the log has all of it; extack only has room for short texts */
+	/* the log gets the full text; extack has little room */
 	pr_info("%s %s%s (error %d)\n", host, refused, text, err);
 	if (strlen(host) + strlen(refused) + strlen(text) + 1 < NETLINK_MAX_FMTMSG_LEN)
 		NL_SET_ERR_MSG_FMT(extack, "%s %s%s", host, refused, text);

@@ -2,7 +2,7 @@
 /*
  * Tracepoints of riod_core
  *
- * "session" is a number of this host's own, in the order of creation.
+ * "session" is a local number, in the order of creation.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM riod
@@ -37,19 +37,19 @@ DECLARE_EVENT_CLASS(riod_frame,
 			      __entry->ack)
 );
 
-/* a frame is given to the transport */
+/* a frame is passed to the transport */
 DEFINE_EVENT(riod_frame, riod_frame_tx,
 	     TP_PROTO(u32 session, const struct riod_frame_hdr *hdr),
 	     TP_ARGS(session, hdr)
 );
 
-/* a frame came and is legal; it was not acted on yet */
+/* a frame arrived and is valid; it is not processed yet */
 DEFINE_EVENT(riod_frame, riod_frame_rx,
 	     TP_PROTO(u32 session, const struct riod_frame_hdr *hdr),
 	     TP_ARGS(session, hdr)
 );
 
-/* the session is over; its owner is told next */
+/* the session is over; ops->lost() is called next */
 TRACE_EVENT(riod_session_lost,
 	    TP_PROTO(u32 session, u32 reason),
 	    TP_ARGS(session, reason),
@@ -60,7 +60,7 @@ TRACE_EVENT(riod_session_lost,
 	    TP_printk("session=%u reason=%u", __entry->session, __entry->reason)
 );
 
-/* a cut was taken; cut 0: nothing had changed, so none was */
+/* a cut was taken; cut 0: no byte had changed, so there is no cut */
 TRACE_EVENT(riod_cut_collected,
 	    TP_PROTO(u32 session, u64 cut, u64 bytes),
 	    TP_ARGS(session, cut, bytes),
@@ -74,7 +74,7 @@ TRACE_EVENT(riod_cut_collected,
 		      __entry->session, __entry->cut, __entry->bytes)
 );
 
-/* a cut of the peer's was applied */
+/* a cut of the peer was applied */
 TRACE_EVENT(riod_cut_applied,
 	    TP_PROTO(u32 session, u64 cut, u32 frames),
 	    TP_ARGS(session, cut, frames),

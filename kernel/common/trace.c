@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Riod_core's tracepoints
- */
+/* Tracepoints of riod_core */
 #define CREATE_TRACE_POINTS
 #include "riod_trace.h"
