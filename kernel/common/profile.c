@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The list of profiles: the only place that names all of them.
- */
+/* The list of profiles: the only place that names all of them. */
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/kernel.h>

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Intel's gigabit controllers, as e1000, e1000e, igb and igbvf drive them: publish order
- * (rule 10).
+ * Intel's gigabit controllers, as driven by e1000, e1000e, igb and igbvf:
+ * publish order (rule 10).
  *
- * The device writes descriptors back in place, status and all, after the packet; a driver
- * that polls (NAPI does, once it was interrupted; DPDK always) goes by the status.  So what
- * the device writes into rings comes last.  Those of the drivers that make their rings
- * before they map buffers would be right without this, others would not, and neither with
- * descriptors of 32 bytes (packet split), whose status stands ahead of the lengths.
+ * The device writes descriptors back in place, with their status, after the
+ * packet.  A driver that polls (NAPI after an interrupt, DPDK always) relies on
+ * the status.  So what the device writes into rings is applied last.  Drivers
+ * that allocate their rings before they map buffers would be correct without
+ * this; others would not, and no driver with descriptors of 32 bytes (packet
+ * split), whose status precedes the lengths.
  *
- * Where rings are the guest says in registers.  All of them are written 32 bits wide, and
- * what is written otherwise is not looked at.  Nothing here trusts the guest: what it says
- * wrongly is its own loss.
+ * The guest sets the addresses of rings in registers.  Drivers write all of
+ * these with 32-bit accesses; others are ignored.  The guest is not trusted:
+ * wrong values only harm itself.
  *
- * Chapters are those of Intel's manuals: [SDM] PCI/PCI-X Family of Gigabit Ethernet
- * Controllers Software Developer's Manual; [82574] 82574 GbE Controller Family Datasheet;
- * [82576] 82576EB Gigabit Ethernet Controller Datasheet.
+ * Chapters are those of Intel's manuals: [SDM] PCI/PCI-X Family of Gigabit
+ * Ethernet Controllers Software Developer's Manual; [82574] 82574 GbE
+ * Controller Family Datasheet; [82576] 82576EB Gigabit Ethernet Controller
+ * Datasheet.
  */
 #define pr_fmt(fmt) "riod: e1000: " fmt
 
@@ -34,18 +36,19 @@
 #define E1000_VENDOR		0x8086
 #define E1000_CLASS		0x020000
 
-/* [SDM] 13.4, [82576] 8.2: device control; what resets queues */
+/* [SDM] 13.4, [82576] 8.2: device control; these bits reset the queues */
 #define E1000_CTRL		0x0000
 #define E1000_CTRL_RST		BIT(26)
 #define E1000_CTRL_DEV_RST	BIT(29)
-/* [82574] 10.2: receive control; descriptor type 01b: packet split, of 32 bytes (7.1) */
+/* [82574] 10.2: receive control; type 01b: packet split, 32-byte descriptors (7.1) */
 #define E1000_RCTL		0x0100
 #define E1000_RCTL_DTYP		GENMASK(11, 10)
 #define E1000_RCTL_DTYP_SPLIT	BIT(10)
 #define E1000_SPLIT_DESC	32
 /*
- * [82576] 8.10, 8.12: a queue's registers: the first four (earlier controllers, [SDM] 13.4,
- * have no more) every 256 bytes, all every 64 bytes
+ * [82576] 8.10, 8.12: registers of a queue.  The first four queues (earlier
+ * controllers, [SDM] 13.4, have no more) are at a stride of 256 bytes, all
+ * queues at a stride of 64 bytes elsewhere.
  */
 #define E1000_RX		0x2800
 #define E1000_TX		0x3800
@@ -58,28 +61,28 @@
 #define E1000_BASE_LOW		0x0
 #define E1000_BASE_HIGH		0x4
 #define E1000_LEN		0x8
-/* a ring's address is one of 16 bytes at least, its length one of 128, and less than 1 MiB */
+/* ring addresses are multiples of 16, lengths multiples of 128 below 1 MiB */
 #define E1000_BASE_MASK		GENMASK(31, 4)
 #define E1000_LEN_MASK		GENMASK(19, 7)
 
-/* cuts behind which the order is said once a ring comes or goes */
+/* set the order behind this many cuts after a ring changed */
 #define E1000_TELL		2
 
 enum e1000_way { E1000_IS_RX, E1000_IS_TX, E1000_WAYS };
 
-/** struct riod_e1000_ring - a ring, as the guest set it up; @len 0: there is none */
+/** struct riod_e1000_ring - a ring as set by the guest; @len 0: none */
 struct riod_e1000_ring {
 	u64 base;
 	u32 len;
 };
 
 /**
- * struct riod_e1000 - state of one attachment; the caller serialises
- * @env: the frontend
- * @rings: of both ways
+ * struct riod_e1000 - state of one attachment; serialised by the caller
+ * @env: services of the frontend
+ * @rings: receive and transmit rings
  * @split: receive descriptors have 32 bytes
- * @tell: cuts behind which the order is to be said
- * @spans: where it is put together
+ * @tell: number of further cuts behind which the order is set
+ * @spans: buffer for the order
  */
 struct riod_e1000 {
 	struct riod_profile_env env;
@@ -116,7 +119,7 @@ static void tell_order(struct riod_e1000 *e)
 	err = e->env.order(e->env.priv, e->spans, n);
 	if (err == -E2BIG)
 		pr_warn_once("a guest has rings that are too large to keep in order: a driver that polls may see descriptors before their packets\n");
-	/* without memory, the next cut is as good a time */
+	/* out of memory: try again behind the next cut */
 	if (err != -ENOMEM)
 		e->tell--;
 }
@@ -144,7 +147,7 @@ static void e1000_reset(void *state)
 	e->tell = E1000_TELL;
 }
 
-/* the ring of one way that a register is of, and which of its registers it is, or NULL */
+/* find the ring that a register belongs to, and the register's offset; NULL: none */
 static struct riod_e1000_ring *ring_at(struct riod_e1000 *e, enum e1000_way way, u64 offset,
 				       u32 *reg)
 {
@@ -209,7 +212,7 @@ static bool e1000_bar_write(void *state, u8 bar, u64 offset, u8 width, u64 value
 
 /* ------------------------------------------------------------ identity */
 
-/* devices of class Ethernet that the four drivers know, first and last of each run */
+/* Ethernet devices of the four drivers: first and last id of each range */
 static const struct { u16 first, last; } e1000_ids[] = {
 	/* e1000 */
 	{ 0x1000, 0x101e }, { 0x1026, 0x1028 }, { 0x1075, 0x107c }, { 0x108a, 0x108a },

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * NVMe: as much as being right takes (rules 11 and 16).
+ * NVMe: what correctness requires (rules 11 and 16).
  *
- * What is kept from the guest: memory on the controller that queues or data
- * could be put into (CMB, PMR), doorbells in host memory (Doorbell Buffer
- * Config), host memory buffers.  The first is said in registers; the others are
- * said in the Identify Controller data, which the device writes to guest memory.
- * So the profile follows the admin queue: it notes where an Identify command
- * wants its data, and edits that once its completion has arrived, before the
- * interrupt has.  A guest that sets doorbells in memory up all the same has them
- * rung for it after every cut.
+ * Hidden from the guest: memory on the controller that could hold queues or
+ * data (CMB, PMR), doorbells in host memory (Doorbell Buffer Config), host
+ * memory buffers.  CMB and PMR are announced in registers; the others in the
+ * Identify Controller data, which the device writes to guest memory.  So the
+ * profile follows the admin queue.  It records where an Identify command puts
+ * its data, and edits them when the completion has arrived and before the
+ * interrupt is signalled.  If a guest sets up doorbells in memory anyway, the
+ * profile rings them after every cut.
  *
- * And completion queues are named (rule 10): what is in one speaks of data in other
- * pages, and drivers look at it whenever they like.  They are learnt from the commands
- * that create them.
+ * The profile also names completion queues (rule 10), because entries refer to
+ * data in other pages and drivers poll them at any time.  It learns them from
+ * the commands that create them.
  *
- * Nothing here trusts the guest: it names addresses in its own memory only, each
- * call does a bounded amount of work, and what it overwrites is its own loss.
+ * The guest is not trusted: its addresses are in its own memory only, each call
+ * does a bounded amount of work, and what is overwritten is the guest's.
  *
  * Sections are those of the NVM Express Base Specification, revision 2.0c.
  */
@@ -43,7 +43,7 @@
 #define NVME_REG_AQA		0x24
 #define NVME_REG_ASQ		0x28
 #define NVME_REG_ACQ		0x30
-#define NVME_REG_END		0x38		/* of what is followed */
+#define NVME_REG_END		0x38		/* of the registers that are followed */
 #define NVME_REG_DOORBELL	0x1000
 
 #define NVME_CAP_TOP_PMRS	BIT(0)		/* CAP bit 56 */
@@ -59,36 +59,36 @@
 #define NVME_ADMIN_IDENTIFY	0x06
 #define NVME_ADMIN_DBBUF	0x7c
 #define NVME_CNS_CONTROLLER	0x01
-#define NVME_CREATE_CQ_PC	BIT(0)		/* 5.4: one piece of memory */
+#define NVME_CREATE_CQ_PC	BIT(0)		/* 5.4: physically contiguous */
 
 /* 5.17.2.1 Identify Controller data */
 #define NVME_ID_OACS_HIGH	257
 #define NVME_ID_OACS_DBBUF	BIT(0)		/* OACS bit 8 */
-#define NVME_ID_HMPRE		272		/* and HMMIN, four bytes each */
+#define NVME_ID_HMPRE		272		/* HMPRE and HMMIN, four bytes each */
 #define NVME_ID_HMMIN_END	280
 
-/* admin commands that are waited for; drivers have one or two on their way */
+/* admin commands whose completions are awaited; drivers have one or two in flight */
 #define NVME_WATCHED		16
 #define NVME_SHADOW_SIZE	4096u
-/* completion queues that are kept track of, the admin queue included */
+/* completion queues that are tracked, including the admin queue */
 #define NVME_CQS		256
-/* cuts behind which completion queues are named once there is a new one */
+/* set the order behind this many cuts after a queue was created or deleted */
 #define NVME_TELL		2
-/* doorbells rung after one cut; the rest have their turn after the next */
+/* doorbells rung after one cut; the rest follows after the next */
 #define NVME_KICKS_MAX		64
 
 /**
- * struct riod_nvme_sqe - submission queue entry, what is looked at of it (3.3.3.1)
+ * struct riod_nvme_sqe - used fields of a submission queue entry (3.3.3.1)
  * @opcode: command
  * @flags: fuse and data pointer format
  * @cid: command identifier
- * @skip1: not looked at
- * @prp1: first data page
- * @prp2: second one
- * @cdw10: Identify: CNS in the low byte.  Create, delete a queue: its id in bits 15:0,
- *	its size less 1 in bits 31:16
+ * @skip1: unused
+ * @prp1: first PRP entry
+ * @prp2: second PRP entry
+ * @cdw10: Identify: CNS in the low byte.  Create, delete a queue: its id in
+ *	bits 15:0, its size less 1 in bits 31:16
  * @cdw11: Create I/O Completion Queue: PC
- * @skip2: not looked at
+ * @skip2: unused
  */
 struct riod_nvme_sqe {
 	u8 opcode;
@@ -104,7 +104,7 @@ struct riod_nvme_sqe {
 
 static_assert(sizeof(struct riod_nvme_sqe) == NVME_SQE_SIZE);
 
-/** struct riod_nvme_watch - an admin command whose completion matters */
+/** struct riod_nvme_watch - an admin command whose completion is awaited */
 struct riod_nvme_watch {
 	bool used;
 	u8 opcode;
@@ -113,7 +113,7 @@ struct riod_nvme_watch {
 	u64 prp2;
 };
 
-/** struct riod_nvme_cq - memory of a completion queue; @len 0: none has this place */
+/** struct riod_nvme_cq - memory of a completion queue; @len 0: unused */
 struct riod_nvme_cq {
 	u64 base;
 	u32 len;
@@ -121,22 +121,22 @@ struct riod_nvme_cq {
 };
 
 /**
- * struct riod_nvme - state of one attachment; the caller serialises
- * @env: the frontend
- * @regs: what the guest wrote to the registers below NVME_REG_END
- * @stride: bytes from doorbell to doorbell
- * @enabled: CC.EN is set: the queues exist
- * @sq_head: admin submission entries looked at
- * @sq_tail: where the guest has rung the doorbell
- * @cq_head: admin completion entries looked at
- * @phase: phase bit of the next new completion
- * @watch: commands that are waited for
- * @next_watch: where the next one goes, over the oldest
+ * struct riod_nvme - state of one attachment; serialised by the caller
+ * @env: services of the frontend
+ * @regs: values that the guest wrote to the registers below NVME_REG_END
+ * @stride: distance of doorbells in bytes
+ * @enabled: CC.EN is set, so the queues exist
+ * @sq_head: next admin submission entry to look at
+ * @sq_tail: value of the guest's last write to the admin submission doorbell
+ * @cq_head: next admin completion entry to look at
+ * @phase: phase bit of the next completion
+ * @watch: commands whose completions are awaited
+ * @next_watch: next entry of @watch to use, which is the oldest
  * @cqs: completion queues; the admin queue is the first
- * @tell: cuts behind which they are to be named
- * @spans: where they are put together for that
- * @shadow: address of the doorbells in memory, 0 where the guest has none
- * @rung: what was rung of them
+ * @tell: number of further cuts behind which the order is set
+ * @spans: buffer for the order
+ * @shadow: address of the doorbells in memory, 0: none
+ * @rung: values of them that were rung
  */
 struct riod_nvme {
 	struct riod_profile_env env;
@@ -164,7 +164,7 @@ struct riod_nvme_span {
 	u16 end;
 };
 
-/* read as zero, as on a controller that has neither (3.1.3) */
+/* read as zero, as on a controller without CMB and PMR (3.1.3) */
 static const struct riod_nvme_span hidden[] = {
 	{ 0x38, 0x40 },		/* CMBLOC, CMBSZ */
 	{ 0x50, 0x64 },		/* CMBMSC, CMBSTS, CMBEBS, CMBSWTP */
@@ -182,7 +182,7 @@ static bool is_hidden(u64 offset)
 	return false;
 }
 
-/* the guest is told the stride here, so here it is learnt */
+/* the guest reads CAP through here, so learn the stride */
 static void learn_stride(struct riod_nvme *n, u64 offset, u8 width, u64 value)
 {
 	u32 at = (NVME_REG_CAP_HIGH - offset) * 8;
@@ -230,19 +230,19 @@ static u16 cq_entries(const struct riod_nvme *n)
 	return (get_reg(n, NVME_REG_AQA + 2, 2) & 0xfff) + 1;
 }
 
-/* an address of a queue; its low 12 bits are reserved */
+/* address of a queue; its low 12 bits are reserved */
 static u64 queue_base(const struct riod_nvme *n, u32 reg)
 {
 	return get_reg(n, reg, 8) & ~(u64)0xfff;
 }
 
-/* CC.MPS: what the controller takes for a page */
+/* CC.MPS: the controller's page size */
 static u64 memory_page_size(const struct riod_nvme *n)
 {
 	return 4096ull << (get_reg(n, NVME_REG_CC, 4) >> 7 & 0xf);
 }
 
-/* 3.5.1: the admin queues begin anew */
+/* 3.5.1: the admin queues start empty */
 static void start_queues(struct riod_nvme *n)
 {
 	n->sq_head = 0;
@@ -317,9 +317,9 @@ static void warn_unordered(void)
 }
 
 /*
- * Learnt from the command and not from its completion, for the device may write into
- * the queue right behind that.  A queue that the controller refuses costs nothing: its
- * memory is applied a moment later than other memory.
+ * Done at the command, not at its completion, because the device may write into
+ * the queue right after that.  If the controller rejects the command, no harm
+ * is done: the memory is only applied a little later than other memory.
  */
 static void create_cq(struct riod_nvme *n, const struct riod_nvme_sqe *e)
 {
@@ -332,7 +332,7 @@ static void create_cq(struct riod_nvme *n, const struct riod_nvme_sqe *e)
 	}
 	c->qid = cdw10;
 	c->base = le64_to_cpu(e->prp1) & ~(u64)0xfff;
-	/* 3.3.3.2: entries of 16 bytes; CC.IOCQES says the same */
+	/* 3.3.3.2: entries have 16 bytes, as CC.IOCQES must say */
 	c->len = ((cdw10 >> 16) + 1) * NVME_CQE_SIZE;
 	n->tell = NVME_TELL;
 }
@@ -361,8 +361,8 @@ static void look_at_command(struct riod_nvme *n, const struct riod_nvme_sqe *e)
 }
 
 /*
- * Commands that the guest has rung for.  Runs before the doorbell leaves, and
- * again before completions are looked at, so that none of them is missed.
+ * Look at the commands that the guest has rung for.  Called before the doorbell
+ * is sent, and again before completions are looked at, so that none is missed.
  */
 static void follow_submissions(struct riod_nvme *n)
 {
@@ -378,13 +378,13 @@ static void follow_submissions(struct riod_nvme *n)
 		n->sq_head = (n->sq_head + 1) % entries;
 		if (!p)
 			continue;
-		/* the guest may change it meanwhile: one copy, looked at as it is */
+		/* the guest may change it meanwhile: decide on one copy */
 		memcpy(&e, p, sizeof(e));
 		look_at_command(n, &e);
 	}
 }
 
-/* a byte of a data buffer of two PRP entries (4.1.1) */
+/* a byte of a data buffer that has two PRP entries (4.1.1) */
 static u8 *data_byte(struct riod_nvme *n, const struct riod_nvme_watch *w, u32 pos)
 {
 	u64 size = memory_page_size(n);
@@ -399,7 +399,7 @@ static void clear_bits(struct riod_nvme *n, const struct riod_nvme_watch *w,
 {
 	u8 *p = data_byte(n, w, pos);
 
-	/* a write that changes nothing would cross the network all the same */
+	/* do not store into guest memory without need */
 	if (p && *p & bits)
 		WRITE_ONCE(*p, *p & ~bits);
 }
@@ -450,7 +450,7 @@ static void follow_completions(struct riod_nvme *n)
 				 n->cq_head * NVME_CQE_SIZE, NVME_CQE_SIZE, false);
 		if (!cqe)
 			return;
-		/* 4.2: cid, phase, status in one word, which the device writes last */
+		/* 4.2: the device writes the word with cid, phase and status last */
 		dw3 = le32_to_cpu(READ_ONCE(cqe[3]));
 		if ((dw3 >> 16 & 1) != n->phase)
 			return;
@@ -475,8 +475,9 @@ static void nvme_after_apply(void *state)
 /* ------------------------------------------------------------ doorbells in memory */
 
 /*
- * The guest writes the shadow and then decides, by an index that it may see too
- * late, whether to ring as well (rule 11).  So what the shadow says is rung.
+ * The guest writes the shadow doorbell and then decides by an index, which it
+ * may see too late, whether to ring (rule 11).  So ring the value of the
+ * shadow.
  */
 static void ring_shadow(struct riod_nvme *n)
 {
@@ -497,9 +498,10 @@ static void ring_shadow(struct riod_nvme *n)
 }
 
 /*
- * A queue's memory is mapped before the command that names it is rung for, so it is
- * known when the cut is taken that the doorbell goes behind.  That is this cut or, where
- * the guest came by while it was taken, the next.
+ * The memory of a queue is mapped before the guest rings for the command that
+ * creates it, so the engine knows its pages when it takes the cut ahead of the
+ * doorbell.  That is this cut or, if the guest rang during the cut, the next
+ * one.
  */
 static void tell_cqs(struct riod_nvme *n)
 {
@@ -519,7 +521,7 @@ static void tell_cqs(struct riod_nvme *n)
 	err = n->env.order(n->env.priv, n->spans, spans);
 	if (err == -E2BIG)
 		warn_unordered();
-	/* without memory, the next cut is as good a time */
+	/* out of memory: try again behind the next cut */
 	if (err != -ENOMEM)
 		n->tell--;
 }

@@ -2,20 +2,21 @@
 /*
  * virtio over PCI: publish order and kicks (rules 10 and 11).
  *
- * Driver and device of a virtqueue tell each other in memory what is there, and whether
- * to notify: each stores its index and then loads what the other said of notifications.
- * Across a network both may see the other late, and nobody is woken.  So this is done
- * over again where the memory is the guest's own: the queue is notified after every cut
- * that has something which the guest did not notify of itself, and the interrupt is
- * raised after every cut of the device's that brought something which the guest, by what
- * stands in its memory, wants to be interrupted for.  Either may come twice.
+ * Driver and device of a virtqueue publish in memory what is available or used,
+ * and whether they want to be notified: each stores its index and then loads
+ * the other's wish.  Across a network each may see the other's store late, and
+ * a wake-up is lost.  So the profile repeats both checks where the memory is
+ * the guest's own.  After every cut with something that the guest has published
+ * and not notified of, it notifies the queue.  After every cut of the device
+ * that brought something for which the guest's memory asks for an interrupt, it
+ * raises the interrupt.  Either may happen twice.
  *
- * The profile follows the common configuration structure to learn where queues are.  It
- * hides two features, NOTIFICATION_DATA and NOTIF_CONFIG_DATA, with which a notification
- * carries what only the driver knows.
+ * The profile follows the common configuration structure to learn where queues
+ * are.  It hides two features, NOTIFICATION_DATA and NOTIF_CONFIG_DATA, with
+ * which a notification carries data that only the driver knows.
  *
- * Nothing here trusts the guest or the device: each call does a bounded amount of work,
- * and what they say wrongly is their own loss.
+ * Neither guest nor device is trusted: each call does a bounded amount of work,
+ * and wrong values only harm those two.
  *
  * Sections are those of the Virtual I/O Device Specification, version 1.3.
  */
@@ -32,7 +33,7 @@
 
 #include "profile.h"
 
-/* 4.1.2: vendor, and devices from 0x1000 (transitional) to 0x107f */
+/* 4.1.2: vendor; devices 0x1000 (transitional) to 0x107f */
 #define VIRTIO_VENDOR		0x1af4
 #define VIRTIO_DEVICE_FIRST	0x1000
 #define VIRTIO_DEVICE_LAST	0x107f
@@ -48,7 +49,7 @@
 #define VIRTIO_CAP_COMMON	1
 #define VIRTIO_CAP_NOTIFY	2
 #define VIRTIO_CAP_ISR		3
-/* capabilities are at multiples of 4 behind the header: a list is no longer */
+/* capabilities are multiples of 4 behind the header, so a list has no more */
 #define VIRTIO_CAPS_MAX		48
 
 /* 4.1.4.3 common configuration structure */
@@ -68,7 +69,7 @@
 
 #define VIRTIO_STATUS_DRIVER_OK	4
 
-/* 6 feature bits, in words of 32 */
+/* 6: feature bits, in words of 32 */
 #define VIRTIO_F_EVENT_IDX	BIT(29)
 #define VIRTIO_F_ACCESS_PLATFORM	BIT(33 - 32)
 #define VIRTIO_F_RING_PACKED	BIT(34 - 32)
@@ -76,16 +77,16 @@
 #define VIRTIO_F_NOTIF_CONFIG_DATA	BIT(39 - 32)
 #define VIRTIO_HIDDEN	(VIRTIO_F_NOTIFICATION_DATA | VIRTIO_F_NOTIF_CONFIG_DATA)
 
-/* 2.7 split: both rings begin with flags and index; one flag: do not interrupt */
+/* 2.7 split: both rings begin with flags and index */
 #define VIRTQ_IDX		2
 #define VIRTQ_AVAIL_RING	4
 #define VIRTQ_NO_INTERRUPT	BIT(0)
 
-/* 2.7.6, 2.7.8; the areas of a packed queue are smaller */
+/* 2.7.6, 2.7.8; a packed queue has smaller areas */
 #define VIRTQ_DRIVER_SIZE(n)	(6 + 2 * (n))
 #define VIRTQ_DEVICE_SIZE(n)	(6 + 8 * (n))
 
-/* 2.8 packed: a descriptor's flags; the driver's event suppression: descriptor, flags */
+/* 2.8 packed: flags of a descriptor; the driver's event suppression */
 #define VIRTQ_DESC		16
 #define VIRTQ_DESC_FLAGS	14
 #define VIRTQ_DESC_NEXT		BIT(0)
@@ -96,27 +97,27 @@
 #define VIRTQ_EVENT_DESC	2
 #define VIRTQ_EVENT_WRAP	BIT(15)
 
-/* queues that are kept track of, from the first; devices have rarely more than a dozen */
+/* queues that are tracked, from the first; few devices have more than a dozen */
 #define VIRTQ_MAX		128
 #define VIRTQ_SIZE_MAX		32768
-/* descriptors of packed rings that one callback looks at, of all queues together */
+/* limit of descriptors that one callback looks at, over all packed queues */
 #define VIRTQ_LOOKS_MAX		65536
-/* cuts behind which the order is said once a queue comes or goes */
+/* set the order behind this many cuts after a queue changed */
 #define VIRTIO_TELL		2
 
 enum virtq_area { VIRTQ_DESCRIPTORS, VIRTQ_DRIVER, VIRTQ_DEVICE, VIRTQ_AREAS };
 
 /**
- * struct riod_virtq - a virtqueue, as the guest set it up
- * @enabled: it works
+ * struct riod_virtq - a virtqueue as set up by the guest
+ * @enabled: the queue is enabled
  * @size: entries
- * @vector: of MSI-X; 0xffff: none
- * @notify_off: where it is notified
- * @areas: addresses: descriptors, the driver's area, the device's
- * @avail: what the guest has published.  Split: the index.  Packed: descriptors,
- *	counted on.
- * @notified: @avail of when somebody notified last
- * @used: split: the index that the device published, as the guest sees it
+ * @vector: MSI-X vector; 0xffff: none
+ * @notify_off: queue_notify_off of the queue
+ * @areas: addresses of descriptor area, driver area and device area
+ * @avail: how far the guest has published.  Split: the index.  Packed:
+ *	descriptors, counted modulo two laps.
+ * @notified: value of @avail at the last notification
+ * @used: split: the index that the device has published, as the guest sees it
  */
 struct riod_virtq {
 	bool enabled;
@@ -129,7 +130,7 @@ struct riod_virtq {
 	u16 used;
 };
 
-/** struct riod_virtio_window - a structure in a BAR (4.1.4); @len 0: there is none */
+/** struct riod_virtio_window - a structure in a BAR (4.1.4); @len 0: none */
 struct riod_virtio_window {
 	u8 bar;
 	u32 offset;
@@ -137,19 +138,20 @@ struct riod_virtio_window {
 };
 
 /**
- * struct riod_virtio - state of one attachment; the caller serialises
- * @env: the frontend
+ * struct riod_virtio - state of one attachment; serialised by the caller
+ * @env: services of the frontend
  * @common: common configuration structure
  * @notify: notification structure
  * @isr: interrupt status
- * @multiplier: from one queue_notify_off to the next
- * @regs: what the guest wrote to @common: the part that is not a queue's
- * @features: what it accepted of features, in words of 32
+ * @multiplier: notify_off_multiplier
+ * @regs: values that the guest wrote to @common, ahead of the fields of queues
+ * @features: features that the guest accepted, in words of 32
  * @queues: virtqueues
- * @tell: cuts behind which the order is to be said
+ * @tell: number of further cuts behind which the order is set
  * @looks: descriptors that this callback may still look at
- * @raised: an interrupt was raised that the device's own status does not show
- * @spans: where the order is put together
+ * @raised: an interrupt was raised that the device's interrupt status does not
+ *	show
+ * @spans: buffer for the order
  */
 struct riod_virtio {
 	struct riod_profile_env env;
@@ -173,7 +175,7 @@ static u64 area(const struct riod_virtq *q, enum virtq_area which)
 	return le64_to_cpu(q->areas[which]);
 }
 
-/* 16 bits of a queue's; false where they are not mapped, or lie across pages */
+/* load 16 bits of a queue; false: not mapped, or not aligned */
 static bool load16(struct riod_virtio *v, u64 iova, u16 *value)
 {
 	const __le16 *p = iova & 1 ? NULL : v->env.mem(v->env.priv, iova, 2, false);
@@ -195,7 +197,7 @@ static bool has_event_idx(const struct riod_virtio *v)
 
 /* ------------------------------------------------------------ packed */
 
-/* the wrap counter with which descriptor number @n, counted on, is written (2.8.1) */
+/* wrap counter with which descriptor @n of two laps is made available (2.8.1) */
 static bool wrap_of(const struct riod_virtq *q, u32 n)
 {
 	return !(n / q->size & 1);
@@ -207,11 +209,12 @@ static u64 desc_of(const struct riod_virtq *q, u32 n)
 }
 
 /*
- * Go over the descriptors that the guest has made available.  The device cannot have used
- * one, and the guest put another in its place, before this has passed it: it is called
- * behind each cut before that leaves.  Queues may lie on the same memory and share one
- * address to notify at, so a guest could make each of its writes cost all entries of all
- * queues; beyond VIRTQ_LOOKS_MAX the rest has its turn behind the next cut.
+ * Advance @avail over the descriptors that the guest made available.  This runs
+ * behind each cut before the cut is sent, so it passes a descriptor before the
+ * device can use it and the guest can replace it.  Queues may share their
+ * memory and their notification address, so one write of a guest could cost all
+ * entries of all queues.  Beyond VIRTQ_LOOKS_MAX the rest follows behind the
+ * next cut.
  */
 static void packed_avail(struct riod_virtio *v, struct riod_virtq *q)
 {
@@ -222,15 +225,16 @@ static void packed_avail(struct riod_virtio *v, struct riod_virtq *q)
 	       load16(v, desc_of(q, q->avail) + VIRTQ_DESC_FLAGS, &flags) &&
 	       !!(flags & VIRTQ_DESC_AVAIL) == wrap_of(q, q->avail)) {
 		v->looks--;
-		/* two laps make counters the same again */
+		/* the wrap counters are the same after two laps */
 		q->avail = (q->avail + 1) % (2 * q->size);
 	}
 }
 
 /*
- * 2.8.10: does the guest want to hear of the descriptor that it names, if it wants to hear
- * of one?  Not where nothing stands there that could be used, or the guest is past it.
- * Where something does that is not used, it may be the inside of a chain that is.
+ * 2.8.10: the guest wants an interrupt for descriptor @desc.  May the device
+ * have used it?  Not if it was not made available in the lap that @desc names,
+ * or the guest has passed it.  A descriptor that is available but not marked
+ * used may be inside a chain that was used.
  */
 static bool packed_passed(struct riod_virtio *v, const struct riod_virtq *q, u16 desc)
 {
@@ -243,9 +247,9 @@ static bool packed_passed(struct riod_virtio *v, const struct riod_virtq *q, u16
 }
 
 /*
- * The device changed something in the ring.  Which descriptors it used cannot be told: a
- * guest that polls may have put others in their place.  So this may say yes too often,
- * but only for a cut in which there was something for the guest.
+ * The device changed the ring.  Which descriptors it used is unknown: a polling
+ * guest may have replaced them.  So this may return true too often, but only
+ * for a cut that had something for the guest.
  */
 static bool packed_wants(struct riod_virtio *v, const struct riod_virtq *q)
 {
@@ -260,7 +264,7 @@ static bool packed_wants(struct riod_virtio *v, const struct riod_virtq *q)
 	return flags != VIRTQ_EVENT_DISABLE;
 }
 
-/* rule 10: an entry publishes unless it belongs to a chain that began ahead of it */
+/* rule 10: an entry publishes unless it belongs to a chain that begins ahead of it */
 static bool packed_begins(struct riod_sync_entry *e)
 {
 	u16 flags;
@@ -268,7 +272,7 @@ static bool packed_begins(struct riod_sync_entry *e)
 	if (!riod_sync_entry_before(e))
 		return true;
 	flags = e->now[VIRTQ_DESC_FLAGS] | e->now[VIRTQ_DESC_FLAGS + 1] << 8;
-	/* what the device has used chains to nothing, whatever it left there */
+	/* a used descriptor chains to nothing, whatever flags the device left */
 	return !(flags & VIRTQ_DESC_NEXT) ||
 	       !(flags & VIRTQ_DESC_AVAIL) == !(flags & VIRTQ_DESC_USED);
 }
@@ -283,7 +287,7 @@ static void split_avail(struct riod_virtio *v, struct riod_virtq *q)
 		q->avail = idx;
 }
 
-/* 2.7.7: does the guest want to hear of what the device has used since the last cut? */
+/* 2.7.7: does the guest want an interrupt for what was used since the last cut? */
 static bool split_wants(struct riod_virtio *v, struct riod_virtq *q)
 {
 	u64 avail = area(q, VIRTQ_DRIVER);
@@ -300,7 +304,7 @@ static bool split_wants(struct riod_virtio *v, struct riod_virtq *q)
 
 /* ------------------------------------------------------------ kicks */
 
-/* offset in a structure, or -1 */
+/* offset in the structure, or -1 */
 static s64 window_at(const struct riod_virtio_window *w, u8 bar, u64 offset, u8 width)
 {
 	if (bar != w->bar || offset < w->offset || offset + width > (u64)w->offset + w->len)
@@ -327,21 +331,22 @@ static bool is_running(const struct riod_virtio *v)
 }
 
 /*
- * What the guest published and did not notify of was in the cut, or will be ahead of
- * the notification.  Where there is no memory for that the next cut has its turn.
+ * Everything that the guest published and did not notify of is in the cut, or
+ * in the cut ahead of this notification.  Out of memory: try again behind the
+ * next cut.
  */
 static void notify_device(struct riod_virtio *v, struct riod_virtq *q)
 {
 	u64 at = notify_at(v, q);
 
 	look_at_avail(v, q);
-	/* where it would be is the device's word */
+	/* the device chose the address, so check that it is in the structure */
 	if (q->avail != q->notified && window_at(&v->notify, v->notify.bar, at, 2) >= 0 &&
 	    !v->env.kick(v->env.priv, v->notify.bar, at, 2, q - v->queues))
 		q->notified = q->avail;
 }
 
-/* the cut brought what the guest wants to be interrupted for */
+/* raise an interrupt if the cut brought something that the guest wants it for */
 static void notify_guest(struct riod_virtio *v, struct riod_virtq *q)
 {
 	if (!(is_packed(v) ? packed_wants(v, q) : split_wants(v, q)))
@@ -355,7 +360,7 @@ static void virtio_after_apply(void *state)
 	struct riod_virtio *v = state;
 	struct riod_virtq *q;
 
-	/* used entries are stored, event fields loaded; the guest does it the other way round */
+	/* store used entries before loading event fields; the guest does the reverse */
 	smp_mb();
 	for (q = v->queues; is_running(v) && q < v->queues + VIRTQ_MAX; q++) {
 		if (q->enabled)
@@ -392,8 +397,9 @@ static void add_queue(struct riod_virtio *v, u32 *n, const struct riod_virtq *q)
 }
 
 /*
- * A queue's memory is mapped before the queue is enabled, and nothing is made available
- * that counts before DRIVER_OK is set: the cut that is ahead of either has it all.
+ * The memory of a queue is mapped before the queue is enabled, and published
+ * entries have no effect before DRIVER_OK.  So the cuts ahead of these two
+ * writes have all of it.
  */
 static void tell_order(struct riod_virtio *v)
 {
@@ -410,7 +416,7 @@ static void tell_order(struct riod_virtio *v)
 	err = v->env.order(v->env.priv, v->spans, n);
 	if (err == -E2BIG)
 		pr_warn_once("a guest has virtqueues that are too large to keep in order: what one side polls may show before what it speaks of\n");
-	/* without memory, the next cut is as good a time */
+	/* out of memory: try again behind the next cut */
 	if (err != -ENOMEM)
 		v->tell--;
 }
@@ -437,7 +443,7 @@ static void virtio_mapped(void *state)
 
 /* ------------------------------------------------------------ registers */
 
-/* where it is notified stays: a driver need not ask again */
+/* keeps @notify_off: a driver need not read it again */
 static void forget_queue(struct riod_virtio *v, struct riod_virtq *q)
 {
 	u16 notify_off = q->notify_off;
@@ -448,7 +454,7 @@ static void forget_queue(struct riod_virtio *v, struct riod_virtq *q)
 	v->tell = VIRTIO_TELL;
 }
 
-/* 2.4: the device begins anew */
+/* 2.4: the device is in its initial state */
 static void virtio_reset(void *state)
 {
 	struct riod_virtio *v = state;
@@ -461,7 +467,7 @@ static void virtio_reset(void *state)
 	v->raised = false;
 }
 
-/* the areas of a queue of either layout end below the last page, which no IOMMU maps */
+/* all areas, of either layout, must end below the last page, which no IOMMU maps */
 static bool areas_fit(const struct riod_virtq *q)
 {
 	const u64 end = U64_MAX - RIOD_PAGE_SIZE;
@@ -498,7 +504,7 @@ static struct riod_virtq *selected(struct riod_virtio *v)
 	return i < VIRTQ_MAX ? &v->queues[i] : NULL;
 }
 
-/* a part of the structure that is each queue's own */
+/* a field of @common that each queue has */
 static void write_queue(struct riod_virtio *v, u32 offset, u8 width, u64 value)
 {
 	struct riod_virtq *q = selected(v);
@@ -554,7 +560,7 @@ static void write_common(struct riod_virtio *v, u32 offset, u8 width, u64 value)
 		v->tell = VIRTIO_TELL;
 }
 
-/* the guest notifies of what it has published up to here, and that is ahead */
+/* everything published so far is in the cut ahead of this notification */
 static void guest_notifies(struct riod_virtio *v, u64 offset)
 {
 	struct riod_virtq *q;
@@ -575,16 +581,16 @@ static bool virtio_bar_write(void *state, u8 bar, u64 offset, u8 width, u64 valu
 
 	if (at >= 0)
 		write_common(v, at, width, value);
-	/* queues that share one address are told apart by the value: notified again */
+	/* multiplier 0: queues share one address, and each is notified again */
 	else if (v->multiplier && window_at(&v->notify, bar, offset, width) >= 0)
 		guest_notifies(v, offset);
 	return false;
 }
 
-/* the features that the device has to do with the bus */
+/* edit feature bits 32 to 63 */
 static u64 offer_features(u64 value)
 {
-	/* 6.1: such a device takes addresses for physical ones, as QEMU's do by default */
+	/* 6.1: without it, a device uses physical addresses, as QEMU's do by default */
 	if (!(value & VIRTIO_F_ACCESS_PLATFORM))
 		pr_warn_ratelimited("the device does not offer VIRTIO_F_ACCESS_PLATFORM: it goes past the server host's IOMMU and cannot work for a guest; QEMU's devices need iommu_platform=on\n");
 	return value & ~(u64)VIRTIO_HIDDEN;
@@ -598,7 +604,7 @@ static u64 read_common(struct riod_virtio *v, u32 offset, u64 value)
 		return offer_features(value);
 	if (q && offset == VIRTIO_QUEUE_NOTIFY_OFF)
 		q->notify_off = value;
-	/* what the device begins with, unless the guest makes it less */
+	/* the initial value, unless the guest lowers it */
 	else if (q && offset == VIRTIO_QUEUE_SIZE && !q->enabled)
 		q->size = value;
 	return value;
@@ -611,7 +617,7 @@ static u64 virtio_bar_read(void *state, u8 bar, u64 offset, u8 width, u64 value)
 
 	if (at >= 0)
 		return read_common(v, at, value);
-	/* 4.1.4.5: without MSI-X this says whether the interrupt was for a queue */
+	/* 4.1.4.5: without MSI-X, bit 0 shows an interrupt of a queue */
 	if (window_at(&v->isr, bar, offset, width) == 0 && v->raised) {
 		v->raised = false;
 		value |= 1;
@@ -635,7 +641,7 @@ static void learn_window(struct riod_virtio *v, const struct riod_cfg *cfg, u32 
 		.len = cfg_le32(cfg, at + VIRTIO_CAP_LENGTH),
 	};
 
-	/* 4.1.4: the first of each kind that can be used counts; other BARs are reserved */
+	/* 4.1.4: the first usable one of each kind counts; other BARs are reserved */
 	if (w.bar >= RIOD_BARS)
 		return;
 	switch (cfg->bytes[at + VIRTIO_CAP_TYPE]) {
@@ -662,7 +668,7 @@ static void virtio_edit_config(void *state, struct riod_cfg *cfg)
 	u32 left = VIRTIO_CAPS_MAX, at = cfg->bytes[VIRTIO_CAP_LIST] & ~3u;
 
 	for (; at >= 64 && left; at = cfg->bytes[at + 1] & ~3u, left--) {
-		/* all that is looked at is in the first 256 bytes */
+		/* everything that is read lies in the first 256 bytes */
 		if (cfg->bytes[at] == VIRTIO_CAP_VENDOR && at + VIRTIO_CAP_MULTIPLIER + 4 <= 256)
 			learn_window(state, cfg, at);
 	}
@@ -678,7 +684,7 @@ static int virtio_init(void **state, const struct riod_profile_env *env)
 	if (!v)
 		return -ENOMEM;
 	v->env = *env;
-	/* as devices do, should a driver not ask */
+	/* the usual values, if a driver does not read them */
 	for (i = 0; i < VIRTQ_MAX; i++)
 		v->queues[i].notify_off = i;
 	virtio_reset(v);
