@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What all modules need of symbol namespaces and differs between kernels
+ * Symbol namespaces: differences between kernels
  *
  * Floor: 6.12.
  */
@@ -10,7 +10,7 @@
 #include <linux/module.h>
 #include <linux/version.h>
 
-/* The argument of MODULE_IMPORT_NS() is an identifier before 6.13, a string from there on. */
+/* MODULE_IMPORT_NS() takes an identifier before 6.13, and a string since. */
 #if KERNEL_VERSION(6, 13, 0) <= LINUX_VERSION_CODE
 #define RIOD_COMPAT_IMPORT_NS(ns)	MODULE_IMPORT_NS(#ns)
 #else

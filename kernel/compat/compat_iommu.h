@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the frontend needs of the IOMMU core and differs between kernels
+ * IOMMU core: differences between kernels that concern the frontend
  *
  * Floor: 6.12.
  */
@@ -12,8 +12,8 @@
 #include <linux/version.h>
 
 /*
- * The arguments of attach_dev().  From 6.19 on it is handed the domain that is
- * replaced as well, which is not used.
+ * Parameters of attach_dev().  Since 6.19 it also gets the old domain, which is
+ * not used.
  */
 #if KERNEL_VERSION(6, 19, 0) <= LINUX_VERSION_CODE
 #define RIOD_COMPAT_ATTACH_ARGS	struct iommu_domain *domain, struct device *dev, \
@@ -23,14 +23,15 @@
 #endif
 
 /**
- * riod_compat_fwspec_init() - make an IOMMU driver responsible for a device
+ * riod_compat_fwspec_init() - associate a device with an IOMMU driver
  * @dev: device that is being added
  * @fwnode: firmware node that the driver was registered with
  *
- * iommu_fwspec_init() wants iommu_probe_device_lock, which modules cannot take.
- * Called from the bus notifier ahead of the IOMMU core's own, that is before
- * anybody can have probed @dev, whose ->iommu nobody else is writing; lockdep is
- * switched off around the call, because it cannot know that.
+ * iommu_fwspec_init() asserts iommu_probe_device_lock, which modules cannot
+ * take.  The caller is a bus notifier that runs before the IOMMU core's, so no
+ * other thread can have probed @dev or write its ->iommu.  Lockdep cannot know
+ * that and is switched off around the call.
+ *
  * Return: 0 or -errno.
  */
 static inline int riod_compat_fwspec_init(struct device *dev,

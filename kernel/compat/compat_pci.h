@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the frontend needs of the PCI core and differs between kernels
+ * PCI core: differences between kernels that concern the frontend
  *
- * Floor: 6.12.  Where a newer kernel differs, the difference is told apart by
- * LINUX_VERSION_CODE in here, never where it is used.
+ * Floor: 6.12.  LINUX_VERSION_CODE is tested here, never where a function is
+ * used.
  */
 #ifndef _RIOD_COMPAT_PCI_H
 #define _RIOD_COMPAT_PCI_H
@@ -14,11 +14,11 @@
 /**
  * riod_compat_set_driver_override() - let only one driver bind to a device
  * @pdev: device
- * @name: the driver's
+ * @name: name of the driver
  *
- * For devices that no driver can have been matched with yet.  Kernels before
- * device_set_driver_override() (6.12.117) keep the name in the pci_dev, which
- * frees it.
+ * Only for devices that no driver can have been matched with yet.  Needs
+ * device_set_driver_override(), which 6.12 has since 6.12.117.
+ *
  * Return: 0 or -ENOMEM.
  */
 static inline int riod_compat_set_driver_override(struct pci_dev *pdev,

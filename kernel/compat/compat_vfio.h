@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the frontend needs of VFIO and differs between kernels
+ * VFIO: differences between kernels that concern the frontend
  *
  * Floor: 6.12.
  */
@@ -12,8 +12,8 @@
 #include <linux/vfio.h>
 
 /*
- * Where fe_region_info() goes in vfio_device_ops.  Before 6.19 there is no such callback,
- * and the driver handles the ioctl.
+ * Entry for fe_region_info() in vfio_device_ops.  Before 6.19 there is no such
+ * callback, and the driver handles the ioctl.
  */
 #if KERNEL_VERSION(6, 19, 0) <= LINUX_VERSION_CODE
 #define RIOD_COMPAT_REGION_INFO_OP	.get_region_info_caps = fe_region_info,
@@ -22,13 +22,13 @@
 #endif
 
 /**
- * riod_compat_region_info() - VFIO_DEVICE_GET_REGION_INFO around a function
+ * riod_compat_region_info() - VFIO_DEVICE_GET_REGION_INFO by a callback
  * @vdev: device
- * @arg: the ioctl's argument
- * @fill: fills in what is known of the region, as the callback of later kernels does;
- *	it adds no capabilities
+ * @arg: argument of the ioctl
+ * @fill: fills in the region, as the callback of later kernels does; adds no
+ *	capabilities
  *
- * For kernels without that callback; the others never come here.
+ * For kernels without that callback; not called on others.
  */
 static inline int riod_compat_region_info(struct vfio_device *vdev,
 					  struct vfio_region_info __user *arg,
