@@ -68,7 +68,7 @@ static ktime_t riod_link_background_in(struct riod_link *l)
 	if (us == U32_MAX)
 		return KTIME_MAX;
 	clear_bit(RIOD_LINK_UNTIMED, &l->flags);
-	/* rule 12: if passes are slow, they must not starve everything else */
+	/* rule 12 (pollers): if passes are slow, they must not starve everything else */
 	due = riod_link_due_at(l->cut_at, l->cut_took, READ_ONCE(l->applied_at), us,
 			       us >= idle_us);
 	return max_t(ktime_t, ktime_sub(due, ktime_get()), 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * NVMe: what correctness requires (rules 11 and 16).
+ * NVMe: what correctness requires (rule 11, kicks, and rule 16, BARs that are
+ * memory).
  *
  * Hidden from the guest: memory on the controller that could hold queues or
  * data (CMB, PMR), doorbells in host memory (Doorbell Buffer Config), host
@@ -11,9 +12,9 @@
  * interrupt is signalled.  If a guest sets up doorbells in memory anyway, the
  * profile rings them after every cut.
  *
- * The profile also names completion queues (rule 10), because entries refer to
- * data in other pages and drivers poll them at any time.  It learns them from
- * the commands that create them.
+ * The profile also names completion queues (rule 10, publish order), because
+ * entries refer to data in other pages and drivers poll them at any time.  It
+ * learns them from the commands that create them.
  *
  * The guest is not trusted: its addresses are in its own memory only, each call
  * does a bounded amount of work, and what is overwritten is the guest's.

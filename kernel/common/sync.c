@@ -145,8 +145,8 @@ static struct riod_sync_page *new_page(struct riod_sync *y, u64 id, void *live, 
  * @y: engine; @peak, @old_peak or @npages has changed
  *
  * The stub receives unmaps in order with the cuts.  The frontend unmaps locally
- * (rule 4): until the stub has processed the UNMAP, its cuts may contain the
- * page.
+ * (rule 4, unmap is local): until the stub has processed the UNMAP, its cuts
+ * may contain the page.
  */
 void riod_sync_restage(struct riod_sync *y)
 {
@@ -179,8 +179,8 @@ static void insert_in_order(struct riod_sync *y, struct riod_sync_page *page)
 /*
  * The page becomes writable by the device.  Bytes that the device wrote through
  * an earlier mapping may still be on their way to the frontend and must not be
- * stored (rule 4, unmap is local).  They are in cuts that the stub took before
- * it applied our next cut, so make sure that there is a next cut.
+ * stored (rule 4).  They are in cuts that the stub took before it applied our
+ * next cut, so make sure that there is a next cut.
  */
 static void begin_writable(struct riod_sync *y, struct riod_sync_page *page)
 {

@@ -2,14 +2,15 @@
 /*
  * The coherence engine: applying the peer's cuts.
  *
- * Why both ends converge (rules 6 and 7).  Each end keeps a base for every
- * byte.  The base changes when one end takes a cut with the byte and when the
- * other end applies that cut, in either direction.  Both ends see these changes
- * in one order.  Only one pair can cross: the frontend takes a cut before it
- * has applied the stub's, and that cut arrives after the stub took its own.
- * The frontend's cut comes first at the frontend, and the stub drops its byte,
- * so the order is the same at both ends.  So when nothing is in flight the
- * bases are equal, and when nobody writes the pages equal their bases.
+ * Why both ends converge (rule 6, recycled buffers, and rule 7, the device
+ * wins).  Each end keeps a base for every byte.  The base changes when one end
+ * takes a cut with the byte and when the other end applies that cut, in either
+ * direction.  Both ends see these changes in one order.  Only one pair can
+ * cross: the frontend takes a cut before it has applied the stub's, and that
+ * cut arrives after the stub took its own.  The frontend's cut comes first at
+ * the frontend, and the stub drops its byte, so the order is the same at both
+ * ends.  So when nothing is in flight the bases are equal, and when nobody
+ * writes the pages equal their bases.
  */
 #include <kunit/visibility.h>
 #include <linux/bitmap.h>
@@ -30,8 +31,8 @@
  * @sent: stub: the page's first struct riod_sync_sent, joined; NULL if it has
  *	none
  * @keep: do not write the page's memory, only its base
- * @last: granules that are applied in the second turn (rule 10); NULL: the page
- *	has one turn
+ * @last: granules that are applied in the second turn (rule 10, publish order);
+ *	NULL: the page has one turn
  * @turn: true: this is the second turn
  * @p: bytes gathered so far for the granule at @off
  * @off: offset of a granule in the page
@@ -230,10 +231,11 @@ static const struct riod_sync_sent *find_sent(struct riod_sync_page *page)
 }
 
 /*
- * Rules 4 and 14: the frontend stores only into pages that the device may
- * write, and only bytes that the device wrote through the present generation of
- * mappings.  Other bytes are in the shadow but not in the page.  The base
- * records them, so the next cut corrects the shadow.
+ * Rule 4 (unmap is local) and rule 14 (direction): the frontend stores only
+ * into pages that the device may write, and only bytes that the device wrote
+ * through the present generation of mappings.  Other bytes are in the shadow
+ * but not in the page.  The base records them, so the next cut corrects the
+ * shadow.
  */
 static bool keeps_out(const struct riod_sync *y, const struct riod_sync_page *page,
 		      u64 applied)
@@ -381,7 +383,7 @@ static bool give_base(struct riod_sync_page *page, struct list_head *bases)
 
 /* ------------------------------------------------------------ cuts */
 
-/* rule 10 (publish order): granules that publish others are in the second turn */
+/* rule 10: granules that publish others are in the second turn */
 static void apply_delta(struct riod_sync *y, const struct riod_wire_delta *d,
 			u64 applied, struct list_head *bases, bool turn)
 {

@@ -112,7 +112,7 @@ static struct riod_sync_capture *begin_capture(struct riod_sync_cut *cut,
 	cap = list_first_entry_or_null(&cut->spare, struct riod_sync_capture, list);
 	if (!cap)
 		return NULL;
-	/* pages ascend, @captures descends: rule 10 */
+	/* pages ascend, @captures descends: rule 10, publish order */
 	list_move_tail(&cap->list, cut->at);
 	cut->at = &cap->list;
 	memcpy(cap->snap, riod_sync_base(page), RIOD_PAGE_SIZE);
@@ -228,7 +228,7 @@ static enum hold scan_some(struct riod_sync_cut *cut, unsigned long *next)
 		*next = page->id;
 		if (n++ == RIOD_SYNC_PAGES_PER_HOLD)
 			return HOLD_MORE;
-		/* rule 14: the device cannot have written it */
+		/* rule 14 (direction): the device cannot have written it */
 		if (riod_sync_is_stub(y) && !page->nwrite)
 			continue;
 		if (!scan_page(cut, page))
@@ -442,8 +442,8 @@ static void count_passes(struct riod_sync_cut *cut, bool forced)
 /*
  * Find a T such that the stub knows every page that was mapped before T when
  * the cut arrives.  The cut may contain a reference to a page that was mapped
- * since the cut began, and the device may follow it without a doorbell
- * (rule 1).  So such pages join the cut: they are read once, like all others
+ * since the cut began, and the device may follow it without a doorbell (rule 1,
+ * release).  So such pages join the cut: they are read once, like all others
  * before T, and T is determined again.
  *
  * Return: 0, -ENOMEM, -ENOTCONN; *@quiet is false if no T was found.
@@ -516,7 +516,7 @@ static int find_quiet(struct riod_sync_cut *cut)
 
 /* ------------------------------------------------------------ the cut */
 
-/* rule 7: record in the pages which of their bytes are in flight */
+/* rule 7 (the device wins): record in the pages which of their bytes are in flight */
 static void keep_sent(struct riod_sync_cut *cut)
 {
 	struct riod_sync *y = cut->y;
@@ -538,8 +538,8 @@ static void keep_sent(struct riod_sync_cut *cut)
 /*
  * Make what the cut carries the base.  A page that lost its last writable
  * mapping after it was captured stays in the cut.  The frontend does not store
- * these late bytes but makes them its base (rule 4), so the stub does the same
- * and restores the shadow to that base.
+ * these late bytes but makes them its base (rule 4, unmap is local), so the
+ * stub does the same and restores the shadow to that base.
  */
 static void rebase(struct riod_sync_cut *cut)
 {

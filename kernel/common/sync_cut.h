@@ -20,7 +20,8 @@ static_assert(RIOD_GRANULE == 16);	/* riod_sync_page.arrived */
 
 /**
  * struct riod_sync_capture - the state of one page in the cut being taken
- * @list: on the cut's list of captures, highest page number first (rule 10)
+ * @list: on the cut's list of captures, highest page number first (rule 10,
+ *	publish order)
  * @apart: on the cut's list of pages with running granules, or of noisy pages
  * @page: the page; NULL once it was unmapped and so left the cut.  Under
  *	&riod_sync.lock.
@@ -33,7 +34,7 @@ static_assert(RIOD_GRANULE == 16);	/* riod_sync_page.arrived */
  *	the base
  * @nbytes: bytes in them
  * @carried: the cut contains a delta of the page
- * @nlast: granules that are sent behind all others (rule 10, publish order)
+ * @nlast: granules that are sent behind all others (rule 10)
  * @last: bitmap of these granules
  * @running: bitmap of the granules excluded from the comparison
  * @moves: how often each granule was seen to change, at most MOVES_RESTLESS

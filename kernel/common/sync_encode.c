@@ -101,7 +101,8 @@ static u32 put_delta(u8 *p, struct riod_sync_capture *cap, bool last)
  * struct riod_sync_plan - range of captures that share a frame
  * @at: last capture ahead of the range
  * @to: last capture of the range
- * @last: true: second turn, of the granules that are applied last (rule 10)
+ * @last: true: second turn, of the granules that are applied last (rule 10,
+ *	publish order)
  */
 struct riod_sync_plan {
 	struct list_head *at;
@@ -150,7 +151,8 @@ static u32 fill_frame(struct riod_sync_cut *cut, const struct riod_sync_plan *pl
 
 /*
  * A delta always fits into an empty frame (RIOD_FRAME_MIN).  Where a page has
- * two deltas, each granule is in one of them, so no granule is torn (rule 8).
+ * two deltas, each granule is in one of them, so no granule is torn (rule 8,
+ * atomic apply).
  */
 static_assert(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_cut_data) +
 	      RIOD_SYNC_DELTA_MAX <= RIOD_FRAME_MIN);
@@ -246,7 +248,7 @@ int riod_sync_add_commit(struct riod_sync_cut *cut)
 	return 0;
 }
 
-/* ------------------------------------------------------------ rule 7 */
+/* ------------------------------------------------------------ rule 7, the device wins */
 
 static int remember_delta(struct riod_sync_cut *cut, const struct riod_wire_delta *d)
 {

@@ -134,7 +134,7 @@ void *riod_nl_put_header(struct sk_buff *skb, struct netlink_callback *cb, u8 cm
  * @denied: accesses that the stub's filter dropped
  * @maps: pages mapped
  * @unmaps: pages unmapped
- * @kicks: doorbells that a profile rang (rule 11)
+ * @kicks: doorbells that a profile rang (rule 11, kicks)
  * @raised: interrupts that a profile raised (rule 11)
  */
 struct riod_func_stats {

@@ -13,21 +13,22 @@
 
 /**
  * struct riod_profile_env - services of the frontend for a profile
- * @kick: post a register write as if the guest had made it (rule 11).  Does not
- *	wait, because the pump calls it.
+ * @kick: post a register write as if the guest had made it (rule 11, kicks).
+ *	Does not wait, because the pump calls it.
  * @raise: signal an interrupt to the guest as if the device had sent it
  *	(rule 11).  @vector is an MSI-X vector; 0xffff: none, or INTx without
  *	MSI-X.
  * @mem: guest memory at @iova, at most to the end of the page.  NULL if nothing
- *	is mapped or, for @write, if no mapping lets the device write (rule 14:
- *	the page may be shared with others than the guest).  Valid until the
- *	callback returns.
+ *	is mapped or, for @write, if no mapping lets the device write (rule 14,
+ *	direction: the page may be shared with others than the guest).  Valid
+ *	until the callback returns.
  * @changed: did the last applied cut of the device change anything in the pages
  *	of @len bytes at @iova?  Only from @after_apply.  false if the range
  *	wraps or has more than RIOD_SYNC_AREAS_MAX pages.
  * @order: only from @after_cut: set the complete list of memory through which
- *	guest and device publish other writes (rule 10), as mapped now.  0;
- *	-ENOMEM or -E2BIG (as riod_sync_order_make()): the previous order stays
+ *	guest and device publish other writes (rule 10, publish order), as
+ *	mapped now.  0; -ENOMEM or -E2BIG (as riod_sync_order_make()): the
+ *	previous order stays
  * @priv: first argument of all functions
  */
 struct riod_profile_env {

@@ -52,7 +52,7 @@ enum riod_sync_role {
  *	NULL: zeroes, as neither end has sent a byte of the page.
  * @mmio: @live is device memory, to which no locked cycles may go (rule 16)
  * @nread: mappings that let the device read
- * @nwrite: mappings that let the device write (rule 14)
+ * @nwrite: mappings that let the device write (rule 14, direction)
  * @nmaps: all mappings
  * @since: frontend: a cut that the stub took before it had applied this cut of
  *	ours has bytes of an earlier generation of writable mappings (rule 4).
@@ -92,7 +92,7 @@ struct riod_sync_page {
 	void *priv;
 };
 
-/** struct riod_sync_stats - counters (rule 17) */
+/** struct riod_sync_stats - counters (rule 17, cost) */
 struct riod_sync_stats {
 	u64 cuts_sent;		/* commits, empty ones included */
 	u64 cuts_applied;
@@ -107,7 +107,7 @@ struct riod_sync_stats {
 	u64 holdbacks;		/* cuts that held back register writes or maps */
 	u64 free_running;	/* granules left out of a comparison */
 	u64 forced;		/* cuts forced by the deadline: possible corruption */
-	u64 background;		/* cuts taken without an event (rule 12) */
+	u64 background;		/* cuts taken without an event (rule 12, pollers) */
 };
 
 /**
@@ -132,7 +132,7 @@ struct riod_sync_params {
  * @lock: see above
  * @role: which end
  * @pages: all pages, by ascending @id (a cut has them in descending order,
- *	rule 10)
+ *	rule 10, publish order)
  * @npages: pages on @pages
  * @newest: highest @id ever mapped.  Written under @lock; the pump reads it
  *	without, as it only has to see the pages that it mapped itself.
@@ -167,8 +167,8 @@ struct riod_sync_params {
  * @interval_us: current interval of background cuts
  * @join: frontend: called while a cut is taken, to map the pages that are
  *	waiting and to send their MAP frames ahead of the cut, which may contain
- *	references to them (rule 1).  Under @gate alone.  Returns 0 or -ENOMEM.
- *	NULL: nothing is mapped during a cut.
+ *	references to them (rule 1, release).  Under @gate alone.  Returns 0 or
+ *	-ENOMEM.  NULL: nothing is mapped during a cut.
  * @hold: frontend: true: maps shall wait, as the cut being taken finds no
  *	quiet; false: maps may go on.  Under @gate alone; must not wait for
  *	anything that a map may hold.  NULL: maps cannot be delayed.
@@ -272,7 +272,7 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
  */
 bool riod_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv);
 
-/* ------------------------------------------------------------ rule 10 */
+/* ------------------------------------------------------------ rule 10, publish order */
 
 /* pages of all spans of one order, mapped or not */
 #define RIOD_SYNC_AREAS_MAX	16384u
@@ -418,7 +418,7 @@ bool riod_sync_in_flight(struct riod_sync *y);
  *
  * Return: true: the cuts taken so far have everything that the device wrote
  * before the call, so an event posted before the call may follow them without a
- * cut of its own (rule 2), even while one is in flight.
+ * cut of its own (rule 2, acquire), even while one is in flight.
  */
 bool riod_sync_is_settled(struct riod_sync *y);
 
