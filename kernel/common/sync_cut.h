@@ -130,7 +130,7 @@ struct riod_sync_cut {
 	u64 seeded;
 };
 
-/* an empty commit is owed after this many applied deltas */
+/* the frontend commits, even an empty cut, after this many applied deltas */
 #define RIOD_SYNC_TELL			2048u
 /* the stub takes no cut while it keeps more struct riod_sync_sent than this */
 #define RIOD_SYNC_SENT_MAX		8192u
