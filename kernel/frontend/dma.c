@@ -30,6 +30,7 @@
 #include <linux/pgtable.h>
 #include <linux/slab.h>
 
+#include "compat_mm.h"
 #include "frontend.h"
 #include "frontend_trace.h"
 
@@ -75,6 +76,14 @@ void riod_fe_dma_give_way(struct riod_fe_dma *dma)
 		wait_event_killable_timeout(dma->released, !READ_ONCE(dma->held), GIVE_WAY);
 }
 
+/* DAX: memory like any other.  A PCI device's (P2PDMA), or one that needs its driver: not. */
+static bool page_is_dax(const struct page *page)
+{
+	enum memory_type type = riod_compat_pgmap(page)->type;
+
+	return type == MEMORY_DEVICE_GENERIC || type == MEMORY_DEVICE_FS_DAX;
+}
+
 /**
  * riod_fe_dma_is_ram() - is this page guest memory that we may touch?
  * @pfn: page frame
@@ -92,7 +101,7 @@ bool riod_fe_dma_is_ram(unsigned long pfn, u32 prot)
 		return false;
 	page = pfn_to_page(pfn);
 	if (is_zone_device_page(page))
-		return false;
+		return page_is_dax(page);
 	if (PageReserved(page))
 		return is_zero_pfn(pfn) && !(prot & RIOD_PROT_WRITE);
 	return true;
@@ -187,7 +196,7 @@ static int range_enter(struct riod_fe_att *att, struct riod_fe_range *r, gfp_t g
 	struct riod_fe_batch *b;
 
 	lockdep_assert_held(&att->dma.lock);
-	if (!r->ram || r->batch)
+	if (r->batch)
 		return 0;
 	b = kvzalloc(struct_size(b, slots, n), gfp);
 	if (!b)
@@ -483,7 +492,7 @@ int riod_fe_dma_mapped(struct riod_fe_domain *d, struct riod_fe_range *r, gfp_t 
 	struct riod_fe_dma *dma = &att->dma;
 
 	lockdep_assert_held(&dma->lock);
-	trace_riod_fe_map(att->id, r->it.start, r->it.last, r->prot, r->ram);
+	trace_riod_fe_map(att->id, r->it.start, r->it.last, r->prot);
 	if (dma->domain != d || dma->state != RIOD_BUS_MASTER_ON)
 		return 0;
 	if (dma_bypassed(dma)) {

@@ -203,7 +203,6 @@ struct riod_fe_batch {
  * @it: first and last address
  * @paddr: physical address behind the first
  * @prot: RIOD_PROT_*
- * @ram: its pages are memory; others are accepted and never touched (rule 15)
  * @multi: was made with more than one page, so a spare was put aside
  * @batch: its pages, while the device may reach them; else NULL
  * @spare: on &riod_fe_domain.spares
@@ -212,7 +211,6 @@ struct riod_fe_range {
 	struct interval_tree_node it;
 	phys_addr_t paddr;
 	u32 prot;
-	bool ram;
 	bool multi;
 	struct riod_fe_batch *batch;
 	struct list_head spare;

@@ -21,23 +21,20 @@ TRACE_EVENT(riod_fe_lost,
 	    TP_printk("attachment=%u reason=%u", __entry->id, __entry->reason)
 );
 
-/* VFIO maps; ram: it is memory */
+/* VFIO maps memory */
 TRACE_EVENT(riod_fe_map,
-	    TP_PROTO(u32 id, u64 iova, u64 last, u32 prot, bool ram),
-	    TP_ARGS(id, iova, last, prot, ram),
+	    TP_PROTO(u32 id, u64 iova, u64 last, u32 prot),
+	    TP_ARGS(id, iova, last, prot),
 	    TP_STRUCT__entry(__field(u32, id)
 			     __field(u64, iova)
 			     __field(u64, last)
-			     __field(u32, prot)
-			     __field(bool, ram)),
+			     __field(u32, prot)),
 	    TP_fast_assign(__entry->id = id;
 			   __entry->iova = iova;
 			   __entry->last = last;
-			   __entry->prot = prot;
-			   __entry->ram = ram;),
-	    TP_printk("attachment=%u iova=%#llx-%#llx prot=%u ram=%d",
-		      __entry->id, __entry->iova, __entry->last, __entry->prot,
-		      __entry->ram)
+			   __entry->prot = prot;),
+	    TP_printk("attachment=%u iova=%#llx-%#llx prot=%u",
+		      __entry->id, __entry->iova, __entry->last, __entry->prot)
 );
 
 /* VFIO unmaps */

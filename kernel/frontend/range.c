@@ -7,7 +7,10 @@
  * unmap may span ranges, cut off the head or the tail of one, or take from the
  * middle; it allocates nothing and removes exactly what it says.
  */
+#define pr_fmt(fmt) "riod: " fmt
+
 #include <linux/mm.h>
+#include <linux/printk.h>
 #include <linux/slab.h>
 
 #include "frontend.h"
@@ -28,8 +31,6 @@ void riod_fe_range_exit(void)
 static void range_count(struct riod_fe_domain *d, const struct riod_fe_range *r,
 			s64 bytes)
 {
-	if (!r->ram)
-		return;
 	if (r->prot & RIOD_PROT_WRITE)
 		d->bytes_rw += bytes;
 	else
@@ -144,8 +145,10 @@ static int range_add(struct riod_fe_domain *d, struct riod_fe_range *r,
  * @prot: RIOD_PROT_*
  * @gfp: as the IOMMU core was told
  *
- * Return: 0; -EEXIST where something is mapped already; -ENOMEM, with nothing
- * changed.
+ * Only guest memory can be mapped (rule 15).  VFIO maps a physically contiguous piece
+ * of one kind, so its first page speaks for all.
+ * Return: 0; -EEXIST where something is mapped already; -EOPNOTSUPP where it is not
+ * memory; -ENOMEM; with nothing changed.
  */
 int riod_fe_range_map(struct riod_fe_domain *d, u64 iova, phys_addr_t paddr,
 		      u32 npages, u32 prot, gfp_t gfp)
@@ -153,6 +156,11 @@ int riod_fe_range_map(struct riod_fe_domain *d, u64 iova, phys_addr_t paddr,
 	struct riod_fe_range *r, *spare = NULL;
 	int ret = -ENOMEM;
 
+	if (!riod_fe_dma_is_ram(PHYS_PFN(paddr), prot)) {
+		pr_warn_ratelimited("attachment %u: a map of %#llx is refused: there is no memory behind it (peer-to-peer DMA to another device's BAR is not supported)\n",
+				    d->att->id, iova);
+		return -EOPNOTSUPP;
+	}
 	riod_fe_dma_give_way(&d->att->dma);
 	r = kmem_cache_zalloc(range_cache, gfp);
 	if (!r)
@@ -166,7 +174,6 @@ int riod_fe_range_map(struct riod_fe_domain *d, u64 iova, phys_addr_t paddr,
 	r->it.last = iova + ((u64)npages << PAGE_SHIFT) - 1;
 	r->paddr = paddr;
 	r->prot = prot;
-	r->ram = riod_fe_dma_is_ram(PHYS_PFN(paddr), prot);
 
 	mutex_lock(&d->att->dma.lock);
 	ret = range_add(d, r, spare, gfp);
@@ -215,7 +222,6 @@ static void range_split(struct riod_fe_domain *d, struct riod_fe_range *r,
 		.it.last = end,
 		.paddr = r->paddr + (last + 1 - r->it.start),
 		.prot = r->prot,
-		.ram = r->ram,
 	};
 	range_shrink(d, r, r->it.start, first - 1);
 	range_insert(d, right);

@@ -9,7 +9,6 @@
 #include <linux/module.h>
 #include <linux/vfio.h>
 
-#include "compat_export.h"
 #include "frontend.h"
 
 #define VECTORS		8
@@ -206,8 +205,3 @@ static struct kunit_suite irq_suite = {
 };
 
 kunit_test_suite(irq_suite);
-
-MODULE_DESCRIPTION("KUnit tests of riod's frontend");
-MODULE_LICENSE("GPL");
-RIOD_COMPAT_IMPORT_NS(RIOD);
-RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

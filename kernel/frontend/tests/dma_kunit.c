@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dma_kunit.c - what VFIO maps, without VFIO, and without a peer
+ *
+ * The real dma.c, dma_send.c and range.c.  There is no link: nothing is sent, and
+ * bus mastering stays off, so that no page is entered.  Page frames are chosen here.
+ */
+#include <kunit/test.h>
+#include <linux/memremap.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/pgtable.h>
+#include <linux/workqueue.h>
+
+#include "compat_mm.h"
+#include "frontend.h"
+
+/* ------------------------------------------------------------ page frames */
+
+enum kind { NO_PAGE, RAM, ZERO, RESERVED, DAX, DAX_FILE, P2P, PRIVATE, KINDS };
+
+static struct page pages[KINDS];
+static enum memory_type page_types[KINDS] = {
+	[DAX] = MEMORY_DEVICE_GENERIC,
+	[DAX_FILE] = MEMORY_DEVICE_FS_DAX,
+	[P2P] = MEMORY_DEVICE_PCI_P2PDMA,
+	[PRIVATE] = MEMORY_DEVICE_PRIVATE,
+};
+
+static struct dev_pagemap fake_map;
+
+/* which frame is what: the low bits tell */
+static enum kind kind_of_pfn(unsigned long pfn)
+{
+	return pfn % KINDS;
+}
+
+static const struct dev_pagemap *fake_pgmap(const struct page *page)
+{
+	fake_map.type = page_types[page - pages];
+	return &fake_map;
+}
+
+static bool fake_is_zone_device(const struct page *page)
+{
+	return page - pages >= DAX;
+}
+
+static bool fake_reserved(const struct page *page)
+{
+	return page - pages != RAM;
+}
+
+#undef pfn_valid
+#undef pfn_to_page
+#define pfn_valid(pfn)			(kind_of_pfn(pfn) != NO_PAGE)
+#define pfn_to_page(pfn)		(&pages[kind_of_pfn(pfn)])
+#define is_zero_pfn(pfn)		(kind_of_pfn(pfn) == ZERO)
+#define is_zone_device_page(page)	fake_is_zone_device(page)
+#define PageReserved(page)		fake_reserved(page)
+#define riod_compat_pgmap(page)		fake_pgmap(page)
+/* nothing is entered, so nothing has an address */
+#undef page_address
+#define page_address(page)		((void *)(page))
+
+/* ------------------------------------------------------------ the link */
+
+static struct riod_sync *fake_sync(struct riod_link *l)
+{
+	return NULL;
+}
+
+static void fake_kick(struct riod_link *l)
+{
+}
+
+static int fake_send(struct riod_link *l, struct riod_frame *f)
+{
+	riod_frame_free(f);
+	return 0;
+}
+
+static int fake_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
+{
+	return -ENOMEM;
+}
+
+static bool fake_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv)
+{
+	return false;
+}
+
+#define riod_link_sync	fake_sync
+#define riod_link_kick	fake_kick
+#define riod_link_send	fake_send
+#define riod_sync_map	fake_sync_map
+#define riod_sync_unmap	fake_sync_unmap
+
+#undef pr_fmt
+#include "../dma.c"
+#include "../dma_send.c"
+#undef pr_fmt
+#include "../range.c"
+
+/* ------------------------------------------------------------ maps */
+
+struct space {
+	struct riod_fe_att att;
+	struct riod_fe_domain d;
+};
+
+static int dma_init(struct kunit *test)
+{
+	struct space *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	test->priv = s;
+	riod_fe_dma_init(&s->att.dma, SZ_1M);
+	s->d.att = &s->att;
+	s->d.ranges = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&s->d.spares);
+	return riod_fe_range_init();
+}
+
+static void dma_exit(struct kunit *test)
+{
+	struct space *s = test->priv;
+
+	if (s)
+		riod_fe_range_free_all(&s->d);
+	riod_fe_range_exit();
+}
+
+static int map_frame(struct space *s, enum kind kind, u32 prot)
+{
+	/* some frame of that kind, and another address for each */
+	unsigned long pfn = KINDS * 16 + kind;
+	u64 iova = (u64)(2 * kind + (prot & RIOD_PROT_WRITE ? 1 : 0)) << PAGE_SHIFT;
+
+	return riod_fe_range_map(&s->d, iova, PFN_PHYS(pfn), 1, prot, GFP_KERNEL);
+}
+
+/* rule 15: what is mapped is kept in step, or is not mapped */
+static void what_can_be_mapped(struct kunit *test)
+{
+	static const struct {
+		enum kind kind;
+		int ro, rw;
+	} cases[] = {
+		{ NO_PAGE, -EOPNOTSUPP, -EOPNOTSUPP },
+		{ RAM, 0, 0 },
+		{ ZERO, 0, -EOPNOTSUPP },
+		{ RESERVED, -EOPNOTSUPP, -EOPNOTSUPP },
+		{ DAX, 0, 0 },
+		{ DAX_FILE, 0, 0 },
+		{ P2P, -EOPNOTSUPP, -EOPNOTSUPP },
+		{ PRIVATE, -EOPNOTSUPP, -EOPNOTSUPP },
+	};
+	struct space *s = test->priv;
+	unsigned int i, n = 0;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, map_frame(s, cases[i].kind, RIOD_PROT_READ),
+				    cases[i].ro, "kind %u", cases[i].kind);
+		KUNIT_EXPECT_EQ_MSG(test,
+				    map_frame(s, cases[i].kind, RIOD_PROT_READ | RIOD_PROT_WRITE),
+				    cases[i].rw, "kind %u, writable", cases[i].kind);
+		n += !cases[i].ro + !cases[i].rw;
+	}
+	/* a refused one leaves nothing, and the others all count */
+	KUNIT_EXPECT_EQ(test, s->d.nranges, n);
+	KUNIT_EXPECT_EQ(test, s->d.bytes_ro, 4 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, s->d.bytes_rw, 3 * PAGE_SIZE);
+}
+
+static struct kunit_case dma_cases[] = {
+	KUNIT_CASE(what_can_be_mapped),
+	{}
+};
+
+static struct kunit_suite dma_suite = {
+	.name = "riod_fe_dma",
+	.init = dma_init,
+	.exit = dma_exit,
+	.test_cases = dma_cases,
+};
+
+kunit_test_suite(dma_suite);
