@@ -51,29 +51,42 @@ void riod_fe_dma_init(struct riod_fe_dma *dma, u64 limit)
 	init_waitqueue_head(&dma->released);
 }
 
+/*
+ * Longest that one cut makes maps wait, all of them together.  A cut is forced after 50 ms
+ * where a pass is quick.  Where passes take long, as many fit in here as it takes to find
+ * quiet.  The guest's CPU that maps stands still meanwhile, and QEMU with it.
+ */
+#define GIVE_WAY	(HZ / 4)
+
 /* from the pump: whether a cut waits for the guest to be quiet */
 void riod_fe_dma_hold(struct riod_fe_dma *dma, bool on)
 {
-	WRITE_ONCE(dma->held, on);
+	if (on)
+		WRITE_ONCE(dma->held_until, jiffies + GIVE_WAY);
+	/* pairs with riod_fe_dma_give_way() */
+	smp_store_release(&dma->held, on);
 	if (!on)
 		wake_up_all(&dma->released);
 }
-
-/* longest that a map waits: a cut is forced long before, where there are CPUs for it */
-#define GIVE_WAY	HZ
 
 /**
  * riod_fe_dma_give_way() - ahead of a map: let a cut that finds no quiet have it
  * @dma: DMA of the attachment
  *
- * Who maps is about to write what names it.  On behalf of the guest's CPU, which waits
- * for the map, under mutexes of VFIO's; no lock of ours.  It is a courtesy, and has
- * its end: by the cut's, by a signal that kills, after a second.
+ * The caller is about to write what refers to the mapping.  Called under mutexes of
+ * VFIO, and with no lock of riod.  Best effort: the wait ends with the cut, on a fatal
+ * signal, or GIVE_WAY after the cut asked for quiet, however many maps waited before.
  */
 void riod_fe_dma_give_way(struct riod_fe_dma *dma)
 {
-	if (READ_ONCE(dma->held))
-		wait_event_killable_timeout(dma->released, !READ_ONCE(dma->held), GIVE_WAY);
+	long left;
+
+	/* pairs with riod_fe_dma_hold(): @held_until is that of this cut */
+	if (likely(!smp_load_acquire(&dma->held)))
+		return;
+	left = (long)(READ_ONCE(dma->held_until) - jiffies);
+	if (left > 0)
+		wait_event_killable_timeout(dma->released, !READ_ONCE(dma->held), left);
 }
 
 /* DAX: memory like any other.  A PCI device's (P2PDMA), or one that needs its driver: not. */

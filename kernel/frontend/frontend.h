@@ -265,6 +265,7 @@ struct riod_fe_domain {
  * @pending: struct riod_fe_record, in the order in which they go out
  * @npending: how many
  * @held: a cut finds no quiet: maps wait (rule 9).  Written by the pump, without @lock
+ * @held_until: jiffies at which they stop waiting for that cut; likewise
  * @released: who waits for that to end
  */
 struct riod_fe_dma {
@@ -284,6 +285,7 @@ struct riod_fe_dma {
 	struct list_head pending;
 	unsigned int npending;
 	bool held;
+	unsigned long held_until;
 	wait_queue_head_t released;
 };
 

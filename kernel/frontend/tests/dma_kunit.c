@@ -6,6 +6,8 @@
  * bus mastering stays off, so that no page is entered.  Page frames are chosen here.
  */
 #include <kunit/test.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -173,8 +175,62 @@ static void what_can_be_mapped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, s->d.bytes_rw, 3 * PAGE_SIZE);
 }
 
+/* ------------------------------------------------------------ maps that wait (rule 9) */
+
+/* one cut that finds no quiet delays all maps together for so long, not each */
+static void maps_wait_together(struct kunit *test)
+{
+	struct space *s = test->priv;
+	unsigned long start = jiffies;
+	unsigned int i;
+
+	riod_fe_dma_hold(&s->att.dma, true);
+	riod_fe_dma_give_way(&s->att.dma);
+	KUNIT_EXPECT_GE(test, jiffies - start, GIVE_WAY);
+	start = jiffies;
+	for (i = 0; i < 8; i++)
+		riod_fe_dma_give_way(&s->att.dma);
+	KUNIT_EXPECT_LT(test, jiffies - start, GIVE_WAY);
+
+	/* the next cut has its own time */
+	riod_fe_dma_hold(&s->att.dma, false);
+	start = jiffies;
+	riod_fe_dma_hold(&s->att.dma, true);
+	riod_fe_dma_give_way(&s->att.dma);
+	KUNIT_EXPECT_GE(test, jiffies - start, GIVE_WAY);
+	riod_fe_dma_hold(&s->att.dma, false);
+}
+
+static int one_map(void *data)
+{
+	riod_fe_dma_give_way(data);
+	return 0;
+}
+
+/* the end of the cut ends the wait */
+static void cut_ends_the_wait(struct kunit *test)
+{
+	struct space *s = test->priv;
+	struct riod_fe_dma *dma = &s->att.dma;
+	struct task_struct *task;
+
+	/* for ever, as far as this test goes */
+	riod_fe_dma_hold(dma, true);
+	dma->held_until = jiffies + 600 * HZ;
+	task = kthread_run(one_map, dma, "riod_map");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	get_task_struct(task);
+	while (!wq_has_sleeper(&dma->released))
+		schedule_timeout_uninterruptible(1);
+	riod_fe_dma_hold(dma, false);
+	KUNIT_EXPECT_EQ(test, kthread_stop(task), 0);
+	put_task_struct(task);
+}
+
 static struct kunit_case dma_cases[] = {
 	KUNIT_CASE(what_can_be_mapped),
+	KUNIT_CASE(maps_wait_together),
+	KUNIT_CASE(cut_ends_the_wait),
 	{}
 };
 
