@@ -89,6 +89,26 @@ test_more_than_the_server_shadows()
 	riod_unexport
 }
 
+# the device leaves its host while a program drives it: the program goes on, without an answer,
+# and a person is told why
+test_device_removed()
+{
+	riod_export edu --no-reset
+	riod_attach
+	stuck
+	on server "echo 1 > /sys/bus/pci/devices/$EXPORT/remove"
+	wait_for 10 att_is lost
+	t_match reason "$(att reason)" "device was removed or unbound"
+	t_eq exports "$(exports)" ""
+	go_on mapped
+	go_on answered
+	go_on closed
+	wait "$STUCK"
+	exec 8>&-
+	wait_for 10 no_attachments
+	on server "echo 1 > /sys/bus/pci/rescan"
+}
+
 att_is() { [[ $(att state) == "$1" ]]; }
 
 # card - the edu card of two functions; this run may have other ones, too

@@ -40,13 +40,14 @@ static const char * const reasons[] = {
 	[RIOD_REASON_PROTOCOL]		= "the peer broke the protocol",
 	[RIOD_REASON_LIMIT]		= "too many connections",
 	[RIOD_REASON_NO_MEMORY]		= "out of memory",
-	[RIOD_REASON_DEVICE]		= "the device failed or was removed",
+	[RIOD_REASON_DEVICE]		= "the device failed, or somebody else reset it",
 	[RIOD_REASON_UNBIND]		= "the export was taken back",
 	[RIOD_REASON_DETACH]		= "the VMM host detached",
 	[RIOD_REASON_TIMEOUT]		= "the peer fell silent",
 	[RIOD_REASON_CLOSED]		= "the connection broke",
 	[RIOD_REASON_SHUTDOWN]		= "the peer's host shuts down or suspends",
 	[RIOD_REASON_SHADOW_MAX]	= "the guest mapped more than shadow_max_mib",
+	[RIOD_REASON_GONE]		= "the server host's device was removed or unbound",
 };
 
 const char *riod_reason_str(enum riod_reason reason)

@@ -524,11 +524,6 @@ static const struct riod_wire_rule rules[] = {
 		.len = sizeof(struct riod_wire_irq), .more = true,
 		.check = check_irq,
 	},
-	[RIOD_FRAME_GONE] = {
-		.dir = TO_FRONTEND, .func = true,
-		.len = sizeof(struct riod_wire_bye),
-		.check = check_bye,
-	},
 	[RIOD_FRAME_REG] = {
 		.dir = TO_STUB, .func = true,
 		.len = sizeof(struct riod_wire_reg),

@@ -176,7 +176,6 @@ static int att_frame(void *priv, struct riod_frame *f)
 {
 	struct riod_fe_att *att = priv;
 	const struct riod_wire_ready *ready = (const void *)f->body;
-	const struct riod_wire_bye *bye = (const void *)f->body;
 	unsigned int i;
 
 	switch (f->hdr.type) {
@@ -198,9 +197,6 @@ static int att_frame(void *priv, struct riod_frame *f)
 		if (f->hdr.func >= att->nfuncs || !completion_done(&att->ready))
 			return -EPROTO;
 		riod_fe_irq_frame(att->funcs[f->hdr.func], (const void *)f->body);
-		return 0;
-	case RIOD_FRAME_GONE:
-		riod_link_end(att->link, le32_to_cpu(bye->reason));
 		return 0;
 	default:
 		return -EPROTO;

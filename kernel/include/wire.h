@@ -66,7 +66,6 @@
  * @RIOD_FRAME_READY: stub to frontend, all functions are described
  * @RIOD_FRAME_REPLY: stub to frontend, answer to a request with a tag
  * @RIOD_FRAME_IRQ: stub to frontend, interrupts that fired
- * @RIOD_FRAME_GONE: stub to frontend, the device is lost
  * @RIOD_FRAME_REG: frontend to stub, one register or config access
  * @RIOD_FRAME_CTL: frontend to stub, one operation on the function
  * @RIOD_FRAME_IRQ_SETUP: frontend to stub, interrupts to enable
@@ -89,7 +88,6 @@ enum riod_frame_type {
 	RIOD_FRAME_READY	= 17,
 	RIOD_FRAME_REPLY	= 18,
 	RIOD_FRAME_IRQ		= 19,
-	RIOD_FRAME_GONE		= 20,
 	RIOD_FRAME_REG		= 32,
 	RIOD_FRAME_CTL		= 33,
 	RIOD_FRAME_IRQ_SETUP	= 34,
@@ -208,14 +206,15 @@ enum riod_reason {
 	RIOD_REASON_PROTOCOL	= 6,	/* the peer violated the protocol */
 	RIOD_REASON_LIMIT	= 7,	/* too many connections */
 	RIOD_REASON_NO_MEMORY	= 8,
-	RIOD_REASON_DEVICE	= 9,	/* the device failed or was removed */
+	RIOD_REASON_DEVICE	= 9,	/* the device failed, or somebody else reset it */
 	RIOD_REASON_UNBIND	= 10,	/* the export was removed */
 	RIOD_REASON_DETACH	= 11,	/* the VMM host detached */
 	RIOD_REASON_TIMEOUT	= 12,	/* silence or no progress for too long */
 	RIOD_REASON_CLOSED	= 13,	/* the connection failed */
 	RIOD_REASON_SHUTDOWN	= 14,	/* the host shuts down or suspends */
 	RIOD_REASON_SHADOW_MAX	= 15,	/* more is mapped than READY allows */
-	RIOD_REASON_LAST	= RIOD_REASON_SHADOW_MAX,
+	RIOD_REASON_GONE	= 16,	/* the device was removed, or unbound from the stub */
+	RIOD_REASON_LAST	= RIOD_REASON_GONE,
 };
 
 /**
@@ -284,7 +283,7 @@ static_assert(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_exports) +
 	      RIOD_EXPORTS_MAX * sizeof(struct riod_wire_export) <= RIOD_FRAME_MIN);
 
 /**
- * struct riod_wire_bye - body of RIOD_FRAME_BYE and RIOD_FRAME_GONE
+ * struct riod_wire_bye - body of RIOD_FRAME_BYE
  * @reason: &enum riod_reason
  * @rsvd: 0
  */

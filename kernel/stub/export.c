@@ -385,11 +385,12 @@ static void export_end_session(struct riod_stub_export *exp, enum riod_reason re
 /**
  * riod_stub_export_remove() - take an export back, by force
  * @exp: on the list
+ * @reason: told to a peer
  *
  * Waits for the attachment to be torn down: for this host's work only (a reset
  * at the most), never for the peer.  The functions stay bound.
  */
-void riod_stub_export_remove(struct riod_stub_export *exp)
+void riod_stub_export_remove(struct riod_stub_export *exp, enum riod_reason reason)
 {
 	struct riod_stub_news news;
 	unsigned int i;
@@ -398,8 +399,8 @@ void riod_stub_export_remove(struct riod_stub_export *exp)
 	mutex_lock(&riod_stub_lock);
 	/* no handshake finds it any more, and one that has it sees @going */
 	list_del_init(&exp->list);
-	exp->going = true;
-	export_end_session(exp, RIOD_REASON_UNBIND);
+	exp->going = reason;
+	export_end_session(exp, reason);
 	mutex_unlock(&riod_stub_lock);
 
 	wait_event(exp->wait, export_in_state(exp, RIOD_STUB_IDLE));
@@ -424,7 +425,7 @@ enum riod_reason riod_stub_export_going(const struct riod_stub_export *exp)
 {
 	lockdep_assert_held(&riod_stub_lock);
 	if (exp->going)
-		return RIOD_REASON_UNBIND;
+		return exp->going;
 	if (exp->broken)
 		return RIOD_REASON_DEVICE;
 	return exports_closed ? RIOD_REASON_SHUTDOWN : RIOD_REASON_NONE;
@@ -509,26 +510,13 @@ int riod_stub_export_del(struct net *net, const char *name, bool force,
 		NL_SET_ERR_MSG(extack, "a peer uses the export: detach it there, or --force");
 		ret = -EBUSY;
 	} else {
-		riod_stub_export_remove(exp);
+		riod_stub_export_remove(exp, RIOD_REASON_UNBIND);
 	}
 	mutex_unlock(&riod_stub_admin);
 	return ret;
 }
 
 /* ------------------------------------------------------------ errors */
-
-static void export_post_gone(struct riod_stub_func *fn)
-{
-	struct riod_wire_bye *b;
-	struct riod_frame *f;
-
-	f = riod_frame_alloc(RIOD_FRAME_GONE, fn->index, sizeof(*b), GFP_KERNEL);
-	if (!f)
-		return;
-	b = (struct riod_wire_bye *)f->body;
-	b->reason = cpu_to_le32(RIOD_REASON_DEVICE);
-	riod_link_post_reply(fn->exp->att->link, f);
-}
 
 /**
  * riod_stub_export_error() - the device lost its state: a bus error, or a reset
@@ -549,10 +537,8 @@ void riod_stub_export_error(struct riod_stub_dev *sdev)
 		for (i = 0; i < exp->nfuncs; i++)
 			riod_stub_fence_func(exp->funcs[i]);
 	}
-	if (exp && exp->att) {
-		export_post_gone(sdev->fn);
+	if (exp)
 		export_end_session(exp, RIOD_REASON_DEVICE);
-	}
 	mutex_unlock(&riod_stub_lock);
 }
 

@@ -90,7 +90,7 @@ static void riod_stub_remove(struct pci_dev *pdev)
 
 	mutex_lock(&riod_stub_admin);
 	if (sdev->fn)
-		riod_stub_export_remove(sdev->fn->exp);
+		riod_stub_export_remove(sdev->fn->exp, RIOD_REASON_GONE);
 	list_del(&sdev->list);
 	mutex_unlock(&riod_stub_admin);
 

@@ -403,7 +403,7 @@ enum riod_stub_state {
  * @domain: IOVA space
  * @listener: counted
  * @state: written under riod_stub_lock
- * @going: no attachment begins any more; under riod_stub_lock
+ * @going: why no attachment begins any more, or NONE; under riod_stub_lock
  * @broken: the device lost its state since the attachment began; under riod_stub_lock
  * @att: attachment, while @state is ATTACHED; under riod_stub_lock
  * @peer: last peer that attached; under riod_stub_lock
@@ -430,7 +430,7 @@ struct riod_stub_export {
 	struct riod_stub_domain domain;
 	struct riod_stub_listener *listener;
 	enum riod_stub_state state;
-	bool going;
+	enum riod_reason going;
 	bool broken;
 	struct riod_stub_att *att;
 	struct sockaddr_storage peer;
@@ -453,7 +453,7 @@ int riod_stub_export_new(struct net *net, struct riod_export_request *req,
 			 struct netlink_ext_ack *extack);
 int riod_stub_export_del(struct net *net, const char *name, bool force,
 			 struct netlink_ext_ack *extack);
-void riod_stub_export_remove(struct riod_stub_export *exp);
+void riod_stub_export_remove(struct riod_stub_export *exp, enum riod_reason reason);
 bool riod_stub_exports_close(void);
 void riod_stub_exports_reopen(void);
 enum riod_reason riod_stub_export_going(const struct riod_stub_export *exp);

@@ -26,7 +26,7 @@ struct shape {
 };
 
 enum {
-	ACK, BYE, DESCRIBE, READY, REPLY, IRQ, IRQ_MSI, GONE, REG, REG_READ, CFG_WRITE,
+	ACK, BYE, DESCRIBE, READY, REPLY, IRQ, IRQ_MSI, REG, REG_READ, CFG_WRITE,
 	COMMAND, POWER, UNMASK, IRQ_SETUP, MAP, UNMAP, BAR_MAP, CUT, COMMIT, REPLY_DATA,
 	LARGER,		/* from here on: not the base of a rejected frame */
 };

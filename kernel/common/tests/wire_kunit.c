@@ -448,7 +448,6 @@ const struct shape wire_shapes[] = {
 	[REPLY]		= { "reply", RIOD_FRAME_REPLY, 1, TO_FRONTEND, build_reply },
 	[IRQ]		= { "irq intx", RIOD_FRAME_IRQ, 7, TO_FRONTEND, build_irq_intx },
 	[IRQ_MSI]	= { "irq msi", RIOD_FRAME_IRQ, 0, TO_FRONTEND, build_irq_msi },
-	[GONE]		= { "gone", RIOD_FRAME_GONE, 7, TO_FRONTEND, build_bye },
 	[REG]		= { "posted write", RIOD_FRAME_REG, 7, TO_STUB, build_reg_posted },
 	[REG_READ]	= { "register read", RIOD_FRAME_REG, 0, TO_STUB, build_reg_read },
 	[CFG_WRITE]	= { "config write", RIOD_FRAME_REG, 0, TO_STUB, build_cfg_write },

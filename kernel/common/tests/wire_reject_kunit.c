@@ -67,7 +67,6 @@ static const struct reject rejects[] = {
 	{ "ready, half a page", READY, "READY: limit of shadow memory",
 		{ BODY(ready, shadow_max, RIOD_PAGE_SIZE + RIOD_PAGE_SIZE / 2) } },
 	{ "ready, reserved", READY, "READY: reserved field", { BODY(ready, rsvd, 1) } },
-	{ "gone, no reason", GONE, "BYE: reason", { BODY(bye, reason, 0) } },
 
 	{ "describe, config of 0", DESCRIBE, "DESCRIBE: size of config space",
 		{ BODY(describe, cfg_size, 0) } },
