@@ -98,7 +98,7 @@ static int riod_link_try_own(struct riod_link *l, struct riod_frame *f)
 
 	if (ret)
 		return ret;
-	riod_link_end(l, RIOD_REASON_LIMIT);
+	riod_link_end(l, RIOD_REASON_EVENTS);
 	return -ENOTCONN;
 }
 

@@ -228,14 +228,13 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 			struct netlink_ext_ack *extack)
 {
 	const struct riod_profile *p;
-	char names[48];
+	char names[NETLINK_MAX_FMTMSG_LEN];
 	int ret;
 
 	p = riod_profile_find(name, fn->vendor, fn->device, fn->class);
 	if (IS_ERR(p)) {
 		riod_profile_names(names, sizeof(names));
-		NL_SET_ERR_MSG_FMT(extack,
-				   "no profile has that name; say %s or none, or leave it out",
+		NL_SET_ERR_MSG_FMT(extack, "no profile has that name; there are %s, none",
 				   names);
 		return PTR_ERR(p);
 	}

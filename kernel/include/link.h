@@ -86,7 +86,7 @@ int riod_link_start(struct riod_link *l);
  * Waits if RIOD_LINK_EVENTS_MAX events are queued: sleeps, killable, until
  * there is room or the link is lost.  Never sleeps in the link's own callbacks:
  * there the limit is twice as high, and exceeding it ends the link
- * (RIOD_REASON_LIMIT).
+ * (RIOD_REASON_EVENTS).
  *
  * Return: 0, -ENOTCONN, -EINTR.
  */

@@ -214,7 +214,8 @@ enum riod_reason {
 	RIOD_REASON_SHUTDOWN	= 14,	/* the host shuts down or suspends */
 	RIOD_REASON_SHADOW_MAX	= 15,	/* more is mapped than READY allows */
 	RIOD_REASON_GONE	= 16,	/* the device was removed, or unbound from the stub */
-	RIOD_REASON_LAST	= RIOD_REASON_GONE,
+	RIOD_REASON_EVENTS	= 17,	/* too many events waited to be sent */
+	RIOD_REASON_LAST	= RIOD_REASON_EVENTS,
 };
 
 /**

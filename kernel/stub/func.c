@@ -233,8 +233,12 @@ static int func_init_cfg(struct riod_stub_func *fn, struct netlink_ext_ack *exta
 	func_read_config(fn, raw);
 	ret = riod_cfg_init(fn->cfg, raw, fn->pdev->cfg_size, bars);
 	kfree(raw);
-	if (!ret && !func_cfg_complete(fn))
-		ret = -EINVAL;
+	if (!ret && !func_cfg_complete(fn)) {
+		NL_SET_ERR_MSG_FMT(extack,
+				   "%s: a capability that the kernel drives overlaps another one",
+				   pci_name(fn->pdev));
+		return -EINVAL;
+	}
 	if (!ret)
 		ret = riod_cfg_limit_irqs(fn->cfg, fn->nintx, fn->nmsi, fn->nmsix);
 	if (ret)

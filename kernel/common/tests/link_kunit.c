@@ -1116,7 +1116,7 @@ static void nowait(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, riod_link_post_nowait(x.stub->l, irq_make()), 0);
 	KUNIT_EXPECT_FALSE(test, riod_link_is_lost(x.stub->l));
 	KUNIT_EXPECT_EQ(test, riod_link_post_nowait(x.stub->l, irq_make()), -ENOTCONN);
-	expect_lost(test, x.stub, RIOD_REASON_LIMIT);
+	expect_lost(test, x.stub, RIOD_REASON_EVENTS);
 }
 
 /* far more events than fit, from several threads, against a window that fills */
