@@ -18,6 +18,9 @@
  *
  * Locks, outermost first.  Documentation/locking-frontend.rst has the rest.
  *
+ *   riod_fe_att.stop_lock  mutex: the link is stopped, or freed
+ *   device lock       (driver core) of a function: our driver is bound and unbound,
+ *                     which ids the function shows
  *   pci_lock_rescan_remove()  functions come to the bus and leave it
  *   riod_fe_func.cfg_lock  mutex: the config space the guest sees, and what was
  *                     told to the stub of it.  Held while waiting for the peer.
