@@ -433,6 +433,8 @@ ssize_t riod_fe_rom_read(struct riod_fe_func *fn, char __user *buf, size_t count
  * @order: what it said of rule 10, as the engine has it, or NULL; the pump's
  * @next_order: what it has said since, or NULL; the pump's
  * @probe_err: why our driver did not bind
+ * @vfio_name: of its VFIO device while our driver is bound; for the log, which reads it
+ *	without a lock
  */
 struct riod_fe_func {
 	struct riod_fe_att *att;
@@ -466,6 +468,7 @@ struct riod_fe_func {
 	struct riod_sync_order *order;
 	struct riod_sync_order *next_order;
 	int probe_err;
+	char vfio_name[16];
 };
 
 /**

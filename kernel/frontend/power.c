@@ -8,8 +8,17 @@
  *
  * When the host wakes again, guests that were left running find that their function
  * was removed.
+ *
+ * The PM core takes the device lock of every device.  The removal of a function holds
+ * it while VFIO waits for a process to close the function, so the host does not go to
+ * sleep before removals that are under way are done.
  */
+#define pr_fmt(fmt) "riod: " fmt
+
+#include <linux/completion.h>
+#include <linux/jiffies.h>
 #include <linux/notifier.h>
+#include <linux/printk.h>
 #include <linux/reboot.h>
 #include <linux/suspend.h>
 
@@ -21,12 +30,86 @@ static int power_reboot(struct notifier_block *nb, unsigned long action, void *d
 	return NOTIFY_DONE;
 }
 
+/* longest that going to sleep waits for removals, all of them together */
+#define POWER_REMOVE_WAIT	(5 * HZ)
+
+/* attachments that are being removed, with a reference for each */
+struct power_removals {
+	struct riod_fe_att *atts[RIOD_FE_SLOTS];
+	unsigned int n;
+};
+
+static int power_take_removal(struct riod_fe_att *att, void *arg)
+{
+	struct power_removals *r = arg;
+	bool removing;
+
+	spin_lock(&att->state_lock);
+	removing = att->state == RIOD_FE_REMOVING;
+	spin_unlock(&att->state_lock);
+	if (!removing || WARN_ON_ONCE(r->n == ARRAY_SIZE(r->atts)))
+		return 0;
+	riod_fe_att_get(att);
+	r->atts[r->n++] = att;
+	return 0;
+}
+
+/* names a function that VFIO keeps from being unbound */
+static void power_warn(const struct riod_fe_att *att)
+{
+	const char *name = "vfio*";
+	unsigned int i;
+
+	for (i = 0; i < att->nfuncs; i++) {
+		if (att->funcs[i]->vfio_name[0]) {
+			name = att->funcs[i]->vfio_name;
+			break;
+		}
+	}
+	pr_warn("attachment %u: the host does not go to sleep: a process has /dev/vfio/devices/%s open, which keeps the function from being removed (lsof | grep %s)\n",
+		att->id, name, name);
+}
+
+/* 0, -EBUSY or -EINTR: it goes on, and with the lock of a device held */
+static int power_wait_removed(struct riod_fe_att *att, unsigned long end)
+{
+	long left = max((long)(end - jiffies), 0L);
+
+	left = wait_for_completion_killable_timeout(&att->removed, left);
+	if (left > 0)
+		return 0;
+	if (left < 0)
+		return -EINTR;
+	power_warn(att);
+	return -EBUSY;
+}
+
+/*
+ * Sessions are over, so no attachment begins to be removed but by the close of a file,
+ * whose removal then waits for no other.
+ */
+static int power_wait_removals(void)
+{
+	unsigned long end = jiffies + POWER_REMOVE_WAIT;
+	struct power_removals r = {};
+	int ret = 0;
+
+	riod_fe_att_for_each(0, power_take_removal, &r);
+	while (r.n) {
+		if (!ret)
+			ret = power_wait_removed(r.atts[r.n - 1], end);
+		riod_fe_att_put(r.atts[--r.n]);
+	}
+	return ret;
+}
+
 static int power_sleep(struct notifier_block *nb, unsigned long action, void *data)
 {
-	if (action == PM_HIBERNATION_PREPARE || action == PM_SUSPEND_PREPARE ||
-	    action == PM_RESTORE_PREPARE)
-		riod_fe_att_end_all(RIOD_REASON_SHUTDOWN);
-	return NOTIFY_DONE;
+	if (action != PM_HIBERNATION_PREPARE && action != PM_SUSPEND_PREPARE &&
+	    action != PM_RESTORE_PREPARE)
+		return NOTIFY_DONE;
+	riod_fe_att_end_all(RIOD_REASON_SHUTDOWN);
+	return notifier_from_errno(power_wait_removals());
 }
 
 /* ahead of whatever takes down a network */

@@ -183,6 +183,7 @@ static int vpci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		vfio_put_device(&v->vdev);
 		return ret;
 	}
+	strscpy(fn->vfio_name, dev_name(&v->vdev.device));
 	pci_set_drvdata(pdev, v);
 	riod_fe_vpci_show(pdev, fn, true);
 	return 0;
@@ -194,6 +195,7 @@ static void vpci_remove(struct pci_dev *pdev)
 	struct riod_fe_vdev *v = pci_get_drvdata(pdev);
 
 	vfio_unregister_group_dev(&v->vdev);
+	v->func->vfio_name[0] = '\0';
 	riod_fe_vpci_show(pdev, v->func, false);
 	vfio_put_device(&v->vdev);
 }

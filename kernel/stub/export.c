@@ -471,6 +471,9 @@ bool riod_stub_exports_close(void)
 	while ((exp = exports_find_busy())) {
 		left = max((long)(end - jiffies), 0L);
 		left = wait_event_timeout(exp->wait, export_in_state(exp, RIOD_STUB_IDLE), left);
+		if (!left)
+			pr_warn("%s: the device did not come to rest in %u s; it is fenced\n",
+				exp->name, EXPORTS_CLOSE_WAIT / HZ);
 		riod_stub_export_put(exp);
 		if (!left)
 			return false;

@@ -115,7 +115,10 @@ static void riod_stub_shutdown(struct pci_dev *pdev)
 /* likewise the PM notifier: the PCI core saves a function that is at rest */
 static int riod_stub_suspend(struct device *dev)
 {
-	return riod_stub_export_idle(dev_get_drvdata(dev)) ? 0 : -EBUSY;
+	if (riod_stub_export_idle(dev_get_drvdata(dev)))
+		return 0;
+	dev_warn(dev, "is in use: the host does not go to sleep\n");
+	return -EBUSY;
 }
 
 static DEFINE_SIMPLE_DEV_PM_OPS(riod_stub_pm_ops, riod_stub_suspend, NULL);

@@ -24,8 +24,7 @@
 
 static int power_reboot(struct notifier_block *nb, unsigned long action, void *data)
 {
-	if (!riod_stub_exports_close())
-		pr_warn("a device did not come to rest before the host goes down; it is fenced\n");
+	riod_stub_exports_close();
 	return NOTIFY_DONE;
 }
 
@@ -38,6 +37,7 @@ static int power_sleep(struct notifier_block *nb, unsigned long action, void *da
 		if (riod_stub_exports_close())
 			return NOTIFY_DONE;
 		riod_stub_exports_reopen();
+		pr_warn("the host does not go to sleep: a device is not at rest\n");
 		return notifier_from_errno(-EBUSY);
 	case PM_POST_HIBERNATION:
 	case PM_POST_SUSPEND:

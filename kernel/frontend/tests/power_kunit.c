@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * power_kunit.c - the host goes to sleep while functions are being removed
+ *
+ * The real power.c; attachments are made up, and no time passes: what is not complete
+ * yet is found to be so once the time that it is waited for has passed.
+ */
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/jiffies.h>
+#include <linux/suspend.h>
+
+#include "frontend.h"
+
+#define NATTS	3
+
+/**
+ * struct stage - attachments of this host
+ * @atts: they
+ * @fn: one function of each
+ * @refs: references that are held
+ * @ended: sessions were ended
+ * @waited: longest time that was waited for, all together
+ * @killed: whoever waits gets a signal
+ */
+struct stage {
+	struct riod_fe_att atts[NATTS];
+	struct riod_fe_func fn[NATTS];
+	int refs;
+	bool ended;
+	unsigned long waited;
+	bool killed;
+};
+
+static struct stage *stage;
+
+void riod_fe_att_end_all(enum riod_reason reason)
+{
+	stage->ended = true;
+}
+
+int riod_fe_att_for_each(unsigned int skip,
+			 int (*fn)(struct riod_fe_att *att, void *arg), void *arg)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = skip; i < NATTS && !ret; i++)
+		ret = fn(&stage->atts[i], arg);
+	return ret;
+}
+
+void riod_fe_att_get(struct riod_fe_att *att)
+{
+	stage->refs++;
+}
+
+void riod_fe_att_put(struct riod_fe_att *att)
+{
+	stage->refs--;
+}
+
+static long fake_wait(struct completion *done, unsigned long left)
+{
+	/* where it has passed already, another wait takes none */
+	stage->waited = max(stage->waited, left);
+	if (stage->killed)
+		return -ERESTARTSYS;
+	return completion_done(done) ? max(left, 1UL) : 0;
+}
+
+#define wait_for_completion_killable_timeout	fake_wait
+
+#undef pr_fmt
+#include "../power.c"
+
+static int power_init(struct kunit *test)
+{
+	unsigned int i;
+
+	stage = kunit_kzalloc(test, sizeof(*stage), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, stage);
+	for (i = 0; i < NATTS; i++) {
+		struct riod_fe_att *att = &stage->atts[i];
+
+		spin_lock_init(&att->state_lock);
+		init_completion(&att->removed);
+		att->state = RIOD_FE_UP;
+		att->nfuncs = 1;
+		att->funcs[0] = &stage->fn[i];
+	}
+	return 0;
+}
+
+static int sleep_err(unsigned long action)
+{
+	return notifier_to_errno(power_sleep_nb.notifier_call(&power_sleep_nb, action, NULL));
+}
+
+/* one that a process has open stays, and is nothing to wait for */
+static void open_ones_stay(struct kunit *test)
+{
+	stage->atts[0].state = RIOD_FE_LOST;
+	stage->atts[1].state = RIOD_FE_REMOVING;
+	complete_all(&stage->atts[1].removed);
+	stage->atts[2].state = RIOD_FE_LOST;
+	KUNIT_EXPECT_EQ(test, sleep_err(PM_SUSPEND_PREPARE), 0);
+	KUNIT_EXPECT_TRUE(test, stage->ended);
+	KUNIT_EXPECT_EQ(test, stage->refs, 0);
+}
+
+/* the PM core would wait for the device lock for ever */
+static void removal_is_stuck(struct kunit *test)
+{
+	static const unsigned long actions[] = {
+		PM_SUSPEND_PREPARE, PM_HIBERNATION_PREPARE, PM_RESTORE_PREPARE,
+	};
+	unsigned int i;
+
+	stage->atts[0].state = RIOD_FE_REMOVING;
+	stage->atts[1].state = RIOD_FE_REMOVING;
+	complete_all(&stage->atts[1].removed);
+	stage->atts[2].state = RIOD_FE_REMOVING;
+	complete_all(&stage->atts[2].removed);
+	for (i = 0; i < ARRAY_SIZE(actions); i++)
+		KUNIT_EXPECT_EQ(test, sleep_err(actions[i]), -EBUSY);
+	KUNIT_EXPECT_LE(test, stage->waited, POWER_REMOVE_WAIT);
+	KUNIT_EXPECT_EQ(test, stage->refs, 0);
+
+	complete_all(&stage->atts[0].removed);
+	KUNIT_EXPECT_EQ(test, sleep_err(PM_SUSPEND_PREPARE), 0);
+
+	stage->killed = true;
+	KUNIT_EXPECT_EQ(test, sleep_err(PM_SUSPEND_PREPARE), -EINTR);
+	KUNIT_EXPECT_EQ(test, stage->refs, 0);
+}
+
+/* awake again: nothing is ended and nothing is waited for */
+static void awake(struct kunit *test)
+{
+	stage->atts[0].state = RIOD_FE_REMOVING;
+	KUNIT_EXPECT_EQ(test, sleep_err(PM_POST_SUSPEND), 0);
+	KUNIT_EXPECT_FALSE(test, stage->ended);
+}
+
+static struct kunit_case power_cases[] = {
+	KUNIT_CASE(open_ones_stay),
+	KUNIT_CASE(removal_is_stuck),
+	KUNIT_CASE(awake),
+	{}
+};
+
+static struct kunit_suite power_suite = {
+	.name = "riod_fe_power",
+	.init = power_init,
+	.test_cases = power_cases,
+};
+
+kunit_test_suite(power_suite);
