@@ -622,6 +622,16 @@ int riod_cfg_limit_irqs(struct riod_cfg *c, u16 nintx, u16 nmsi, u16 nmsix)
 }
 EXPORT_SYMBOL_GPL(riod_cfg_limit_irqs);
 
+void riod_cfg_hide_flr(struct riod_cfg *c)
+{
+	if (c->exp_cap)
+		c->bytes[c->exp_cap + PCI_EXP_DEVCAP + 3] &= ~(PCI_EXP_DEVCAP_FLR >> 24);
+	if (c->af_cap)
+		c->bytes[c->af_cap + PCI_AF_CAP] &= ~PCI_AF_CAP_FLR;
+	memcpy(c->initial, c->bytes, c->size);
+}
+EXPORT_SYMBOL_GPL(riod_cfg_hide_flr);
+
 /* ------------------------------------------------------------ accesses */
 
 static bool cfg_is_live(u8 class)

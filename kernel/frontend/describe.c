@@ -79,6 +79,9 @@ static int func_cfg(struct riod_fe_func *fn, const struct riod_wire_describe *d)
 	if (riod_cfg_init(&fn->cfg, d->data, le16_to_cpu(d->cfg_size), bars) ||
 	    riod_cfg_limit_irqs(&fn->cfg, fn->nintx, fn->nmsi, fn->nmsix))
 		return -EPROTO;
+	/* the device may have the bit, and its host no way to use it */
+	if (!(fn->flags & RIOD_FUNC_F_RESET))
+		riod_cfg_hide_flr(&fn->cfg);
 	return 0;
 }
 

@@ -126,6 +126,9 @@ int riod_cfg_init(struct riod_cfg *c, const u8 *raw, u16 size,
  */
 int riod_cfg_limit_irqs(struct riod_cfg *c, u16 nintx, u16 nmsi, u16 nmsix);
 
+/* the function cannot be reset: the model does not offer FLR, of either capability */
+void riod_cfg_hide_flr(struct riod_cfg *c);
+
 /**
  * enum riod_cfg_effect - effects of a write to the model (bit mask)
  * @RIOD_CFG_EFF_COMMAND: I/O, memory, bus master or INTx disable changed

@@ -485,6 +485,28 @@ static void writes(struct kunit *test)
 	}
 }
 
+/* a function that cannot be reset does not offer it, and takes no such request */
+static void flr_hidden(struct kunit *test)
+{
+	struct image *m = image(test);
+	u16 af = 0xe0;
+
+	m->raw[PCI_CAPABILITY_LIST] = af;
+	put16(m, af, PCI_CAP_ID_AF | PM << 8);
+	m->raw[af + PCI_AF_LENGTH] = PCI_CAP_AF_SIZEOF;
+	m->raw[af + PCI_AF_CAP] = PCI_AF_CAP_TP | PCI_AF_CAP_FLR;
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, sizeof(m->raw), m->bars), 0);
+	KUNIT_EXPECT_EQ(test, riod_cfg_write(&m->cfg, af + PCI_AF_CTRL, 1, PCI_AF_CTRL_FLR),
+			RIOD_CFG_EFF_FLR);
+	riod_cfg_hide_flr(&m->cfg);
+	riod_cfg_reset(&m->cfg);
+	KUNIT_EXPECT_EQ(test, rd(m, EXP + PCI_EXP_DEVCAP, 4) & PCI_EXP_DEVCAP_FLR, 0);
+	KUNIT_EXPECT_EQ(test, rd(m, af + PCI_AF_CAP, 1), PCI_AF_CAP_TP);
+	KUNIT_EXPECT_EQ(test, riod_cfg_write(&m->cfg, EXP + PCI_EXP_DEVCTL, 2,
+					     PCI_EXP_DEVCTL_BCR_FLR | PCI_EXP_DEVCTL_RELAX_EN), 0);
+	KUNIT_EXPECT_EQ(test, riod_cfg_write(&m->cfg, af + PCI_AF_CTRL, 1, PCI_AF_CTRL_FLR), 0);
+}
+
 static void live(struct kunit *test)
 {
 	struct image *m = model(test);
@@ -596,6 +618,7 @@ static struct kunit_case cfgspace_cases[] = {
 	KUNIT_CASE(irqs_limit),
 	KUNIT_CASE(random_images),
 	KUNIT_CASE(writes),
+	KUNIT_CASE(flr_hidden),
 	KUNIT_CASE(live),
 	KUNIT_CASE(lost),
 	KUNIT_CASE(filter),
