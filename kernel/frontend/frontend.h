@@ -74,7 +74,7 @@ struct riod_fe_func;
  * @gate: set-up is one at a time and is told to the stub under it; outermost
  * @line: INTx: masking changes @masked and tells the stub under it, so that the stub is
  *	told in the order of the changes; inside @gate, never held while waiting
- * @lock: @index, @max, @triggers and what they point to, @masked, @raised, @msi_mask,
+ * @lock: @index, @max, @triggers and what they point to, @masked, @raised, @missed, @msi_mask,
  *	@msi_pending, @err, @req: the receive thread signals under it, so it is never
  *	held while waiting
  * @index: RIOD_IRQ_*, or RIOD_FE_IRQ_NONE
@@ -84,6 +84,7 @@ struct riod_fe_func;
  * @masked: INTx: one was delivered, or the user masked it, and it was not
  *	unmasked since
  * @raised: INTx: one that a profile makes waits until it is unmasked
+ * @missed: INTx: one was delivered while there was no eventfd; @masked since
  * @msi_mask: MSI: vectors that the guest has masked in config space
  * @msi_pending: MSI: masked vectors that fired
  * @unmask: INTx: eventfd that unmasks (resample), or NULL; VFIO's own lock
@@ -100,6 +101,7 @@ struct riod_fe_irq {
 	struct eventfd_ctx **triggers;
 	bool masked;
 	bool raised;
+	bool missed;
 	u32 msi_mask;
 	u32 msi_pending;
 	struct virqfd *unmask;

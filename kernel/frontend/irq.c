@@ -86,6 +86,7 @@ int riod_fe_irq_resend(struct riod_fe_func *fn)
 		spin_lock(&irq->lock);
 		irq->masked = false;
 		irq->raised = false;
+		irq->missed = false;
 		spin_unlock(&irq->lock);
 		ret = irq_send(fn, irq->index, irq->count);
 	}
@@ -151,6 +152,7 @@ static void irq_disable(struct riod_fe_irq *irq)
 	irq->count = 0;
 	irq->masked = false;
 	irq->raised = false;
+	irq->missed = false;
 	irq->msi_pending = 0;
 	spin_unlock(&irq->lock);
 	if (!triggers)
@@ -238,6 +240,20 @@ static int irq_take_fds(struct riod_fe_irq *irq, unsigned int start,
 }
 
 /*
+ * INTx fired while the user had taken the eventfd away: the stub has masked the line, and
+ * a user who was not signalled does not unmask it.  The new eventfd gets it.
+ */
+static void intx_catch_up(struct riod_fe_irq *irq)
+{
+	spin_lock(&irq->lock);
+	if (irq->missed && irq->index == RIOD_IRQ_INTX && irq->triggers[0]) {
+		irq->missed = false;
+		eventfd_signal(irq->triggers[0]);
+	}
+	spin_unlock(&irq->lock);
+}
+
+/*
  * Give vectors @start to @start + @count - 1 eventfds, or take them away, and
  * tell the stub where that makes a difference to it.  An interrupt may come
  * before the reply does, so it can be delivered from the start.  Where anything
@@ -263,6 +279,7 @@ static int irq_set_block(struct riod_fe_func *fn, u8 index, unsigned int start,
 	/* a device that is gone takes every setting */
 	if (!ret || ret == -ENOTCONN) {
 		irq->count = max_t(unsigned int, irq->count, end);
+		intx_catch_up(irq);
 		return 0;
 	}
 	irq_clear_block(irq, start, count);
@@ -338,6 +355,7 @@ static void intx_unmask(struct riod_fe_func *fn)
 	spin_lock(&irq->lock);
 	was = irq->masked && irq->index == RIOD_IRQ_INTX;
 	irq->masked = false;
+	irq->missed = false;
 	if (irq->raised && irq->index == RIOD_IRQ_INTX)
 		again = intx_fire(irq);
 	irq->raised = false;
@@ -551,6 +569,7 @@ void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w)
 			if (irq->masked)
 				continue;
 			irq->masked = true;
+			irq->missed = !irq->triggers[vector];
 		}
 		if (!irq->triggers[vector])
 			continue;

@@ -87,6 +87,7 @@ static int irq_test_init(struct kunit *test)
 	desk->fn.att = &desk->att;
 	desk->fn.cfg.msi_cap = 0x50;
 	desk->fn.cfg.msix_cap = 0x70;
+	desk->fn.nintx = 1;
 	desk->fn.nmsi = VECTORS;
 	desk->fn.nmsix = VECTORS;
 	riod_fe_irq_init(&desk->fn.irq);
@@ -189,7 +190,72 @@ static void none_left(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, desk->fn.irq.index, RIOD_FE_IRQ_NONE);
 }
 
+static int set_intx(s32 fd)
+{
+	struct vfio_irq_set hdr = {
+		.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = VFIO_PCI_INTX_IRQ_INDEX, .count = 1,
+	};
+
+	return riod_fe_irq_set(&desk->fn, &hdr, &fd);
+}
+
+static int unmask_intx(void)
+{
+	struct vfio_irq_set hdr = {
+		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_UNMASK,
+		.index = VFIO_PCI_INTX_IRQ_INDEX, .count = 1,
+	};
+
+	return riod_fe_irq_set(&desk->fn, &hdr, NULL);
+}
+
+static void fire_intx(void)
+{
+	struct {
+		struct riod_wire_irq irq;
+		__le16 vector;
+	} w = { .irq = { .index = RIOD_IRQ_INTX, .count = cpu_to_le16(1) } };
+
+	riod_fe_irq_frame(&desk->fn, &w.irq);
+}
+
+/* QEMU takes the eventfd away and gives another one: what fired in between is not lost */
+static void intx_without_eventfd(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, set_intx(0), 0);
+	fire_intx();
+	KUNIT_EXPECT_EQ(test, desk->signals[0], 1);
+	KUNIT_EXPECT_EQ(test, unmask_intx(), 0);
+
+	KUNIT_EXPECT_EQ(test, set_intx(-1), 0);
+	fire_intx();
+	KUNIT_EXPECT_EQ(test, set_intx(1), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[0], 1);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 1);
+	/* once, and the line is masked until the user has dealt with it */
+	KUNIT_EXPECT_EQ(test, set_intx(2), 0);
+	fire_intx();
+	KUNIT_EXPECT_EQ(test, desk->signals[2], 0);
+	KUNIT_EXPECT_EQ(test, unmask_intx(), 0);
+	fire_intx();
+	KUNIT_EXPECT_EQ(test, desk->signals[2], 1);
+
+	/* one that was delivered is the user's, whatever becomes of the eventfd */
+	KUNIT_EXPECT_EQ(test, set_intx(-1), 0);
+	KUNIT_EXPECT_EQ(test, set_intx(3), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[3], 0);
+	/* and one that was unmasked comes from the stub again */
+	KUNIT_EXPECT_EQ(test, set_intx(-1), 0);
+	KUNIT_EXPECT_EQ(test, unmask_intx(), 0);
+	fire_intx();
+	KUNIT_EXPECT_EQ(test, unmask_intx(), 0);
+	KUNIT_EXPECT_EQ(test, set_intx(3), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[3], 0);
+}
+
 static struct kunit_case irq_cases[] = {
+	KUNIT_CASE(intx_without_eventfd),
 	KUNIT_CASE(msi_masked),
 	KUNIT_CASE(msix_is_not_masked),
 	KUNIT_CASE(msi_fewer),
