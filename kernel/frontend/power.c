@@ -61,7 +61,7 @@ static void power_warn(const struct riod_fe_att *att)
 	unsigned int i;
 
 	for (i = 0; i < att->nfuncs; i++) {
-		if (att->funcs[i]->vfio_name[0]) {
+		if (att->funcs[i] && att->funcs[i]->vfio_name[0]) {
 			name = att->funcs[i]->vfio_name;
 			break;
 		}
