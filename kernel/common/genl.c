@@ -58,6 +58,14 @@ static const struct nla_policy riod_discover_nl_policy[RIOD_A_REMOTE_TRANSPORT +
 	[RIOD_A_REMOTE_TRANSPORT] = { .type = NLA_NUL_STRING, .len = 15, },
 };
 
+/* RIOD_CMD_EXPORT_SET - do */
+static const struct nla_policy riod_export_set_nl_policy[RIOD_A_EXPORT_ALLOW_OP + 1] = {
+	[RIOD_A_EXPORT_NAME] = { .type = NLA_NUL_STRING, .len = 63, },
+	[RIOD_A_EXPORT_ALLOW_OP] = NLA_POLICY_MAX(NLA_U32, 2),
+	[RIOD_A_EXPORT_ALLOW] = NLA_POLICY_NESTED(riod_allow_nl_policy),
+	[RIOD_A_EXPORT_FORCE] = { .type = NLA_FLAG, },
+};
+
 /* Ops table for riod */
 static const struct genl_split_ops riod_nl_ops[] = {
 	{
@@ -110,6 +118,14 @@ static const struct genl_split_ops riod_nl_ops[] = {
 		.doit		= riod_nl_discover_doit,
 		.policy		= riod_discover_nl_policy,
 		.maxattr	= RIOD_A_REMOTE_TRANSPORT,
+		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= RIOD_CMD_EXPORT_SET,
+		.pre_doit	= riod_nl_pre_doit,
+		.doit		= riod_nl_export_set_doit,
+		.policy		= riod_export_set_nl_policy,
+		.maxattr	= RIOD_A_EXPORT_ALLOW_OP,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

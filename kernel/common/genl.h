@@ -26,6 +26,7 @@ int riod_nl_detach_doit(struct sk_buff *skb, struct genl_info *info);
 int riod_nl_attachment_get_dumpit(struct sk_buff *skb,
 				  struct netlink_callback *cb);
 int riod_nl_discover_doit(struct sk_buff *skb, struct genl_info *info);
+int riod_nl_export_set_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	RIOD_NLGRP_EVENTS,

@@ -207,6 +207,50 @@ int riod_nl_export_del_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+static int export_set(struct genl_info *info, struct riod_export_change *change)
+{
+	const struct riod_nl_stub_ops *ops;
+	struct sk_buff *reply;
+	void *hdr;
+	int err;
+
+	reply = new_reply(info, NLMSG_GOODSIZE, &hdr);
+	if (!reply)
+		return -ENOMEM;
+	err = -EOPNOTSUPP;
+	ops = get_stub(info->extack);
+	if (!ops)
+		goto out_free;
+	err = ops->export_set(genl_info_net(info), change, info->extack);
+	module_put(ops->owner);
+	if (err)
+		goto out_free;
+	/* has room, as in export_new() */
+	nla_put_string(reply, RIOD_A_EXPORT_NAME, change->name);
+	if (change->peer[0])
+		nla_put_string(reply, RIOD_A_EXPORT_PEER, change->peer);
+	genlmsg_end(reply, hdr);
+	return genlmsg_reply(reply, info);
+out_free:
+	nlmsg_free(reply);
+	return err;
+}
+
+int riod_nl_export_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct riod_export_change *change;
+	int err;
+
+	change = kzalloc(sizeof(*change), GFP_KERNEL);
+	if (!change)
+		return -ENOMEM;
+	err = riod_nl_parse_change(info, change);
+	if (!err)
+		err = export_set(info, change);
+	kfree(change);
+	return err;
+}
+
 int riod_nl_export_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	const struct riod_nl_stub_ops *ops = get_stub(cb->extack);

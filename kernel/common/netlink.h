@@ -27,6 +27,8 @@ int riod_nl_parse_peer(struct genl_info *info, int host_attr, int port_attr,
 		       int transport_attr, struct riod_peer *peer);
 /* @req must be zeroed */
 int riod_nl_parse_export(struct genl_info *info, struct riod_export_request *req);
+/* @change: zeroed */
+int riod_nl_parse_change(struct genl_info *info, struct riod_export_change *change);
 int riod_nl_parse_attach(struct genl_info *info, struct riod_attach_request *req);
 
 #endif /* _RIOD_NETLINK_H */

@@ -147,23 +147,24 @@ bad:
 	return -EINVAL;
 }
 
-static int parse_allows(struct genl_info *info, struct riod_export_request *req)
+/* @allow: RIOD_ALLOW_MAX entries */
+static int parse_allows(struct genl_info *info, struct riod_allow *allow, unsigned int *nallow)
 {
 	const struct nlattr *attr;
 	int err, rem;
 
 	nlmsg_for_each_attr_type(attr, RIOD_A_EXPORT_ALLOW, info->nlhdr,
 				 GENL_HDRLEN, rem) {
-		if (req->nallow == RIOD_ALLOW_MAX) {
+		if (*nallow == RIOD_ALLOW_MAX) {
 			NL_SET_ERR_MSG_ATTR_FMT(info->extack, attr,
 						"an allow list has at most %u networks",
 						RIOD_ALLOW_MAX);
 			return -E2BIG;
 		}
-		err = parse_allow(attr, &req->allow[req->nallow], info->extack);
+		err = parse_allow(attr, &allow[*nallow], info->extack);
 		if (err)
 			return err;
-		req->nallow++;
+		(*nallow)++;
 	}
 	return 0;
 }
@@ -253,7 +254,7 @@ int riod_nl_parse_export(struct genl_info *info, struct riod_export_request *req
 	err = parse_devices(info, req);
 	if (err)
 		return err;
-	err = parse_allows(info, req);
+	err = parse_allows(info, req->allow, &req->nallow);
 	if (err)
 		return err;
 	err = parse_transport(info->attrs[RIOD_A_EXPORT_TRANSPORT], req->transport,
@@ -264,6 +265,36 @@ int riod_nl_parse_export(struct genl_info *info, struct riod_export_request *req
 	return parse_port(info->attrs[RIOD_A_EXPORT_PORT], &req->port, info->extack);
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_nl_parse_export);
+
+int riod_nl_parse_change(struct genl_info *info, struct riod_export_change *change)
+{
+	const struct nlattr *name = info->attrs[RIOD_A_EXPORT_NAME];
+	const struct nlattr *op = info->attrs[RIOD_A_EXPORT_ALLOW_OP];
+	int err;
+
+	if (!name) {
+		NL_SET_ERR_MSG(info->extack, "no export is named");
+		return -EINVAL;
+	}
+	err = riod_nl_parse_name(name, change->name, sizeof(change->name), info->extack);
+	if (err)
+		return err;
+	/* no default: an empty request must not empty the list */
+	if (!op) {
+		NL_SET_ERR_MSG(info->extack, "no change of the export is named");
+		return -EINVAL;
+	}
+	change->op = nla_get_u32(op);
+	change->force = nla_get_flag(info->attrs[RIOD_A_EXPORT_FORCE]);
+	err = parse_allows(info, change->allow, &change->nallow);
+	if (err)
+		return err;
+	if (change->nallow || change->op == RIOD_ALLOW_OP_REPLACE)
+		return 0;
+	NL_SET_ERR_MSG(info->extack, "no network is named");
+	return -EINVAL;
+}
+EXPORT_SYMBOL_IF_KUNIT(riod_nl_parse_change);
 
 int riod_nl_parse_attach(struct genl_info *info, struct riod_attach_request *req)
 {

@@ -52,6 +52,24 @@ struct riod_export_request {
 	u16 port;			/* host byte order */
 };
 
+/**
+ * struct riod_export_change - EXPORT_SET, parsed and range checked
+ * @name: export
+ * @op: what becomes of its allow list
+ * @nallow: entries of @allow
+ * @allow: networks; the stub may rewrite them
+ * @force: end the session of a peer that is no longer in the list
+ * @peer: filled in: a peer that is not, and stays attached; else empty
+ */
+struct riod_export_change {
+	char name[RIOD_NAME_LEN];
+	enum riod_allow_op op;
+	unsigned int nallow;
+	struct riod_allow allow[RIOD_ALLOW_MAX];
+	bool force;
+	char peer[64];
+};
+
 /** struct riod_attach_request - ATTACH, parsed and range checked */
 struct riod_attach_request {
 	struct riod_peer peer;
@@ -67,13 +85,14 @@ struct riod_attach_request {
  * @owner: pinned while a command runs
  * @export_new: sets the name if it was empty
  * @export_del: -EBUSY while attached and not @force
+ * @export_set: changes the allow list; all of it or nothing
  * @export_dump: fills messages into @skb from entry cb->args[0] on, as a dumpit
  *	does; one message per export of @net, begun with riod_nl_put_header()
  *
  * All in process context, with the module pinned.  riod holds no locks, but
  * genetlink holds cb_lock for reading: do not wait for the network, nor for a
- * thread that registers a generic netlink family.  After an error @extack names cause and remedy (at
- * most 79 characters with NL_SET_ERR_MSG_FMT()).
+ * thread that registers a generic netlink family.  After an error @extack names
+ * cause and remedy (at most 79 characters with NL_SET_ERR_MSG_FMT()).
  *
  * @net is the caller's namespace; commands do not see exports of other
  * namespaces.
@@ -83,6 +102,8 @@ struct riod_nl_stub_ops {
 	int (*export_new)(struct net *net, struct riod_export_request *req,
 			  struct netlink_ext_ack *extack);
 	int (*export_del)(struct net *net, const char *name, bool force,
+			  struct netlink_ext_ack *extack);
+	int (*export_set)(struct net *net, struct riod_export_change *change,
 			  struct netlink_ext_ack *extack);
 	int (*export_dump)(struct net *net, struct sk_buff *skb,
 			   struct netlink_callback *cb);

@@ -28,29 +28,26 @@ static void allow_normalise(struct riod_allow *a)
 	a->v4.s_addr = v4;
 }
 
-/* the allow list of a new export; bounds were checked by the netlink policy, too */
-int riod_stub_allow_copy(struct riod_stub_export *exp,
-			 const struct riod_export_request *req,
-			 struct netlink_ext_ack *extack)
+/* check entries, and bring them to the form in which they are compared */
+static int allow_check(struct riod_allow *allow, unsigned int n, struct netlink_ext_ack *extack)
 {
 	unsigned int i;
 
-	if (req->nallow > RIOD_ALLOW_MAX) {
+	/* the netlink policy bounds them, too */
+	if (n > RIOD_ALLOW_MAX) {
 		NL_SET_ERR_MSG(extack, "the allow list is too long, 64 entries at most");
 		return -E2BIG;
 	}
-	for (i = 0; i < req->nallow; i++) {
-		const struct riod_allow *a = &req->allow[i];
+	for (i = 0; i < n; i++) {
+		struct riod_allow *a = &allow[i];
 
 		if ((a->family != AF_INET && a->family != AF_INET6) ||
 		    a->prefix_len > (a->family == AF_INET ? 32 : 128)) {
 			NL_SET_ERR_MSG(extack, "an entry of the allow list is no address prefix");
 			return -EINVAL;
 		}
-		exp->allow[i] = *a;
-		allow_normalise(&exp->allow[i]);
+		allow_normalise(a);
 	}
-	exp->nallow = req->nallow;
 	return 0;
 }
 
@@ -88,12 +85,125 @@ static bool address_is_loopback(const struct riod_allow *a)
 				      ipv6_addr_loopback(&a->v6);
 }
 
+/* ------------------------------------------------------------ the list */
+
+/* of the same network?  Bits that the prefix leaves out do not count. */
+static bool allow_equal(const struct riod_allow *a, const struct riod_allow *b)
+{
+	return a->prefix_len == b->prefix_len && address_matches(a, b);
+}
+
+/* where in the list; its length where it is not there */
+static unsigned int allow_find(const struct riod_stub_export *exp, const struct riod_allow *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < exp->nallow; i++) {
+		if (allow_equal(a, &exp->allow[i]))
+			break;
+	}
+	return i;
+}
+
+static void allow_replace(struct riod_stub_export *exp, const struct riod_allow *allow,
+			  unsigned int n)
+{
+	memcpy(exp->allow, allow, n * sizeof(*allow));
+	exp->nallow = n;
+}
+
+/* what is in the list already is not added; all others, or none */
+static int allow_add(struct riod_stub_export *exp, const struct riod_allow *allow,
+		     unsigned int n, struct netlink_ext_ack *extack)
+{
+	unsigned int i, before = exp->nallow;
+
+	for (i = 0; i < n; i++) {
+		if (allow_find(exp, &allow[i]) < exp->nallow)
+			continue;
+		if (exp->nallow == RIOD_ALLOW_MAX) {
+			exp->nallow = before;
+			NL_SET_ERR_MSG(extack, "the allow list would have more than 64 entries");
+			return -E2BIG;
+		}
+		exp->allow[exp->nallow++] = allow[i];
+	}
+	return 0;
+}
+
+/* @allow: each in the list, or nothing is removed */
+static int allow_remove(struct riod_stub_export *exp, const struct riod_allow *allow,
+			unsigned int n, struct netlink_ext_ack *extack)
+{
+	unsigned int i, at;
+
+	for (i = 0; i < n; i++) {
+		const struct riod_allow *a = &allow[i];
+
+		if (allow_find(exp, a) < exp->nallow)
+			continue;
+		if (a->family == AF_INET)
+			NL_SET_ERR_MSG_FMT(extack, "%pI4/%u is not in the allow list",
+					   &a->v4, a->prefix_len);
+		else
+			NL_SET_ERR_MSG_FMT(extack, "%pI6c/%u is not in the allow list",
+					   &a->v6, a->prefix_len);
+		return -ENOENT;
+	}
+	for (i = 0; i < n; i++) {
+		at = allow_find(exp, &allow[i]);
+		/* named twice */
+		if (at == exp->nallow)
+			continue;
+		exp->nallow--;
+		memmove(&exp->allow[at], &exp->allow[at + 1],
+			(exp->nallow - at) * sizeof(exp->allow[0]));
+	}
+	return 0;
+}
+
+/* the allow list of a new export */
+int riod_stub_allow_init(struct riod_stub_export *exp, struct riod_export_request *req,
+			 struct netlink_ext_ack *extack)
+{
+	int ret = allow_check(req->allow, req->nallow, extack);
+
+	if (!ret)
+		allow_replace(exp, req->allow, req->nallow);
+	return ret;
+}
+
+/* the change as a whole or, on error, nothing of it */
+int riod_stub_allow_change(struct riod_stub_export *exp, struct riod_export_change *change,
+			   struct netlink_ext_ack *extack)
+{
+	struct riod_allow *allow = change->allow;
+	int ret;
+
+	lockdep_assert_held(&riod_stub_lock);
+	ret = allow_check(allow, change->nallow, extack);
+	if (ret)
+		return ret;
+	switch (change->op) {
+	case RIOD_ALLOW_OP_REPLACE:
+		allow_replace(exp, allow, change->nallow);
+		return 0;
+	case RIOD_ALLOW_OP_ADD:
+		return allow_add(exp, allow, change->nallow, extack);
+	case RIOD_ALLOW_OP_REMOVE:
+		return allow_remove(exp, allow, change->nallow, extack);
+	}
+	return -EINVAL;
+}
+
+/* ------------------------------------------------------------ who may */
+
 /*
  * Without an allow list only loopback peers may: what is exported by default
  * is exported to nobody else.
  */
-static bool allowed(const struct riod_stub_export *exp,
-		    const struct sockaddr_storage *peer)
+bool riod_stub_allows(const struct riod_stub_export *exp,
+		      const struct sockaddr_storage *peer)
 {
 	struct riod_allow a;
 	unsigned int i;
@@ -124,7 +234,7 @@ bool riod_stub_visible(const struct riod_stub_export *exp, const struct net *net
 		       u16 port, const struct sockaddr_storage *peer)
 {
 	return exp->net == net && exp->transport == transport && exp->port == port &&
-	       allowed(exp, peer);
+	       riod_stub_allows(exp, peer);
 }
 
 /* do two connections come from one host?  Ports do not count. */

@@ -122,6 +122,7 @@ again:
 		exp->peer = att->peer;
 		WRITE_ONCE(exp->lost, false);
 		exp->broken = false;
+		exp->evicted = false;
 		memset(&exp->stats, 0, sizeof(exp->stats));
 		mutex_unlock(&riod_stub_lock);
 		return exp;
@@ -260,8 +261,8 @@ static struct riod_stub_export *export_find(const struct net *net, const char *n
 {
 	struct riod_stub_export *exp;
 
-	lockdep_assert_held(&riod_stub_admin);
 	/* the list changes under both locks, so that either will do */
+	lockdep_assert(lockdep_is_held(&riod_stub_admin) || lockdep_is_held(&riod_stub_lock));
 	list_for_each_entry(exp, &riod_stub_exports, list) {
 		if (exp->net == net && !strcmp(exp->name, name))
 			return exp;
@@ -327,7 +328,7 @@ static int export_create(struct net *net, struct riod_export_request *req,
 	exp->port = req->port ?: RIOD_PORT;
 	exp->no_reset = req->no_reset;
 
-	ret = riod_stub_allow_copy(exp, req, extack);
+	ret = riod_stub_allow_init(exp, req, extack);
 	if (!ret)
 		ret = export_add_devs(exp, req, extack);
 	if (!ret)
@@ -428,6 +429,8 @@ enum riod_reason riod_stub_export_going(const struct riod_stub_export *exp)
 		return exp->going;
 	if (exp->broken)
 		return RIOD_REASON_DEVICE;
+	if (exp->evicted)
+		return RIOD_REASON_NOT_ALLOWED;
 	return exports_closed ? RIOD_REASON_SHUTDOWN : RIOD_REASON_NONE;
 }
 
@@ -488,8 +491,6 @@ void riod_stub_exports_reopen(void)
 	mutex_unlock(&riod_stub_lock);
 }
 
-/* ------------------------------------------------------------ taken back */
-
 /* a peer is to be asked first; one whose session is over uses nothing any more */
 static bool export_in_use(struct riod_stub_export *exp)
 {
@@ -497,6 +498,53 @@ static bool export_in_use(struct riod_stub_export *exp)
 
 	return state == RIOD_STUB_ATTACHING || state == RIOD_STUB_ATTACHED;
 }
+
+static int export_not_found(struct netlink_ext_ack *extack)
+{
+	NL_SET_ERR_MSG(extack, "there is no export of that name, see riodctl list");
+	return -ENOENT;
+}
+
+/* ------------------------------------------------------------ changed */
+
+/*
+ * The allow list was changed.  A peer that uses the export and is no longer in the list
+ * stays, and is named, unless the change is forced.  One whose session is over is as
+ * good as gone.
+ */
+static void export_review_peer(struct riod_stub_export *exp, struct riod_export_change *change)
+{
+	lockdep_assert_held(&riod_stub_lock);
+	if (!export_in_use(exp) || riod_stub_allows(exp, &exp->peer))
+		return;
+	if (!change->force) {
+		riod_addr_str(&exp->peer, change->peer, sizeof(change->peer));
+		return;
+	}
+	/* in ATTACHING there is no link yet: riod_stub_export_going() tells it then */
+	exp->evicted = true;
+	export_end_session(exp, RIOD_REASON_NOT_ALLOWED);
+}
+
+int riod_stub_export_set(struct net *net, struct riod_export_change *change,
+			 struct netlink_ext_ack *extack)
+{
+	struct riod_stub_export *exp;
+	int ret;
+
+	mutex_lock(&riod_stub_lock);
+	exp = export_find(net, change->name);
+	if (exp)
+		ret = riod_stub_allow_change(exp, change, extack);
+	else
+		ret = export_not_found(extack);
+	if (!ret)
+		export_review_peer(exp, change);
+	mutex_unlock(&riod_stub_lock);
+	return ret;
+}
+
+/* ------------------------------------------------------------ taken back */
 
 int riod_stub_export_del(struct net *net, const char *name, bool force,
 			 struct netlink_ext_ack *extack)
@@ -507,8 +555,7 @@ int riod_stub_export_del(struct net *net, const char *name, bool force,
 	mutex_lock(&riod_stub_admin);
 	exp = export_find(net, name);
 	if (!exp) {
-		NL_SET_ERR_MSG(extack, "there is no export of that name, see riodctl list");
-		ret = -ENOENT;
+		ret = export_not_found(extack);
 	} else if (!force && export_in_use(exp)) {
 		NL_SET_ERR_MSG(extack, "a peer uses the export: detach it there, or --force");
 		ret = -EBUSY;

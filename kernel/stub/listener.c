@@ -101,7 +101,7 @@ static void refuse_stranger(struct riod_conn *conn, const struct sockaddr_storag
 	char text[RIOD_TEXT_LEN];
 
 	pr_notice_ratelimited("%pISc is not in the allow list of any export\n", peer);
-	snprintf(text, sizeof(text), "not open to %pISc: riodctl bind ... --allow there",
+	snprintf(text, sizeof(text), "not open to %pISc: riodctl allow ... --add there",
 		 peer);
 	refuse_and_close(conn, RIOD_REASON_NOT_ALLOWED, text);
 }

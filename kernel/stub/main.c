@@ -20,6 +20,7 @@ static const struct riod_nl_stub_ops riod_stub_nl_ops = {
 	.owner		= THIS_MODULE,
 	.export_new	= riod_stub_export_new,
 	.export_del	= riod_stub_export_del,
+	.export_set	= riod_stub_export_set,
 	.export_dump	= riod_stub_export_dump,
 };
 

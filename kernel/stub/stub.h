@@ -395,8 +395,8 @@ enum riod_stub_state {
  * @net: namespace it is offered in, referenced
  * @transport: transport of @port, pinned by @listener
  * @port: port
- * @allow: peers that may attach
- * @nallow: how many; none: loopback peers only
+ * @allow: peers that may attach; changes under riod_stub_lock
+ * @nallow: how many; none: loopback peers only; likewise
  * @no_reset: functions without a reset method are accepted
  * @nfuncs: functions
  * @funcs: the functions
@@ -405,6 +405,8 @@ enum riod_stub_state {
  * @state: written under riod_stub_lock
  * @going: why no attachment begins any more, or NONE; under riod_stub_lock
  * @broken: the device lost its state since the attachment began; under riod_stub_lock
+ * @evicted: the allow list was changed, and the attached peer is to go; under
+ *	riod_stub_lock
  * @att: attachment, while @state is ATTACHED; under riod_stub_lock
  * @peer: last peer that attached; under riod_stub_lock
  * @lost: the last session ended, and not because the VMM host detached; a single word
@@ -432,6 +434,7 @@ struct riod_stub_export {
 	enum riod_stub_state state;
 	enum riod_reason going;
 	bool broken;
+	bool evicted;
 	struct riod_stub_att *att;
 	struct sockaddr_storage peer;
 	bool lost;
@@ -450,6 +453,8 @@ struct riod_stub_export *riod_stub_export_claim(struct riod_stub_att *att,
 						const char *name,
 						enum riod_reason *reason);
 int riod_stub_export_new(struct net *net, struct riod_export_request *req,
+			 struct netlink_ext_ack *extack);
+int riod_stub_export_set(struct net *net, struct riod_export_change *change,
 			 struct netlink_ext_ack *extack);
 int riod_stub_export_del(struct net *net, const char *name, bool force,
 			 struct netlink_ext_ack *extack);
@@ -486,9 +491,12 @@ int riod_stub_export_dump(struct net *net, struct sk_buff *skb,
 
 /* ------------------------------------------------------------ allow.c */
 
-int riod_stub_allow_copy(struct riod_stub_export *exp,
-			 const struct riod_export_request *req,
+int riod_stub_allow_init(struct riod_stub_export *exp, struct riod_export_request *req,
 			 struct netlink_ext_ack *extack);
+int riod_stub_allow_change(struct riod_stub_export *exp, struct riod_export_change *change,
+			   struct netlink_ext_ack *extack);
+bool riod_stub_allows(const struct riod_stub_export *exp,
+		      const struct sockaddr_storage *peer);
 bool riod_stub_visible(const struct riod_stub_export *exp, const struct net *net,
 		       const struct riod_transport_ops *transport,
 		       u16 port, const struct sockaddr_storage *peer);

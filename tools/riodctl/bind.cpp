@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "allow.hpp"
 #include "bind_checks.hpp"
 #include "binder.hpp"
 #include "interrupt.hpp"
@@ -19,9 +20,8 @@ using nlohmann::json;
 
 namespace {
 
-// RIOD_FUNCS_MAX and RIOD_ALLOW_MAX of the modules
+// RIOD_FUNCS_MAX of the modules
 constexpr std::size_t functions_max = 8;
-constexpr std::size_t allow_max = 64;
 
 // The command, parsed: nothing was looked up yet.
 struct Plan {
@@ -45,28 +45,13 @@ std::vector<PciAddress> parse_addresses(const std::vector<std::string> &texts)
 	return functions;
 }
 
-std::vector<Cidr> parse_allow(const Context &context, const std::vector<std::string> &texts)
-{
-	std::vector<Cidr> allow;
-
-	for (const auto &text : texts) {
-		bool masked = false;
-		const Cidr cidr = parse_cidr(text, &masked);
-		if (masked)
-			context.out.note(fmt::format("{} is taken as {}", text, cidr_str(cidr)));
-		if (std::ranges::find(allow, cidr) == allow.end())
-			allow.push_back(cidr);
-	}
-	return allow;
-}
-
 Plan parse(const Context &context, const BindOptions &options)
 {
 	Plan plan;
 
 	plan.functions = parse_addresses(options.addresses);
 	plan.request.name = options.name;
-	plan.request.allow = parse_allow(context, options.allow);
+	plan.request.allow = parse_networks(context, options.allow);
 	plan.request.no_reset = options.no_reset;
 	plan.request.port = options.port;
 	for (const auto &address : plan.functions)
@@ -77,8 +62,6 @@ Plan parse(const Context &context, const BindOptions &options)
 		throw usage_error("the name of an export has ASCII characters and no blanks");
 	if (plan.functions.size() > functions_max && options.exported)
 		throw usage_error(fmt::format("an export has at most {} functions", functions_max));
-	if (plan.request.allow.size() > allow_max)
-		throw usage_error(fmt::format("an allow list has at most {} networks", allow_max));
 	return plan;
 }
 
@@ -112,6 +95,8 @@ std::vector<std::string> sorted(std::vector<std::string> names)
 	return names;
 }
 
+constexpr std::string_view allow_list = "allow list";
+
 // What an existing export has otherwise than @wanted; empty where it is the same.
 std::string difference(const Export &have, const ExportRequest &wanted)
 {
@@ -122,10 +107,19 @@ std::string difference(const Export &have, const ExportRequest &wanted)
 	if (!wanted.name.empty() && have.name != wanted.name)
 		differs.emplace_back("name");
 	if (sorted(have.allow) != sorted(wanted.allow))
-		differs.emplace_back("allow list");
+		differs.emplace_back(allow_list);
 	if (have.port != wanted.port)
 		differs.emplace_back("port");
 	return fmt::format("{}", fmt::join(differs, ", "));
+}
+
+// How an export that there is becomes as wanted.
+std::string way_to(const Export &have, const ExportRequest &wanted, const std::string &differs)
+{
+	if (differs != allow_list)
+		return fmt::format("riodctl unbind {}, then bind again", have.name);
+	return fmt::format("riodctl allow {} {}", have.name,
+			   wanted.allow.empty() ? "--clear" : networks_str(wanted.allow, " "));
 }
 
 // The export that has one of the functions already, if it is as wanted.
@@ -145,7 +139,7 @@ std::optional<Export> existing_export(const std::vector<Export> &exports,
 		throw Error(Exit::busy,
 			    fmt::format("{} is exported already as '{}', with another {}",
 					fmt::join(wanted.devices, ", "), have.name, differs),
-			    fmt::format("riodctl unbind {}, then bind again", have.name));
+			    way_to(have, wanted, differs));
 	}
 	return std::nullopt;
 }
@@ -288,17 +282,15 @@ json describe_functions(const Context &context, const Plan &plan)
 
 void tell_export(const Context &context, const ExportRequest &request, const std::string &name)
 {
-	std::vector<std::string> allow;
-
-	allow.reserve(request.allow.size());
-	for (const auto &cidr : request.allow)
-		allow.push_back(cidr_str(cidr));
 	context.out.line(fmt::format("exported as '{}' on TCP port {}", name, request.port));
-	if (allow.empty()) {
-		context.out.note("only peers on this host (loopback) may attach; let others in "
-				 "with --allow CIDR, for example --allow 192.0.2.0/24");
+	if (request.allow.empty()) {
+		context.out.note(fmt::format("only peers on this host (loopback) may attach; let "
+					     "others in with 'riodctl allow {} CIDR', for example "
+					     "192.0.2.0/24",
+					     name));
 	} else {
-		context.out.line(fmt::format("peers that may attach: {}", fmt::join(allow, ", ")));
+		context.out.line(fmt::format("peers that may attach: {}",
+					     networks_str(request.allow, ", ")));
 	}
 }
 

@@ -68,6 +68,32 @@ void add_bind(Cli &cli)
 	});
 }
 
+void add_allow(Cli &cli)
+{
+	auto options = std::make_shared<AllowOptions>();
+	CLI::App *sub =
+		cli.verb("allow", "Show or change which peers may attach an export",
+			 "  riodctl allow nvme0                           # show them\n"
+			 "  riodctl allow nvme0 192.0.2.0/24 2001:db8::7  # these, and no others\n"
+			 "  riodctl allow nvme0 192.0.2.30 --add\n"
+			 "  riodctl allow nvme0 192.0.2.20 --remove --force");
+
+	sub->add_option("NAME", options->target, "Export: its name, or a function of it")
+		->required();
+	sub->add_option("CIDR", options->networks,
+			"Peers, as ADDRESS[/LENGTH]: from now on these and no others may attach");
+	auto *add = sub->add_flag("--add", options->add, "These, too");
+	auto *remove = sub->add_flag("--remove", options->remove, "These no longer");
+	auto *clear = sub->add_flag("--clear", options->clear, "Only peers on this host");
+	sub->add_flag("--force", options->force,
+		      "End the session of an attached peer that may not attach any more");
+	add->excludes(remove)->excludes(clear);
+	remove->excludes(clear);
+	sub->callback([&cli, options] {
+		cli.action = [options](const Context &context) { allow(context, *options); };
+	});
+}
+
 void add_unbind(Cli &cli)
 {
 	auto options = std::make_shared<UnbindOptions>();
@@ -253,9 +279,9 @@ void add_help(Cli &cli)
 	cli.app.add_subcommand("help", "Show help for riodctl, or for a verb: help [VERB]");
 }
 
-constexpr std::array verbs = {add_bind,      add_unbind, add_attach, add_detach,
-			      add_list,      add_status, add_stats,  add_monitor,
-			      add_qemu_args, add_exec,   add_help};
+constexpr std::array verbs = {add_bind,    add_allow,     add_unbind, add_attach,
+			      add_detach,  add_list,      add_status, add_stats,
+			      add_monitor, add_qemu_args, add_exec,   add_help};
 
 constexpr const char *exit_statuses =
 	"Exit status: 0 done, 1 refused or failed, 2 usage, 3 not found, 4 no permission,\n"

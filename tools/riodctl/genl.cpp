@@ -228,6 +228,7 @@ class GenlKernel final : public Kernel {
 public:
 	bool present() override;
 	std::string export_new(const ExportRequest &request) override;
+	std::string export_set(const ExportChange &change) override;
 	void export_del(const std::string &name, bool force) override;
 	std::vector<Export> exports() override;
 	AttachResult attach(const AttachRequest &request,
@@ -327,6 +328,17 @@ std::string GenlKernel::export_new(const ExportRequest &req)
 	receive_reply(socket(), send(msg.get()),
 		      [&](const nlmsghdr *header) { name = decode_export(attrs_of(header)).name; });
 	return name;
+}
+
+std::string GenlKernel::export_set(const ExportChange &change)
+{
+	const Message msg = request(RIOD_CMD_EXPORT_SET, NLM_F_ACK);
+	std::string peer;
+
+	encode(msg.get(), change);
+	receive_reply(socket(), send(msg.get()),
+		      [&](const nlmsghdr *header) { peer = decode_export(attrs_of(header)).peer; });
+	return peer;
 }
 
 void GenlKernel::export_del(const std::string &name, bool force)

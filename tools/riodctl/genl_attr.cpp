@@ -326,6 +326,15 @@ void encode(nl_msg *msg, const ExportRequest &request)
 	check_room(nla_put_u16(msg, RIOD_A_EXPORT_PORT, request.port));
 }
 
+void encode(nl_msg *msg, const ExportChange &change)
+{
+	put_string(msg, RIOD_A_EXPORT_NAME, change.name);
+	check_room(nla_put_u32(msg, RIOD_A_EXPORT_ALLOW_OP, change.op));
+	for (const auto &cidr : change.allow)
+		put_allow(msg, cidr);
+	put_flag(msg, RIOD_A_EXPORT_FORCE, change.force);
+}
+
 void encode(nl_msg *msg, const AttachRequest &request)
 {
 	put_string(msg, RIOD_A_ATTACHMENT_HOST, request.host);

@@ -45,6 +45,7 @@ Remote decode_remote(const Attrs &attrs);
 
 // Throw std::length_error where the message has no room.
 void encode(nl_msg *msg, const ExportRequest &request);
+void encode(nl_msg *msg, const ExportChange &change);
 void encode(nl_msg *msg, const AttachRequest &request);
 void encode_export_del(nl_msg *msg, const std::string &name, bool force);
 void encode_detach(nl_msg *msg, std::uint32_t id, bool force);

@@ -22,6 +22,8 @@ public:
 
 	// Every one of these throws KernelError where the kernel refuses.
 	virtual std::string export_new(const ExportRequest &request) = 0;
+	// Returns the peer that is attached and no longer allowed, or nothing.
+	virtual std::string export_set(const ExportChange &change) = 0;
 	virtual void export_del(const std::string &name, bool force) = 0;
 	virtual std::vector<Export> exports() = 0;
 	// Waits until the functions have left the bus, or cannot.

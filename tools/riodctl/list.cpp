@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "allow.hpp"
 #include "bind_checks.hpp"
 #include "net.hpp"
 #include "objects.hpp"
@@ -76,11 +77,13 @@ void list_remote(const Context &context, const std::string &host)
 void list_exports(const Context &context, const std::vector<Export> &exports)
 {
 	std::vector<std::vector<std::string>> rows = {
-		{"EXPORT", "FUNCTIONS", "DEVICE", "PORT", "STATE", "PEER"}};
+		{"EXPORT", "FUNCTIONS", "DEVICE", "PORT", "STATE", "PEER", "ALLOWED"}};
 
 	for (const auto &e : exports) {
 		rows.push_back({e.name, joined(e.devices), device_text(e.identity),
-				std::to_string(e.port), state_name(e.state), e.peer});
+				std::to_string(e.port), state_name(e.state),
+				e.peer.empty() ? "-" : e.peer,
+				e.allow.empty() ? "this host" : networks_str(e.allow, ",")});
 	}
 	if (!exports.empty())
 		context.out.line(table(rows));

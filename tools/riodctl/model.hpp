@@ -99,6 +99,13 @@ struct ExportRequest {
 	std::uint16_t port = default_port;
 };
 
+struct ExportChange {
+	std::string name;
+	riod_allow_op op = RIOD_ALLOW_OP_REPLACE;
+	std::vector<Cidr> allow;
+	bool force = false;
+};
+
 struct AttachRequest {
 	std::string host; // numeric
 	std::uint16_t port = default_port;

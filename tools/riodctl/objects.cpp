@@ -95,6 +95,21 @@ Objects select_objects(const Context &context, const std::string &target)
 	return found;
 }
 
+Export select_export(const Context &context, const std::string &target)
+{
+	const auto found = matching(all_objects(context).exports, target);
+
+	if (found.empty()) {
+		throw Error(Exit::not_found,
+			    fmt::format("there is no export '{}' on this host", target),
+			    "'riodctl list' shows those there are");
+	}
+	// its name comes before the address of a function of another one
+	const auto named =
+		std::ranges::find_if(found, [&](const Export &e) { return e.name == target; });
+	return named == found.end() ? found.front() : *named;
+}
+
 Attachment select_attachment(const Context &context, const std::string &target)
 {
 	const auto found = matching(all_objects(context).attachments, target);

@@ -27,6 +27,9 @@ void require_core(const Context &context);
 // it names none.
 Objects select_objects(const Context &context, const std::string &target);
 
+// The export that @target names.  Throws Error.
+Export select_export(const Context &context, const std::string &target);
+
 // The one attachment that @target names.  Throws Error.
 Attachment select_attachment(const Context &context, const std::string &target);
 

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "allow.hpp"
 #include "net.hpp"
 #include "objects.hpp"
 #include "qemu.hpp"
@@ -33,14 +34,10 @@ std::string class_and_ids(const Identity &identity)
 
 std::string allow_text(const Export &exported)
 {
-	std::vector<std::string> allow;
-
-	allow.reserve(exported.allow.size());
-	for (const auto &cidr : exported.allow)
-		allow.push_back(cidr_str(cidr));
-	if (allow.empty())
-		return "peers on this host only (bind with --allow CIDR to let others in)";
-	return fmt::format("{}", fmt::join(allow, ", "));
+	if (!exported.allow.empty())
+		return networks_str(exported.allow, ", ");
+	return fmt::format("peers on this host only ('riodctl allow {} CIDR' lets others in)",
+			   exported.name);
 }
 
 void show_export(const Context &context, const Export &e)

@@ -35,6 +35,15 @@ struct BindOptions {
 	bool dry_run = false;
 };
 
+struct AllowOptions {
+	std::string target;
+	std::vector<std::string> networks;
+	bool add = false;
+	bool remove = false;
+	bool clear = false;
+	bool force = false;
+};
+
 struct UnbindOptions {
 	std::vector<std::string> targets;
 	std::string driver;
@@ -85,6 +94,7 @@ struct ExecOptions {
 
 // Each throws Error or KernelError.
 void bind(const Context &context, const BindOptions &options);
+void allow(const Context &context, const AllowOptions &options);
 void unbind(const Context &context, const UnbindOptions &options);
 void attach(const Context &context, const AttachOptions &options);
 void detach(const Context &context, const DetachOptions &options);

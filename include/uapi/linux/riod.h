@@ -46,6 +46,21 @@ enum riod_bus_master {
 	RIOD_BUS_MASTER_HELD_LOST,
 };
 
+/**
+ * enum riod_allow_op - How the networks of a request change an allow list.
+ * @RIOD_ALLOW_OP_REPLACE: The list becomes these networks; with none, loopback
+ *   peers only.
+ * @RIOD_ALLOW_OP_ADD: These networks are added; those in the list already stay
+ *   as they are.
+ * @RIOD_ALLOW_OP_REMOVE: These networks leave the list; each must be in it,
+ *   exactly so.
+ */
+enum riod_allow_op {
+	RIOD_ALLOW_OP_REPLACE,
+	RIOD_ALLOW_OP_ADD,
+	RIOD_ALLOW_OP_REMOVE,
+};
+
 enum {
 	RIOD_A_EXPORT_NAME = 1,
 	RIOD_A_EXPORT_DEVICE,
@@ -63,6 +78,7 @@ enum {
 	RIOD_A_EXPORT_FENCE_NS,
 	RIOD_A_EXPORT_BUS_MASTER,
 	RIOD_A_EXPORT_TRANSPORT,
+	RIOD_A_EXPORT_ALLOW_OP,
 
 	__RIOD_A_EXPORT_MAX,
 	RIOD_A_EXPORT_MAX = (__RIOD_A_EXPORT_MAX - 1)
@@ -187,6 +203,7 @@ enum {
 	RIOD_CMD_EXPORT_NTF,
 	RIOD_CMD_ATTACHMENT_NTF,
 	RIOD_CMD_DISCOVER_NTF,
+	RIOD_CMD_EXPORT_SET,
 
 	__RIOD_CMD_MAX,
 	RIOD_CMD_MAX = (__RIOD_CMD_MAX - 1)

@@ -314,6 +314,64 @@ static void allow_lists(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, text_of(r), "an allow list has at most 64 networks");
 }
 
+/* ------------------------------------------------------------ changes of an export */
+
+static int parse_change(struct kunit *test, struct nl_request *r,
+			struct riod_export_change **change)
+{
+	*change = kunit_kzalloc(test, sizeof(**change), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, *change);
+	return riod_nl_parse_change(end_request(test, r), *change);
+}
+
+static struct nl_request *new_change(struct kunit *test, u32 op)
+{
+	struct nl_request *r = new_request(test);
+
+	nla_put_string(r->skb, RIOD_A_EXPORT_NAME, "disk-1");
+	nla_put_u32(r->skb, RIOD_A_EXPORT_ALLOW_OP, op);
+	return r;
+}
+
+static void export_changes(struct kunit *test)
+{
+	struct riod_export_change *c;
+	struct nl_request *r;
+	unsigned int i;
+
+	r = new_change(test, RIOD_ALLOW_OP_REMOVE);
+	put_allow(test, r, &allow_cases[0]);
+	put_allow(test, r, &allow_cases[1]);
+	nla_put_flag(r->skb, RIOD_A_EXPORT_FORCE);
+	KUNIT_ASSERT_EQ(test, parse_change(test, r, &c), 0);
+	KUNIT_EXPECT_STREQ(test, c->name, "disk-1");
+	KUNIT_EXPECT_EQ(test, c->op, RIOD_ALLOW_OP_REMOVE);
+	KUNIT_EXPECT_TRUE(test, c->force);
+	KUNIT_ASSERT_EQ(test, c->nallow, 2);
+	KUNIT_EXPECT_EQ(test, c->allow[1].prefix_len, 32);
+
+	/* an empty list is one that can be asked for, but not by saying nothing */
+	KUNIT_ASSERT_EQ(test, parse_change(test, new_change(test, RIOD_ALLOW_OP_REPLACE), &c), 0);
+	KUNIT_EXPECT_EQ(test, c->nallow, 0);
+	KUNIT_EXPECT_FALSE(test, c->force);
+	r = new_request(test);
+	nla_put_string(r->skb, RIOD_A_EXPORT_NAME, "disk-1");
+	KUNIT_EXPECT_EQ(test, parse_change(test, r, &c), -EINVAL);
+	KUNIT_EXPECT_STREQ(test, text_of(r), "no change of the export is named");
+	r = new_change(test, RIOD_ALLOW_OP_ADD);
+	KUNIT_EXPECT_EQ(test, parse_change(test, r, &c), -EINVAL);
+	KUNIT_EXPECT_STREQ(test, text_of(r), "no network is named");
+
+	r = new_request(test);
+	KUNIT_EXPECT_EQ(test, parse_change(test, r, &c), -EINVAL);
+	KUNIT_EXPECT_STREQ(test, text_of(r), "no export is named");
+	r = new_change(test, RIOD_ALLOW_OP_ADD);
+	for (i = 0; i <= RIOD_ALLOW_MAX; i++)
+		put_allow(test, r, &allow_cases[0]);
+	KUNIT_EXPECT_EQ(test, parse_change(test, r, &c), -E2BIG);
+	KUNIT_EXPECT_EQ(test, c->nallow, RIOD_ALLOW_MAX);
+}
+
 /* ------------------------------------------------------------ peers */
 
 struct host_case {
@@ -544,6 +602,7 @@ static struct kunit_case netlink_cases[] = {
 	KUNIT_CASE(export_names),
 	KUNIT_CASE_PARAM(allow_entries, allow_gen_params),
 	KUNIT_CASE(allow_lists),
+	KUNIT_CASE(export_changes),
 	KUNIT_CASE_PARAM(hosts, host_gen_params),
 	KUNIT_CASE(attach_options),
 	KUNIT_CASE(transports),

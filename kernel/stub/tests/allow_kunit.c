@@ -75,7 +75,7 @@ static void add(struct kunit *test, struct lists *l, const char *s)
 
 static int copy(struct lists *l)
 {
-	return riod_stub_allow_copy(&l->exp, &l->req, &l->extack);
+	return riod_stub_allow_init(&l->exp, &l->req, &l->extack);
 }
 
 static bool sees(struct kunit *test, struct lists *l, const char *peer)
@@ -264,6 +264,155 @@ static void malformed(struct kunit *test)
 	}
 }
 
+/* ------------------------------------------------------------ changes */
+
+/* change a list by @n networks from @nets on */
+static int change(struct kunit *test, struct lists *l, enum riod_allow_op op,
+		  const char * const *nets, unsigned int n)
+{
+	struct riod_export_change *c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	c->op = op;
+	for (c->nallow = 0; c->nallow < n; c->nallow++)
+		parse(test, nets[c->nallow], &c->allow[c->nallow]);
+	l->extack._msg = NULL;
+	mutex_lock(&riod_stub_lock);
+	ret = riod_stub_allow_change(&l->exp, c, &l->extack);
+	mutex_unlock(&riod_stub_lock);
+	return ret;
+}
+
+/* "192.0.2.0/24 2001:db8::/64" */
+static const char *list_text(struct kunit *test, const struct lists *l)
+{
+	char *text = kunit_kzalloc(test, 64 * RIOD_ALLOW_MAX, GFP_KERNEL);
+	unsigned int i;
+	int len = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	for (i = 0; i < l->exp.nallow; i++) {
+		const struct riod_allow *a = &l->exp.allow[i];
+
+		if (a->family == AF_INET)
+			len += sprintf(text + len, "%s%pI4/%u", i ? " " : "", &a->v4,
+				       a->prefix_len);
+		else
+			len += sprintf(text + len, "%s%pI6c/%u", i ? " " : "", &a->v6,
+				       a->prefix_len);
+	}
+	return text;
+}
+
+static const char * const first_nets[] = { "192.0.2.0/24", "2001:db8::/64", "198.51.100.7" };
+
+static struct lists *lists_of_three(struct kunit *test)
+{
+	struct lists *l = lists(test);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(first_nets); i++)
+		add(test, l, first_nets[i]);
+	KUNIT_ASSERT_EQ(test, copy(l), 0);
+	return l;
+}
+
+struct change_case {
+	const char *name;
+	enum riod_allow_op op;
+	const char *nets[3];
+	int ret;
+	const char *list;
+};
+
+#define ALL_THREE	"192.0.2.0/24 2001:db8::/64 198.51.100.7/32"
+
+static const struct change_case change_cases[] = {
+	{ "replace by another", RIOD_ALLOW_OP_REPLACE, { "203.0.113.0/24" }, 0,
+	  "203.0.113.0/24" },
+	{ "replace by none", RIOD_ALLOW_OP_REPLACE, { }, 0, "" },
+	{ "add", RIOD_ALLOW_OP_ADD, { "203.0.113.0/24", "2001:db8::/48" }, 0,
+	  ALL_THREE " 203.0.113.0/24 2001:db8::/48" },
+	{ "add what is there", RIOD_ALLOW_OP_ADD, { "2001:db8::/64", "203.0.113.9" }, 0,
+	  ALL_THREE " 203.0.113.9/32" },
+	{ "add what is there as IPv6", RIOD_ALLOW_OP_ADD, { "::ffff:198.51.100.7" }, 0,
+	  ALL_THREE },
+	{ "remove the first", RIOD_ALLOW_OP_REMOVE, { "192.0.2.0/24" }, 0,
+	  "2001:db8::/64 198.51.100.7/32" },
+	{ "remove the last, by its IPv6 form", RIOD_ALLOW_OP_REMOVE,
+	  { "::ffff:198.51.100.7" }, 0, "192.0.2.0/24 2001:db8::/64" },
+	{ "remove one twice", RIOD_ALLOW_OP_REMOVE, { "2001:db8::/64", "2001:db8::/64" }, 0,
+	  "192.0.2.0/24 198.51.100.7/32" },
+	{ "remove all", RIOD_ALLOW_OP_REMOVE,
+	  { "198.51.100.7", "192.0.2.0/24", "2001:db8::/64" }, 0, "" },
+	{ "remove an address of a network", RIOD_ALLOW_OP_REMOVE,
+	  { "2001:db8::/64", "192.0.2.7" }, -ENOENT, ALL_THREE },
+	{ "remove a network around it", RIOD_ALLOW_OP_REMOVE, { "192.0.0.0/16" }, -ENOENT,
+	  ALL_THREE },
+};
+
+static void change_desc(const struct change_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(change, change_cases, change_desc);
+
+static void changes(struct kunit *test)
+{
+	const struct change_case *c = test->param_value;
+	struct lists *l = lists_of_three(test);
+	unsigned int n = 0;
+
+	while (n < ARRAY_SIZE(c->nets) && c->nets[n])
+		n++;
+	KUNIT_EXPECT_EQ(test, change(test, l, c->op, c->nets, n), c->ret);
+	KUNIT_EXPECT_STREQ(test, list_text(test, l), c->list);
+	KUNIT_EXPECT_EQ(test, !l->extack._msg, !c->ret);
+}
+
+static void change_is_in_force(struct kunit *test)
+{
+	static const char * const one[] = { "203.0.113.9" };
+	static const char * const missing[] = { "192.0.2.7" };
+	struct lists *l = lists_of_three(test);
+
+	KUNIT_EXPECT_FALSE(test, sees(test, l, "203.0.113.9"));
+	KUNIT_EXPECT_EQ(test, change(test, l, RIOD_ALLOW_OP_ADD, one, 1), 0);
+	KUNIT_EXPECT_TRUE(test, sees(test, l, "203.0.113.9"));
+	KUNIT_EXPECT_TRUE(test, sees(test, l, "192.0.2.7"));
+	KUNIT_EXPECT_EQ(test, change(test, l, RIOD_ALLOW_OP_REMOVE, first_nets, 1), 0);
+	KUNIT_EXPECT_FALSE(test, sees(test, l, "192.0.2.7"));
+	KUNIT_EXPECT_EQ(test, change(test, l, RIOD_ALLOW_OP_REMOVE, missing, 1), -ENOENT);
+	KUNIT_EXPECT_STREQ(test, l->extack._msg, "192.0.2.7/32 is not in the allow list");
+	KUNIT_EXPECT_EQ(test, change(test, l, RIOD_ALLOW_OP_REPLACE, NULL, 0), 0);
+	KUNIT_EXPECT_FALSE(test, sees(test, l, "203.0.113.9"));
+	KUNIT_EXPECT_TRUE(test, sees(test, l, "127.0.0.1"));
+}
+
+/* a list that is full takes what it has, and nothing of a request with one too many */
+static void full(struct kunit *test)
+{
+	static const char * const more[] = { "192.0.2.62", "192.0.2.63", "192.0.2.64" };
+	struct lists *l = lists(test);
+	char s[16];
+	int i;
+
+	for (i = 0; i < RIOD_ALLOW_MAX - 1; i++) {
+		snprintf(s, sizeof(s), "192.0.2.%d", i);
+		add(test, l, s);
+	}
+	KUNIT_ASSERT_EQ(test, copy(l), 0);
+	KUNIT_EXPECT_EQ(test, change(test, l, RIOD_ALLOW_OP_ADD, more, 3), -E2BIG);
+	KUNIT_EXPECT_EQ(test, l->exp.nallow, RIOD_ALLOW_MAX - 1);
+	KUNIT_EXPECT_FALSE(test, sees(test, l, "192.0.2.63"));
+	KUNIT_EXPECT_EQ(test, change(test, l, RIOD_ALLOW_OP_ADD, more, 2), 0);
+	KUNIT_EXPECT_EQ(test, l->exp.nallow, RIOD_ALLOW_MAX);
+	KUNIT_EXPECT_EQ(test, change(test, l, RIOD_ALLOW_OP_ADD, more, 2), 0);
+	KUNIT_EXPECT_TRUE(test, sees(test, l, "192.0.2.63"));
+}
+
 /* ------------------------------------------------------------ peers */
 
 static void no_ip(struct kunit *test)
@@ -332,6 +481,9 @@ static struct kunit_case allow_cases[] = {
 	KUNIT_CASE(several),
 	KUNIT_CASE(longest),
 	KUNIT_CASE(malformed),
+	KUNIT_CASE_PARAM(changes, change_gen_params),
+	KUNIT_CASE(change_is_in_force),
+	KUNIT_CASE(full),
 	KUNIT_CASE(no_ip),
 	KUNIT_CASE(elsewhere),
 	KUNIT_CASE(hosts),

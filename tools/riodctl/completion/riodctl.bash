@@ -27,6 +27,7 @@ _riodctl_options()
 {
 	case $1 in
 	bind) echo --export --name --allow --port --no-reset --force --dry-run ;;
+	allow) echo --add --remove --clear --force ;;
 	unbind) echo --driver --force ;;
 	attach) echo --limit --profile --shadow-bar --sync-writes ;;
 	detach) echo --force ;;
@@ -57,11 +58,12 @@ _riodctl_arguments()
 {
 	case $1 in
 	bind) _riodctl_pci ;;
+	allow) _riodctl_names export ;;
 	unbind) _riodctl_names export; _riodctl_pci riod_stub ;;
 	detach | qemu-args) _riodctl_names attachment; _riodctl_pci riod_frontend ;;
 	status | stats) _riodctl_names export; _riodctl_names attachment ;;
 	exec) compgen -A command -- "$cur" ;;
-	help) echo bind unbind attach detach list status stats monitor qemu-args exec ;;
+	help) echo bind allow unbind attach detach list status stats monitor qemu-args exec ;;
 	attach | list) compgen -A hostname -- "$cur" ;;
 	esac
 }
@@ -84,7 +86,7 @@ _riodctl()
 		fi
 	done
 	if [[ -z $verb ]]; then
-		words='bind unbind attach detach list status stats monitor qemu-args exec help
+		words='bind allow unbind attach detach list status stats monitor qemu-args exec help
 			--json --help --version'
 	elif ! words=$(_riodctl_value "$prev"); then
 		if [[ $cur == -* ]]; then

@@ -69,7 +69,7 @@ TEST_F(Bind, WithoutAllowListItSaysHowToOpenIt)
 	host.add_pci({.address = a, .driver = "nvme"});
 	EXPECT_EQ(host.run({"bind", a, "--export"}), 0);
 	EXPECT_TRUE(in(host.err, "only peers on this host (loopback) may attach"));
-	EXPECT_TRUE(in(host.err, "--allow CIDR"));
+	EXPECT_TRUE(in(host.err, "'riodctl allow 0000:03:00.0 CIDR'"));
 }
 
 TEST_F(Bind, WithoutExportNothingIsOffered)
@@ -294,6 +294,9 @@ TEST_F(Bind, OtherSettingsAreRefused)
 	EXPECT_EQ(host.run({"bind", a, "--export"}), 0);
 	EXPECT_EQ(host.run({"bind", a, "--export", "--allow", "192.0.2.0/24"}), 5);
 	EXPECT_TRUE(in(host.err, "with another allow list"));
+	EXPECT_TRUE(in(host.err, "try: riodctl allow 0000:03:00.0 192.0.2.0/24\n"));
+	EXPECT_EQ(host.run({"bind", a, "--export", "--allow", "192.0.2.0/24", "--port", "99"}), 5);
+	EXPECT_TRUE(in(host.err, "with another allow list, port"));
 	EXPECT_TRUE(in(host.err, "riodctl unbind 0000:03:00.0"));
 	EXPECT_EQ(host.driver(a), "riod_stub");
 }

@@ -15,8 +15,8 @@
 namespace riodctl::test {
 namespace {
 
-constexpr std::array verbs = {"bind",   "unbind", "attach",  "detach",    "list",
-			      "status", "stats",  "monitor", "qemu-args", "exec"};
+constexpr std::array verbs = {"bind",   "allow", "unbind",  "attach",    "detach", "list",
+			      "status", "stats", "monitor", "qemu-args", "exec"};
 
 std::string slurp(const std::string &name)
 {

@@ -87,6 +87,26 @@ std::string FakeKernel::export_new(const ExportRequest &request)
 	return e.name;
 }
 
+std::string FakeKernel::export_set(const ExportChange &change)
+{
+	changes.push_back(change);
+	maybe_refuse("export_set");
+	for (auto &e : export_list) {
+		if (e.name != change.name)
+			continue;
+		if (change.op == RIOD_ALLOW_OP_REPLACE)
+			e.allow = change.allow;
+		if (change.op == RIOD_ALLOW_OP_ADD)
+			e.allow.insert(e.allow.end(), change.allow.begin(), change.allow.end());
+		if (change.op == RIOD_ALLOW_OP_REMOVE) {
+			std::erase_if(e.allow, [&](const Cidr &cidr) {
+				return std::ranges::find(change.allow, cidr) != change.allow.end();
+			});
+		}
+	}
+	return not_allowed;
+}
+
 void FakeKernel::export_del(const std::string &name, bool force)
 {
 	log.push_back("export_del " + name + (force ? " force" : ""));

@@ -60,6 +60,7 @@ class FakeKernel final : public Kernel {
 public:
 	bool present() override { return is_present; }
 	std::string export_new(const ExportRequest &request) override;
+	std::string export_set(const ExportChange &change) override;
 	void export_del(const std::string &name, bool force) override;
 	std::vector<Export> exports() override;
 	AttachResult attach(const AttachRequest &request,
@@ -74,6 +75,8 @@ public:
 	std::vector<Export> export_list;
 	std::vector<Attachment> attachment_list;
 	std::vector<ExportRequest> new_requests;
+	std::vector<ExportChange> changes;
+	std::string not_allowed; // what export_set() returns
 	std::vector<AttachRequest> attach_requests;
 	std::vector<std::string> log; // "export_del nvme0 force"
 	std::vector<Event> events;

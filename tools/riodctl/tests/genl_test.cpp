@@ -139,6 +139,29 @@ TEST_F(Attributes, RequestsReadBack)
 	EXPECT_EQ(e.port, 99);
 }
 
+TEST_F(Attributes, ChangeReadsBack)
+{
+	ExportChange change;
+	change.name = "disk";
+	change.op = RIOD_ALLOW_OP_REMOVE;
+	change.allow = {parse_cidr("192.0.2.0/24"), parse_cidr("::/0")};
+	change.force = true;
+	encode(msg.get(), change);
+
+	const Export e = decode_export(attrs());
+	EXPECT_EQ(e.name, "disk");
+	EXPECT_EQ(e.allow, change.allow);
+	std::vector<int> types;
+	std::uint64_t op = 0;
+	attrs().each([&](const nlattr *a) {
+		types.push_back(nla_type(a));
+		if (nla_type(a) == RIOD_A_EXPORT_ALLOW_OP)
+			op = attr_integer(a);
+	});
+	EXPECT_EQ(op, RIOD_ALLOW_OP_REMOVE);
+	EXPECT_EQ(types.back(), RIOD_A_EXPORT_FORCE);
+}
+
 TEST_F(Attributes, AttachRequestLeavesOutWhatWasNotSaid)
 {
 	AttachRequest request;

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "fake.hpp"
+#include "net.hpp"
 
 namespace riodctl::test {
 namespace {
@@ -213,6 +215,112 @@ TEST_F(Attach, UsageErrors)
 	EXPECT_TRUE(host.kernel.attach_requests.empty());
 }
 
+class Allow : public Verbs {
+protected:
+	Allow()
+	{
+		host.kernel.export_list = {make_export("disk", {"0000:03:00.0"}),
+					   make_export("nic", {"0000:04:00.0"})};
+		host.kernel.export_list.front().allow = {parse_cidr("192.0.2.0/24")};
+	}
+
+	std::string list_of(const std::string &name)
+	{
+		EXPECT_EQ(host.run({"allow", name, "--json"}), 0);
+		return document()["allow"].dump();
+	}
+};
+
+TEST_F(Allow, ShowsTheList)
+{
+	EXPECT_EQ(host.run({"allow", "disk"}), 0);
+	EXPECT_EQ(host.out.str(), "peers that may attach 'disk': 192.0.2.0/24\n");
+	EXPECT_EQ(host.run({"allow", "04:00.0"}), 0);
+	EXPECT_EQ(host.out.str(), "peers that may attach 'nic': those on this host (loopback)\n");
+	EXPECT_EQ(list_of("disk"), R"(["192.0.2.0/24"])");
+	EXPECT_TRUE(host.kernel.changes.empty());
+	EXPECT_EQ(host.run({"list"}), 0);
+	EXPECT_TRUE(in(host.out, "-     192.0.2.0/24\n"));
+	EXPECT_TRUE(in(host.out, "-     this host\n"));
+}
+
+TEST_F(Allow, ChangesTheList)
+{
+	EXPECT_EQ(host.run({"allow", "disk", "203.0.113.0/24", "2001:db8::7"}), 0);
+	EXPECT_TRUE(in(host.out, "peers that may attach 'disk': 203.0.113.0/24, 2001:db8::7/128"));
+	EXPECT_EQ(host.kernel.changes.back().op, RIOD_ALLOW_OP_REPLACE);
+	EXPECT_FALSE(host.kernel.changes.back().force);
+	EXPECT_EQ(host.run({"allow", "disk", "--add", "198.51.100.7"}), 0);
+	EXPECT_EQ(host.kernel.changes.back().op, RIOD_ALLOW_OP_ADD);
+	EXPECT_EQ(host.run({"allow", "disk", "203.0.113.0/24", "2001:db8::7", "--remove"}), 0);
+	EXPECT_EQ(host.kernel.changes.back().op, RIOD_ALLOW_OP_REMOVE);
+	EXPECT_EQ(list_of("disk"), R"(["198.51.100.7/32"])");
+	EXPECT_EQ(host.run({"allow", "0000:03:00.0", "--clear", "--force"}), 0);
+	EXPECT_EQ(host.kernel.changes.back().name, "disk");
+	EXPECT_EQ(host.kernel.changes.back().op, RIOD_ALLOW_OP_REPLACE);
+	EXPECT_TRUE(host.kernel.changes.back().force);
+	EXPECT_EQ(list_of("disk"), "[]");
+	EXPECT_EQ(list_of("nic"), "[]");
+}
+
+TEST_F(Allow, HostBitsAreSaid)
+{
+	EXPECT_EQ(host.run({"allow", "disk", "192.0.2.7/24", "192.0.2.0/24"}), 0);
+	EXPECT_TRUE(in(host.err, "192.0.2.7/24 is taken as 192.0.2.0/24"));
+	EXPECT_EQ(host.kernel.changes.back().allow.size(), 1U);
+}
+
+TEST_F(Allow, APeerThatStaysIsNamed)
+{
+	host.kernel.not_allowed = "192.0.2.20:4711";
+	EXPECT_EQ(host.run({"allow", "disk", "203.0.113.0/24", "198.51.100.7"}), 0);
+	EXPECT_TRUE(in(host.err, "192.0.2.20:4711 is attached, and stays"));
+	EXPECT_TRUE(in(host.err, "riodctl allow disk 203.0.113.0/24 198.51.100.7/32 --force\n"));
+	EXPECT_EQ(host.run({"allow", "disk", "--clear", "--json"}), 0);
+	EXPECT_EQ(document()["peer_not_allowed"], "192.0.2.20:4711");
+	EXPECT_NE(document()["notes"][0].get<std::string>().find("allow disk --clear --force"),
+		  std::string::npos);
+}
+
+TEST_F(Allow, Refused)
+{
+	EXPECT_EQ(host.run({"allow", "tape", "192.0.2.7"}), 3);
+	EXPECT_TRUE(in(host.err, "there is no export 'tape'"));
+	EXPECT_TRUE(host.kernel.changes.empty());
+	host.kernel.refuse.emplace("export_set",
+				   KernelError(ENOENT, "192.0.2.7/32 is not in the allow list"));
+	EXPECT_EQ(host.run({"allow", "disk", "--remove", "192.0.2.7"}), 3);
+	EXPECT_TRUE(in(host.err, "cannot change the allow list of 'disk': 192.0.2.7/32 is not in"));
+	EXPECT_TRUE(in(host.err, "riodctl allow disk\n"));
+	host.kernel.refuse.clear();
+	host.kernel.refuse.emplace("export_set", KernelError(EPERM));
+	EXPECT_EQ(host.run({"allow", "disk", "--add", "192.0.2.7"}), 4);
+}
+
+TEST_F(Allow, UsageErrors)
+{
+	const std::vector<std::vector<std::string>> wrong = {
+		{"allow"},
+		{"allow", "disk", "nonsense"},
+		{"allow", "disk", "192.0.2.0/33"},
+		{"allow", "disk", "--add"},
+		{"allow", "disk", "--remove"},
+		{"allow", "disk", "--force"},
+		{"allow", "disk", "--clear", "192.0.2.7"},
+		{"allow", "disk", "--clear", "--add", "192.0.2.7"},
+		{"allow", "disk", "--remove", "--add", "192.0.2.7"},
+	};
+	std::vector<std::string> many = {"allow", "disk"};
+
+	for (const auto &words : wrong)
+		EXPECT_EQ(host.run(words), 2) << words.back();
+	for (int i = 0; i <= 64; i++)
+		many.push_back(fmt::format("192.0.2.{}", i));
+	EXPECT_EQ(host.run(many), 2);
+	EXPECT_TRUE(in(host.err, "at most 64 networks"));
+	EXPECT_TRUE(host.kernel.changes.empty());
+}
+
 using Detach = Verbs;
 
 TEST_F(Detach, ByWhateverNamesIt)
@@ -332,7 +440,8 @@ TEST_F(List, Both)
 	host.kernel.export_list = {make_export("disk", {"0000:03:00.0"})};
 	host.kernel.attachment_list = {make_attachment(3, "0001:00:00.0")};
 	EXPECT_EQ(host.run({"list"}), 0);
-	EXPECT_TRUE(in(host.out, "disk    0000:03:00.0  NVMe 1b36:0010  7463  idle\n"));
+	EXPECT_TRUE(in(host.out,
+		       "disk    0000:03:00.0  NVMe 1b36:0010  7463  idle   -     this host\n"));
 	EXPECT_TRUE(in(host.out, "nvme0   192.0.2.1:7463\n"));
 	EXPECT_EQ(host.run({"list", "--json"}), 0);
 	EXPECT_EQ(document()["attachments"][0]["export"], "nvme0");
