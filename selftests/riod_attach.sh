@@ -108,7 +108,8 @@ test_attach_taken()
 {
 	riod_export nvme
 	riod_attach
-	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER_ADDR" "$EXPORT")" 'busy|use|attached'
+	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER_ADDR" "$EXPORT")" \
+		"in use by $RIOD_VMM_ADDR(\$|[^:0-9])"
 }
 
 test_attach_not_riod()

@@ -200,16 +200,21 @@ static void att_begin(struct riod_stub_att *att)
 		riod_stub_att_end(att, RIOD_REASON_NO_MEMORY);
 }
 
+/*
+ * Who has the export is said to peers that may attach it, so that their administrator
+ * knows whom to ask: the address, without the port.
+ */
 static void refuse_claim(struct riod_stub_att *att, enum riod_reason reason)
 {
-	char text[RIOD_TEXT_LEN];
+	char text[RIOD_TEXT_LEN] = "";
 
-	if (reason == RIOD_REASON_NO_EXPORT && att->hello.export[0]) {
+	if (reason == RIOD_REASON_NO_EXPORT && att->hello.export[0])
 		snprintf(text, sizeof(text), "there is no export '%s'", att->hello.export);
-		riod_negotiate_refuse(att->conn, reason, text);
-		return;
-	}
-	riod_negotiate_refuse(att->conn, reason, NULL);
+	else if (reason == RIOD_REASON_BUSY && att->holder.ss_family != AF_UNSPEC)
+		snprintf(text, sizeof(text), "in use by %pISc", &att->holder);
+	else if (reason == RIOD_REASON_BUSY)
+		strscpy(text, "its device is still being reset after its last peer");
+	riod_negotiate_refuse(att->conn, reason, text[0] ? text : NULL);
 }
 
 /**

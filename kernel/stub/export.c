@@ -61,6 +61,14 @@ static bool export_in_state(struct riod_stub_export *exp, enum riod_stub_state s
 	return READ_ONCE(exp->state) == state;
 }
 
+/* a peer is to be asked first; one whose session is over uses nothing any more */
+static bool export_in_use(struct riod_stub_export *exp)
+{
+	enum riod_stub_state state = READ_ONCE(exp->state);
+
+	return state == RIOD_STUB_ATTACHING || state == RIOD_STUB_ATTACHED;
+}
+
 /* ------------------------------------------------------------ claim */
 
 /* the export that a peer means, among those it may see */
@@ -95,7 +103,7 @@ static void export_wait_fenced(struct riod_stub_export *exp)
 
 /**
  * riod_stub_export_claim() - take an export for an attachment
- * @att: connection
+ * @att: connection; its @holder is filled in where the export is in use
  * @name: what the peer asks for; empty: the only one
  * @reason: why not
  *
@@ -127,6 +135,8 @@ again:
 		mutex_unlock(&riod_stub_lock);
 		return exp;
 	}
+	if (exp && export_in_use(exp))
+		att->holder = exp->peer;
 	mutex_unlock(&riod_stub_lock);
 	if (!exp)
 		return NULL;
@@ -489,14 +499,6 @@ void riod_stub_exports_reopen(void)
 	mutex_lock(&riod_stub_lock);
 	exports_closed = false;
 	mutex_unlock(&riod_stub_lock);
-}
-
-/* a peer is to be asked first; one whose session is over uses nothing any more */
-static bool export_in_use(struct riod_stub_export *exp)
-{
-	enum riod_stub_state state = READ_ONCE(exp->state);
-
-	return state == RIOD_STUB_ATTACHING || state == RIOD_STUB_ATTACHED;
 }
 
 static int export_not_found(struct netlink_ext_ack *extack)

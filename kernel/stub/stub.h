@@ -537,6 +537,7 @@ bool riod_stub_handshake(struct riod_stub_att *att);
  * @transport: transport it came in by; only compared
  * @port: port it came in by
  * @peer: who
+ * @holder: the export it asked for is in use by this peer; AF_UNSPEC: not known
  * @flags: RIOD_STUB_ATT_*
  * @hello: what the peer asked for
  * @exp: claimed export, referenced
@@ -554,6 +555,7 @@ struct riod_stub_att {
 	const struct riod_transport_ops *transport;
 	u16 port;
 	struct sockaddr_storage peer;
+	struct sockaddr_storage holder;
 	unsigned long flags;
 	struct riod_wire_hello hello;
 	struct riod_stub_export *exp;
