@@ -98,6 +98,38 @@ test_attach_closed_port()
 	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER_ADDR:7999")" 'refused|listening'
 }
 
+# --transport and TRANSPORT:// are checked before a driver is unbound, or a peer asked
+test_unknown_transport()
+{
+	t_match attach "$(refused "$RIODCTL" attach "pigeon://$RIOD_SERVER_ADDR")" "no transport 'pigeon'"
+	t_match list "$(refused "$RIODCTL" list "pigeon://$RIOD_SERVER_ADDR")" "no transport 'pigeon'"
+	EXPORT=$(device nvme)
+	t_match bind "$(refused server_ctl bind "$EXPORT" --export --transport pigeon)" "no transport 'pigeon'"
+	t_eq driver "$(on server "basename \$(readlink /sys/bus/pci/devices/$EXPORT/driver)")" nvme
+	riod_export nvme --transport tcp
+	t_eq export "$(exports | sed -n 's/^0\.transport=//p')" tcp
+	"$RIODCTL" attach "tcp://$RIOD_SERVER_ADDR"
+	t_eq attachment "$(attachments | sed -n 's/^0\.transport=//p')" tcp
+}
+
+# the transport of the KUnit tests, in memory: its module is loaded by its name
+test_another_transport()
+{
+	[[ $RIOD_TOPOLOGY == loopback ]] || t_skip "riod_loop ends on this host"
+	modinfo riod_loop > /dev/null 2>&1 || t_skip "the modules were built without CONFIG_RIOD_KUNIT_TEST"
+	EXPORT=$(device nvme)
+	riodctl bind "$EXPORT" --export --transport loop
+	t_eq export "$(exports | sed -n 's/^0\.transport=//p')" loop
+	t_match "TCP" "$(refused "$RIODCTL" attach 127.0.0.1)" 'refused the connection'
+	t_match "offers" "$("$RIODCTL" list loop://127.0.0.1)" "$EXPORT"
+	RIOD_SERVER_ADDR=loop://127.0.0.1 riod_attach
+	t_eq state "$(att state)" connected
+	t_eq attachment "$(att transport)" loop
+	riod_detach
+	riod_unexport --force
+	wait_for 5 modprobe -r riod_loop
+}
+
 test_attach_wrong_name()
 {
 	riod_export nvme

@@ -416,7 +416,6 @@ void riod_stub_export_remove(struct riod_stub_export *exp, enum riod_reason reas
 
 	wait_event(exp->wait, export_in_state(exp, RIOD_STUB_IDLE));
 
-	riod_stub_listener_put(exp->listener);
 	riod_stub_domain_close(exp);
 	mutex_lock(&riod_stub_lock);
 	for (i = 0; i < exp->nfuncs; i++)
@@ -424,6 +423,8 @@ void riod_stub_export_remove(struct riod_stub_export *exp, enum riod_reason reas
 	riod_stub_news_take(&news, exp);
 	news.state = -1;
 	mutex_unlock(&riod_stub_lock);
+	/* pins @transport, which the news named */
+	riod_stub_listener_put(exp->listener);
 	export_free_funcs(exp);
 	riod_stub_news_send(exp, &news);
 	riod_stub_export_put(exp);

@@ -34,6 +34,7 @@ void riod_stub_news_take(struct riod_stub_news *news,
 	lockdep_assert_held(&riod_stub_lock);
 	memset(news, 0, sizeof(*news));
 	strscpy(news->name, exp->name);
+	strscpy(news->transport, exp->transport->name);
 	news->state = export_nl_state(exp);
 	if (news->state != RIOD_STATE_IDLE)
 		riod_addr_str(&exp->peer, news->peer, sizeof(news->peer));
@@ -44,7 +45,8 @@ static int news_fill(struct sk_buff *skb, void *priv)
 {
 	const struct riod_stub_news *news = priv;
 
-	if (nla_put_string(skb, RIOD_A_EXPORT_NAME, news->name))
+	if (nla_put_string(skb, RIOD_A_EXPORT_NAME, news->name) ||
+	    nla_put_string(skb, RIOD_A_EXPORT_TRANSPORT, news->transport))
 		return -EMSGSIZE;
 	/* an export that is gone has no state */
 	if (news->state >= 0 && nla_put_u32(skb, RIOD_A_EXPORT_STATE, news->state))

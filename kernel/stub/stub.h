@@ -471,12 +471,14 @@ void riod_stub_export_error(struct riod_stub_dev *sdev);
 /**
  * struct riod_stub_news - what an event says, taken under riod_stub_lock
  * @name: export
+ * @transport: name of its transport
  * @state: &enum riod_state, or -1: the export is gone
  * @peer: text, may be empty
  * @fence_ns: 0 where the export was never fenced
  */
 struct riod_stub_news {
 	char name[RIOD_NAME_LEN];
+	char transport[RIOD_TRANSPORT_NAME_LEN];
 	int state;
 	char peer[64];
 	u64 fence_ns;

@@ -24,6 +24,7 @@ AttachRequest parse(const Endpoint &endpoint, const AttachOptions &options)
 	AttachRequest request;
 
 	request.port = endpoint.port;
+	request.transport = endpoint.transport;
 	request.export_name = canonical_address(options.export_name);
 	if (!options.limit.empty())
 		request.limit = parse_size(options.limit);
@@ -43,7 +44,7 @@ AttachRequest parse(const Endpoint &endpoint, const AttachOptions &options)
 std::optional<Remote> offers_of(const Context &context, const AttachRequest &request)
 {
 	try {
-		return context.kernel.discover(request.host, request.port);
+		return context.kernel.discover(request.host, request.port, request.transport);
 	} catch (const KernelError &) {
 		return std::nullopt;
 	}
@@ -84,6 +85,14 @@ bool by_peer(const KernelError &error)
 	return text.empty() || text.find("refused: ") != std::string_view::npos;
 }
 
+// As a command names it.
+std::string reached(const AttachRequest &request)
+{
+	if (request.transport != default_transport)
+		return url_str(request.transport, request.host, request.port);
+	return endpoint_str(request.host, request.port);
+}
+
 // The kernel says the same errno for whatever a peer refuses; what it offers tells more.
 Error refused(const Context &context, const AttachRequest &request, const KernelError &error)
 {
@@ -111,7 +120,8 @@ Error refused(const Context &context, const AttachRequest &request, const Kernel
 				    : plain.remedy()};
 	}
 	context.out.line(offers_table(*remote));
-	const std::string remedy = fmt::format("riodctl attach {} {}", peer, offers.front().name);
+	const std::string remedy =
+		fmt::format("riodctl attach {} {}", reached(request), offers.front().name);
 	if (request.export_name.empty()) {
 		return {Exit::usage,
 			fmt::format("{} has {} exports, and none was named", peer, remote->total),
@@ -185,6 +195,7 @@ void tell(const Context &context, const AttachRequest &request, const AttachResu
 			      {"functions", result.devices},
 			      {"host", request.host},
 			      {"port", request.port},
+			      {"transport", request.transport},
 			      {"qemu_args", list}});
 }
 
@@ -197,6 +208,7 @@ void attach(const Context &context, const AttachOptions &options)
 	const auto addresses = context.probes.resolve(endpoint.host);
 
 	context.modules.require("riod_frontend");
+	context.modules.transport(request.transport, false);
 	const AttachResult result = try_addresses(context, request, addresses);
 	tell(context, request, result);
 }

@@ -54,8 +54,10 @@ Plan parse(const Context &context, const BindOptions &options)
 	plan.request.allow = parse_networks(context, options.allow);
 	plan.request.no_reset = options.no_reset;
 	plan.request.port = options.port;
+	plan.request.transport = options.transport;
 	for (const auto &address : plan.functions)
 		plan.request.devices.push_back(address.str());
+	check_transport_name(options.transport);
 	if (options.name.size() > 63)
 		throw usage_error("the name of an export has at most 63 bytes");
 	if (!std::ranges::all_of(options.name, [](unsigned char c) { return c > ' ' && c < 0x7f; }))
@@ -110,6 +112,8 @@ std::string difference(const Export &have, const ExportRequest &wanted)
 		differs.emplace_back(allow_list);
 	if (have.port != wanted.port)
 		differs.emplace_back("port");
+	if (have.transport != wanted.transport)
+		differs.emplace_back("transport");
 	return fmt::format("{}", fmt::join(differs, ", "));
 }
 
@@ -159,13 +163,18 @@ void check_name(const std::vector<Export> &exports, const ExportRequest &wanted)
 }
 
 // riod listens on the port of an export that there is; anything else may not.
-void check_port(const Context &context, const std::vector<Export> &exports, std::uint16_t port)
+void check_port(const Context &context, const std::vector<Export> &exports,
+		const ExportRequest &wanted)
 {
-	const bool ours =
-		std::ranges::any_of(exports, [&](const Export &have) { return have.port == port; });
+	const bool ours = std::ranges::any_of(exports, [&](const Export &have) {
+		return have.port == wanted.port && have.transport == wanted.transport;
+	});
 
-	if (!ours && !context.probes.port_free(port)) {
-		throw Error(Exit::busy, fmt::format("TCP port {} is used by another program", port),
+	// ports of other transports are not ours to look at
+	if (!ours && wanted.transport == default_transport &&
+	    !context.probes.port_free(wanted.port)) {
+		throw Error(Exit::busy,
+			    fmt::format("TCP port {} is used by another program", wanted.port),
 			    "choose another one with --port, here and at 'riodctl attach'");
 	}
 }
@@ -178,7 +187,7 @@ std::optional<Export> check_export(const Context &context, const ExportRequest &
 
 	if (!have) {
 		check_name(exports, request);
-		check_port(context, exports, request.port);
+		check_port(context, exports, request);
 	}
 	return have;
 }
@@ -218,7 +227,10 @@ std::optional<Export> check(const Context &context, const Plan &plan, const Bind
 	} else {
 		context.modules.require(stub_driver);
 	}
-	return options.exported ? check_export(context, plan.request) : std::nullopt;
+	if (!options.exported)
+		return std::nullopt;
+	context.modules.transport(plan.request.transport, options.dry_run);
+	return check_export(context, plan.request);
 }
 
 Error export_refused(const ExportRequest &request, const KernelError &error)
@@ -282,7 +294,8 @@ json describe_functions(const Context &context, const Plan &plan)
 
 void tell_export(const Context &context, const ExportRequest &request, const std::string &name)
 {
-	context.out.line(fmt::format("exported as '{}' on TCP port {}", name, request.port));
+	context.out.line(fmt::format("exported as '{}' on {} port {}", name, request.transport,
+				     request.port));
 	if (request.allow.empty()) {
 		context.out.note(fmt::format("only peers on this host (loopback) may attach; let "
 					     "others in with 'riodctl allow {} CIDR', for example "

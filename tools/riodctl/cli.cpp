@@ -57,9 +57,13 @@ void add_bind(Cli &cli)
 			"Without it only peers on this host may")
 		->needs(exported)
 		->allow_extra_args(false);
-	sub->add_option("--port", options->port, "TCP port (default 7463)")
+	sub->add_option("--port", options->port, "Port of the transport (default 7463)")
 		->needs(exported)
 		->check(CLI::Range(1, 65535));
+	sub->add_option("--transport", options->transport,
+			"Transport that peers come by (default tcp)")
+		->needs(exported)
+		->type_name("NAME");
 	sub->add_flag("--no-reset", options->no_reset, "Accept functions that cannot be reset");
 	sub->add_flag("--force", options->force, "Take them although they are in use");
 	sub->add_flag("--dry-run", options->dry_run, "Check, and change nothing");
@@ -119,12 +123,12 @@ void add_attach(Cli &cli)
 	auto options = std::make_shared<AttachOptions>();
 	CLI::App *sub = cli.verb("attach", "Get a PCI device that another host exports",
 				 "  riodctl attach server1\n"
-				 "  riodctl attach 192.0.2.1:7463 nvme0\n"
+				 "  riodctl attach tcp://192.0.2.1:7463 nvme0\n"
 				 "  riodctl attach [2001:db8::1]:7463 0000:03:00.0 --profile none\n"
 				 "  riodctl attach 192.0.2.1 ivshmem0 --shadow-bar 2");
 
 	sub->add_option("HOST", options->host,
-			"Server host, as HOST or HOST:PORT; the port is 7463 by default")
+			"Server host, as [TRANSPORT://]HOST[:PORT]; tcp and 7463 by default")
 		->required();
 	sub->add_option("EXPORT", options->export_name,
 			"Export, as 'riodctl list HOST' shows it; may be left out if there is one");
@@ -171,8 +175,8 @@ void add_list(Cli &cli)
 				 "  riodctl list server1              # what it offers this host\n"
 				 "  riodctl list --devices            # what could be bound here");
 
-	auto *host =
-		sub->add_option("HOST", options->host, "Server host to ask, as HOST or HOST:PORT");
+	auto *host = sub->add_option("HOST", options->host,
+				     "Server host to ask, as [TRANSPORT://]HOST[:PORT]");
 	sub->add_flag("--devices", options->devices, "This host's PCI functions, for 'bind'")
 		->excludes(host);
 	sub->add_flag("--names", options->names)->group("")->excludes(host);

@@ -235,7 +235,8 @@ public:
 			    const std::function<void()> &waiting) override;
 	Removal detach(std::uint32_t id, bool force) override;
 	std::vector<Attachment> attachments() override;
-	Remote discover(const std::string &host, std::uint16_t port) override;
+	Remote discover(const std::string &host, std::uint16_t port,
+			const std::string &transport) override;
 	void monitor(const std::function<void()> &ready,
 		     const std::function<bool(const Event &)> &event) override;
 
@@ -563,7 +564,8 @@ std::vector<Attachment> GenlKernel::attachments()
 	return dump(RIOD_CMD_ATTACHMENT_GET, decode_attachment);
 }
 
-Remote GenlKernel::discover(const std::string &host, std::uint16_t port)
+Remote GenlKernel::discover(const std::string &host, std::uint16_t port,
+			    const std::string &transport)
 {
 	const InterruptGuard guard;
 	const Socket answers = open_socket();
@@ -571,7 +573,7 @@ Remote GenlKernel::discover(const std::string &host, std::uint16_t port)
 	const auto until = Clock::now() + answer_time;
 	std::optional<Remote> remote;
 
-	encode_discover(msg.get(), host, port);
+	encode_discover(msg.get(), host, port, transport);
 	check(nl_send_auto(answers.get(), msg.get()), "sending to the kernel");
 	const unsigned int seq = nlmsg_hdr(msg.get())->nlmsg_seq;
 	while (!remote) {
@@ -594,6 +596,7 @@ Remote GenlKernel::discover(const std::string &host, std::uint16_t port)
 		throw KernelError(static_cast<int>(remote->error), remote->reason);
 	remote->host = host;
 	remote->port = port;
+	remote->transport = transport;
 	return *remote;
 }
 

@@ -22,6 +22,13 @@ void put_string(nl_msg *msg, int attr, const std::string &value)
 	check_room(nla_put_string(msg, attr, value.c_str()));
 }
 
+// The default is the kernel's to choose.
+void put_transport(nl_msg *msg, int attr, const std::string &transport)
+{
+	if (transport != default_transport)
+		put_string(msg, attr, transport);
+}
+
 void put_flag(nl_msg *msg, int attr, bool value)
 {
 	if (value)
@@ -213,6 +220,9 @@ Export decode_export(const Attrs &attrs)
 		case RIOD_A_EXPORT_PORT:
 			e.port = static_cast<std::uint16_t>(attr_integer(a));
 			break;
+		case RIOD_A_EXPORT_TRANSPORT:
+			e.transport = attr_string(a);
+			break;
 		case RIOD_A_EXPORT_STATE:
 			e.state = static_cast<std::uint32_t>(attr_integer(a));
 			break;
@@ -261,6 +271,9 @@ Attachment decode_attachment(const Attrs &attrs)
 			break;
 		case RIOD_A_ATTACHMENT_PORT:
 			t.port = static_cast<std::uint16_t>(attr_integer(a));
+			break;
+		case RIOD_A_ATTACHMENT_TRANSPORT:
+			t.transport = attr_string(a);
 			break;
 		case RIOD_A_ATTACHMENT_EXPORT:
 			t.export_name = attr_string(a);
@@ -324,6 +337,7 @@ void encode(nl_msg *msg, const ExportRequest &request)
 		put_allow(msg, cidr);
 	put_flag(msg, RIOD_A_EXPORT_NO_RESET, request.no_reset);
 	check_room(nla_put_u16(msg, RIOD_A_EXPORT_PORT, request.port));
+	put_transport(msg, RIOD_A_EXPORT_TRANSPORT, request.transport);
 }
 
 void encode(nl_msg *msg, const ExportChange &change)
@@ -339,6 +353,7 @@ void encode(nl_msg *msg, const AttachRequest &request)
 {
 	put_string(msg, RIOD_A_ATTACHMENT_HOST, request.host);
 	check_room(nla_put_u16(msg, RIOD_A_ATTACHMENT_PORT, request.port));
+	put_transport(msg, RIOD_A_ATTACHMENT_TRANSPORT, request.transport);
 	if (!request.export_name.empty())
 		put_string(msg, RIOD_A_ATTACHMENT_EXPORT, request.export_name);
 	if (request.limit)
@@ -362,10 +377,12 @@ void encode_detach(nl_msg *msg, std::uint32_t id, bool force)
 	put_flag(msg, RIOD_A_ATTACHMENT_FORCE, force);
 }
 
-void encode_discover(nl_msg *msg, const std::string &host, std::uint16_t port)
+void encode_discover(nl_msg *msg, const std::string &host, std::uint16_t port,
+		     const std::string &transport)
 {
 	put_string(msg, RIOD_A_REMOTE_HOST, host);
 	check_room(nla_put_u16(msg, RIOD_A_REMOTE_PORT, port));
+	put_transport(msg, RIOD_A_REMOTE_TRANSPORT, transport);
 }
 
 } // namespace riodctl

@@ -29,7 +29,8 @@ public:
 	// Waits until the functions have left the bus, or cannot.
 	virtual Removal detach(std::uint32_t id, bool force) = 0;
 	virtual std::vector<Attachment> attachments() = 0;
-	virtual Remote discover(const std::string &host, std::uint16_t port) = 0;
+	virtual Remote discover(const std::string &host, std::uint16_t port,
+				const std::string &transport) = 0;
 
 	// May be interrupted (interrupt.hpp): then nothing stays attached, unless the text
 	// says so, and KernelError is EINTR.  Calls @waiting once if it takes long.

@@ -36,7 +36,8 @@ Remote discover(const Context &context, const Endpoint &endpoint)
 
 	for (std::size_t i = 0; i < addresses.size(); i++) {
 		try {
-			return context.kernel.discover(addresses[i], endpoint.port);
+			return context.kernel.discover(addresses[i], endpoint.port,
+						       endpoint.transport);
 		} catch (const KernelError &error) {
 			const Error explained =
 				explain_peer("list the exports",
@@ -54,6 +55,7 @@ void list_remote(const Context &context, const std::string &host)
 	const Endpoint endpoint = Endpoint::parse(host);
 
 	context.modules.require("riod_core");
+	context.modules.transport(endpoint.transport, false);
 	const Remote remote = discover(context, endpoint);
 	json offers = json::array();
 	for (const auto &offer : remote.offers)
@@ -70,6 +72,7 @@ void list_remote(const Context &context, const std::string &host)
 	}
 	context.out.document({{"host", remote.host},
 			      {"port", remote.port},
+			      {"transport", remote.transport},
 			      {"offers", offers},
 			      {"total", remote.total}});
 }
@@ -81,7 +84,7 @@ void list_exports(const Context &context, const std::vector<Export> &exports)
 
 	for (const auto &e : exports) {
 		rows.push_back({e.name, joined(e.devices), device_text(e.identity),
-				std::to_string(e.port), state_name(e.state),
+				fmt::format("{}/{}", e.port, e.transport), state_name(e.state),
 				e.peer.empty() ? "-" : e.peer,
 				e.allow.empty() ? "this host" : networks_str(e.allow, ",")});
 	}
@@ -100,7 +103,7 @@ void list_attachments(const Context &context, const std::vector<Attachment> &att
 				a.devices.empty() ? "-" : device_text(a.identity),
 				state_name(a.state), a.in_use ? "yes" : "no",
 				a.export_name.empty() ? "-" : a.export_name,
-				endpoint_str(a.host, a.port)});
+				url_str(a.transport, a.host, a.port)});
 	}
 	if (!attachments.empty())
 		context.out.line(table(rows));

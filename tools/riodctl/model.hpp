@@ -14,6 +14,7 @@
 namespace riodctl {
 
 constexpr std::uint16_t default_port = 7463;
+constexpr const char *default_transport = "tcp"; // RIOD_TRANSPORT_DEFAULT of the modules
 
 struct Cidr {
 	std::uint16_t family = 0; // AF_INET or AF_INET6
@@ -40,6 +41,7 @@ struct Export {
 	std::vector<std::string> devices;
 	std::vector<Cidr> allow;
 	std::uint16_t port = default_port;
+	std::string transport = default_transport;
 	std::optional<std::uint32_t> state; // none: an event says that it is gone
 	std::string peer;
 	Identity identity;
@@ -53,6 +55,7 @@ struct Attachment {
 	std::uint32_t id = 0;
 	std::string host;
 	std::uint16_t port = default_port;
+	std::string transport = default_transport;
 	std::string export_name;
 	std::vector<std::string> devices;
 	std::optional<std::uint32_t> state; // none: an event says that it is gone
@@ -85,6 +88,7 @@ struct Offer {
 struct Remote {
 	std::string host;
 	std::uint16_t port = default_port;
+	std::string transport = default_transport;
 	std::vector<Offer> offers;
 	std::uint32_t total = 0;
 	std::uint32_t error = 0; // errno with which asking failed
@@ -97,6 +101,7 @@ struct ExportRequest {
 	std::vector<Cidr> allow;
 	bool no_reset = false;
 	std::uint16_t port = default_port;
+	std::string transport = default_transport;
 };
 
 struct ExportChange {
@@ -109,6 +114,7 @@ struct ExportChange {
 struct AttachRequest {
 	std::string host; // numeric
 	std::uint16_t port = default_port;
+	std::string transport = default_transport;
 	std::string export_name;
 	std::optional<std::uint64_t> limit;
 	std::optional<std::string> profile;

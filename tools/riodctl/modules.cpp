@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "modules.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "error.hpp"
+#include "model.hpp"
 
 namespace riodctl {
 
@@ -140,6 +142,32 @@ void Modules::check(const std::string &module) const
 	const int err = load_(module, true);
 	if (err != 0 || geteuid() != 0)
 		refuse(module, err);
+}
+
+// Its module may have another name, and "riod-NAME" as an alias: that loading succeeded is
+// all that can be known.
+void Modules::transport(const std::string &name, bool dry_run) const
+{
+	std::string module = "riod_" + name;
+
+	std::ranges::replace(module, '-', '_');
+	if (name == default_transport || loaded(module))
+		return;
+	switch (const int err = load_("riod-" + name, dry_run)) {
+	case 0:
+		return;
+	case ENOENT:
+		throw Error(
+			Exit::not_found,
+			fmt::format("there is no transport '{}': no module riod-{} is installed "
+				    "for Linux {}",
+				    name, name, kernel_release()),
+			fmt::format("use {}, which is part of riod_core, or install the "
+				    "transport's module",
+				    default_transport));
+	default:
+		refuse(module, err);
+	}
 }
 
 void Modules::load_for(const std::string &modalias) const

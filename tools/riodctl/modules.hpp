@@ -29,6 +29,9 @@ public:
 	void require(const std::string &module) const;
 	// Throws what require() would throw, and loads nothing.
 	void check(const std::string &module) const;
+	// Loads the module of a transport, or finds out whether it could be (@dry_run); throws
+	// an Error where there is none.
+	void transport(const std::string &name, bool dry_run) const;
 	// Best effort: the modules that udev would load for a device.
 	void load_for(const std::string &modalias) const;
 

@@ -24,7 +24,7 @@ std::string export_text(const Export &e)
 	std::string text = fmt::format("export {} {}", e.name, state_name(e.state));
 
 	if (!e.peer.empty())
-		text += " peer " + e.peer;
+		text += fmt::format(" peer {} by {}", e.peer, e.transport);
 	if (e.fence_ns)
 		text += " fenced in " + duration_str(*e.fence_ns);
 	return text;
@@ -36,7 +36,7 @@ std::string attachment_text(const Attachment &a)
 
 	if (!a.export_name.empty())
 		text += " " + a.export_name;
-	text += " of " + endpoint_str(a.host, a.port);
+	text += " of " + url_str(a.transport, a.host, a.port);
 	if (!a.devices.empty())
 		text += fmt::format(" as {}", fmt::join(a.devices, ","));
 	text += " bus-master " + bus_master_name(a.bus_master);
@@ -51,6 +51,7 @@ json export_json(const Export &e)
 	return {{"event", "export"},
 		{"name", e.name},
 		{"state", state_name(e.state)},
+		{"transport", e.transport},
 		{"peer", e.peer.empty() ? json() : json(e.peer)},
 		{"fence_ns", e.fence_ns ? json(*e.fence_ns) : json()}};
 }
@@ -61,6 +62,7 @@ json attachment_json(const Attachment &a)
 		{"id", a.id},
 		{"host", a.host},
 		{"port", a.port},
+		{"transport", a.transport},
 		{"export", a.export_name},
 		{"functions", a.devices},
 		{"state", state_name(a.state)},

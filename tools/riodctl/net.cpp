@@ -56,11 +56,32 @@ bool mask_host_bits(Cidr &cidr)
 
 } // namespace
 
-Endpoint Endpoint::parse(const std::string &text)
+// The same characters as riod_transport_name_valid() of the modules takes.
+void check_transport_name(const std::string &name)
 {
+	const bool valid = std::ranges::all_of(name, [](unsigned char c) {
+		return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		       c == '-' || c == '_';
+	});
+
+	if (name.empty() || name.size() > 15 || !valid) {
+		throw usage_error(
+			fmt::format("'{}' is no name of a transport", name),
+			"a name has up to 15 letters, digits, hyphens and underscores: tcp");
+	}
+}
+
+Endpoint Endpoint::parse(const std::string &whole)
+{
+	const auto scheme = whole.find("://");
+	const std::string text = scheme == std::string::npos ? whole : whole.substr(scheme + 3);
 	const auto colon = text.rfind(':');
 	Endpoint e;
 
+	if (scheme != std::string::npos) {
+		e.transport = whole.substr(0, scheme);
+		check_transport_name(e.transport);
+	}
 	if (!text.empty() && text.front() == '[') {
 		const auto close = text.find(']');
 		if (close == std::string::npos ||
@@ -76,7 +97,7 @@ Endpoint Endpoint::parse(const std::string &text)
 		e.host = text; // no colon: a name; several: a bare IPv6 address
 	}
 	if (e.host.empty())
-		throw usage_error(fmt::format("'{}' names no host", text));
+		throw usage_error(fmt::format("'{}' names no host", whole));
 	return e;
 }
 
@@ -85,6 +106,11 @@ std::string endpoint_str(const std::string &host, std::uint16_t port)
 	if (host.find(':') != std::string::npos)
 		return fmt::format("[{}]:{}", host, port);
 	return fmt::format("{}:{}", host, port);
+}
+
+std::string url_str(const std::string &transport, const std::string &host, std::uint16_t port)
+{
+	return fmt::format("{}://{}", transport, endpoint_str(host, port));
 }
 
 Cidr parse_cidr(const std::string &text, bool *masked)

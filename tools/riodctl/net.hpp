@@ -11,16 +11,23 @@
 
 namespace riodctl {
 
-// HOST, HOST:PORT, [V6]:PORT or a bare IPv6 address.  Throws a usage Error.
+// HOST, HOST:PORT, [V6]:PORT or a bare IPv6 address, behind TRANSPORT:// or not.  Throws a
+// usage Error.
 struct Endpoint {
+	std::string transport = default_transport;
 	std::string host;
 	std::uint16_t port = default_port;
 
-	static Endpoint parse(const std::string &text);
+	static Endpoint parse(const std::string &whole);
 };
 
 // "192.0.2.1:7463", "[2001:db8::1]:7463"
 std::string endpoint_str(const std::string &host, std::uint16_t port);
+// "tcp://192.0.2.1:7463"
+std::string url_str(const std::string &transport, const std::string &host, std::uint16_t port);
+
+// Throws a usage Error unless it can be the name of a transport.
+void check_transport_name(const std::string &name);
 
 // ADDRESS or ADDRESS/LENGTH; host bits are cleared, and @masked says if there were any.
 // Throws a usage Error.

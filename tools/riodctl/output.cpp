@@ -159,6 +159,7 @@ json to_json(const Export &exported)
 	object["functions"] = exported.devices;
 	object["allow"] = allow;
 	object["port"] = exported.port;
+	object["transport"] = exported.transport;
 	object["state"] = state_name(exported.state);
 	object["peer"] = exported.peer.empty() ? json() : json(exported.peer);
 	object["reset"] = exported.resettable;
@@ -174,6 +175,7 @@ json to_json(const Attachment &attachment)
 	object["id"] = attachment.id;
 	object["host"] = attachment.host;
 	object["port"] = attachment.port;
+	object["transport"] = attachment.transport;
 	object["export"] = attachment.export_name;
 	object["functions"] = attachment.devices;
 	object["state"] = state_name(attachment.state);

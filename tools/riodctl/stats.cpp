@@ -20,8 +20,8 @@ using nlohmann::json;
 namespace {
 
 struct Counted {
-	std::string title; // "export nvme0"
-	json key;          // {"export": "nvme0"}
+	std::string title; // "export nvme0 (tcp)"
+	json key;          // {"export": "nvme0", "transport": "tcp"}
 	Stats stats;
 };
 
@@ -31,11 +31,14 @@ std::vector<Counted> counted(const Objects &objects)
 
 	all.reserve(objects.exports.size() + objects.attachments.size());
 	for (const auto &e : objects.exports)
-		all.push_back({"export " + e.name, {{"export", e.name}}, e.stats});
+		all.push_back({fmt::format("export {} ({})", e.name, e.transport),
+			       {{"export", e.name}, {"transport", e.transport}},
+			       e.stats});
 	for (const auto &a : objects.attachments) {
-		all.push_back({fmt::format("attachment {} ({})", a.id, a.export_name),
-			       {{"attachment", a.id}},
-			       a.stats});
+		all.push_back(
+			{fmt::format("attachment {} ({}, {})", a.id, a.export_name, a.transport),
+			 {{"attachment", a.id}, {"transport", a.transport}},
+			 a.stats});
 	}
 	return all;
 }

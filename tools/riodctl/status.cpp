@@ -48,7 +48,7 @@ void show_export(const Context &context, const Export &e)
 			     : fmt::format("{}, peer {}", state_name(e.state), e.peer));
 	field(context, "functions", fmt::format("{}", fmt::join(e.devices, ", ")));
 	field(context, "device", class_and_ids(e.identity));
-	field(context, "port", std::to_string(e.port));
+	field(context, "port", fmt::format("{}, transport {}", e.port, e.transport));
 	field(context, "allow", allow_text(e));
 	field(context, "bus master", bus_master_name(e.bus_master));
 	field(context, "reset",
@@ -122,7 +122,7 @@ void show_attachment(const Context &context, const Attachment &a)
 					    a.in_use ? " --force" : ""));
 	}
 	field(context, "export",
-	      fmt::format("{} of {}", a.export_name, endpoint_str(a.host, a.port)));
+	      fmt::format("{} of {}", a.export_name, url_str(a.transport, a.host, a.port)));
 	if (a.devices.empty())
 		return; // it is attaching, or leaves
 	field(context, "functions", fmt::format("{}", fmt::join(a.devices, ", ")));

@@ -30,6 +30,7 @@ struct BindOptions {
 	std::string name;
 	std::vector<std::string> allow;
 	std::uint16_t port = default_port;
+	std::string transport = default_transport;
 	bool no_reset = false;
 	bool force = false;
 	bool dry_run = false;

@@ -26,7 +26,7 @@ _riodctl_pci()
 _riodctl_options()
 {
 	case $1 in
-	bind) echo --export --name --allow --port --no-reset --force --dry-run ;;
+	bind) echo --export --name --allow --port --transport --no-reset --force --dry-run ;;
 	allow) echo --add --remove --clear --force ;;
 	unbind) echo --driver --force ;;
 	attach) echo --limit --profile --shadow-bar --sync-writes ;;
@@ -48,6 +48,7 @@ _riodctl_value()
 	--profile) echo none nvme virtio e1000 ;;
 	--shadow-bar) echo 0 1 2 3 4 5 ;;
 	--limit) echo 64M 256M 1G ;;
+	--transport) echo tcp ;;
 	--library) compgen -A file -X '!*.so' -- "$cur" ;;
 	--name | --allow | --port | --watch | --count) ;;
 	*) return 1 ;;

@@ -60,7 +60,7 @@ TEST_F(Bind, TakesTheDeviceAndExportsIt)
 	EXPECT_EQ(request.port, 99);
 	EXPECT_FALSE(request.no_reset);
 	EXPECT_TRUE(in(host.out, "0000:03:00.0 (NVMe, 1b36:0010): nvme -> riod_stub"));
-	EXPECT_TRUE(in(host.out, "exported as 'disk' on TCP port 99"));
+	EXPECT_TRUE(in(host.out, "exported as 'disk' on tcp port 99"));
 	EXPECT_TRUE(in(host.err, "192.0.2.9/24 is taken as 192.0.2.0/24"));
 }
 
@@ -299,6 +299,31 @@ TEST_F(Bind, OtherSettingsAreRefused)
 	EXPECT_TRUE(in(host.err, "with another allow list, port"));
 	EXPECT_TRUE(in(host.err, "riodctl unbind 0000:03:00.0"));
 	EXPECT_EQ(host.driver(a), "riod_stub");
+}
+
+TEST_F(Bind, OnAnotherTransport)
+{
+	host.add_pci({.address = a, .driver = "nvme"});
+	host.missing = {"riod-pigeon"};
+	EXPECT_EQ(host.run({"bind", a, "--export", "--transport", "pigeon"}), 3);
+	EXPECT_TRUE(in(host.err, "there is no transport 'pigeon': no module riod-pigeon"));
+	EXPECT_TRUE(in(host.err, "try: use tcp"));
+	EXPECT_TRUE(untouched(a, "nvme"));
+	EXPECT_EQ(host.run({"bind", a, "--export", "--transport", "pigeon", "--dry-run"}), 3);
+	EXPECT_EQ(host.run({"bind", a, "--export", "--transport", "no good"}), 2);
+	EXPECT_EQ(host.run({"bind", a, "--transport", "rdma"}), 2);
+	EXPECT_TRUE(untouched(a, "nvme"));
+	// a port of TCP that is taken is none of its own
+	host.taken_ports = {7463};
+	EXPECT_EQ(host.run({"bind", a, "--export"}), 5);
+	EXPECT_EQ(host.run({"bind", a, "--export", "--transport", "rdma"}), 0);
+	EXPECT_TRUE(in(host.out, "on rdma port 7463"));
+	EXPECT_EQ(host.kernel.new_requests.back().transport, "rdma");
+	EXPECT_NE(std::ranges::find(host.loads, "riod-rdma"), host.loads.end());
+	EXPECT_EQ(host.run({"list"}), 0);
+	EXPECT_TRUE(in(host.out, "7463/rdma"));
+	EXPECT_EQ(host.run({"bind", a, "--export"}), 5);
+	EXPECT_TRUE(in(host.err, "with another transport"));
 }
 
 TEST_F(Bind, RefusedExportGivesTheDeviceBack)

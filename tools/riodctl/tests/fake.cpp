@@ -82,6 +82,7 @@ std::string FakeKernel::export_new(const ExportRequest &request)
 	e.devices = request.devices;
 	e.allow = request.allow;
 	e.port = request.port;
+	e.transport = request.transport;
 	e.state = RIOD_STATE_IDLE;
 	export_list.push_back(e);
 	return e.name;
@@ -149,12 +150,15 @@ Removal FakeKernel::detach(std::uint32_t id, bool force)
 	return removal;
 }
 
-Remote FakeKernel::discover(const std::string &host, std::uint16_t port)
+Remote FakeKernel::discover(const std::string &host, std::uint16_t port,
+			    const std::string &transport)
 {
-	log.push_back("discover " + host);
+	log.push_back("discover " + (transport == default_transport ? "" : transport + "://") +
+		      host);
 	maybe_refuse("discover");
 	return {.host = host,
 		.port = port,
+		.transport = transport,
 		.offers = offers,
 		.total = static_cast<std::uint32_t>(offers.size()),
 		.error = 0,
@@ -176,6 +180,8 @@ Host::Host()
 	: modules(sysfs, [this](const std::string &name, bool dry_run) {
 		  if (!dry_run)
 			  loads.push_back(name);
+		  if (missing.contains(name))
+			  return ENOENT;
 		  if (load_error == 0 && !dry_run)
 			  mkdir("sys/module/" + name);
 		  return load_error;

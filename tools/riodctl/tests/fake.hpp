@@ -67,7 +67,8 @@ public:
 			    const std::function<void()> &waiting) override;
 	Removal detach(std::uint32_t id, bool force) override;
 	std::vector<Attachment> attachments() override;
-	Remote discover(const std::string &host, std::uint16_t port) override;
+	Remote discover(const std::string &host, std::uint16_t port,
+			const std::string &transport) override;
 	void monitor(const std::function<void()> &ready,
 		     const std::function<bool(const Event &)> &event) override;
 
@@ -121,6 +122,7 @@ public:
 	FakeKernel kernel;
 	std::vector<std::string> loads; // modules and modaliases asked for
 	int load_error = 0;             // errno of loading
+	std::set<std::string> missing;  // names that no module has
 	Modules modules;
 	std::vector<std::string> claimed_nodes;
 	std::map<std::string, std::vector<std::string>> addresses;

@@ -170,6 +170,27 @@ TEST_F(Attributes, AttachRequestLeavesOutWhatWasNotSaid)
 	std::vector<int> types;
 	attrs().each([&](const nlattr *a) { types.push_back(nla_type(a)); });
 	EXPECT_EQ(types, (std::vector<int>{RIOD_A_ATTACHMENT_HOST, RIOD_A_ATTACHMENT_PORT}));
+	EXPECT_EQ(decode_attachment(attrs()).transport, "tcp");
+}
+
+TEST_F(Attributes, Transports)
+{
+	ExportRequest exported;
+	AttachRequest attached;
+	exported.transport = attached.transport = "rdma";
+	encode(msg.get(), exported);
+	EXPECT_EQ(decode_export(attrs()).transport, "rdma");
+	msg.reset(nlmsg_alloc());
+	encode(msg.get(), attached);
+	EXPECT_EQ(decode_attachment(attrs()).transport, "rdma");
+	msg.reset(nlmsg_alloc());
+	encode_discover(msg.get(), "192.0.2.1", 7463, "rdma");
+	std::vector<std::string> texts;
+	attrs().each([&](const nlattr *a) {
+		if (nla_type(a) == RIOD_A_REMOTE_TRANSPORT)
+			texts.push_back(attr_string(a));
+	});
+	EXPECT_EQ(texts, std::vector<std::string>{"rdma"});
 }
 
 TEST_F(Attributes, TooMuchIsSaid)

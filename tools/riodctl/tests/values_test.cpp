@@ -42,6 +42,7 @@ TEST(Net, EndpointForms)
 		const char *text;
 		const char *host;
 		unsigned int port;
+		const char *transport = "tcp";
 	} cases[] = {
 		{"server1", "server1", 7463},
 		{"server1:1", "server1", 1},
@@ -50,6 +51,10 @@ TEST(Net, EndpointForms)
 		{"[2001:db8::1]", "2001:db8::1", 7463},
 		{"[2001:db8::1]:99", "2001:db8::1", 99},
 		{"fe80::1%eth0", "fe80::1%eth0", 7463},
+		{"tcp://server1", "server1", 7463},
+		{"tcp://server1:1", "server1", 1},
+		{"rdma://[2001:db8::1]:99", "2001:db8::1", 99, "rdma"},
+		{"A-1_z://2001:db8::1", "2001:db8::1", 7463, "A-1_z"},
 	};
 	// NOLINTEND(modernize-use-designated-initializers)
 
@@ -57,13 +62,16 @@ TEST(Net, EndpointForms)
 		const Endpoint e = Endpoint::parse(c.text);
 		EXPECT_EQ(e.host, c.host) << c.text;
 		EXPECT_EQ(e.port, c.port) << c.text;
+		EXPECT_EQ(e.transport, c.transport) << c.text;
 	}
 }
 
 TEST(Net, EndpointErrorsAreUsageErrors)
 {
 	for (const char *text :
-	     {"", ":7463", "host:", "host:0", "host:65536", "host:x", "[::1", "[::1]x", "[]:1"}) {
+	     {"", ":7463", "host:", "host:0", "host:65536", "host:x", "[::1", "[::1]x", "[]:1",
+	      "://host", "tcp://", "tcp://:7463", "two words://host", "a.b://host", "x/y://host",
+	      "tcp://host:0", "sixteencharacter://host"}) {
 		try {
 			Endpoint::parse(text);
 			ADD_FAILURE() << text;
@@ -77,6 +85,7 @@ TEST(Net, EndpointPrintsAsItIsRead)
 {
 	EXPECT_EQ(endpoint_str("192.0.2.1", 7463), "192.0.2.1:7463");
 	EXPECT_EQ(endpoint_str("2001:db8::1", 7463), "[2001:db8::1]:7463");
+	EXPECT_EQ(url_str("tcp", "2001:db8::1", 7463), "tcp://[2001:db8::1]:7463");
 }
 
 TEST(Net, CidrMasksHostBits)

@@ -55,6 +55,40 @@ TEST_F(Attach, PrintsTheFunctionAndTheArguments)
 				 "  -device vfio-pci,host=0001:00:00.0,id=riod1-fn0,bus=riod1\n"));
 }
 
+TEST_F(Attach, ByTheTransportOfItsName)
+{
+	EXPECT_EQ(host.run({"attach", "tcp://192.0.2.1:99"}), 0);
+	EXPECT_EQ(host.kernel.attach_requests.back().transport, "tcp");
+	EXPECT_EQ(host.kernel.attach_requests.back().host, "192.0.2.1");
+	EXPECT_EQ(host.kernel.attach_requests.back().port, 99);
+	EXPECT_TRUE(host.loads.empty());
+	EXPECT_EQ(host.run({"attach", "rdma://[2001:db8::1]", "--json"}), 0);
+	EXPECT_EQ(host.kernel.attach_requests.back().transport, "rdma");
+	EXPECT_EQ(document()["transport"], "rdma");
+	EXPECT_EQ(host.loads, std::vector<std::string>{"riod-rdma"});
+	host.missing = {"riod-pigeon"};
+	EXPECT_EQ(host.run({"attach", "pigeon://192.0.2.1"}), 3);
+	EXPECT_TRUE(in(host.err, "there is no transport 'pigeon'"));
+	EXPECT_EQ(host.run({"list", "pigeon://192.0.2.1"}), 3);
+	EXPECT_EQ(host.kernel.attach_requests.size(), 2U);
+	EXPECT_EQ(host.run({"list", "rdma://192.0.2.1"}), 0);
+	EXPECT_EQ(host.kernel.log, std::vector<std::string>{"discover rdma://192.0.2.1"});
+	// what was insmod()ed and is not installed
+	host.missing = {"riod-my-own"};
+	host.add_module("riod_my_own");
+	EXPECT_EQ(host.run({"attach", "my-own://192.0.2.1"}), 0);
+}
+
+TEST_F(Attach, TheOffersOfAPeerAreAskedForTheSameWay)
+{
+	host.kernel.refuse.emplace("attach",
+				   KernelError(ECONNREFUSED, "192.0.2.1:7463 refused: which one?"));
+	host.kernel.offers = {{.name = "disk0"}, {.name = "nic"}};
+	EXPECT_EQ(host.run({"attach", "rdma://192.0.2.1"}), 2);
+	EXPECT_EQ(host.kernel.log, std::vector<std::string>{"discover rdma://192.0.2.1"});
+	EXPECT_TRUE(in(host.err, "riodctl attach rdma://192.0.2.1:7463 disk0"));
+}
+
 TEST_F(Attach, WritesThatWait)
 {
 	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--sync-writes"}), 0);
@@ -441,8 +475,8 @@ TEST_F(List, Both)
 	host.kernel.attachment_list = {make_attachment(3, "0001:00:00.0")};
 	EXPECT_EQ(host.run({"list"}), 0);
 	EXPECT_TRUE(in(host.out,
-		       "disk    0000:03:00.0  NVMe 1b36:0010  7463  idle   -     this host\n"));
-	EXPECT_TRUE(in(host.out, "nvme0   192.0.2.1:7463\n"));
+		       "disk    0000:03:00.0  NVMe 1b36:0010  7463/tcp  idle   -     this host\n"));
+	EXPECT_TRUE(in(host.out, "nvme0   tcp://192.0.2.1:7463\n"));
 	EXPECT_EQ(host.run({"list", "--json"}), 0);
 	EXPECT_EQ(document()["attachments"][0]["export"], "nvme0");
 	EXPECT_EQ(host.run({"list", "--names"}), 0);
@@ -522,6 +556,7 @@ TEST_F(Status, ExportWithoutReset)
 	host.kernel.export_list = {e};
 	EXPECT_EQ(host.run({"status", "disk"}), 0);
 	EXPECT_TRUE(in(host.out, "connected, peer 192.0.2.7:4711"));
+	EXPECT_TRUE(in(host.out, "7463, transport tcp"));
 	EXPECT_TRUE(in(host.out, "peers on this host only"));
 	EXPECT_TRUE(in(host.out, "no (--no-reset)"));
 	EXPECT_TRUE(in(host.out, "812 us"));
@@ -599,9 +634,10 @@ TEST_F(StatsVerb, AllCounters)
 	e.stats.values.at(RIOD_A_STATS_TX_FRAMES) = 17;
 	host.kernel.export_list = {e};
 	EXPECT_EQ(host.run({"stats", "--all"}), 0);
-	EXPECT_TRUE(in(host.out, "export disk\n  link:\n    tx_frames                   17"));
+	EXPECT_TRUE(in(host.out, "export disk (tcp)\n  link:\n    tx_frames                   17"));
 	EXPECT_EQ(host.run({"stats", "disk", "--json"}), 0);
 	EXPECT_EQ(document()["stats"][0]["export"], "disk");
+	EXPECT_EQ(document()["stats"][0]["transport"], "tcp");
 	EXPECT_EQ(document()["stats"][0]["stats"]["tx_frames"], 17);
 	EXPECT_EQ(document()["stats"][0]["stats"].size(), stat_fields().size());
 	EXPECT_EQ(host.run({"stats", "--watch", "0"}), 2);
@@ -645,7 +681,7 @@ TEST_F(Monitor, EventsUntilTheCount)
 	host.kernel.events = {first, second, third, first};
 	EXPECT_EQ(host.run({"monitor", "--count", "3"}), 0);
 	EXPECT_TRUE(in(host.out, "export disk lost fenced in 1.5 us\n"));
-	EXPECT_TRUE(in(host.out, "attachment 3 connected nvme0 of 192.0.2.1:7463"));
+	EXPECT_TRUE(in(host.out, "attachment 3 connected nvme0 of tcp://192.0.2.1:7463"));
 	EXPECT_TRUE(in(host.out, "events were lost"));
 }
 
@@ -671,6 +707,7 @@ TEST_F(Monitor, OneJsonObjectPerLine)
 	std::getline(lines, line);
 	EXPECT_EQ(json::parse(line)["name"], "disk");
 	EXPECT_EQ(json::parse(line)["event"], "export");
+	EXPECT_EQ(json::parse(line)["transport"], "tcp");
 	EXPECT_TRUE(json::parse(line).contains("time"));
 }
 
@@ -693,7 +730,8 @@ TEST_F(Monitor, AnAttemptHasNoFunctionsYet)
 	event.attachment->export_name.clear();
 	host.kernel.events = {event};
 	EXPECT_EQ(host.run({"monitor", "--count", "1"}), 0);
-	EXPECT_TRUE(in(host.out, "attachment 3 connected of 192.0.2.1:7463 bus-master off\n"));
+	EXPECT_TRUE(
+		in(host.out, "attachment 3 connected of tcp://192.0.2.1:7463 bus-master off\n"));
 }
 
 TEST_F(Monitor, AnExportThatIsGoneHasNoState)
