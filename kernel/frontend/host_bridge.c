@@ -251,8 +251,9 @@ static void bridge_remove_all(struct riod_fe_att *att)
  * riod_fe_bridge_add() - put an attachment's functions on the bus
  * @att: with a device number reserved
  *
- * Return: 0 with every function bound to our driver and known to VFIO, or
- * -errno with none of them left.
+ * Return: 0 with every function bound to our driver and known to VFIO, or -errno.
+ * Either way riod_fe_bridge_remove() takes off what is there: a process may have opened
+ * one of them meanwhile, which must not be waited for under the rescan lock.
  */
 int riod_fe_bridge_add(struct riod_fe_att *att)
 {
@@ -264,10 +265,7 @@ int riod_fe_bridge_add(struct riod_fe_att *att)
 	pci_scan_slot(bridge.host->bus, PCI_DEVFN(att->slot, 0));
 	for (n = 0; n < att->nfuncs && !ret; n++)
 		ret = bridge_add_func(att->funcs[n]);
-	if (ret)
-		bridge_remove_all(att);
-	else
-		att->on_bus = true;
+	att->on_bus = true;
 	pci_unlock_rescan_remove();
 	return ret;
 }
