@@ -53,7 +53,8 @@ err_range:
 /*
  * Attachments and IOMMU domains hold references on the module, so there is none of
  * them.  But a task that dropped the last reference may still be on its way out of our
- * text: a work item, which riod_fe_att_exit() waits for, or whoever freed a domain.
+ * text: a work item, which riod_fe_att_exit() waits for, or whoever freed a domain
+ * or a VFIO device.
  * That task does not sleep on its way, so it has left when every task has slept once.
  */
 static void __exit riod_fe_exit(void)

@@ -7,6 +7,7 @@
  * be mapped, because every access crosses the network; but for BARs of which the user
  * said that they are memory (shadow.c).
  */
+#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -22,7 +23,11 @@ static struct riod_fe_func *to_func(struct vfio_device *vdev)
 
 /* ------------------------------------------------------------ lifetime */
 
-/* our driver is being probed: the function cannot leave the bus meanwhile */
+/*
+ * Our driver is being probed: the function cannot leave the bus meanwhile.  The last
+ * reference may be a file's, whose release then runs behind the removal of the function,
+ * so the VFIO device pins the module itself.
+ */
 static int fe_vfio_init(struct vfio_device *vdev)
 {
 	struct riod_fe_vdev *v = container_of(vdev, struct riod_fe_vdev, vdev);
@@ -31,12 +36,15 @@ static int fe_vfio_init(struct vfio_device *vdev)
 	if (!v->func)
 		return -ENODEV;
 	riod_fe_att_get(v->func->att);
+	__module_get(THIS_MODULE);
 	return 0;
 }
 
 static void fe_vfio_release(struct vfio_device *vdev)
 {
 	riod_fe_att_put(to_func(vdev)->att);
+	/* riod_fe_exit() waits until this has returned */
+	module_put(THIS_MODULE);
 }
 
 static int fe_vfio_open(struct vfio_device *vdev)
