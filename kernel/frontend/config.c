@@ -58,6 +58,15 @@ void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op)
 		riod_link_post_nowait(fn->att->link, f);
 }
 
+/*
+ * In a work item, which gets no signals: killable all the same, so that it does not count
+ * as a hung task while the holder waits for the peer.
+ */
+static void lock_in_work(struct riod_fe_func *fn)
+{
+	WARN_ON_ONCE(mutex_lock_killable(&fn->cfg_lock));
+}
+
 /* ------------------------------------------------------------ command */
 
 /*
@@ -105,8 +114,8 @@ static void push_devctl(struct riod_fe_func *fn)
  */
 void riod_fe_config_revisit(struct riod_fe_func *fn)
 {
-	mutex_lock(&fn->cfg_lock);
-	if (READ_ONCE(fn->opened))
+	lock_in_work(fn);
+	if (READ_ONCE(fn->opened) && !riod_link_is_lost(fn->att->link))
 		push_command(fn, false);
 	mutex_unlock(&fn->cfg_lock);
 }
@@ -169,6 +178,9 @@ static int func_reset(struct riod_fe_func *fn)
 	if (fn->flags & RIOD_FUNC_F_RESET) {
 		WRITE_ONCE(fn->epoch, fn->epoch + 1);
 		ret = riod_fe_ctl(fn, RIOD_CTL_RESET, fn->epoch);
+		/* the stub does not know of this epoch: its interrupts are of the one before */
+		if (ret == -ENOMEM)
+			WRITE_ONCE(fn->epoch, fn->epoch - 1);
 	} else {
 		/* the model says D0 from here on; the last guest may have left it in D3hot */
 		ret = riod_fe_ctl(fn, RIOD_CTL_POWER, 0);
@@ -286,7 +298,7 @@ void riod_fe_config_close_work(struct work_struct *work)
 	struct riod_fe_func *fn = container_of(work, struct riod_fe_func, close_work);
 	int ret = 0;
 
-	mutex_lock(&fn->cfg_lock);
+	lock_in_work(fn);
 	riod_fe_ctl(fn, RIOD_CTL_COMMAND, 0);
 	riod_fe_irq_quiet(fn);
 	/* a worker gets no signals: it cannot fail */

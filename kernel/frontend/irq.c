@@ -194,10 +194,13 @@ static int irq_off(struct riod_fe_func *fn)
 	return 0;
 }
 
-/* the device sends none any more; for the work item behind the last close */
+/*
+ * The device sends none any more.  For the work item behind the last close: killable as
+ * its other waits, and no signal comes.
+ */
 void riod_fe_irq_quiet(struct riod_fe_func *fn)
 {
-	mutex_lock(&fn->irq.gate);
+	WARN_ON_ONCE(mutex_lock_killable(&fn->irq.gate));
 	irq_send(fn, RIOD_IRQ_INTX, 0);
 	mutex_unlock(&fn->irq.gate);
 }

@@ -66,7 +66,7 @@ static int fake_request(struct riod_link *l, struct riod_frame *f, u64 *value)
 	return desk->asked > desk->room ? -EIO : 0;
 }
 
-void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op)
+static void fake_ctl_post(struct riod_fe_func *fn, u16 op)
 {
 }
 
@@ -76,6 +76,7 @@ void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op)
 #define vfio_virqfd_enable	fake_virqfd_enable
 #define vfio_virqfd_disable	fake_virqfd_disable
 #define riod_link_request	fake_request
+#define riod_fe_ctl_post	fake_ctl_post
 
 #include "../irq.c"
 

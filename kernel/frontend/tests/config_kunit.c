@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * config_kunit.c - the config space that the guest sees, and what the stub is told of it
+ *
+ * The real config.c; the peer is a function of this file, and DMA and interrupts are
+ * other suites'.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/pci_regs.h>
+#include <linux/unaligned.h>
+#include <linux/workqueue.h>
+
+#include "frontend.h"
+
+/**
+ * struct office - one function, and what its stub was told
+ * @att: its attachment
+ * @fn: it
+ * @nops: CTL operations that the stub was asked for, by number
+ * @arg: argument of the last one
+ * @answer: what the next ones come to
+ * @lost: the session is over
+ * @allow: bus mastering may go on
+ */
+struct office {
+	struct riod_fe_att att;
+	struct riod_fe_func fn;
+	unsigned int nops[16];
+	u32 arg;
+	int answer;
+	bool lost;
+	bool allow;
+};
+
+static struct office *office;
+
+static int fake_request(struct riod_link *l, struct riod_frame *f, u64 *value)
+{
+	const struct riod_wire_ctl *c = (const void *)f->body;
+
+	office->nops[le16_to_cpu(c->op)]++;
+	office->arg = le32_to_cpu(c->arg);
+	riod_frame_free(f);
+	return office->lost ? -ENOTCONN : office->answer;
+}
+
+static int fake_post_nowait(struct riod_link *l, struct riod_frame *f)
+{
+	riod_frame_free(f);
+	return 0;
+}
+
+static bool fake_is_lost(struct riod_link *l)
+{
+	return office->lost;
+}
+
+static bool fake_dma_enable(struct riod_fe_att *att, unsigned int func, bool access)
+{
+	return office->allow;
+}
+
+static void fake_dma_disable(struct riod_fe_att *att, unsigned int func)
+{
+}
+
+static void fake_irq(struct riod_fe_func *fn)
+{
+}
+
+static int fake_irq_resend(struct riod_fe_func *fn)
+{
+	return 0;
+}
+
+static void fake_irq_msi_mask(struct riod_fe_func *fn, u32 mask)
+{
+}
+
+static u32 fake_irq_msi_pending(struct riod_fe_func *fn)
+{
+	return 0;
+}
+
+static int fake_shadow_hold(struct riod_fe_func *fn)
+{
+	return 0;
+}
+
+static int fake_reg_request(struct riod_fe_func *fn, u8 region, u64 offset, u8 width,
+			    bool write, u64 *value)
+{
+	return 0;
+}
+
+#define riod_link_request		fake_request
+#define riod_link_post_nowait		fake_post_nowait
+#define riod_link_is_lost		fake_is_lost
+#define riod_fe_dma_enable		fake_dma_enable
+#define riod_fe_dma_disable		fake_dma_disable
+#define riod_fe_irq_intx_enabled	fake_irq
+#define riod_fe_irq_msi_reset		fake_irq
+#define riod_fe_irq_clear		fake_irq
+#define riod_fe_irq_quiet		fake_irq
+#define riod_fe_irq_resend		fake_irq_resend
+#define riod_fe_irq_msi_mask		fake_irq_msi_mask
+#define riod_fe_irq_msi_pending		fake_irq_msi_pending
+#define riod_fe_shadow_hold		fake_shadow_hold
+#define riod_fe_shadow_release		fake_irq
+#define riod_fe_reg_request		fake_reg_request
+
+#undef pr_fmt
+#include "../config.c"
+
+static int config_init(struct kunit *test)
+{
+	struct riod_cfg_bar bars[RIOD_BARS] = {};
+	struct riod_fe_func *fn;
+	u8 raw[256] = {};
+
+	office = kunit_kzalloc(test, sizeof(*office), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, office);
+	fn = &office->fn;
+	fn->att = &office->att;
+	fn->flags = RIOD_FUNC_F_RESET;
+	fn->opened = true;
+	fn->epoch = 7;
+	mutex_init(&fn->cfg_lock);
+	mutex_init(&office->att.dma.lock);
+	INIT_WORK(&fn->close_work, riod_fe_config_close_work);
+	put_unaligned_le32(0x00101b36, raw);
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&fn->cfg, raw, sizeof(raw), bars), 0);
+	return 0;
+}
+
+/* a reset that the stub never heard of leaves the interrupts those of before */
+static void epoch_of_resets(struct kunit *test)
+{
+	struct riod_fe_func *fn = &office->fn;
+
+	KUNIT_EXPECT_EQ(test, riod_fe_config_reset(fn), 0);
+	KUNIT_EXPECT_EQ(test, office->nops[RIOD_CTL_RESET], 1);
+	KUNIT_EXPECT_EQ(test, fn->epoch, 8);
+
+	office->answer = -ENOMEM;
+	KUNIT_EXPECT_EQ(test, riod_fe_config_reset(fn), -EIO);
+	KUNIT_EXPECT_EQ(test, fn->epoch, 8);
+
+	/* one that the stub could not make has its number all the same */
+	office->answer = -EIO;
+	KUNIT_EXPECT_EQ(test, riod_fe_config_reset(fn), -EIO);
+	KUNIT_EXPECT_EQ(test, fn->epoch, 9);
+}
+
+/* the guest wants bus mastering and has it not: each access looks again, until the end */
+static void no_command_after_a_loss(struct kunit *test)
+{
+	struct riod_fe_func *fn = &office->fn;
+	unsigned int before;
+
+	riod_cfg_write(&fn->cfg, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+	office->allow = true;
+	office->answer = -EIO;
+	KUNIT_EXPECT_EQ(test, riod_fe_config_accessed(fn), 0);
+	KUNIT_EXPECT_EQ(test, riod_fe_config_accessed(fn), 0);
+	before = office->nops[RIOD_CTL_COMMAND];
+	KUNIT_EXPECT_EQ(test, before, 2);
+	office->lost = true;
+	KUNIT_EXPECT_EQ(test, riod_fe_config_accessed(fn), 0);
+	KUNIT_EXPECT_EQ(test, office->nops[RIOD_CTL_COMMAND], before);
+	riod_fe_config_revisit(fn);
+	KUNIT_EXPECT_EQ(test, office->nops[RIOD_CTL_COMMAND], before);
+}
+
+static int revisit(void *data)
+{
+	riod_fe_config_revisit(data);
+	return 0;
+}
+
+/* khungtaskd reports who waits uninterruptibly for two minutes, which a reply may take */
+static void waits_are_killable(struct kunit *test)
+{
+	struct riod_fe_func *fn = &office->fn;
+	struct task_struct *task;
+	unsigned int state;
+
+	mutex_lock(&fn->cfg_lock);
+	task = kthread_run(revisit, fn, "riod_revisit");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	get_task_struct(task);
+	do {
+		msleep(1);
+		state = READ_ONCE(task->__state);
+	} while (!(state & TASK_UNINTERRUPTIBLE));
+	mutex_unlock(&fn->cfg_lock);
+	KUNIT_EXPECT_TRUE(test, state & TASK_WAKEKILL);
+	kthread_stop(task);
+	put_task_struct(task);
+}
+
+static struct kunit_case config_cases[] = {
+	KUNIT_CASE(epoch_of_resets),
+	KUNIT_CASE(no_command_after_a_loss),
+	KUNIT_CASE(waits_are_killable),
+	{}
+};
+
+static struct kunit_suite config_suite = {
+	.name = "riod_fe_config",
+	.init = config_init,
+	.test_cases = config_cases,
+};
+
+kunit_test_suite(config_suite);
