@@ -226,8 +226,10 @@ static enum hold scan_some(struct riod_sync_cut *cut, unsigned long *next)
 		return HOLD_DONE;
 	list_for_each_entry_from(page, &y->pages, scan) {
 		*next = page->id;
-		if (n++ == RIOD_SYNC_PAGES_PER_HOLD)
+		if (n >= RIOD_SYNC_PAGES_PER_HOLD)
 			return HOLD_MORE;
+		/* one that is the device's own memory takes long, or for ever */
+		n += page->mmio ? RIOD_SYNC_PAGES_PER_HOLD : 1;
 		/* rule 14 (direction): the device cannot have written it */
 		if (riod_sync_is_stub(y) && !page->nwrite)
 			continue;
@@ -667,8 +669,10 @@ static enum hold look_some(struct riod_sync *y, unsigned long *next)
 		return HOLD_DONE;
 	list_for_each_entry_from(page, &y->pages, scan) {
 		*next = page->id;
-		if (n++ == RIOD_SYNC_PAGES_PER_HOLD)
+		if (n >= RIOD_SYNC_PAGES_PER_HOLD)
 			return HOLD_MORE;
+		/* one that is the device's own memory takes long, or for ever */
+		n += page->mmio ? RIOD_SYNC_PAGES_PER_HOLD : 1;
 		if (!page->nwrite)
 			continue;
 		y->stats.scanned += RIOD_PAGE_SIZE;

@@ -396,6 +396,30 @@ static void stopped(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
 }
 
+/*
+ * A page of a BAR takes as long as the device does to answer: whoever wants the lock gets it
+ * between two, and the end of the session is seen there.
+ */
+static void mmio_one_by_one(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	LIST_HEAD(frames);
+	unsigned int i;
+	void *priv;
+
+	for (i = 0; i < 3; i++)
+		KUNIT_ASSERT_EQ(test, 0, riod_sync_map(&e->st, id_of(i), e->s[i],
+						       RW | RIOD_SYNC_MMIO, NULL));
+	riod_sync_stop(&e->st);
+	KUNIT_EXPECT_EQ(test, -ENOTCONN,
+			riod_sync_collect(&e->st, &frames, false, RIOD_FRAME_MIN));
+	KUNIT_EXPECT_EQ(test, e->st.stats.scanned, RIOD_PAGE_SIZE);
+	KUNIT_EXPECT_FALSE(test, riod_sync_is_settled(&e->st));
+	KUNIT_EXPECT_EQ(test, e->st.stats.scanned, 2 * RIOD_PAGE_SIZE);
+	for (i = 0; i < 3; i++)
+		riod_sync_unmap(&e->st, id_of(i), RW, &priv);
+}
+
 static void staged_bound(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -545,6 +569,7 @@ static struct kunit_case cut_cases[] = {
 	KUNIT_CASE(granule_twice),
 	KUNIT_CASE(conflicts_by_cut),
 	KUNIT_CASE(stopped),
+	KUNIT_CASE(mmio_one_by_one),
 	KUNIT_CASE(staged_bound),
 	KUNIT_CASE(staged_bound_shrinks),
 	KUNIT_CASE(budgets),
