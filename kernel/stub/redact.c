@@ -4,7 +4,7 @@
  *
  * The frontend builds its own model of config space from these bytes, so they must
  * lead to the same one, and need be nothing more: a capability that the guest does
- * not see has a header and no body.
+ * not see has a header of the null capability and no body.
  */
 #include <linux/bitops.h>
 #include <linux/pci_regs.h>
@@ -15,8 +15,12 @@
 /* longest list of capabilities that fits behind the header, 4 bytes each */
 #define CAPS_MAX	((PCI_CFG_SPACE_SIZE - PCI_STD_HEADER_SIZEOF) / 4)
 
-/* id and link of each legacy capability: what the model unlinked, the frontend must, too */
-static void redact_keep_headers(u8 *out, const u8 *raw)
+/*
+ * Links of all legacy capabilities: where one begins another one ends.  The ids are those of
+ * the model, so one that it hides has 0 (PCI 3.0 appendix H: null capability).  With its own
+ * id and no body the frontend might take it for a shorter one of the kind, and show it.
+ */
+static void redact_keep_links(u8 *out, const u8 *raw)
 {
 	u8 pos = raw[PCI_CAPABILITY_LIST] & ~3;
 	unsigned int n;
@@ -25,7 +29,6 @@ static void redact_keep_headers(u8 *out, const u8 *raw)
 		return;
 	out[PCI_CAPABILITY_LIST] = raw[PCI_CAPABILITY_LIST];
 	for (n = 0; n < CAPS_MAX && pos >= PCI_STD_HEADER_SIZEOF; n++) {
-		out[pos] = raw[pos];
 		out[pos + PCI_CAP_LIST_NEXT] = raw[pos + PCI_CAP_LIST_NEXT];
 		pos = raw[pos + PCI_CAP_LIST_NEXT] & ~3;
 	}
@@ -54,5 +57,5 @@ void riod_stub_redact(const struct riod_cfg *cfg, const u8 *raw, u8 *out)
 	/* vpd.c has the registers: those of the device are this host's */
 	if (cfg->vpd_cap)
 		memset(out + cfg->vpd_cap + PCI_VPD_ADDR, 0, PCI_CAP_VPD_SIZEOF - PCI_VPD_ADDR);
-	redact_keep_headers(out, raw);
+	redact_keep_links(out, raw);
 }

@@ -129,7 +129,63 @@ static void endless_list(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, s->there.bytes, s->here.bytes, SIZE);
 }
 
+/*
+ * What is hidden because its length does not fit must not become a shorter one of its kind
+ * that does, when its body is gone.
+ */
+static void hidden_for_its_length(struct kunit *test)
+{
+	static const struct { const char *name; u8 id, at; u16 word; } cases[] = {
+		{ "MSI", PCI_CAP_ID_MSI, PCI_MSI_FLAGS,
+		  PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_MASKBIT },
+		{ "vendor-specific", PCI_CAP_ID_VNDR, PCI_CAP_FLAGS, 0x40 },
+		{ "PCI-X", PCI_CAP_ID_PCIX, PCI_X_CMD, 0x2000 },
+		{ "SATA", PCI_CAP_ID_SATA, PCI_SATA_REGS, PCI_SATA_REGS_INLINE },
+	};
+	struct space *s = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		/* the next capability follows 12 bytes behind */
+		legacy(s, EA, cases[i].id, EA + 12);
+		put_unaligned_le16(cases[i].word, s->raw + EA + cases[i].at);
+		legacy(s, EA + 12, PCI_CAP_ID_SSVID, MSIX);
+		KUNIT_ASSERT_EQ(test, riod_cfg_init(&s->here, s->raw, SIZE, bars), 0);
+		riod_stub_redact(&s->here, s->raw, s->out);
+		KUNIT_EXPECT_EQ_MSG(test, s->out[EA], 0, "%s", cases[i].name);
+		KUNIT_EXPECT_EQ_MSG(test, s->out[EA + PCI_CAP_LIST_NEXT], EA + 12, "%s",
+				    cases[i].name);
+		KUNIT_ASSERT_EQ_MSG(test, riod_cfg_init(&s->there, s->out, SIZE, bars), 0, "%s",
+				    cases[i].name);
+		KUNIT_EXPECT_MEMEQ(test, s->there.bytes, s->here.bytes, SIZE);
+		KUNIT_EXPECT_MEMEQ(test, s->there.class, s->here.class, SIZE);
+	}
+}
+
+/* one that is hidden because the server host has no vectors for it has no table either */
+static void hidden_for_want_of_vectors(struct kunit *test)
+{
+	struct riod_cfg_bar none[RIOD_BARS] = {};
+	struct space *s = test->priv;
+
+	none[1] = (struct riod_cfg_bar){ SZ_16K, 0 };
+	put_unaligned_le32(0x2001, s->raw + MSIX + PCI_MSIX_TABLE);
+	put_unaligned_le32(0x3001, s->raw + MSIX + PCI_MSIX_PBA);
+	s->raw[PCI_BASE_ADDRESS_0] = 0;
+	KUNIT_ASSERT_EQ(test, riod_cfg_init(&s->here, s->raw, SIZE, none), 0);
+	KUNIT_ASSERT_EQ(test, riod_cfg_limit_irqs(&s->here, 0, 0, 0), 0);
+	riod_stub_redact(&s->here, s->raw, s->out);
+	KUNIT_EXPECT_EQ(test, riod_cfg_init(&s->there, s->out, SIZE, none), 0);
+	KUNIT_EXPECT_EQ(test, s->there.msix_cap, 0);
+	KUNIT_EXPECT_EQ(test, s->there.exp_cap, EXP);
+	/* VPD, PM, EA are the same before it; EA is hidden, too */
+	KUNIT_EXPECT_EQ(test, s->there.bytes[PM + PCI_CAP_LIST_NEXT], EXP);
+	KUNIT_EXPECT_EQ(test, s->here.bytes[PM + PCI_CAP_LIST_NEXT], EXP);
+}
+
 static struct kunit_case redact_cases[] = {
+	KUNIT_CASE(hidden_for_its_length),
+	KUNIT_CASE(hidden_for_want_of_vectors),
 	KUNIT_CASE(no_secrets),
 	KUNIT_CASE(same_model),
 	KUNIT_CASE(endless_list),
