@@ -173,6 +173,8 @@ static int att_describe(struct riod_stub_att *att)
 		return -ENOMEM;
 	ready = (void *)f->body;
 	ready->shadow_max = cpu_to_le64(att->dma.max_pages << PAGE_SHIFT);
+	/* before it can arrive, and so before the first frame that a peer may send */
+	set_bit(RIOD_STUB_ATT_READY, &att->flags);
 	return riod_link_post(att->link, f);
 }
 

@@ -47,7 +47,7 @@ int riod_stub_frame(void *priv, struct riod_frame *f)
 	struct riod_stub_att *att = priv;
 	struct riod_stub_func *fn;
 
-	if (f->hdr.func >= att->exp->nfuncs)
+	if (!test_bit(RIOD_STUB_ATT_READY, &att->flags) || f->hdr.func >= att->exp->nfuncs)
 		return -EPROTO;
 	fn = att->exp->funcs[f->hdr.func];
 

@@ -522,6 +522,7 @@ bool riod_stub_handshake(struct riod_stub_att *att);
 /* riod_stub_att.flags */
 #define RIOD_STUB_ATT_ENDING	0	/* its teardown was queued */
 #define RIOD_STUB_ATT_FENCED	1	/* bus mastering is off, its time was taken */
+#define RIOD_STUB_ATT_READY	2	/* READY is on its way: the peer may use the functions */
 
 /**
  * struct riod_stub_att - one connection

@@ -205,6 +205,7 @@ static ssize_t fake_read_vpd(struct pci_dev *pdev, loff_t pos, size_t count, voi
 	u8 *p = buf;
 
 	bench->nvpd++;
+	bench->vpd_gated += mutex_is_locked(&bench->a->sync.gate);
 	if (bench->vpd_ret)
 		return bench->vpd_ret;
 	while (p < (u8 *)buf + count)
@@ -361,6 +362,7 @@ int bench_init(struct kunit *test)
 		b->config[i] = 0xc0 ^ i;
 
 	b->a = fake_att_create(test);
+	set_bit(RIOD_STUB_ATT_READY, &b->a->att.flags);
 	init_func(b, 0);
 	init_func(b, 1);
 	fn = &b->fn[0];

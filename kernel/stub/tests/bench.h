@@ -59,6 +59,7 @@
  * @readrq: the read request size that was set last, in bytes
  * @nvpd: reads of VPD
  * @vpd_ret: what they return
+ * @vpd_gated: reads of it that were made under the gate
  * @asleep: times that vectors came or went while the function was not in D0
  * @power_ret: what changing the power state returns
  * @nresets: resets
@@ -97,6 +98,7 @@ struct bench {
 	int power_ret;
 	unsigned int nvpd;
 	int vpd_ret;
+	unsigned int vpd_gated;
 	unsigned int nresets;
 	unsigned int nrefences;
 };

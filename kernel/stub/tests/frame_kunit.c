@@ -70,6 +70,20 @@ static void types(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&b->a->exp.stats.unmaps), 1);
 }
 
+/* before READY a peer is to send nothing, and nothing of it is done */
+static void before_ready(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	unsigned int type;
+
+	clear_bit(RIOD_STUB_ATT_READY, &b->a->att.flags);
+	for (type = 0; type < 256; type++)
+		KUNIT_EXPECT_EQ_MSG(test, riod_stub_frame(&b->a->att, example(test, type, 0)),
+				    -EPROTO, "type %u", type);
+	KUNIT_EXPECT_EQ(test, b->nreplies, 0);
+	KUNIT_EXPECT_EQ(test, b->a->att.dma.nmapped, 0);
+}
+
 /* two functions: there is no third, whatever the frame is */
 static void functions(struct kunit *test)
 {
@@ -527,6 +541,7 @@ static void records(struct kunit *test)
 
 static struct kunit_case frame_cases[] = {
 	KUNIT_CASE(types),
+	KUNIT_CASE(before_ready),
 	KUNIT_CASE(functions),
 	KUNIT_CASE(replies),
 	KUNIT_CASE(ctl_legal),
