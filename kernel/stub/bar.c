@@ -8,7 +8,8 @@
  * hardware would have it.
  *
  * Writes are made under the engine's gate: while a cut is being taken they wait
- * (rule 9).
+ * (rule 9).  Those of VPD do not: they make no work for the device, and wait for its
+ * EEPROM, 125 ms, in which no cut could be taken.
  */
 #include <linux/io.h>
 #include <linux/pci.h>
@@ -235,6 +236,13 @@ static enum riod_status cfg_access(struct riod_stub_func *fn,
 	return cfg_write(fn, offset, r->width, le64_to_cpu(r->value));
 }
 
+static bool reg_is_vpd(const struct riod_stub_func *fn, const struct riod_wire_reg *r)
+{
+	/* validated: an offset in config space has 12 bits */
+	return r->region == RIOD_REGION_CONFIG &&
+	       riod_stub_vpd_covers(fn, le64_to_cpu(r->offset), r->width);
+}
+
 /**
  * riod_stub_reg() - REG frame: make one access
  * @fn: function
@@ -246,17 +254,17 @@ static enum riod_status cfg_access(struct riod_stub_func *fn,
 int riod_stub_reg(struct riod_stub_func *fn, const struct riod_wire_reg *r)
 {
 	struct riod_sync *sync = riod_link_sync(fn->link);
-	bool write = r->op == RIOD_REG_WRITE;
+	bool gated = r->op == RIOD_REG_WRITE && !reg_is_vpd(fn, r);
 	enum riod_status status;
 	u64 value = 0;
 
-	if (write)
+	if (gated)
 		mutex_lock(&sync->gate);
 	if (r->region == RIOD_REGION_CONFIG)
 		status = cfg_access(fn, r, &value);
 	else
 		status = bar_access(fn, r, &value);
-	if (write)
+	if (gated)
 		mutex_unlock(&sync->gate);
 
 	if (status != RIOD_STATUS_OK) {

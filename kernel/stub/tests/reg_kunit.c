@@ -297,6 +297,9 @@ static void vpd_registers(struct kunit *test)
 	vpd(test, RIOD_REG_WRITE, PCI_VPD_ADDR, 2, 0x40);
 	KUNIT_EXPECT_EQ(test, b->nvpd, 0);
 	KUNIT_EXPECT_EQ(test, b->nconfig, 0);
+
+	/* it waits for an EEPROM, and no cut waits for it */
+	KUNIT_EXPECT_EQ(test, b->vpd_gated, 0);
 }
 
 static struct kunit_case reg_test_cases[] = {
