@@ -390,6 +390,21 @@ int riod_stub_func_open(struct riod_stub_func *fn)
 	return ret;
 }
 
+/* undo the peer's writes to vendor-specific capabilities */
+static void func_restore(struct riod_stub_func *fn)
+{
+	int locked = riod_stub_state_lock(fn);
+
+	if (locked < 0) {
+		dev_warn_ratelimited(&fn->pdev->dev,
+				     "config space could not be restored after use: somebody keeps the device locked\n");
+		return;
+	}
+	if (!pci_load_saved_state(fn->pdev, fn->sdev->saved))
+		pci_restore_state(fn->pdev);
+	riod_stub_state_unlock(fn, locked);
+}
+
 /**
  * riod_stub_func_close() - put a function to rest after an attachment
  * @fn: function that is open; the link's threads have ended, interrupts are off
@@ -410,10 +425,7 @@ void riod_stub_func_close(struct riod_stub_func *fn)
 		dev_warn_ratelimited(&fn->pdev->dev, "could not be reset after use: %d\n", ret);
 	WRITE_ONCE(fn->command, 0);
 	fn->link = NULL;
-
-	/* undo the peer's writes to vendor-specific capabilities */
-	if (!pci_load_saved_state(fn->pdev, fn->sdev->saved))
-		pci_restore_state(fn->pdev);
+	func_restore(fn);
 	pci_intx(fn->pdev, 0);
 	mutex_unlock(&fn->lock);
 	func_power_down(fn);
@@ -517,22 +529,36 @@ static bool func_forgets_in_d3(struct pci_dev *pdev)
  */
 static int func_save_for_d3(struct riod_stub_func *fn)
 {
+	int locked;
+
 	kfree(fn->d3_state);
 	fn->d3_state = NULL;
 	if (!func_forgets_in_d3(fn->pdev))
 		return 0;
+	locked = riod_stub_state_lock(fn);
+	if (locked < 0)
+		return locked;
 	pci_save_state(fn->pdev);
 	fn->d3_state = pci_store_saved_state(fn->pdev);
+	riod_stub_state_unlock(fn, locked);
 	return fn->d3_state ? 0 : -ENOMEM;
 }
 
-static void func_restore_from_d3(struct riod_stub_func *fn)
+static int func_restore_from_d3(struct riod_stub_func *fn)
 {
+	int locked;
+
 	if (!fn->d3_state)
-		return;
+		return 0;
+	locked = riod_stub_state_lock(fn);
+	/* it stays in D3hot to the peer, which may try again */
+	if (locked < 0)
+		return locked;
 	if (!pci_load_and_free_saved_state(fn->pdev, &fn->d3_state))
 		pci_restore_state(fn->pdev);
+	riod_stub_state_unlock(fn, locked);
 	func_harden(fn->pdev);
+	return 0;
 }
 
 /* into D3hot or out of it; bus mastering is off */
@@ -546,10 +572,10 @@ static int func_move_d3(struct riod_stub_func *fn, u8 state)
 	if (!ret)
 		ret = pci_set_power_state(fn->pdev, (pci_power_t __force)state);
 	if (!ret && !state)
-		func_restore_from_d3(fn);
+		ret = func_restore_from_d3(fn);
 	riod_stub_fence_hold(fn, false);
 	/* back in D0, or there still */
-	if (state != 3 || ret)
+	if ((state != 3) == !ret)
 		riod_stub_intx_set_line(fn, true);
 	return ret;
 }

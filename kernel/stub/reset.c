@@ -13,6 +13,38 @@
 #define RESET_LOCK_MS	10000
 #define RESET_RETRY_MS	5
 
+/**
+ * riod_stub_state_lock() - the device lock, for the state that the PCI core saves
+ * @fn: function; the caller holds @fn->lock
+ *
+ * pci_save_state() and pci_restore_state() use one copy in the pci_dev, as resets from
+ * elsewhere and error recovery do, under this lock.  It is never waited for without an
+ * end: see riod_stub_func_reset().
+ * Return: 1: taken; 0: our own remove() holds it and waits for us; -EAGAIN.
+ */
+int riod_stub_state_lock(struct riod_stub_func *fn)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(RESET_LOCK_MS);
+
+	lockdep_assert_held(&fn->lock);
+	do {
+		/* pairs with riod_stub_remove(): it had the device lock before it said so */
+		if (smp_load_acquire(&fn->sdev->leaving))
+			return 0;
+		if (device_trylock(&fn->pdev->dev))
+			return 1;
+		msleep(RESET_RETRY_MS);
+	} while (time_before(jiffies, end));
+	return -EAGAIN;
+}
+
+/* @locked: what riod_stub_state_lock() returned */
+void riod_stub_state_unlock(struct riod_stub_func *fn, int locked)
+{
+	if (locked > 0)
+		device_unlock(&fn->pdev->dev);
+}
+
 /*
  * As pci_reset_function(), but never waits for a lock: the bridge's, because a
  * bus reset must not cross with its own users, then the function's, unless our

@@ -259,6 +259,8 @@ void riod_stub_redact(const struct riod_cfg *cfg, const u8 *raw, u8 *out);
 /* ------------------------------------------------------------ reset.c */
 
 int riod_stub_func_reset(struct riod_stub_func *fn);
+int riod_stub_state_lock(struct riod_stub_func *fn);
+void riod_stub_state_unlock(struct riod_stub_func *fn, int locked);
 
 /* ------------------------------------------------------------ fence.c */
 
