@@ -274,6 +274,45 @@ test_reset_by_sysfs()
 	riod_detach
 }
 
+# server_log - since the last "dmesg -C" there
+server_log() { on server dmesg; }
+
+# the device cannot be reset when its user has gone: it does not leave the stub without a
+# word, nor without another try
+test_reset_fails_after_use()
+{
+	local methods
+	riod_export nvme
+	methods=/sys/bus/pci/devices/$EXPORT/reset_method
+	on server dmesg -C
+	riod_attach
+	on server "echo > $methods"
+	riod_detach
+	wait_for 20 export_idle
+	t_match "after use" "$(server_log)" "$EXPORT: could not be reset after use"
+	riod_unexport
+	t_match "at the end" "$(server_log)" "$EXPORT: leaves riod_stub without a reset"
+
+	on server "echo default > $methods; dmesg -C"
+	riod_export nvme
+	riod_attach
+	on server "echo > $methods"
+	riod_detach
+	wait_for 20 export_idle
+	on server "echo default > $methods"
+	riod_unexport
+	t_match "the last try" "$(server_log)" "$EXPORT: could not be reset after use, and was now"
+
+	# and nothing is said of one that was
+	on server dmesg -C
+	riod_export nvme
+	riod_attach
+	riod_detach
+	wait_for 20 export_idle
+	riod_unexport
+	t_fails grep -E "could not be reset|without a reset" <(server_log)
+}
+
 # the counter is kept per CPU, and brought up to date by this
 iommu_pages()
 {

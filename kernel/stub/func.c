@@ -377,6 +377,7 @@ int riod_stub_func_open(struct riod_stub_func *fn)
 		fn->power = 0;
 		fn->vpd_addr = 0;
 		fn->vpd_data = 0;
+		fn->sdev->unclean = false;
 		if (pci_is_pcie(fn->pdev))
 			pcie_capability_read_word(fn->pdev, PCI_EXP_DEVCTL, &fn->devctl);
 		riod_stub_irq_init(fn);
@@ -398,6 +399,7 @@ static void func_restore(struct riod_stub_func *fn)
 	if (locked < 0) {
 		dev_warn_ratelimited(&fn->pdev->dev,
 				     "config space could not be restored after use: somebody keeps the device locked\n");
+		fn->sdev->unclean = true;
 		return;
 	}
 	if (!pci_load_saved_state(fn->pdev, fn->sdev->saved))
@@ -410,7 +412,8 @@ static void func_restore(struct riod_stub_func *fn)
  * @fn: function that is open; the link's threads have ended, interrupts are off
  *
  * A failing reset is logged and no more: with bus mastering off and nothing
- * mapped the function can do no harm, and the next open resets again.
+ * mapped the function can do no harm, and the next open resets again.  So does
+ * remove(), because the next driver knows nothing of it (@unclean).
  */
 void riod_stub_func_close(struct riod_stub_func *fn)
 {
@@ -421,8 +424,11 @@ void riod_stub_func_close(struct riod_stub_func *fn)
 	WARN_ON_ONCE(fn->irq.on);
 	riod_stub_func_set_power(fn, 0);
 	ret = riod_stub_func_reset(fn);
-	if (ret && !(ret == -ENOTTY && fn->exp->no_reset))
+	if (ret == -ENOTTY && fn->exp->no_reset)
+		ret = 0;
+	if (ret)
 		dev_warn_ratelimited(&fn->pdev->dev, "could not be reset after use: %d\n", ret);
+	fn->sdev->unclean = ret;
 	WRITE_ONCE(fn->command, 0);
 	fn->link = NULL;
 	func_restore(fn);

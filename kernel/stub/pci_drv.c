@@ -97,6 +97,8 @@ static void riod_stub_remove(struct pci_dev *pdev)
 	pm_runtime_get_noresume(&pdev->dev);
 	pm_runtime_forbid(&pdev->dev);
 
+	if (sdev->unclean)
+		riod_stub_dev_clean(sdev);
 	/* the next driver finds what the last one left */
 	pci_clear_master(pdev);
 	pci_load_and_free_saved_state(pdev, &sdev->saved);

@@ -108,3 +108,26 @@ int riod_stub_func_reset(struct riod_stub_func *fn)
 	trace_riod_stub_reset(pci_name(fn->pdev), ret);
 	return ret;
 }
+
+/**
+ * riod_stub_dev_clean() - a function leaves the stub that could not be reset after use
+ * @sdev: function, not exported; its device lock is held
+ *
+ * The last try: whoever drives it next finds its queues as the last guest left them.
+ */
+void riod_stub_dev_clean(struct riod_stub_dev *sdev)
+{
+	struct pci_dev *bridge = pci_upstream_bridge(sdev->pdev);
+	int ret = -EAGAIN;
+
+	if (!bridge || pci_dev_trylock(bridge)) {
+		ret = pci_reset_function_locked(sdev->pdev);
+		if (bridge)
+			pci_dev_unlock(bridge);
+	}
+	if (ret)
+		pci_err(sdev->pdev, "leaves riod_stub without a reset (%d): it may hold what its last user left, and use it; power-cycle the device before a driver gets it\n",
+			ret);
+	else
+		pci_info(sdev->pdev, "could not be reset after use, and was now\n");
+}

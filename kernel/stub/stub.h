@@ -97,6 +97,8 @@ void riod_stub_power_exit(void);
  * @leaving: remove() is under way: it holds the device lock, and keeps it until
  *	the function's export is gone.  Set once, never cleared.
  * @own_reset: a reset that is under way is ours; under the device lock
+ * @unclean: it could not be reset after its last use; written by the attachment's work
+ *	item, and read by remove() when there is none
  */
 struct riod_stub_dev {
 	struct list_head list;
@@ -105,6 +107,7 @@ struct riod_stub_dev {
 	struct riod_stub_func *fn;
 	bool leaving;
 	bool own_reset;
+	bool unclean;
 };
 
 extern struct mutex riod_stub_admin;
@@ -261,6 +264,7 @@ void riod_stub_redact(const struct riod_cfg *cfg, const u8 *raw, u8 *out);
 int riod_stub_func_reset(struct riod_stub_func *fn);
 int riod_stub_state_lock(struct riod_stub_func *fn);
 void riod_stub_state_unlock(struct riod_stub_func *fn, int locked);
+void riod_stub_dev_clean(struct riod_stub_dev *sdev);
 
 /* ------------------------------------------------------------ fence.c */
 
