@@ -163,6 +163,11 @@ test_attach_holds_up_nobody()
 	wait_for 5 gone "$pid"
 	t_match said "$(< "$out")" 'ended by a detach'
 	t_eq attachments "$(attachments)" ""
+	# nobody is left to be told of it
+	"$RIODCTL" attach "$SILENT" disk > "$out" 2>&1 & pid=$!
+	wait_for 10 attaching
+	kill -KILL "$pid"
+	wait_for 5 no_attachments
 	# an attempt gives its number back
 	EXPORT=peer RIOD_SERVER_ADDR=127.0.0.1:$PEER_PORT riod_attach
 	t_eq "next number" "$ATT_ID" "$id"

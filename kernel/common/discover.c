@@ -6,7 +6,9 @@
  * while a command runs.  A work item asks the server host, which takes 30 s at most, and
  * sends the answer to the socket that asked.
  */
+#include <linux/list.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/netlink.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -17,22 +19,30 @@
 #define QUERIES_MAX	16
 
 static struct workqueue_struct *discover_wq;
-static atomic_t nqueries = ATOMIC_INIT(0);
+
+/* Protects the list of queries, their number, and &query.dead.  Nothing is taken inside. */
+static DEFINE_MUTEX(queries_lock);
+static LIST_HEAD(queries);
+static unsigned int nqueries;
 
 /**
  * struct query - a host to ask
+ * @list: on the list of queries
  * @work: asks, and frees this
  * @net: namespace of the socket that asked; a reference
  * @peer: host to ask
  * @portid: socket that asked
  * @seq: number of its request
+ * @dead: the socket was closed; another may have its @portid now
  */
 struct query {
+	struct list_head list;
 	struct work_struct work;
 	struct net *net;
 	struct riod_peer peer;
 	u32 portid;
 	u32 seq;
+	bool dead;
 };
 
 static int put_offer(struct sk_buff *skb, const struct riod_wire_export *e)
@@ -76,11 +86,16 @@ static struct sk_buff *new_answer(const struct query *q, size_t payload, void **
 	return NULL;
 }
 
-/* The socket may be gone, or have no room.  Then it gets no answer. */
+/* The socket may have no room.  Then it gets no answer. */
 static void send_answer(const struct query *q, struct sk_buff *skb, void *hdr)
 {
 	genlmsg_end(skb, hdr);
-	genlmsg_unicast(q->net, skb, q->portid);
+	mutex_lock(&queries_lock);
+	if (q->dead)
+		nlmsg_free(skb);
+	else
+		genlmsg_unicast(q->net, skb, q->portid);
+	mutex_unlock(&queries_lock);
 }
 
 static void answer_error(const struct query *q, int err, const char *text)
@@ -153,11 +168,41 @@ static void query_work(struct work_struct *work)
 	}
 	if (ret < 0)
 		answer_error(q, ret, extack._msg ?: "out of memory");
+	mutex_lock(&queries_lock);
+	list_del(&q->list);
+	nqueries--;
+	mutex_unlock(&queries_lock);
 	put_net(q->net);
 	kfree(q);
-	atomic_dec(&nqueries);
 	/* module exit waits for the work item, which runs our text until it returns */
 	module_put(THIS_MODULE);
+}
+
+void riod_nl_discover_released(const struct net *net, u32 portid)
+{
+	struct query *q;
+
+	mutex_lock(&queries_lock);
+	list_for_each_entry(q, &queries, list) {
+		if (net_eq(q->net, net) && q->portid == portid)
+			q->dead = true;
+	}
+	mutex_unlock(&queries_lock);
+}
+
+static int query_begin(struct query *q)
+{
+	int err = 0;
+
+	mutex_lock(&queries_lock);
+	if (nqueries == QUERIES_MAX) {
+		err = -EBUSY;
+	} else {
+		list_add(&q->list, &queries);
+		nqueries++;
+	}
+	mutex_unlock(&queries_lock);
+	return err;
 }
 
 int riod_nl_discover_doit(struct sk_buff *skb, struct genl_info *info)
@@ -165,15 +210,9 @@ int riod_nl_discover_doit(struct sk_buff *skb, struct genl_info *info)
 	struct query *q;
 	int err;
 
-	if (!atomic_add_unless(&nqueries, 1, QUERIES_MAX)) {
-		NL_SET_ERR_MSG(info->extack,
-			       "16 hosts are being asked already: try again in a moment");
-		return -EBUSY;
-	}
 	q = kzalloc(sizeof(*q), GFP_KERNEL);
-	err = -ENOMEM;
 	if (!q)
-		goto out_count;
+		return -ENOMEM;
 	err = riod_nl_parse_peer(info, RIOD_A_REMOTE_HOST, RIOD_A_REMOTE_PORT,
 				 RIOD_A_REMOTE_TRANSPORT, &q->peer);
 	if (err)
@@ -182,15 +221,21 @@ int riod_nl_discover_doit(struct sk_buff *skb, struct genl_info *info)
 	q->portid = info->snd_portid;
 	q->seq = info->snd_seq;
 	INIT_WORK(&q->work, query_work);
-	/* a command runs, so there is a reference */
+	err = query_begin(q);
+	if (err) {
+		NL_SET_ERR_MSG(info->extack,
+			       "16 hosts are being asked already: try again in a moment");
+		goto out_net;
+	}
+	/* keeps "rmmod" from waiting for the host; if it waits already, exit drains the queue */
 	__module_get(THIS_MODULE);
 	queue_work(discover_wq, &q->work);
 	return 0;
 
+out_net:
+	put_net(q->net);
 out_free:
 	kfree(q);
-out_count:
-	atomic_dec(&nqueries);
 	return err;
 }
 
@@ -200,7 +245,7 @@ int __init riod_nl_discover_init(void)
 	return discover_wq ? 0 : -ENOMEM;
 }
 
-/* no host is being asked: each query holds a reference on the module */
+/* no command runs any more; waits for a query that began while "rmmod" was under way */
 void riod_nl_discover_exit(void)
 {
 	destroy_workqueue(discover_wq);

@@ -46,9 +46,10 @@ static const struct nla_policy riod_attach_nl_policy[RIOD_A_ATTACHMENT_TRANSPORT
 };
 
 /* RIOD_CMD_DETACH - do */
-static const struct nla_policy riod_detach_nl_policy[RIOD_A_ATTACHMENT_FORCE + 1] = {
+static const struct nla_policy riod_detach_nl_policy[RIOD_A_ATTACHMENT_OWN + 1] = {
 	[RIOD_A_ATTACHMENT_ID] = { .type = NLA_U32, },
 	[RIOD_A_ATTACHMENT_FORCE] = { .type = NLA_FLAG, },
+	[RIOD_A_ATTACHMENT_OWN] = { .type = NLA_FLAG, },
 };
 
 /* RIOD_CMD_DISCOVER - do */
@@ -103,7 +104,7 @@ static const struct genl_split_ops riod_nl_ops[] = {
 		.pre_doit	= riod_nl_pre_doit,
 		.doit		= riod_nl_detach_doit,
 		.policy		= riod_detach_nl_policy,
-		.maxattr	= RIOD_A_ATTACHMENT_FORCE,
+		.maxattr	= RIOD_A_ATTACHMENT_OWN,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -110,16 +110,48 @@ static const struct genl_multicast_group groups[] = {
 	[RIOD_NLGRP_EVENTS] = { .name = "events", .flags = GENL_MCAST_CAP_SYS_ADMIN },
 };
 
+/* ------------------------------------------------------------ sockets that close */
+
+/* A command that takes long belongs to the socket that asked for it. */
+static int socket_event(struct notifier_block *nb, unsigned long event, void *data)
+{
+	const struct netlink_notify *n = data;
+	const struct riod_nl_frontend_ops *ops;
+
+	if (event != NETLINK_URELEASE || n->protocol != NETLINK_GENERIC)
+		return NOTIFY_DONE;
+	riod_nl_discover_released(n->net, n->portid);
+	ops = get_frontend(NULL);
+	if (ops) {
+		ops->released(n->net, n->portid);
+		module_put(ops->owner);
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block socket_nb = {
+	.notifier_call = socket_event,
+};
+
 int __init riod_nl_init(void)
 {
+	int err;
+
+	err = netlink_register_notifier(&socket_nb);
+	if (err)
+		return err;
 	riod_nl_family.mcgrps = groups;
 	riod_nl_family.n_mcgrps = ARRAY_SIZE(groups);
-	return genl_register_family(&riod_nl_family);
+	err = genl_register_family(&riod_nl_family);
+	if (err)
+		netlink_unregister_notifier(&socket_nb);
+	return err;
 }
 
 void riod_nl_exit(void)
 {
 	genl_unregister_family(&riod_nl_family);
+	netlink_unregister_notifier(&socket_nb);
 }
 
 /* ------------------------------------------------------------ replies */
@@ -288,6 +320,7 @@ int riod_nl_attach_doit(struct sk_buff *skb, struct genl_info *info)
 	err = riod_nl_parse_attach(info, &req);
 	if (err)
 		return err;
+	req.portid = info->snd_portid;
 	ops = get_frontend(info->extack);
 	if (!ops)
 		return -EOPNOTSUPP;
@@ -325,8 +358,10 @@ int riod_nl_detach_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!ops)
 		return -EOPNOTSUPP;
 	err = ops->detach(genl_info_net(info), nla_get_u32(id),
-			  nla_get_flag(info->attrs[RIOD_A_ATTACHMENT_FORCE]), &state,
-			  info->extack);
+			  nla_get_flag(info->attrs[RIOD_A_ATTACHMENT_FORCE]),
+			  nla_get_flag(info->attrs[RIOD_A_ATTACHMENT_OWN]) ?
+				info->snd_portid : 0,
+			  &state, info->extack);
 	module_put(ops->owner);
 	/* an error of the reply is reported as that of the command; events tell the rest */
 	return err ?: reply_detach(info, nla_get_u32(id), state);

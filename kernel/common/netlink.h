@@ -13,6 +13,8 @@ void riod_nl_exit(void);
 /* discover.c: before the first command, and behind the last */
 int riod_nl_discover_init(void);
 void riod_nl_discover_exit(void);
+/* a socket was closed: what it asked is not answered */
+void riod_nl_discover_released(const struct net *net, u32 portid);
 
 /*
  * netlink_parse.c: check and parse the attributes of a request.  0, or an error

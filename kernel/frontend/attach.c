@@ -4,8 +4,8 @@
  *
  * ATTACH returns at once, because generic netlink holds a lock of the whole host while
  * a command runs.  A thread of its own asks the server host and brings the functions to
- * the bus.  Each of its waits is bounded.  SIGKILL ends all of them: DETACH sends it,
- * and so do reboot and suspend.
+ * the bus.  Each wait for the server host is bounded, and ended by SIGKILL: DETACH sends
+ * it, and so do the close of the socket that asked, reboot and suspend.
  */
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -130,12 +130,7 @@ static int att_wait_ready(struct riod_fe_att *att, struct netlink_ext_ack *extac
 			       "the server host does not describe its functions; see its dmesg");
 		return -ETIMEDOUT;
 	}
-	if (riod_link_is_lost(att->link)) {
-		NL_SET_ERR_MSG_FMT(extack, "the session ended at once: %s",
-				   riod_reason_str(READ_ONCE(att->reason)));
-		return -ECONNRESET;
-	}
-	return 0;
+	return riod_fe_att_check(att, extack);
 }
 
 static int att_add_functions(struct riod_fe_att *att, const struct riod_attach_request *req,
@@ -158,24 +153,13 @@ static int att_add_functions(struct riod_fe_att *att, const struct riod_attach_r
 	return ret;
 }
 
-/* A SIGKILL from before allow_signal() is lost, but not that it was sent. */
-static bool att_is_ended(struct riod_fe_att *att)
-{
-	bool ended;
-
-	spin_lock(&att->state_lock);
-	ended = att->detached;
-	spin_unlock(&att->state_lock);
-	return ended;
-}
-
 static int att_attach(struct riod_fe_att *att, const struct riod_attach_request *req,
 		      struct netlink_ext_ack *extack)
 {
-	int ret = 0;
+	int ret;
 
-	if (att_is_ended(att))
-		ret = -EINTR;
+	/* a SIGKILL from before allow_kernel_signal() is lost, but not that it was sent */
+	ret = riod_fe_att_check(att, extack);
 	if (!ret && !att->export[0])
 		ret = att_find_name(att, req, extack);
 	if (!ret)
@@ -196,7 +180,8 @@ static int attempt_run(void *arg)
 	struct riod_fe_att *att = attempt->att;
 	int ret;
 
-	allow_signal(SIGKILL);
+	/* sent by us; user space cannot */
+	allow_kernel_signal(SIGKILL);
 	/* once it is published, a detach may free it */
 	riod_fe_att_get(att);
 	riod_fe_nl_event(att);
@@ -206,7 +191,7 @@ static int attempt_run(void *arg)
 		riod_fe_nl_event(att);
 	} else {
 		riod_fe_att_fail(att, ret, extack._msg ?: "");
-		/* waits of the teardown are bounded by events of this host */
+		/* the waits of the teardown are not for the server host */
 		flush_signals(current);
 		riod_fe_att_teardown(att);
 	}

@@ -20,20 +20,22 @@
 #include "frontend.h"
 #include "frontend_trace.h"
 
-/* longest that suspend and reboot wait for an attempt that they ended */
-#define REMOVE_MS	10000
+/* longest that suspend and reboot wait for attempts that they ended, all together */
+#define ATTEMPTS_MS	5000
 
 struct workqueue_struct *riod_fe_wq;
 
 /*
- * Protects the list of attachments, how many are on it, and the number of the next one.
- * An attachment is listed from the command that made it until teardown has taken its
- * functions from the bus.  Outside of every lock of an attachment but dma.lock.
+ * Protects the list of attachments, how many are on it, the number of the next one, and
+ * whether the host goes down.  An attachment is listed from the command that made it
+ * until teardown has taken its functions from the bus.  Taken outside of every lock of
+ * an attachment, and never together with its stop_lock or event_lock.
  */
 static DEFINE_MUTEX(att_lock);
 static LIST_HEAD(att_list);
 static unsigned int att_count;
 static u32 att_next_id = 1;
+static bool att_closed;
 
 int riod_fe_att_init(void)
 {
@@ -129,7 +131,10 @@ void riod_fe_att_teardown(struct riod_fe_att *att)
 	cancel_work_sync(&att->event_work);
 	riod_fe_dma_destroy(att);
 	riod_fe_describe_exit(att);
+	/* an event names the functions by their device number */
+	mutex_lock(&att->event_lock);
 	riod_fe_bridge_release(att);
+	mutex_unlock(&att->event_lock);
 	mutex_lock(&att->stop_lock);
 	if (att->link)
 		riod_link_free(att->link);
@@ -322,6 +327,7 @@ static struct riod_fe_att *att_alloc(struct net *net, const struct riod_attach_r
 	att->state = RIOD_FE_ATTACHING;
 	att->net = get_net(net);
 	att->attacher = attacher;
+	att->portid = req->portid;
 	strscpy(att->host, req->peer.host);
 	strscpy(att->export, req->export);
 	strscpy(att->transport, req->peer.transport);
@@ -330,6 +336,7 @@ static struct riod_fe_att *att_alloc(struct net *net, const struct riod_attach_r
 	init_completion(&att->ready);
 	init_completion(&att->removed);
 	mutex_init(&att->stop_lock);
+	mutex_init(&att->event_lock);
 	riod_fe_dma_init(&att->dma, req->limit ? req->limit : RIOD_FE_LIMIT_DEFAULT);
 	att->aperture.last = U64_MAX;
 	att->slot = -1;
@@ -337,6 +344,26 @@ static struct riod_fe_att *att_alloc(struct net *net, const struct riod_attach_r
 	INIT_WORK(&att->event_work, att_event_work);
 	INIT_WORK(&att->remove_work, att_remove_work);
 	return att;
+}
+
+static int att_list_new(struct riod_fe_att *att, struct netlink_ext_ack *extack)
+{
+	int err = 0;
+
+	mutex_lock(&att_lock);
+	if (att_closed) {
+		NL_SET_ERR_MSG(extack, "this host shuts down, or goes to sleep");
+		err = -ESHUTDOWN;
+	} else if (att_count == RIOD_FE_SLOTS) {
+		NL_SET_ERR_MSG(extack, RIOD_FE_NO_ROOM);
+		err = -ENOSPC;
+	} else {
+		att->id = att_next_id++;
+		list_add_tail(&att->list, &att_list);
+		att_count++;
+	}
+	mutex_unlock(&att_lock);
+	return err;
 }
 
 /**
@@ -355,23 +382,18 @@ struct riod_fe_att *riod_fe_att_new(struct net *net, const struct riod_attach_re
 				    struct netlink_ext_ack *extack)
 {
 	struct riod_fe_att *att;
+	int err;
 
 	att = att_alloc(net, req, attacher);
 	if (!att) {
 		NL_SET_ERR_MSG(extack, "out of memory");
 		return ERR_PTR(-ENOMEM);
 	}
-	mutex_lock(&att_lock);
-	if (att_count == RIOD_FE_SLOTS) {
-		mutex_unlock(&att_lock);
+	err = att_list_new(att, extack);
+	if (err) {
 		riod_fe_att_put(att);
-		NL_SET_ERR_MSG(extack, RIOD_FE_NO_ROOM);
-		return ERR_PTR(-ENOSPC);
+		return ERR_PTR(err);
 	}
-	att->id = att_next_id++;
-	list_add_tail(&att->list, &att_list);
-	att_count++;
-	mutex_unlock(&att_lock);
 	__module_get(THIS_MODULE);
 	return att;
 }
@@ -385,32 +407,56 @@ void riod_fe_att_set_export(struct riod_fe_att *att, const char *name)
 	mutex_unlock(&att_lock);
 }
 
+/* 0, -ECONNRESET: the session is over, -EINTR: it was detached */
+static int att_check(struct riod_fe_att *att)
+{
+	lockdep_assert_held(&att->state_lock);
+	if (att->detached)
+		return -EINTR;
+	return att->over ? -ECONNRESET : 0;
+}
+
+static void att_explain(struct riod_fe_att *att, int err, struct netlink_ext_ack *extack)
+{
+	/* @reason is constant once the session is over */
+	if (err == -ECONNRESET)
+		NL_SET_ERR_MSG_FMT(extack, "the session ended at once: %s",
+				   riod_reason_str(att->reason));
+}
+
+/* may the attempt go on?  0, or -errno with @extack set, as riod_fe_att_publish() */
+int riod_fe_att_check(struct riod_fe_att *att, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	spin_lock(&att->state_lock);
+	err = att_check(att);
+	spin_unlock(&att->state_lock);
+	att_explain(att, err, extack);
+	return err;
+}
+
 /**
  * riod_fe_att_publish() - the functions are on the bus: the attachment is up
  * @att: attachment
  * @extack: says why not
  *
- * Return: 0, -ECONNRESET: the session ended meanwhile, -EINTR: it was detached.
+ * Return: 0, -ECONNRESET: the session is over, -EINTR: it was detached.
  */
 int riod_fe_att_publish(struct riod_fe_att *att, struct netlink_ext_ack *extack)
 {
-	int ret = 0;
+	int err;
 
 	spin_lock(&att->state_lock);
-	if (att->detached) {
-		ret = -EINTR;
-	} else if (att->over) {
-		ret = -ECONNRESET;
-	} else {
+	err = att_check(att);
+	if (!err) {
 		att->state = RIOD_FE_UP;
 		att->was_up = true;
 		att->attacher = NULL;
 	}
 	spin_unlock(&att->state_lock);
-	if (ret == -ECONNRESET)
-		NL_SET_ERR_MSG_FMT(extack, "the session ended at once: %s",
-				   riod_reason_str(att->reason));
-	return ret;
+	att_explain(att, err, extack);
+	return err;
 }
 
 /**
@@ -490,13 +536,14 @@ static int att_begin_detach(struct riod_fe_att *att, bool force, bool *up,
  * @net: its namespace
  * @id: its number
  * @force: also if a process has a function open
+ * @portid: only if this socket asked for it; 0: whichever did
  * @state: set to what it is now
  * @extack: says why not
  *
  * Return: 0, -ENOENT, -EBUSY, -EALREADY.
  */
-int riod_fe_att_detach(struct net *net, u32 id, bool force, enum riod_state *state,
-		       struct netlink_ext_ack *extack)
+int riod_fe_att_detach(struct net *net, u32 id, bool force, u32 portid,
+		       enum riod_state *state, struct netlink_ext_ack *extack)
 {
 	struct riod_fe_att *att;
 	int ret = -ENOENT;
@@ -504,7 +551,7 @@ int riod_fe_att_detach(struct net *net, u32 id, bool force, enum riod_state *sta
 
 	mutex_lock(&att_lock);
 	att = att_find(net, id);
-	if (att)
+	if (att && (!portid || att->portid == portid))
 		ret = att_begin_detach(att, force, &up, extack);
 	else
 		NL_SET_ERR_MSG(extack,
@@ -539,13 +586,34 @@ int riod_fe_att_for_each(unsigned int skip,
 	return ret;
 }
 
+/* nobody waits for the outcome any more: it was Ctrl-C, or worse */
+void riod_fe_att_released(struct net *net, u32 portid)
+{
+	struct riod_fe_att *att;
+
+	mutex_lock(&att_lock);
+	list_for_each_entry(att, &att_list, list) {
+		if (att->portid != portid || !net_eq(att->net, net))
+			continue;
+		/* another socket may get the number */
+		att->portid = 0;
+		spin_lock(&att->state_lock);
+		if (att->state == RIOD_FE_ATTACHING && !att->detached)
+			att_end_attempt(att);
+		spin_unlock(&att->state_lock);
+	}
+	mutex_unlock(&att_lock);
+}
+
 void riod_fe_att_end_all(enum riod_reason reason)
 {
+	unsigned long end = jiffies + msecs_to_jiffies(ATTEMPTS_MS);
 	struct riod_fe_att *att, *atts[RIOD_FE_SLOTS];
 	unsigned int i, n = 0;
 
 	/* all of them first, so that their peers are waited for at the same time */
 	mutex_lock(&att_lock);
+	att_closed = true;
 	list_for_each_entry(att, &att_list, list) {
 		if (WARN_ON_ONCE(n == ARRAY_SIZE(atts)))
 			break;
@@ -553,6 +621,7 @@ void riod_fe_att_end_all(enum riod_reason reason)
 		if (att->state == RIOD_FE_ATTACHING && !att->detached)
 			att_end_attempt(att);
 		spin_unlock(&att->state_lock);
+		/* does not change from now on: a detached attempt does not come up */
 		if (att->was_up)
 			riod_link_end(att->link, reason);
 		riod_fe_att_get(att);
@@ -566,10 +635,17 @@ void riod_fe_att_end_all(enum riod_reason reason)
 		} else {
 			/* was killed; what is left takes a moment */
 			wait_for_completion_killable_timeout(&atts[i]->removed,
-							     msecs_to_jiffies(REMOVE_MS));
+							     max((long)(end - jiffies), 0L));
 		}
 		riod_fe_att_put(atts[i]);
 	}
+}
+
+void riod_fe_att_resume(void)
+{
+	mutex_lock(&att_lock);
+	att_closed = false;
+	mutex_unlock(&att_lock);
 }
 
 /* a function is opened; -ENODEV once the session is over */

@@ -545,6 +545,7 @@ enum riod_fe_state {
  * @ref: see the head of this file
  * @list: on the list of attachments
  * @id: number; an attachment that came up has it for itself while the module is loaded
+ * @portid: netlink socket that asked for it, while that is open; att_lock
  * @state_lock: @state, @attacher, @was_up, @detached, @over, @reason, @error, @text,
  *	@nopen
  * @state: &enum riod_fe_state
@@ -581,12 +582,15 @@ enum riod_fe_state {
  * @event_work: tells netlink listeners that bus mastering changed
  * @remove_work: tears down: behind a detach, or behind the last close
  * @removed: the removal is done
+ * @event_lock: events leave in the order of what they tell, and none behind the last
+ * @told_gone: the last one has left; @event_lock
  * @stop_lock: @link is stopped, or freed
  */
 struct riod_fe_att {
 	struct kref ref;
 	struct list_head list;
 	u32 id;
+	u32 portid;
 	spinlock_t state_lock;	/* see above */
 	enum riod_fe_state state;
 	struct task_struct *attacher;
@@ -620,6 +624,8 @@ struct riod_fe_att {
 	struct work_struct event_work;
 	struct work_struct remove_work;
 	struct completion removed;
+	struct mutex event_lock;	/* see above */
+	bool told_gone;
 	struct mutex stop_lock;		/* link is stopped, or freed */
 };
 
@@ -633,13 +639,17 @@ struct riod_fe_att *riod_fe_att_new(struct net *net, const struct riod_attach_re
 				    struct task_struct *attacher,
 				    struct netlink_ext_ack *extack);
 void riod_fe_att_set_export(struct riod_fe_att *att, const char *name);
+int riod_fe_att_check(struct riod_fe_att *att, struct netlink_ext_ack *extack);
 int riod_fe_att_publish(struct riod_fe_att *att, struct netlink_ext_ack *extack);
 void riod_fe_att_fail(struct riod_fe_att *att, int err, const char *text);
 void riod_fe_att_teardown(struct riod_fe_att *att);
-int riod_fe_att_detach(struct net *net, u32 id, bool force, enum riod_state *state,
-		       struct netlink_ext_ack *extack);
+int riod_fe_att_detach(struct net *net, u32 id, bool force, u32 portid,
+		       enum riod_state *state, struct netlink_ext_ack *extack);
+void riod_fe_att_released(struct net *net, u32 portid);
 /* end all sessions, and wait until their peers were told or do not listen */
 void riod_fe_att_end_all(enum riod_reason reason);
+/* the host does not go down after all, or is awake again: attachments may be made */
+void riod_fe_att_resume(void);
 /* call @fn for each attachment, from the @skip'th on, until it returns nonzero */
 int riod_fe_att_for_each(unsigned int skip,
 			 int (*fn)(struct riod_fe_att *att, void *arg), void *arg);

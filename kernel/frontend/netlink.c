@@ -193,6 +193,7 @@ const struct riod_nl_frontend_ops riod_fe_nl_ops = {
 	.owner = THIS_MODULE,
 	.attach = riod_fe_attach,
 	.detach = riod_fe_att_detach,
+	.released = riod_fe_att_released,
 	.attachment_dump = nl_dump,
 };
 
@@ -216,13 +217,22 @@ static int gone_fill(struct sk_buff *skb, void *priv)
 	return put_who(att, skb, &v);
 }
 
-/* tell whoever listens that something changed; the caller keeps the attachment */
+/*
+ * Tell listeners that something changed.  The caller keeps the attachment.  Takes
+ * event_lock, and only state_lock inside.
+ */
 void riod_fe_nl_event(struct riod_fe_att *att)
 {
-	riod_nl_event(att->net, RIOD_CMD_ATTACHMENT_NTF, event_fill, att);
+	mutex_lock(&att->event_lock);
+	if (!att->told_gone)
+		riod_nl_event(att->net, RIOD_CMD_ATTACHMENT_NTF, event_fill, att);
+	mutex_unlock(&att->event_lock);
 }
 
 void riod_fe_nl_gone(struct riod_fe_att *att)
 {
+	mutex_lock(&att->event_lock);
+	att->told_gone = true;
 	riod_nl_event(att->net, RIOD_CMD_ATTACHMENT_NTF, gone_fill, att);
+	mutex_unlock(&att->event_lock);
 }

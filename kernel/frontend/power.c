@@ -45,7 +45,8 @@ static int power_take_removal(struct riod_fe_att *att, void *arg)
 	bool removing;
 
 	spin_lock(&att->state_lock);
-	removing = att->state == RIOD_FE_REMOVING;
+	/* or it is about to be: an attempt that was ended */
+	removing = att->state == RIOD_FE_REMOVING || att->detached;
 	spin_unlock(&att->state_lock);
 	if (!removing || WARN_ON_ONCE(r->n == ARRAY_SIZE(r->atts)))
 		return 0;
@@ -105,11 +106,26 @@ static int power_wait_removals(void)
 
 static int power_sleep(struct notifier_block *nb, unsigned long action, void *data)
 {
-	if (action != PM_HIBERNATION_PREPARE && action != PM_SUSPEND_PREPARE &&
-	    action != PM_RESTORE_PREPARE)
+	int ret;
+
+	switch (action) {
+	case PM_HIBERNATION_PREPARE:
+	case PM_SUSPEND_PREPARE:
+	case PM_RESTORE_PREPARE:
+		riod_fe_att_end_all(RIOD_REASON_SHUTDOWN);
+		ret = power_wait_removals();
+		/* who refuses is not told that the host is awake again */
+		if (ret)
+			riod_fe_att_resume();
+		return notifier_from_errno(ret);
+	case PM_POST_HIBERNATION:
+	case PM_POST_SUSPEND:
+	case PM_POST_RESTORE:
+		riod_fe_att_resume();
 		return NOTIFY_DONE;
-	riod_fe_att_end_all(RIOD_REASON_SHUTDOWN);
-	return notifier_from_errno(power_wait_removals());
+	default:
+		return NOTIFY_DONE;
+	}
 }
 
 /* ahead of whatever takes down a network */

@@ -78,6 +78,7 @@ struct riod_attach_request {
 	char profile[32];		/* empty: by PCI ids; or "none" */
 	u32 shadow_bars;		/* BARs that are memory, one bit each */
 	bool sync_writes;		/* writes to memory BARs wait for the stub */
+	u32 portid;			/* netlink socket that asks */
 };
 
 /**
@@ -115,7 +116,9 @@ struct riod_nl_stub_ops {
  * @attach: begins to attach; calls @reply with the number of the attachment before any
  *	event of it, and begins only if that returns 0
  * @detach: begins to detach, and sets @state to what the attachment is now; -EBUSY while
- *	a function is open and not @force
+ *	a function is open and not @force.  @portid: only if that socket asked for the
+ *	attachment; 0: whichever did
+ * @released: a netlink socket was closed: attempts that it asked for end
  * @attachment_dump: as &riod_nl_stub_ops.export_dump
  *
  * Commands do not see attachments of other namespaces than @net.
@@ -125,8 +128,9 @@ struct riod_nl_frontend_ops {
 	int (*attach)(struct net *net, const struct riod_attach_request *req,
 		      int (*reply)(u32 id, void *priv), void *priv,
 		      struct netlink_ext_ack *extack);
-	int (*detach)(struct net *net, u32 id, bool force, enum riod_state *state,
-		      struct netlink_ext_ack *extack);
+	int (*detach)(struct net *net, u32 id, bool force, u32 portid,
+		      enum riod_state *state, struct netlink_ext_ack *extack);
+	void (*released)(struct net *net, u32 portid);
 	int (*attachment_dump)(struct net *net, struct sk_buff *skb,
 			       struct netlink_callback *cb);
 };

@@ -224,6 +224,129 @@ Wake wait_message(nl_sock *socket, const InterruptGuard *guard, Clock::time_poin
 	return Wake::interrupt;
 }
 
+// Calls @fn with each message that has arrived.  Returns whether the kernel had to drop
+// some: it says so once, and drops more until the socket is empty.
+template <typename Fn>
+bool drain(nl_sock *socket, Fn &&fn)
+{
+	bool lost = false;
+
+	for (;;) {
+		try {
+			receive(socket, [&](const nlmsghdr *header) {
+				fn(header);
+				return true;
+			});
+		} catch (const KernelError &error) {
+			if (error.err() == EAGAIN)
+				return lost;
+			if (error.err() != ENOBUFS || lost)
+				throw;
+			lost = true;
+		}
+	}
+}
+
+// Commands about one attachment, and its events, on one socket: so they arrive in the order
+// in which they happened.
+class Following {
+public:
+	// @id: the attachment, or 0 where the first answer has its number
+	Following(Socket socket, int family, std::uint32_t id = 0)
+		: socket_(std::move(socket)), family_(family), id_(id)
+	{
+		nl_socket_set_nonblocking(socket_.get());
+	}
+
+	// Sends a command, which is done when this returns.  Calls @fn with each event that
+	// precedes the answer.
+	template <typename Fn>
+	Attachment ask(nl_msg *msg, Fn &&fn)
+	{
+		answer_.reset();
+		check(nl_send_auto(socket_.get(), msg), "sending to the kernel");
+		seq_ = nlmsg_hdr(msg)->nlmsg_seq;
+		read(fn);
+		if (!answer_)
+			throw KernelError(EPROTO,
+					  "the modules are of another release than riodctl");
+		return *answer_;
+	}
+
+	// Calls @fn with each event that has arrived.  Returns whether some were lost.
+	template <typename Fn>
+	bool read(Fn &&fn)
+	{
+		return drain(socket_.get(), [&](const nlmsghdr *header) {
+			if (header->nlmsg_type == NLMSG_ERROR && header->nlmsg_seq == seq_) {
+				check_error(header);
+			} else if (header->nlmsg_type == family_ && header->nlmsg_seq == seq_) {
+				answer_ = decode_attachment(attrs_of(header));
+				id_ = answer_->id;
+			} else if (header->nlmsg_type == family_ &&
+				   command_of(header) == RIOD_CMD_ATTACHMENT_NTF) {
+				const Attachment event = decode_attachment(attrs_of(header));
+				if (event.id == id_)
+					fn(event);
+			}
+		});
+	}
+
+	Wake wait(const InterruptGuard *guard, Clock::time_point until)
+	{
+		return wait_message(socket_.get(), guard, until);
+	}
+
+private:
+	Socket socket_;
+	int family_;
+	std::uint32_t id_;
+	unsigned int seq_ = 0;
+	std::optional<Attachment> answer_;
+};
+
+// What became of an attempt to attach, event by event.
+class Attempt {
+public:
+	void take(const Attachment &event)
+	{
+		over_ = over_ || !event.state;
+		if (over_)
+			return;
+		switch (*event.state) {
+		case RIOD_STATE_CONNECTED:
+			result_ = {.id = event.id,
+				   .devices = event.devices,
+				   .export_name = event.export_name};
+			over_ = true;
+			break;
+		case RIOD_STATE_FAILED: // "gone" follows
+			error_ = KernelError(static_cast<int>(event.error), event.reason);
+			break;
+		case RIOD_STATE_LOST:
+			error_ = KernelError(ECONNRESET, event.reason);
+			over_ = true;
+			break;
+		default:
+			break;
+		}
+	}
+
+	bool over() const { return over_; }
+
+	AttachResult result() const
+	{
+		if (!result_)
+			throw KernelError(error_);
+		return *result_;
+	}
+
+private:
+	bool over_ = false;
+	std::optional<AttachResult> result_;
+	KernelError error_{EINTR, "the attempt was ended by a detach"};
+};
+
 class GenlKernel final : public Kernel {
 public:
 	bool present() override;
@@ -248,8 +371,9 @@ private:
 	void execute(nl_msg *msg);
 	Socket subscribe(int more_group);
 	std::optional<Attachment> find_attachment(std::uint32_t id);
-	bool cancel(std::uint32_t id);
-	Removal remove(std::uint32_t id, bool force, const InterruptGuard *guard);
+	void cancel(Following &following, std::uint32_t id);
+	Removal wait_gone(Following &following, std::uint32_t id, bool gone,
+			  const InterruptGuard *guard);
 	template <typename Decode>
 	auto dump(int command, Decode decode) -> std::vector<decltype(decode(Attrs({})))>;
 
@@ -355,8 +479,6 @@ std::vector<Export> GenlKernel::exports()
 	return dump(RIOD_CMD_EXPORT_GET, decode_export);
 }
 
-// One socket for a command and for the events that follow it, so that they arrive in
-// the order in which they happened.
 Socket GenlKernel::subscribe(int more_group)
 {
 	Socket events = open_socket();
@@ -379,143 +501,80 @@ std::optional<Attachment> GenlKernel::find_attachment(std::uint32_t id)
 	return std::nullopt;
 }
 
-// The answer to a command about one attachment, and the events of that attachment.
-class Following {
-public:
-	// @id: the attachment, or 0 where the answer has its number
-	Following(nl_sock *socket, int family, nl_msg *msg, std::uint32_t id = 0)
-		: socket_(socket), family_(family), id_(id)
-	{
-		check(nl_send_auto(socket, msg), "sending to the kernel");
-		seq_ = nlmsg_hdr(msg)->nlmsg_seq;
-	}
-
-	// The answer; throws the error in its place.  Calls @fn with each event before it.
-	template <typename Fn>
-	const Attachment &answer(Fn &&fn)
-	{
-		while (!answer_)
-			read(fn);
-		return *answer_;
-	}
-
-	// Calls @fn with each event of one datagram.  Throws ENOBUFS where some were lost.
-	template <typename Fn>
-	void read(Fn &&fn)
-	{
-		receive(socket_, [&](const nlmsghdr *header) {
-			if (header->nlmsg_type == NLMSG_ERROR && header->nlmsg_seq == seq_) {
-				check_error(header);
-			} else if (header->nlmsg_type == family_ && header->nlmsg_seq == seq_) {
-				answer_ = decode_attachment(attrs_of(header));
-				id_ = answer_->id;
-			} else if (header->nlmsg_type == family_ &&
-				   command_of(header) == RIOD_CMD_ATTACHMENT_NTF) {
-				const Attachment event = decode_attachment(attrs_of(header));
-				if (event.id == id_)
-					fn(event);
-			}
-			return true;
-		});
-	}
-
-private:
-	nl_sock *socket_;
-	int family_;
-	std::uint32_t id_;
-	unsigned int seq_;
-	std::optional<Attachment> answer_;
-};
-
-// What became of an attempt to attach, event by event.
-class Attempt {
-public:
-	// Returns whether it is over.
-	bool take(const Attachment &event)
-	{
-		if (!event.state)
-			return true;
-		switch (*event.state) {
-		case RIOD_STATE_CONNECTED:
-			result_ = {.id = event.id,
-				   .devices = event.devices,
-				   .export_name = event.export_name};
-			return true;
-		case RIOD_STATE_FAILED: // "gone" follows
-			error_ = KernelError(static_cast<int>(event.error), event.reason);
-			return false;
-		case RIOD_STATE_LOST:
-			error_ = KernelError(ECONNRESET, event.reason);
-			return true;
-		default:
-			return false;
-		}
-	}
-
-	AttachResult result() const
-	{
-		if (!result_)
-			throw KernelError(error_);
-		return *result_;
-	}
-
-private:
-	std::optional<AttachResult> result_;
-	KernelError error_{EINTR, "the attempt was ended by a detach"};
-};
-
-// Ends an attempt, or takes back what it made meanwhile.  Returns false if the attachment
-// stays, because a process has a function open already.
-bool GenlKernel::cancel(std::uint32_t id)
+Removal GenlKernel::wait_gone(Following &following, std::uint32_t id, bool gone,
+			      const InterruptGuard *guard)
 {
-	try {
-		return remove(id, false, nullptr) == Removal::gone;
-	} catch (const KernelError &error) {
-		return error.err() != EBUSY;
+	const auto until = Clock::now() + removal_time;
+
+	while (!gone) {
+		const Wake wake = following.wait(guard, until);
+		if (wake == Wake::interrupt)
+			throw KernelError(EINTR, "interrupted; the removal goes on");
+		if (wake == Wake::time)
+			return Removal::held;
+		const bool lost = following.read(
+			[&](const Attachment &event) { gone = gone || !event.state; });
+		if (lost && !gone)
+			gone = !find_attachment(id);
 	}
+	return Removal::gone;
+}
+
+// Ends an attempt, or takes back what it made meanwhile.  Its number may be somebody else's
+// by now, so the command is for what this socket asked for.
+void GenlKernel::cancel(Following &following, std::uint32_t id)
+{
+	const Message msg = request(RIOD_CMD_DETACH, 0);
+	bool gone = false;
+
+	encode_detach(msg.get(), id, false, true);
+	try {
+		following.ask(msg.get(),
+			      [&](const Attachment &event) { gone = gone || !event.state; });
+	} catch (const KernelError &error) {
+		if (error.err() == ENOENT)
+			return; // it has failed by itself
+		if (error.err() == EBUSY)
+			throw KernelError(EINTR, "interrupted, but a process has the function open "
+						 "already: it stays attached");
+		if (error.err() != EALREADY)
+			throw KernelError(error.err(),
+					  std::string("interrupted, but the attempt goes on: ") +
+						  error.what());
+	}
+	if (wait_gone(following, id, gone, nullptr) != Removal::gone)
+		throw KernelError(EINTR, "interrupted; the session is over, but a process has the "
+					 "VFIO device open: the functions leave when it closes it");
 }
 
 AttachResult GenlKernel::attach(const AttachRequest &req, const std::function<void()> &waiting)
 {
 	const InterruptGuard guard;
-	const Socket events = subscribe(0);
+	Following following(subscribe(0), family());
 	const Message msg = request(RIOD_CMD_ATTACH, 0);
 	auto until = Clock::now() + patience;
 	Attempt attempt;
-	bool over = false;
+	const auto take = [&](const Attachment &event) { attempt.take(event); };
 
 	encode(msg.get(), req);
-	Following following(events.get(), family(), msg.get());
-	// every event of the attempt follows the answer
-	const std::uint32_t id = following.answer([](const Attachment &) {}).id;
-	while (!over) {
-		switch (wait_message(events.get(), &guard, until)) {
-		case Wake::message:
-			try {
-				following.read([&](const Attachment &event) {
-					over = over || attempt.take(event);
-				});
-			} catch (const KernelError &error) {
-				if (error.err() != ENOBUFS)
-					throw;
-				// events were lost: the list knows how things are
-				const auto now = find_attachment(id);
-				if (!now)
-					throw KernelError(EIO, "it failed, and the reason was "
-							       "lost; dmesg may have it");
-				over = attempt.take(*now);
-			}
-			break;
-		case Wake::interrupt:
-			if (!cancel(id))
-				throw KernelError(EINTR,
-						  "interrupted, but a process has the function "
-						  "open already: it stays attached");
+	const std::uint32_t id = following.ask(msg.get(), take).id;
+	while (!attempt.over()) {
+		const Wake wake = following.wait(&guard, until);
+		if (wake == Wake::interrupt) {
+			cancel(following, id);
 			throw KernelError(EINTR);
-		case Wake::time:
+		}
+		if (wake == Wake::time) {
 			waiting();
 			until = Clock::time_point::max();
-			break;
+		} else if (following.read(take) && !attempt.over()) {
+			// the list knows how things are
+			const auto now = find_attachment(id);
+			if (!now)
+				throw KernelError(
+					EIO,
+					"it failed, and the reason was lost; dmesg may have it");
+			attempt.take(*now);
 		}
 	}
 	return attempt.result();
@@ -524,39 +583,17 @@ AttachResult GenlKernel::attach(const AttachRequest &req, const std::function<vo
 Removal GenlKernel::detach(std::uint32_t id, bool force)
 {
 	const InterruptGuard guard;
-
-	return remove(id, force, &guard);
-}
-
-// An interrupt ends the wait for the removal, which goes on.
-Removal GenlKernel::remove(std::uint32_t id, bool force, const InterruptGuard *guard)
-{
-	const Socket events = subscribe(0);
+	Following following(subscribe(0), family(), id);
 	const Message msg = request(RIOD_CMD_DETACH, 0);
-	const auto until = Clock::now() + removal_time;
 	bool gone = false;
 
-	encode_detach(msg.get(), id, force);
-	Following following(events.get(), family(), msg.get(), id);
+	encode_detach(msg.get(), id, force, false);
 	// a removal may be over before the command that began it
-	const auto take = [&](const Attachment &event) { gone = gone || !event.state; };
-	if (following.answer(take).state == RIOD_STATE_LOST)
+	const Attachment answer = following.ask(
+		msg.get(), [&](const Attachment &event) { gone = gone || !event.state; });
+	if (answer.state == RIOD_STATE_LOST)
 		return Removal::open;
-	while (!gone) {
-		const Wake wake = wait_message(events.get(), guard, until);
-		if (wake == Wake::interrupt)
-			throw KernelError(EINTR, "interrupted; the removal goes on");
-		if (wake == Wake::time)
-			return Removal::held;
-		try {
-			following.read(take);
-		} catch (const KernelError &error) {
-			if (error.err() != ENOBUFS)
-				throw;
-			gone = !find_attachment(id);
-		}
-	}
-	return Removal::gone;
+	return wait_gone(following, id, gone, &guard);
 }
 
 std::vector<Attachment> GenlKernel::attachments()
@@ -574,6 +611,7 @@ Remote GenlKernel::discover(const std::string &host, std::uint16_t port,
 	std::optional<Remote> remote;
 
 	encode_discover(msg.get(), host, port, transport);
+	nl_socket_set_nonblocking(answers.get());
 	check(nl_send_auto(answers.get(), msg.get()), "sending to the kernel");
 	const unsigned int seq = nlmsg_hdr(msg.get())->nlmsg_seq;
 	while (!remote) {
@@ -582,14 +620,13 @@ Remote GenlKernel::discover(const std::string &host, std::uint16_t port,
 			throw KernelError(EINTR, "interrupted");
 		if (wake == Wake::time)
 			throw KernelError(EIO, "the kernel does not answer; see dmesg");
-		receive(answers.get(), [&](const nlmsghdr *header) {
+		drain(answers.get(), [&](const nlmsghdr *header) {
 			if (header->nlmsg_seq != seq)
-				return true;
+				return;
 			if (header->nlmsg_type == NLMSG_ERROR)
 				check_error(header);
 			else if (command_of(header) == RIOD_CMD_DISCOVER_NTF)
 				remote = decode_remote(attrs_of(header));
-			return true;
 		});
 	}
 	if (remote->error != 0)

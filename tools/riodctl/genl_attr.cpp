@@ -371,10 +371,11 @@ void encode_export_del(nl_msg *msg, const std::string &name, bool force)
 	put_flag(msg, RIOD_A_EXPORT_FORCE, force);
 }
 
-void encode_detach(nl_msg *msg, std::uint32_t id, bool force)
+void encode_detach(nl_msg *msg, std::uint32_t id, bool force, bool own)
 {
 	check_room(nla_put_u32(msg, RIOD_A_ATTACHMENT_ID, id));
 	put_flag(msg, RIOD_A_ATTACHMENT_FORCE, force);
+	put_flag(msg, RIOD_A_ATTACHMENT_OWN, own);
 }
 
 void encode_discover(nl_msg *msg, const std::string &host, std::uint16_t port,

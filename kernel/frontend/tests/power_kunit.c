@@ -19,7 +19,7 @@
  * @atts: they
  * @fn: one function of each
  * @refs: references that are held
- * @ended: sessions were ended
+ * @ended: sessions were ended, and no attachment may be made
  * @waited: longest time that was waited for, all together
  * @killed: whoever waits gets a signal
  */
@@ -37,6 +37,11 @@ static struct stage *stage;
 void riod_fe_att_end_all(enum riod_reason reason)
 {
 	stage->ended = true;
+}
+
+void riod_fe_att_resume(void)
+{
+	stage->ended = false;
 }
 
 int riod_fe_att_for_each(unsigned int skip,
@@ -122,8 +127,10 @@ static void removal_is_stuck(struct kunit *test)
 	complete_all(&stage->atts[1].removed);
 	stage->atts[2].state = RIOD_FE_REMOVING;
 	complete_all(&stage->atts[2].removed);
-	for (i = 0; i < ARRAY_SIZE(actions); i++)
+	for (i = 0; i < ARRAY_SIZE(actions); i++) {
 		KUNIT_EXPECT_EQ(test, sleep_err(actions[i]), -EBUSY);
+		KUNIT_EXPECT_FALSE(test, stage->ended);
+	}
 	KUNIT_EXPECT_LE(test, stage->waited, POWER_REMOVE_WAIT);
 	KUNIT_EXPECT_EQ(test, stage->refs, 0);
 
@@ -132,6 +139,18 @@ static void removal_is_stuck(struct kunit *test)
 
 	stage->killed = true;
 	KUNIT_EXPECT_EQ(test, sleep_err(PM_SUSPEND_PREPARE), -EINTR);
+	KUNIT_EXPECT_EQ(test, stage->refs, 0);
+}
+
+/* an attempt to attach that was ended, and has not noticed yet, is not left running */
+static void attempt_is_slow(struct kunit *test)
+{
+	stage->atts[0].state = RIOD_FE_ATTACHING;
+	stage->atts[0].detached = true;
+	KUNIT_EXPECT_EQ(test, sleep_err(PM_SUSPEND_PREPARE), -EBUSY);
+	complete_all(&stage->atts[0].removed);
+	KUNIT_EXPECT_EQ(test, sleep_err(PM_SUSPEND_PREPARE), 0);
+	KUNIT_EXPECT_TRUE(test, stage->ended);
 	KUNIT_EXPECT_EQ(test, stage->refs, 0);
 }
 
@@ -146,6 +165,7 @@ static void awake(struct kunit *test)
 static struct kunit_case power_cases[] = {
 	KUNIT_CASE(open_ones_stay),
 	KUNIT_CASE(removal_is_stuck),
+	KUNIT_CASE(attempt_is_slow),
 	KUNIT_CASE(awake),
 	{}
 };
