@@ -3,7 +3,7 @@
 #
 # riod_attach.sh - export, attach, look at the function, detach, and what goes wrong
 #
-# devices: nvme nvme edu edu,at=bridge edu,at=bridge e1000e
+# devices: nvme nvme edu edu,at=bridge edu,at=bridge e1000e edu,functions=0+7
 # timeout: 240
 
 # shellcheck source=selftests/lib.sh
@@ -515,6 +515,40 @@ test_bind_part_of_a_group()
 	t_match remedy "$out" "riodctl bind .*$a.*$b|riodctl bind .*$b.*$a"
 	server_ctl bind "$a" "$b" --export --no-reset
 	t_eq "functions" "$(exported)" "$a $b"
+}
+
+# bind_all FUNCTION... - and export them to this topology's VMM host
+bind_all()
+{
+	local allow=()
+	EXPORT=$1
+	[[ $RIOD_TOPOLOGY == loopback ]] || allow=(--allow "$RIOD_VMM_ADDR/32")
+	server_ctl bind "$@" --export --no-reset "${allow[@]}"
+}
+
+att_functions() { att_fields | sed -n 's/^functions\.[0-9]*=//p' | xargs; }
+
+# a function has the number in its slot that it has on the server host, whatever its place
+# in the export; functions of several slots, which may have the same one, are counted
+test_function_numbers()
+{
+	local card
+	card=$(device edu 3)
+	bind_all "${card%.0}.7" "$card"
+	riod_attach
+	t_eq "functions" "$(att_functions)" "${ATT_DEV%.*}.7 ${ATT_DEV%.*}.0"
+	t_match "the guest's" "$("$RIODCTL" qemu-args "$ATT_ID")" \
+		"host=${ATT_DEV%.*}.7,id=riod$ATT_ID-fn7,bus=riod$ATT_ID-pci,addr=1.7"
+	t_eq "VFIO" "$(basename -a /sys/bus/pci/drivers/riod_frontend/*:* | xargs)" \
+		"${ATT_DEV%.*}.0 ${ATT_DEV%.*}.7"
+	riod_detach
+	t_eq "left" "$(basename -a /sys/bus/pci/drivers/riod_frontend/*:*)" '*:*'
+	riod_unexport --force
+
+	bind_all "$(device edu 1)" "$(device edu 2)"
+	riod_attach
+	t_eq "functions" "$(att_functions)" "${ATT_DEV%.*}.0 ${ATT_DEV%.*}.1"
+	riod_detach
 }
 
 # A VFIO device that is open, and bound to no iommufd, is in no use that the frontend can see.

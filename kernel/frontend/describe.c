@@ -107,6 +107,7 @@ int riod_fe_describe(struct riod_fe_att *att, const struct riod_frame *f)
 		return -ENOMEM;
 	att->funcs[n] = fn;
 	fn->flags = le32_to_cpu(d->flags);
+	fn->remote_devfn = le16_to_cpu(d->devfn);
 	fn->nintx = le16_to_cpu(d->nintx);
 	fn->nmsi = le16_to_cpu(d->nmsi);
 	fn->nmsix = le16_to_cpu(d->nmsix);
@@ -294,6 +295,27 @@ static int func_done(struct riod_fe_func *fn, const struct riod_attach_request *
 	return 0;
 }
 
+/*
+ * A driver may go by a function's number (which port of a card it is), so functions keep
+ * those of the server host.  Not where the numbers are no slot's: functions of several
+ * slots may have the same one, and nobody finds a function where there is no function 0.
+ */
+static void att_number_funcs(struct riod_fe_att *att)
+{
+	unsigned int i;
+	u8 seen = 0;
+	bool keep;
+
+	for (i = 0; i < att->nfuncs; i++)
+		seen |= BIT(PCI_FUNC(att->funcs[i]->remote_devfn));
+	keep = seen & BIT(0) && hweight8(seen) == att->nfuncs;
+	for (i = 0; i < att->nfuncs; i++) {
+		struct riod_fe_func *fn = att->funcs[i];
+
+		fn->pci_func = keep ? PCI_FUNC(fn->remote_devfn) : fn->num;
+	}
+}
+
 /**
  * riod_fe_describe_done() - READY arrived: make functions of what was described
  * @att: attachment
@@ -306,6 +328,7 @@ int riod_fe_describe_done(struct riod_fe_att *att, const struct riod_attach_requ
 	unsigned int i;
 	int ret;
 
+	att_number_funcs(att);
 	for (i = 0; i < att->nfuncs; i++) {
 		ret = func_done(att->funcs[i], req, extack);
 		if (ret)

@@ -401,7 +401,9 @@ ssize_t riod_fe_rom_read(struct riod_fe_func *fn, char __user *buf, size_t count
 /**
  * struct riod_fe_func - one function of the export
  * @att: its attachment
- * @num: function number, on the wire and in the PCI address
+ * @num: number in the export, as frames have it
+ * @remote_devfn: slot and function number on the server host
+ * @pci_func: function number in the PCI address; constant once all are described
  * @described: DESCRIBE came
  * @flags: RIOD_FUNC_F_*
  * @nintx: has an interrupt pin
@@ -441,6 +443,8 @@ ssize_t riod_fe_rom_read(struct riod_fe_func *fn, char __user *buf, size_t count
 struct riod_fe_func {
 	struct riod_fe_att *att;
 	u8 num;
+	u8 remote_devfn;
+	u8 pci_func;
 	bool described;
 	u32 flags;
 	u16 nintx;

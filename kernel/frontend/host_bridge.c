@@ -62,12 +62,15 @@ struct device *riod_fe_bridge_parent(void)
 static struct riod_fe_func *bridge_lookup(unsigned int devfn)
 {
 	struct riod_fe_att *att;
+	unsigned int n;
 
 	lockdep_assert_held(&bridge.lock);
 	att = bridge.slots[PCI_SLOT(devfn)];
-	if (!att || PCI_FUNC(devfn) >= att->nfuncs)
-		return NULL;
-	return att->funcs[PCI_FUNC(devfn)];
+	for (n = 0; att && n < att->nfuncs; n++) {
+		if (att->funcs[n]->pci_func == PCI_FUNC(devfn))
+			return att->funcs[n];
+	}
+	return NULL;
 }
 
 static int bridge_read(struct pci_bus *bus, unsigned int devfn, int where, int size,
@@ -132,7 +135,13 @@ void riod_fe_bridge_identify(struct riod_fe_func *fn, bool own)
 void riod_fe_bridge_name(const struct riod_fe_func *fn, char *buf)
 {
 	snprintf(buf, RIOD_FE_NAME_LEN, "%04x:00:%02x.%x", bridge.sysdata.domain,
-		 fn->att->slot, fn->num);
+		 fn->att->slot, fn->pci_func);
+}
+
+/* the device of a function, referenced; NULL where it is not on the bus */
+static struct pci_dev *bridge_get_dev(unsigned int slot, const struct riod_fe_func *fn)
+{
+	return pci_get_slot(bridge.host->bus, PCI_DEVFN(slot, fn->pci_func));
 }
 
 /* ------------------------------------------------------------ new functions */
@@ -216,11 +225,10 @@ static void bridge_publish(unsigned int slot, struct riod_fe_att *att)
 /* with the rescan lock held */
 static int bridge_add_func(struct riod_fe_func *fn)
 {
-	struct pci_bus *bus = bridge.host->bus;
 	struct pci_dev *pdev;
 	int ret = 0;
 
-	pdev = pci_get_slot(bus, PCI_DEVFN(fn->att->slot, fn->num));
+	pdev = bridge_get_dev(fn->att->slot, fn);
 	if (!pdev)
 		return -ENOMEM;
 	pci_bus_add_device(pdev);
@@ -232,13 +240,12 @@ static int bridge_add_func(struct riod_fe_func *fn)
 
 static void bridge_remove_all(struct riod_fe_att *att)
 {
-	struct pci_bus *bus = bridge.host->bus;
 	unsigned int n = att->nfuncs;
 	struct pci_dev *pdev;
 
 	while (n--) {
 		/* somebody may have removed it through sysfs */
-		pdev = pci_get_slot(bus, PCI_DEVFN(att->slot, n));
+		pdev = bridge_get_dev(att->slot, att->funcs[n]);
 		if (!pdev)
 			continue;
 		pci_stop_and_remove_bus_device(pdev);
@@ -281,7 +288,8 @@ void riod_fe_bridge_hide(struct riod_fe_att *att)
 	unsigned int n;
 
 	for (n = 0; n < att->nfuncs && slot >= 0; n++) {
-		pdev = pci_get_slot(bridge.host->bus, PCI_DEVFN(slot, n));
+		/* one that is just being attached may not be described yet */
+		pdev = att->funcs[n] ? bridge_get_dev(slot, att->funcs[n]) : NULL;
 		if (!pdev)
 			continue;
 		/* one being unbound hides its ids itself, and may wait with the lock held */
@@ -307,7 +315,7 @@ static void bridge_unbind_all(struct riod_fe_att *att)
 	unsigned int n;
 
 	for (n = 0; n < att->nfuncs; n++) {
-		pdev = pci_get_slot(bridge.host->bus, PCI_DEVFN(att->slot, n));
+		pdev = bridge_get_dev(att->slot, att->funcs[n]);
 		if (!pdev)
 			continue;
 		device_release_driver(&pdev->dev);

@@ -9,6 +9,7 @@
 #   size=SIZE      size of the disk image (nvme, ahci, usb, virtio-blk-pci; 512M)
 #   rom=BYTES      an expansion ROM of that size, with random contents
 #   functions=N    a card of N functions, x.0 to x.N-1 (default 1)
+#   functions=F+F...  a card of these functions; not for NICs
 #   at=port|root|bridge   behind a PCIe root port of its own (reset methods, IOMMU group
 #                  of its own), on the root bus, or behind the one PCIe-to-PCI bridge
 #                  (one group for all there); default: port for PCIe devices, root for
@@ -91,7 +92,7 @@ device_rom()
 device_one()
 {
 	local n=$1 kind=${2%%,*} model size=512M functions=1 at='' rom='' opts='' opt f place own extra
-	local -a options
+	local -a options numbers
 	IFS=, read -r -a options <<< "$2"
 	for opt in "${options[@]:1}"; do
 		case $opt in
@@ -134,14 +135,19 @@ device_one()
 		DEVICE_ROOTS=$((DEVICE_ROOTS + 1))
 	fi
 
-	for ((f = 0; f < functions; f++)); do
+	if [[ $functions == *+* ]]; then
+		read -ra numbers <<< "${functions//+/ }"
+	else
+		read -ra numbers <<< "$(seq -s ' ' 0 $((functions - 1)))"
+	fi
+	for f in "${numbers[@]}"; do
 		extra=
 		case $model in
 		nvme) device_disk "$n$f" "$size"; extra=,drive=drive$n$f,serial=$(device_serial) ;;
 		virtio-blk-pci) device_disk "$n$f" "$size"; extra=,drive=drive$n$f,serial=$(device_serial) ;;
 		e1000* | igb | rtl8139 | ne2k_pci | pcnet | virtio-net-pci | vmxnet3 | i82*)
-			device_nic "$n" $f
-			extra=,netdev=nic${n}f$f,romfile=,mac=$(printf '52:54:00:44:%02x:%02x' "$n" $f) ;;
+			device_nic "$n" "$f"
+			extra=,netdev=nic${n}f$f,romfile=,mac=$(printf '52:54:00:44:%02x:%02x' "$n" "$f") ;;
 		ivshmem-plain)
 			DEVICE_ARGS+=(-object "memory-backend-file,id=ivshmem$n$f,mem-path=disk-ivshmem.img,size=64M,share=on")
 			extra=,memdev=ivshmem$n$f ;;
@@ -149,7 +155,7 @@ device_one()
 			device_recorder "$kind" "$n$f"
 			extra=,audiodev=audio$n$f ;;
 		esac
-		(( functions > 1 )) && extra+=,multifunction=on
+		(( ${#numbers[@]} > 1 )) && extra+=,multifunction=on
 		if [[ -n $rom ]]; then
 			device_rom "disk-rom$n$f.img" "$rom"
 			extra=${extra/,romfile=/},romfile=disk-rom$n$f.img
