@@ -46,6 +46,8 @@ const std::vector<StatField> &stat_fields()
 		{RIOD_A_STATS_UNMAPS, "device", "unmaps", "pages unmapped"},
 		{RIOD_A_STATS_KICKS, "device", "kicks", "doorbells rung by the profile"},
 		{RIOD_A_STATS_RAISED, "device", "raised", "interrupts raised by the profile"},
+		{RIOD_A_STATS_FOLLOWED, "memory", "followed",
+		 "times that events went right behind a cut in flight"},
 	};
 	// NOLINTEND(modernize-use-designated-initializers)
 	return fields;

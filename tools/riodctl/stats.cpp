@@ -54,13 +54,16 @@ json to_json(const Counted &counted)
 std::string counters_text(const Counted &counted)
 {
 	std::string text = counted.title;
-	std::string_view group;
 
-	for (const auto &f : stat_fields()) {
-		if (f.group != group)
-			text += fmt::format("\n  {}:", f.group);
-		group = f.group;
-		text += fmt::format("\n    {:<14}{:>16}  {}", f.key, counted.stats[f.attr], f.doc);
+	// the fields are in the order of the attributes, which later ones only join at the end
+	for (const std::string_view group : {"link", "memory", "device"}) {
+		text += fmt::format("\n  {}:", group);
+		for (const auto &f : stat_fields()) {
+			if (f.group != group)
+				continue;
+			text += fmt::format("\n    {:<14}{:>16}  {}", f.key, counted.stats[f.attr],
+					    f.doc);
+		}
 	}
 	return text;
 }

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "compat_export.h"
+#include "core.h"
 #include "link_priv.h"
 #include "pair.h"
 #include "session_priv.h"
@@ -595,6 +596,23 @@ static void one_in_flight(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cuts_sent(x.stub), 2);
 }
 
+/* the counter as user space gets it */
+static u64 nl_stat(struct kunit *test, struct riod_link *l, int attr)
+{
+	struct sk_buff *skb = nlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	struct nlattr *tb[RIOD_A_STATS_MAX + 1] = {};
+	struct riod_func_stats fs = {};
+	u64 value = U64_MAX;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	if (!riod_nl_put_stats(skb, RIOD_A_EXPORT_STATS, l, &fs) &&
+	    !nla_parse_nested(tb, RIOD_A_STATS_MAX, (struct nlattr *)skb->data, NULL, NULL) &&
+	    tb[attr])
+		value = nla_get_uint(tb[attr]);
+	nlmsg_free(skb);
+	return value;
+}
+
 /* an interrupt whose bytes are in the cut in flight does not wait for it */
 static void interrupt_follows(struct kunit *test)
 {
@@ -627,6 +645,7 @@ static void interrupt_follows(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cuts_sent(x.stub), 2);
 	riod_link_get_stats(x.stub->l, &st);
 	KUNIT_EXPECT_EQ(test, st.followed, 1);
+	KUNIT_EXPECT_EQ(test, nl_stat(test, x.stub->l, RIOD_A_STATS_FOLLOWED), 1);
 }
 
 /* the frontend does not wait: its cuts follow each other while none is applied */
