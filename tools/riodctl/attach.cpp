@@ -65,8 +65,7 @@ std::optional<Error> refused_here(const AttachRequest &request, std::string_view
 	const std::string_view text = error.what();
 
 	if (request.profile && text.find("profile has that name") != std::string_view::npos) {
-		return explain(action, error,
-			       "leave out --profile, or take one of nvme, virtio, e1000, none");
+		return explain(action, error, "leave out --profile, or take one of these");
 	}
 	if (request.shadow_bars != 0 && text.starts_with("BAR ")) {
 		return explain(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The command line itself: help, usage errors, and that the manual and the completion
 // know what it knows.
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <fstream>
@@ -153,6 +154,36 @@ TEST_F(Cli, CompletionKnowsEveryVerbAndOption)
 				<< verb << ' ' << option;
 		}
 	}
+}
+
+// riodctl has no list of profiles: the modules have, and these are its copies.
+TEST_F(Cli, ManualAndCompletionKnowTheProfilesOfTheModules)
+{
+	const std::string completion = slurp("completion/riodctl.bash");
+	const std::string manual = slurp("man/riodctl.8");
+	const std::string list = slurp("../../kernel/common/profile.c");
+	const std::regex entry("&riod_profile_([a-z0-9_]+),");
+	std::smatch words;
+	unsigned int found = 0;
+
+	ASSERT_TRUE(
+		std::regex_search(completion, words, std::regex("--profile\\) echo ([^;]+) ;;")));
+	const std::string offered = " " + words[1].str() + " ";
+	const auto start = manual.find(".BI \\-\\-profile");
+	ASSERT_NE(start, std::string::npos);
+	const std::string option = manual.substr(start, manual.find(".TP", start) - start);
+	for (std::sregex_iterator i(list.begin(), list.end(), entry), end; i != end; ++i, found++) {
+		const std::string source =
+			slurp("../../kernel/common/profile_" + (*i)[1].str() + ".c");
+		ASSERT_TRUE(std::regex_search(source, words, std::regex("\\.name = \"([^\"]+)\"")));
+		const std::string name = words[1].str();
+		EXPECT_NE(offered.find(" " + name + " "), std::string::npos) << name;
+		EXPECT_NE(option.find(name), std::string::npos) << name;
+	}
+	EXPECT_GT(found, 0U);
+	// and no other ones
+	const auto offers = std::count(offered.begin(), offered.end(), ' ') - 1;
+	EXPECT_EQ(static_cast<unsigned int>(offers), found + 1) << "with 'none': " << offered;
 }
 
 } // namespace

@@ -182,8 +182,9 @@ TEST_F(Attach, ABadOptionHasItsOwnRemedy)
 	host.kernel.offers = {{.name = "disk0", .busy = true}};
 	host.kernel.refuse.emplace(
 		"attach",
-		KernelError(ENOENT, "no profile has that name; say nvme or leave it out"));
+		KernelError(ENOENT, "no profile has that name; there are nvme, virtio, none"));
 	EXPECT_NE(host.run({"attach", "192.0.2.1", "disk0", "--profile", "nmve"}), 5);
+	EXPECT_TRUE(in(host.err, "there are nvme, virtio, none\n"));
 	EXPECT_TRUE(in(host.err, "leave out --profile"));
 	EXPECT_EQ(host.err.str().find("--force"), std::string::npos);
 	host.kernel.refuse.clear();
