@@ -288,7 +288,7 @@ static int riod_link_collect(struct riod_link *l, bool background, u64 *nr)
 	/* cuts applied from here on count for the next cut */
 	WRITE_ONCE(l->applied_at, 0);
 	do {
-		bytes = riod_sync_collect(&l->sync, &cut, false, max_frame);
+		bytes = riod_sync_collect(&l->sync, &cut, max_frame);
 	} while (riod_link_retry(l, min(bytes, 0LL)));
 	if (bytes < 0)
 		return bytes;

@@ -593,14 +593,13 @@ static void abandon(struct riod_sync_cut *cut)
 	mutex_unlock(&cut->y->lock);
 }
 
-static bool wants_commit(struct riod_sync_cut *cut, bool commit_empty)
+static bool wants_commit(struct riod_sync_cut *cut)
 {
 	struct riod_sync *y = cut->y;
 	bool ret;
 
 	mutex_lock(&y->lock);
-	ret = cut->nframes || commit_empty || y->owe_commit ||
-	      y->unreported >= RIOD_SYNC_TELL;
+	ret = cut->nframes || y->owe_commit || y->unreported >= RIOD_SYNC_TELL;
 	riod_sync_pace(y, cut->bytes);
 	mutex_unlock(&y->lock);
 	return ret;
@@ -622,7 +621,7 @@ static void free_cut(struct riod_sync_cut *cut)
 }
 
 /* 1: a cut was taken; 0: nothing to take */
-static int try_cut(struct riod_sync_cut *cut, bool commit_empty, u32 max_frame)
+static int try_cut(struct riod_sync_cut *cut, u32 max_frame)
 {
 	int err;
 
@@ -634,7 +633,7 @@ static int try_cut(struct riod_sync_cut *cut, bool commit_empty, u32 max_frame)
 		err = riod_sync_remember(cut);
 	if (err)
 		return err;
-	if (!wants_commit(cut, commit_empty))
+	if (!wants_commit(cut))
 		return 0;
 	err = riod_sync_add_commit(cut);
 	if (err)
@@ -699,8 +698,7 @@ bool riod_sync_is_settled(struct riod_sync *y)
 }
 EXPORT_SYMBOL_GPL(riod_sync_is_settled);
 
-s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames,
-		      bool commit_empty, u32 max_frame)
+s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames, u32 max_frame)
 {
 	struct riod_sync_cut cut = { .y = y };
 	s64 ret;
@@ -713,7 +711,7 @@ s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames,
 	INIT_LIST_HEAD(&cut.sent);
 
 	mutex_lock(&y->gate);
-	ret = try_cut(&cut, commit_empty, max_frame);
+	ret = try_cut(&cut, max_frame);
 	if (ret == 1)
 		list_splice_tail_init(&cut.frames, frames);
 	else

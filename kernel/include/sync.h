@@ -384,7 +384,6 @@ void riod_sync_set_order(struct riod_sync *y, struct riod_sync_order *old,
  * @y: engine; takes @y->gate and @y->lock
  * @frames: the CUT_DATA frames and the CUT_COMMIT behind them are appended.
  *	Nothing is appended if no byte changed and no commit is needed.
- * @commit_empty: append a commit even if no byte changed
  * @max_frame: largest frame the peer takes
  *
  * Frontend: compares all pages.  Stub: compares the pages that the device may
@@ -394,8 +393,7 @@ void riod_sync_set_order(struct riod_sync *y, struct riod_sync_order *old,
  * riod_sync_stop(), or an error of &riod_sync.join.  After an error the engine
  * is unchanged.
  */
-s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames,
-		      bool commit_empty, u32 max_frame);
+s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames, u32 max_frame);
 
 /* the peer has acknowledged our cuts up to and including @cut; takes @y->lock */
 void riod_sync_acked(struct riod_sync *y, u64 cut);

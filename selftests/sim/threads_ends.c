@@ -151,7 +151,7 @@ static s64 collect(struct sim_end *end, struct list_head *frames)
 	s64 bytes;
 
 	do {
-		bytes = riod_sync_collect(&end->y, frames, false, RIOD_FRAME_MIN);
+		bytes = riod_sync_collect(&end->y, frames, RIOD_FRAME_MIN);
 	} while (bytes == -ENOMEM);
 	return bytes;
 }

@@ -76,7 +76,7 @@ static void collect(struct end *e, struct list_head *frames)
 	e->in_collect = true;
 	e->pump = sim_self();
 	do {
-		bytes = riod_sync_collect(&e->y, frames, false, RIOD_FRAME_MIN);
+		bytes = riod_sync_collect(&e->y, frames, RIOD_FRAME_MIN);
 	} while (bytes == -ENOMEM);
 	e->in_collect = false;
 	e->pump = NULL;

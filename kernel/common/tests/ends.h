@@ -126,7 +126,7 @@ static inline struct riod_sync *other_end(struct ends *e, struct riod_sync *y)
 static inline s64 take(struct ends *e, struct riod_sync *y, struct list_head *frames)
 {
 	struct riod_frame *f;
-	s64 bytes = riod_sync_collect(y, frames, false, RIOD_FRAME_MIN);
+	s64 bytes = riod_sync_collect(y, frames, RIOD_FRAME_MIN);
 
 	KUNIT_EXPECT_GE(e->test, bytes, 0);
 	list_for_each_entry(f, frames, list) {

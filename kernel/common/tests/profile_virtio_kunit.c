@@ -383,7 +383,7 @@ static void packed_chains(struct kunit *test)
 	o = riod_sync_order_make(g->spans, g->nspans, page_id, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(o));
 	riod_sync_set_order(&y, NULL, o);
-	KUNIT_EXPECT_GT(test, riod_sync_collect(&y, &frames, false, RIOD_FRAME_MIN), 0);
+	KUNIT_EXPECT_GT(test, riod_sync_collect(&y, &frames, RIOD_FRAME_MIN), 0);
 	KUNIT_EXPECT_EQ(test, last_delta(test, &frames), BIT(1) | BIT(3) | BIT(4) | BIT(7));
 	list_for_each_entry_safe(f, next, &frames, list)
 		riod_frame_free(f);

@@ -103,8 +103,12 @@ static void no_change(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, take(e, &e->fe, &frames));
 	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
 	KUNIT_EXPECT_EQ(test, 1, e->fe.stats.passes);
-	KUNIT_EXPECT_EQ(test, 0, riod_sync_collect(&e->fe, &frames, true, RIOD_FRAME_MIN));
+	/* unless one is owed */
+	e->fe.owe_commit = true;
+	KUNIT_EXPECT_EQ(test, 0, take(e, &e->fe, &frames));
 	KUNIT_EXPECT_EQ(test, 1, deliver(e, &e->fe, &frames));
+	KUNIT_EXPECT_EQ(test, 0, take(e, &e->fe, &frames));
+	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
 }
 
 /* the worst page there is, many times: frames stay whole and within bounds */
@@ -252,7 +256,8 @@ static void applied_goes_back(struct kunit *test)
 	LIST_HEAD(up);
 
 	map_one(e, 0, RW);
-	KUNIT_EXPECT_EQ(test, 0, riod_sync_collect(&e->st, &up, true, RIOD_FRAME_MIN));
+	e->s[0][8] = 0x99;
+	KUNIT_EXPECT_GT(test, take(e, &e->st, &up), 0);
 	deliver(e, &e->st, &up);
 	KUNIT_EXPECT_EQ(test, 0, commit(&e->st, 1, 1, 0));
 	KUNIT_EXPECT_EQ(test, -EPROTO, commit(&e->st, 2, 0, 0));
@@ -389,10 +394,8 @@ static void stopped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENOTCONN, commit(&e->fe, 1, 0, 1));
 	KUNIT_EXPECT_EQ(test, -ENOTCONN, commit(&e->st, 1, 0, 1));
 	KUNIT_EXPECT_EQ(test, 0, e->l[0][8] + e->s[0][8]);
-	KUNIT_EXPECT_EQ(test, -ENOTCONN,
-			riod_sync_collect(&e->fe, &frames, true, RIOD_FRAME_MIN));
-	KUNIT_EXPECT_EQ(test, -ENOTCONN,
-			riod_sync_collect(&e->st, &frames, true, RIOD_FRAME_MIN));
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, riod_sync_collect(&e->fe, &frames, RIOD_FRAME_MIN));
+	KUNIT_EXPECT_EQ(test, -ENOTCONN, riod_sync_collect(&e->st, &frames, RIOD_FRAME_MIN));
 	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
 }
 
@@ -533,7 +536,7 @@ static void held_limit(struct kunit *test)
 	/* a snapshot does not fit, then a frame or what is kept of it */
 	for (y->budget.limit = before; y->budget.limit < before + 2 * RIOD_PAGE_SIZE;
 	     y->budget.limit += 64) {
-		if (riod_sync_collect(y, &frames, false, RIOD_FRAME_MIN) >= 0)
+		if (riod_sync_collect(y, &frames, RIOD_FRAME_MIN) >= 0)
 			break;
 		KUNIT_EXPECT_EQ(test, before, riod_sync_held(y));
 		KUNIT_EXPECT_TRUE(test, list_empty(&frames));

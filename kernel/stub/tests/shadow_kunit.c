@@ -75,7 +75,7 @@ static s64 cut(struct kunit *test)
 	LIST_HEAD(frames);
 	s64 bytes;
 
-	bytes = riod_sync_collect(&b->a->sync, &frames, false, RIOD_FRAME_MAX);
+	bytes = riod_sync_collect(&b->a->sync, &frames, RIOD_FRAME_MAX);
 	list_for_each_entry_safe(f, tmp, &frames, list) {
 		list_del(&f->list);
 		riod_frame_free(f);
