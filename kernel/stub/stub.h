@@ -583,6 +583,9 @@ void riod_stub_att_end(struct riod_stub_att *att, enum riod_reason reason);
 /* ------------------------------------------------------------ frame.c */
 
 int riod_stub_frame(void *priv, struct riod_frame *f);
+
+/* ------------------------------------------------------------ reply.c */
+
 int riod_stub_reply(struct riod_stub_func *fn, __le32 tag,
 		    enum riod_status status, u64 value);
 int riod_stub_reply_rom(struct riod_stub_func *fn, __le32 tag, u32 offset);

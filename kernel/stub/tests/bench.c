@@ -289,6 +289,7 @@ void riod_stub_refence_func(struct riod_stub_func *fn)
 #define pci_read_vpd		fake_read_vpd
 
 #include "../frame.c"
+#include "../reply.c"
 #include "../bar.c"
 #include "../vpd.c"
 #include "../ctl.c"
