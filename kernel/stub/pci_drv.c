@@ -14,32 +14,6 @@
 
 #include "stub.h"
 
-/* exports come and go one at a time; bound functions, listeners; inside the device lock */
-DEFINE_MUTEX(riod_stub_admin);
-
-/* bound functions; under riod_stub_admin */
-static LIST_HEAD(riod_stub_devs);
-
-/**
- * riod_stub_dev_find() - the bound function for a PCI device
- * @pdev: device
- *
- * It stays bound for as long as the caller holds riod_stub_admin: remove() has
- * to take it.
- * Return: the function, or NULL where another driver has it, or none.
- */
-struct riod_stub_dev *riod_stub_dev_find(struct pci_dev *pdev)
-{
-	struct riod_stub_dev *sdev;
-
-	lockdep_assert_held(&riod_stub_admin);
-	list_for_each_entry(sdev, &riod_stub_devs, list) {
-		if (sdev->pdev == pdev)
-			return sdev;
-	}
-	return NULL;
-}
-
 static int riod_stub_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct riod_stub_dev *sdev;
@@ -71,7 +45,7 @@ static int riod_stub_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pm_runtime_put(&pdev->dev);
 
 	mutex_lock(&riod_stub_admin);
-	list_add_tail(&sdev->list, &riod_stub_devs);
+	riod_stub_dev_add(sdev);
 	mutex_unlock(&riod_stub_admin);
 	atomic_inc(&riod_stub_objects.devices);
 	return 0;
@@ -91,7 +65,7 @@ static void riod_stub_remove(struct pci_dev *pdev)
 	mutex_lock(&riod_stub_admin);
 	if (sdev->fn)
 		riod_stub_export_remove(sdev->fn->exp, RIOD_REASON_GONE);
-	list_del(&sdev->list);
+	riod_stub_dev_del(sdev);
 	mutex_unlock(&riod_stub_admin);
 
 	pm_runtime_get_noresume(&pdev->dev);

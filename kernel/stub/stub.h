@@ -86,7 +86,7 @@ extern struct workqueue_struct *riod_stub_wq;
 int riod_stub_power_init(void);
 void riod_stub_power_exit(void);
 
-/* ------------------------------------------------------------ pci_drv.c */
+/* ------------------------------------------------------------ bound.c */
 
 /**
  * struct riod_stub_dev - a function bound to the driver
@@ -112,9 +112,14 @@ struct riod_stub_dev {
 
 extern struct mutex riod_stub_admin;
 
+struct riod_stub_dev *riod_stub_dev_find(struct pci_dev *pdev);
+void riod_stub_dev_add(struct riod_stub_dev *sdev);
+void riod_stub_dev_del(struct riod_stub_dev *sdev);
+
+/* ------------------------------------------------------------ pci_drv.c */
+
 int riod_stub_driver_register(void);
 void riod_stub_driver_unregister(void);
-struct riod_stub_dev *riod_stub_dev_find(struct pci_dev *pdev);
 
 /* ------------------------------------------------------------ irq.c */
 

@@ -12,7 +12,7 @@
 
 struct riod_stub_objects riod_stub_objects;
 struct workqueue_struct *riod_stub_wq;
-/* listeners, as in pci_drv.c */
+/* listeners, as in bound.c */
 DEFINE_MUTEX(riod_stub_admin);
 /* list of exports and handshakes, as in export.c */
 DEFINE_MUTEX(riod_stub_lock);
