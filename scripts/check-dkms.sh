@@ -88,21 +88,17 @@ skips() {
 
 n=0
 failed=0
-# check NAME FUNCTION ARGUMENT: prints the output where it fails
-check() {
-	local start rc=0
+# logged FUNCTION ARGUMENT: where it fails, what dkms wrote elsewhere is part of its output
+logged() {
+	local rc=0
 
-	start=$(uptime_s)
-	n=$((n + 1))
-	"$2" "$3" >"$tmp/log" 2>&1 || rc=$?
-	if ((rc)); then
-		failed=$((failed + 1))
-		{ cat "$tmp/skips" "$tmp/log" 2>/dev/null || true; cat "$root/var/lib/dkms/$module/build/make.log" 2>/dev/null || true; } |
-			tail -n 60 | sed 's/^/# /'
-		printf 'not '
-	fi
-	printf 'ok %d %s, %s # %d s\n' "$n" "$1" "$3" "$(($(uptime_s) - start))"
+	"$@" || rc=$?
+	((rc == 0)) || cat "$tmp/skips" "$root/var/lib/dkms/$module/build/make.log" 2>/dev/null || true
+	return "$rc"
 }
+
+# check NAME FUNCTION ARGUMENT
+check() { ktap_check "$1, $3" logged "$2" "$3"; }
 
 same_version() { (
 	set +u

@@ -124,20 +124,8 @@ names_missing() {
 
 n=0
 failed=0
-# check FUNCTION NAME: prints the output where it fails
-check() {
-	local start rc=0
-
-	start=$(uptime_s)
-	n=$((n + 1))
-	"$1" >"$tmp/log" 2>&1 || rc=$?
-	if ((rc)); then
-		failed=$((failed + 1))
-		tail -n 60 "$tmp/log" | sed 's/^/# /'
-		printf 'not '
-	fi
-	printf 'ok %d %s: %s # %d s\n' "$n" "$release" "$2" "$(($(uptime_s) - start))"
-}
+# check FUNCTION NAME
+check() { ktap_check "$release: $2" "$1"; }
 
 printf 'KTAP version 1\n1..9\n'
 check builds 'make builds the modules and riodctl'

@@ -32,6 +32,23 @@ in_root() {
 		DEBIAN_FRONTEND=noninteractive "${@:2}"
 }
 
+# ktap_check TITLE COMMAND...: run it and print its line of KTAP, and the end of its output,
+# which is in $tmp/log, where it fails. Counts in n and failed.
+ktap_check() {
+	local title=$1 start rc=0
+
+	start=$(uptime_s)
+	n=$((n + 1))
+	# shellcheck disable=SC2154 # tmp is the caller's
+	"${@:2}" >"$tmp/log" 2>&1 || rc=$?
+	if ((rc)); then
+		failed=$((failed + 1))
+		tail -n 60 "$tmp/log" | sed 's/^/# /'
+		printf 'not '
+	fi
+	printf 'ok %d %s # %d s\n' "$n" "$title" "$(($(uptime_s) - start))"
+}
+
 # other_release: the one of Debian 12 and 13 that this machine does not run
 other_release() {
 	# shellcheck source=/dev/null
