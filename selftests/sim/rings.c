@@ -277,16 +277,17 @@ static bool report_windows(u32 n)
 	return ok;
 }
 
-/* all protocols by turns until one fails: for an engine that is broken on purpose */
+/* all protocols by turns, or one, until it fails: for an engine that is broken on purpose */
 static int hunt(u64 most)
 {
 	struct sim_result r;
+	u32 turns = only ? 1 : nsound;
 	u64 n;
 
 	for (n = 0; n < most; n++) {
-		const struct sim_proto *p = sim_protos[n % nsound];
+		const struct sim_proto *p = only ? find(only) : sim_protos[n % turns];
 
-		sim_world_run(p, first_seed + n / nsound, NULL, NULL, &r);
+		sim_world_run(p, first_seed + n / turns, NULL, NULL, &r);
 		if (!r.invariant)
 			continue;
 		printf("# invariant %s: %s (%s, schedule %llu)\n", r.invariant, r.text, p->name,
@@ -302,7 +303,7 @@ static int hunt(u64 most)
 static const char usage[] =
 	"usage: sim-rings [--schedules N] [--first SEED] [--jobs N] [--protocol NAME]\n"
 	"       sim-rings --protocol NAME --seed N [--trace]\n"
-	"       sim-rings --hunt N\n"
+	"       sim-rings --hunt N [--protocol NAME]\n"
 	"       sim-rings --list\n"
 	"\n"
 	"--schedules N	so many in all, divided among the protocols (20000); those that are known\n"
@@ -312,8 +313,8 @@ static const char usage[] =
 	"--protocol NAME	only this one\n"
 	"--seed N	only this schedule of it, as a failure names it\n"
 	"--trace		with every access\n"
-	"--hunt N	all protocols by turns, at most N schedules, until one fails: the\n"
-	"		status is 0 if one does\n";
+	"--hunt N	all protocols by turns, or the one that is named, at most N schedules,\n"
+	"		until one fails: the status is 0 if one does\n";
 
 static void spread(u64 schedules)
 {
