@@ -26,8 +26,8 @@ guest wins over unsent bytes (rule 7)~sync_apply.c~s/guard = (const union riod_g
 no conflict with what is in flight (rule 7)~sync_apply.c~s/^\t\t\.sent = find_sent(page),//~converge
 no conflict with cuts behind the joined ones (rule 7)~sync_apply.c~s/t->page->recent\[BIT_WORD(t->off)\]/0/~converge
 conflicts are forgotten with earlier ones (rule 7)~sync_apply.c~s/^\t\tif (later)$/\t\tif (0)/~converge
-conflicts outlive their cut (rule 7)~sync_apply.c~s/^\tbitmap_zero(page->recent, RIOD_PAGE_SIZE);/\t;/~wake-up converge
-conflicts forgotten when acknowledged (rule 7)~sync_apply.c~s/if (s->cut > applied)/if (s->cut > y->acked_cut)/~converge
+conflicts outlive their cut (rule 7)~sync_apply.c~s/^\tbitmap_zero(page->recent, RIOD_PAGE_SIZE);/\t;/~converge~shared
+conflicts forgotten when acknowledged (rule 7)~sync_apply.c~s/if (s->cut > applied)/if (s->cut > y->acked_cut)/~converge~shared
 a dropped byte is not the base (rule 7)~sync_apply.c~s/^\tpatch_base(t);/\tif (!riod_sync_is_stub(t->y) || riod_granule_weight(\&taken)) patch_base(t);/~converge device-wins
 deliveries are sent back (rule 6)~sync_apply.c~s/^\tpatch_base(t);/\tif (riod_sync_is_stub(t->y)) patch_base(t);/~byte-exact acquire flag-after-data recycled converge device-wins untorn
 late data of an unmapped page (rule 4)~sync_apply.c~s/return !page->nwrite .*/return false;/~late-data
