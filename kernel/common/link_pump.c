@@ -203,7 +203,6 @@ static void riod_link_take_events(struct riod_link *l, struct list_head *events)
 {
 	bool full;
 
-	list_splice_tail_init(&l->waiting, events);
 	spin_lock(&l->lock);
 	l->stats.rounds++;
 	full = l->nevents >= RIOD_LINK_EVENTS_MAX;
@@ -303,15 +302,29 @@ static int riod_link_collect(struct riod_link *l, bool background, u64 *nr)
 	return 0;
 }
 
-/* take the waiting events, before the scan begins */
+/*
+ * Take the waiting events, before the scan begins.
+ *
+ * On PCI the completion of a read does not pass an interrupt that the device sent before
+ * it, and drivers rely on that.  So interrupts are gathered after the replies were taken,
+ * and go ahead of them: an interrupt that fired before a reply was posted is among them, or
+ * among those of an earlier round.  One that fired since then passes the reply, which
+ * PCI allows.  Those in @waiting have their interrupts ahead of them already.
+ */
 static int riod_link_begin(struct riod_link *l, struct list_head *events)
 {
+	LIST_HEAD(posted);
+	int err;
+
 	/* a kick from here on causes another round */
 	clear_bit(RIOD_LINK_KICKED, &l->flags);
 	/* pairs with test_and_set_bit() in riod_link_kick() */
 	smp_mb__after_atomic();
-	riod_link_take_events(l, events);
-	return riod_link_gather(l, events);
+	riod_link_take_events(l, &posted);
+	list_splice_tail_init(&l->waiting, events);
+	err = riod_link_gather(l, events);
+	list_splice_tail_init(&posted, events);
+	return err;
 }
 
 /* send @out, whose last frame is the commit of @cut (0: none), then @events */

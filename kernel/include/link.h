@@ -23,7 +23,8 @@ struct riod_link;
  * @frame: a frame that does not belong to a cut arrived; as
  *	&riod_session_ops.frame
  * @gather: pump: append frames to @events for events that the owner keeps as
- *	bits (interrupts).  Called before the scan begins.  May be NULL.
+ *	bits (interrupts).  Called before the scan begins, after the posted
+ *	events were taken; its frames go ahead of those.  May be NULL.
  *	-ENOMEM: the owner keeps the bits and is called again after a pause; any
  *	other error ends the link.
  * @prepare: pump: send what must precede the cut (MAP, UNMAP) with

@@ -57,13 +57,14 @@ void sim_drop(struct queue *q)
 
 /* ------------------------------------------------------------ pumps */
 
-static void gather(struct att *a)
+/* ahead of what was posted, as riod_link_begin() has it */
+static void gather(struct att *a, struct queue *to)
 {
 	u32 i;
 
 	for (i = 0; i < SIM_VECTORS; i++) {
 		if (a->irqs_raised[i])
-			sim_put(&a->st.events, sim_new_msg(IRQ, i, 0));
+			sim_put(to, sim_new_msg(IRQ, i, 0));
 		a->irqs_raised[i] = 0;
 	}
 }
@@ -112,7 +113,7 @@ static bool pump(struct att *a, struct end *e)
 	while ((m = sim_get(&e->waiting)))
 		sim_put(&events, m);
 	if (e == &a->st)
-		gather(a);
+		gather(a, &events);
 	while ((m = sim_get(&e->events)))
 		sim_put(&events, m);
 	if (e == &a->fe)
@@ -147,7 +148,7 @@ static bool follow(struct att *a)
 	struct msg *m;
 	bool settled;
 
-	gather(a);
+	gather(a, &e->waiting);
 	while ((m = sim_get(&e->events)))
 		sim_put(&e->waiting, m);
 	e->looked = e->y.tx_cut;

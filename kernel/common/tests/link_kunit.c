@@ -341,6 +341,68 @@ static void gather_and_prepare(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&x.stub->applied), 1);
 }
 
+/* a cut of the stub's in flight, and a page that has more */
+static void in_flight(struct kunit *test, struct ends *x)
+{
+	x->fe->held_back = true;
+	end_put(x->stub, 1);
+	riod_link_kick(x->stub->l);
+	KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&x->fe->applied) == 1));
+	end_put(x->stub, 2);
+}
+
+/*
+ * An interrupt that fired before a reply was posted goes ahead of it, whether they leave
+ * at once or wait for a cut
+ */
+static void interrupts_first(struct kunit *test)
+{
+	static const u32 order[] = { GATHERED, 1, GATHERED + 1, 2, GATHERED + 2, 3 };
+	struct ends x = ends_create(test, &by_events);
+	u32 n;
+
+	/* the pump finds both when it begins */
+	atomic_set(&x.stub->gather, 1);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make_of(1)), 0);
+	KUNIT_ASSERT_EQ(test, riod_link_start(x.fe->l), 0);
+	KUNIT_ASSERT_EQ(test, riod_link_start(x.stub->l), 0);
+	pair_expect_done(test, &x.fe->got);
+	pair_expect_done(test, &x.fe->got);
+	end_map(test, x.stub);
+	end_map(test, x.fe);
+	in_flight(test, &x);
+	/* these are taken, and wait for the next cut; the others come later */
+	atomic_set(&x.stub->gather, 1);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make_of(2)), 0);
+	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(x.stub->l->looked)));
+	atomic_set(&x.stub->gather, 1);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make_of(3)), 0);
+	complete_all(&x.fe->hold);
+	for (n = 0; n < 4; n++)
+		pair_expect_done(test, &x.fe->got);
+	KUNIT_ASSERT_EQ(test, x.fe->nirqs, ARRAY_SIZE(order));
+	for (n = 0; n < ARRAY_SIZE(order); n++)
+		KUNIT_EXPECT_EQ(test, x.fe->irqs[n].epoch, order[n]);
+}
+
+/* events are taken, then the pass begins: what comes during the pass has a cut of its own */
+static void take_then_pass(struct kunit *test)
+{
+	struct ends x = ends_start_mapped(test);
+
+	end_put(x.stub, 1);
+	atomic_set(&x.stub->late, 1);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make_of(1)), 0);
+	pair_expect_done(test, &x.fe->got);
+	pair_expect_done(test, &x.fe->got);
+	KUNIT_ASSERT_EQ(test, x.fe->nirqs, 2);
+	KUNIT_EXPECT_EQ(test, x.fe->irqs[0].epoch, 1);
+	KUNIT_EXPECT_EQ(test, x.fe->irqs[0].seen, 1);
+	KUNIT_EXPECT_EQ(test, x.fe->irqs[1].epoch, LATE);
+	KUNIT_EXPECT_EQ(test, x.fe->irqs[1].seen, LATE);
+	KUNIT_EXPECT_EQ(test, cuts_sent(x.stub), 2);
+}
+
 /* ------------------------------------------------------------ limits and the end */
 
 struct poster {
@@ -483,6 +545,8 @@ static struct kunit_case link_cases[] = {
 	LINK_CASE(frontend_pipelines),
 	LINK_CASE(background),
 	LINK_CASE(gather_and_prepare),
+	LINK_CASE(interrupts_first),
+	LINK_CASE(take_then_pass),
 	LINK_CASE(limits),
 	LINK_CASE(nowait),
 	LINK_CASE(event_load),

@@ -41,6 +41,8 @@ static const struct riod_sync_params by_events = {
  * @frames: frames that were handed over
  * @seen: what the page's first word was when the last of them came
  * @type: type of the last of them
+ * @irqs: epochs of the IRQ frames among them, and what was seen with each
+ * @nirqs: how many
  * @got: there was one
  * @applied: calls of ops->applied()
  * @held_back: ops->applied() waits for @hold
@@ -54,7 +56,9 @@ static const struct riod_sync_params by_events = {
  * @held: tags that were asked for and are not answered
  * @nheld: how many
  * @fail_gather: times that ops->gather() is yet to fail
- * @gather: frames that ops->gather() is yet to add
+ * @gather: frames that ops->gather() is yet to add, with epochs from GATHERED on
+ * @gathered: frames that it has added
+ * @late: times that ops->collected() is yet to write LATE and to post an event of this epoch
  * @prepare: MAP frames that ops->prepare() is yet to send
  * @fail_prepare: times that it is yet to fail
  */
@@ -65,6 +69,8 @@ struct end {
 	u32 frames;
 	u32 seen;
 	u8 type;
+	struct { u32 epoch, seen; } irqs[8];
+	u32 nirqs;
 	struct completion got;
 	atomic_t applied;
 	bool held_back;
@@ -79,19 +85,32 @@ struct end {
 	u32 nheld;
 	atomic_t fail_gather;
 	atomic_t gather;
+	u32 gathered;
+	atomic_t late;
 	atomic_t prepare;
 	atomic_t fail_prepare;
 };
 
-static inline struct riod_frame *irq_make(void)
+#define GATHERED	100
+#define LATE		99
+
+static inline struct riod_frame *irq_make_of(u32 epoch)
 {
 	struct riod_wire_irq *q;
 	struct riod_frame *f = riod_frame_alloc(RIOD_FRAME_IRQ, 0,
 						struct_size(q, vectors, 1), GFP_KERNEL);
 
-	if (f)
-		((struct riod_wire_irq *)f->body)->count = cpu_to_le16(1);
+	if (!f)
+		return NULL;
+	q = (struct riod_wire_irq *)f->body;
+	q->count = cpu_to_le16(1);
+	q->epoch = cpu_to_le32(epoch);
 	return f;
+}
+
+static inline struct riod_frame *irq_make(void)
+{
+	return irq_make_of(0);
 }
 
 static inline struct riod_frame *reg_make(u8 op, u64 offset)
@@ -170,6 +189,14 @@ static inline u32 nheld(struct end *e)
 	return smp_load_acquire(&e->nheld);
 }
 
+static inline void end_irq(struct end *e, const struct riod_wire_irq *q)
+{
+	if (e->nirqs == ARRAY_SIZE(e->irqs))
+		return;
+	e->irqs[e->nirqs].epoch = le32_to_cpu(q->epoch);
+	e->irqs[e->nirqs++].seen = e->seen;
+}
+
 static inline int end_frame(void *priv, struct riod_frame *f)
 {
 	const struct riod_wire_reg *r = (const void *)f->body;
@@ -179,6 +206,8 @@ static inline int end_frame(void *priv, struct riod_frame *f)
 	e->seen = READ_ONCE(*(u32 *)e->page);
 	e->type = f->hdr.type;
 	WRITE_ONCE(e->frames, e->frames + 1);
+	if (f->hdr.type == RIOD_FRAME_IRQ)
+		end_irq(e, (const void *)f->body);
 	if (f->hdr.type == RIOD_FRAME_REG && r->tag)
 		err = end_request(e, r);
 	if (f->hdr.type == RIOD_FRAME_CTL)
@@ -195,7 +224,7 @@ static inline int end_gather(void *priv, struct list_head *events)
 	if (atomic_dec_if_positive(&e->fail_gather) >= 0)
 		return -ENOMEM;
 	while (atomic_dec_if_positive(&e->gather) >= 0) {
-		f = irq_make();
+		f = irq_make_of(GATHERED + e->gathered++);
 		if (f)
 			list_add_tail(&f->list, events);
 	}
@@ -229,6 +258,10 @@ static inline void end_collected(void *priv)
 	struct end *e = priv;
 
 	atomic_inc(&e->collected);
+	if (atomic_dec_if_positive(&e->late) < 0)
+		return;
+	WRITE_ONCE(*(u32 *)e->page, LATE);
+	riod_link_post(e->l, irq_make_of(LATE));
 }
 
 static inline void end_applied(void *priv)
