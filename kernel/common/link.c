@@ -138,7 +138,7 @@ int riod_link_post_reply(struct riod_link *l, struct riod_frame *f)
 	if (l->lost) {
 		err = -ENOTCONN;
 	} else if (l->nreplies == RIOD_REQUESTS_MAX) {
-		/* all are unanswered: the peer cannot have sent another request */
+		/* none of these was sent yet: the peer cannot have sent another request */
 		err = -EPROTO;
 	} else {
 		l->nreplies++;

@@ -208,7 +208,6 @@ static void riod_link_take_events(struct riod_link *l, struct list_head *events)
 	full = l->nevents >= RIOD_LINK_EVENTS_MAX;
 	list_splice_tail_init(&l->events, events);
 	WRITE_ONCE(l->nevents, 0);
-	l->nreplies = 0;
 	spin_unlock(&l->lock);
 	if (full)
 		wake_up_all(&l->room);
@@ -327,15 +326,28 @@ static int riod_link_begin(struct riod_link *l, struct list_head *events)
 	return err;
 }
 
+static unsigned int riod_link_count_replies(const struct list_head *events)
+{
+	const struct riod_frame *f;
+	unsigned int n = 0;
+
+	list_for_each_entry(f, events, list)
+		n += f->hdr.type == RIOD_FRAME_REPLY;
+	return n;
+}
+
 /* send @out, whose last frame is the commit of @cut (0: none), then @events */
 static int riod_link_finish(struct riod_link *l, u64 cut, struct list_head *events)
 {
+	unsigned int nreplies = riod_link_count_replies(events);
 	size_t nevents = list_count_nodes(events);
 	u64 last = 0;
 	int err;
 
 	spin_lock(&l->lock);
 	l->stats.events += nevents;
+	/* ahead of sending them: the peer may ask anew as soon as it has one */
+	l->nreplies -= nreplies;
 	spin_unlock(&l->lock);
 	list_splice_tail_init(events, &l->out);
 	err = riod_link_flush(l, &last);

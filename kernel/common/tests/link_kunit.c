@@ -459,6 +459,19 @@ static void limits(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, riod_link_is_lost(x.stub->l));
 }
 
+/* a reply that waits for a cut is not sent yet, so there is no room for another */
+static void replies_that_wait(struct kunit *test)
+{
+	struct ends x = ends_start_mapped(test);
+	u32 n;
+
+	in_flight(test, &x);
+	for (n = 0; n < RIOD_REQUESTS_MAX; n++)
+		KUNIT_EXPECT_EQ(test, riod_link_post_reply(x.stub->l, reply_make(1, 0, 0)), 0);
+	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(x.stub->l->looked)));
+	KUNIT_EXPECT_EQ(test, riod_link_post_reply(x.stub->l, reply_make(1, 0, 0)), -EPROTO);
+}
+
 /* who must not wait does not, and cannot pile up more without an end */
 static void nowait(struct kunit *test)
 {
@@ -548,6 +561,7 @@ static struct kunit_case link_cases[] = {
 	LINK_CASE(interrupts_first),
 	LINK_CASE(take_then_pass),
 	LINK_CASE(limits),
+	LINK_CASE(replies_that_wait),
 	LINK_CASE(nowait),
 	LINK_CASE(event_load),
 	LINK_CASE(breaks_under_load),
