@@ -427,17 +427,21 @@ static void age_peak(struct riod_sync *y, u64 applied)
 /* the peer had applied our cuts up to @applied: they can no longer conflict */
 static void forget_sent(struct riod_sync *y, u64 applied)
 {
-	struct riod_sync_sent *s, *tmp;
+	struct riod_sync_sent *s;
+	unsigned int n = 0;
 
 	lockdep_assert_held(&y->lock);
 	y->told = applied;
-	list_for_each_entry_safe(s, tmp, &y->sent, by_cut) {
+	/* an unmap in between takes those of its page; nobody looks at the rest: the gate */
+	while ((s = list_first_entry_or_null(&y->sent, struct riod_sync_sent, by_cut))) {
 		if (s->cut > applied)
 			break;
 		y->nsent--;
 		list_del(&s->by_page);
 		list_del(&s->by_cut);
 		riod_sync_free_sent(y, s);
+		if (++n % RIOD_SYNC_PAGES_PER_HOLD == 0)
+			riod_sync_breathe(y);
 	}
 }
 

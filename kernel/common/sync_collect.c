@@ -524,8 +524,13 @@ static void keep_sent(struct riod_sync_cut *cut)
 	struct riod_sync *y = cut->y;
 	struct riod_sync_sent *s, *tmp;
 	struct riod_sync_page *page;
+	unsigned int n = 0;
 
+	lockdep_assert_held(&y->lock);
+	/* what is left of @cut->sent is nobody else's */
 	list_for_each_entry_safe(s, tmp, &cut->sent, by_cut) {
+		if (++n % RIOD_SYNC_PAGES_PER_HOLD == 0)
+			riod_sync_breathe(y);
 		page = xa_load(&y->index, s->page);
 		/* unmapped; or a peer that reuses numbers has mapped a read-only page */
 		if (!page || !page->recent)
@@ -543,24 +548,33 @@ static void keep_sent(struct riod_sync_cut *cut)
  * these late bytes but makes them its base (rule 4, unmap is local), so the
  * stub does the same and restores the shadow to that base.
  */
+static void rebase_page(struct riod_sync_cut *cut, struct riod_sync_capture *cap)
+{
+	cap->page->capture = NULL;
+	if (!cap->carried)
+		return;
+	/* the snapshot is the whole page; the old base is freed with @cap */
+	swap(cap->page->base, cap->snap);
+	if (riod_sync_is_stub(cut->y) && !cap->page->nwrite)
+		riod_sync_discard_unsent(cap->page);
+}
+
+/* page by page: an unmap in between is as one before, or as one behind the cut */
 static void rebase(struct riod_sync_cut *cut)
 {
 	struct riod_sync_capture *cap;
+	unsigned int n = 0;
 
+	lockdep_assert_held(&cut->y->lock);
 	list_for_each_entry(cap, &cut->captures, list) {
-		if (!cap->page)
-			continue;
-		cap->page->capture = NULL;
-		if (!cap->carried)
-			continue;
-		/* the snapshot is the whole page; the old base is freed with @cap */
-		swap(cap->page->base, cap->snap);
-		if (riod_sync_is_stub(cut->y) && !cap->page->nwrite)
-			riod_sync_discard_unsent(cap->page);
+		if (++n % RIOD_SYNC_PAGES_PER_HOLD == 0)
+			riod_sync_breathe(cut->y);
+		if (cap->page)
+			rebase_page(cut, cap);
 	}
 }
 
-/* cannot fail */
+/* cannot fail; the gate keeps the peer's cuts out meanwhile */
 static void take(struct riod_sync_cut *cut)
 {
 	struct riod_sync *y = cut->y;
@@ -681,19 +695,22 @@ static enum hold look_some(struct riod_sync *y, unsigned long *next)
 	return HOLD_DONE;
 }
 
+/*
+ * Register writes, and cuts of the peer's, go on meanwhile.  Of a cut, page and base change
+ * under one hold of the lock, and where the device's byte has not been sent they go on to
+ * differ, or the guest has the same byte.
+ */
 bool riod_sync_is_settled(struct riod_sync *y)
 {
 	unsigned long next = 0;
 	enum hold hold;
 
-	mutex_lock(&y->gate);
 	do {
 		mutex_lock(&y->lock);
 		hold = look_some(y, &next);
 		mutex_unlock(&y->lock);
 		cond_resched();
 	} while (hold == HOLD_MORE && !riod_sync_is_stopped(y));
-	mutex_unlock(&y->gate);
 	return hold == HOLD_DONE;
 }
 EXPORT_SYMBOL_GPL(riod_sync_is_settled);

@@ -7,6 +7,7 @@
 #include <linux/bitmap.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 
 #include "sync.h"
@@ -14,7 +15,7 @@
 
 static_assert(RIOD_GRANULE == 16);	/* riod_sync_page.arrived */
 
-/* pages scanned under one hold of the lock, so that an unmap waits for little */
+/* pages, or entries, looked at under one hold of the lock, so that an unmap waits for little */
 #define RIOD_SYNC_PAGES_PER_HOLD	256
 #define RIOD_SYNC_GFP		(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
 
@@ -178,6 +179,14 @@ static inline bool riod_sync_is_stub(const struct riod_sync *y)
 static inline bool riod_sync_is_stopped(const struct riod_sync *y)
 {
 	return READ_ONCE(y->stopped);
+}
+
+/* riod_sync.lock is held, and is again: an unmap gets its turn */
+static inline void riod_sync_breathe(struct riod_sync *y)
+{
+	mutex_unlock(&y->lock);
+	cond_resched();
+	mutex_lock(&y->lock);
 }
 
 static inline u32 riod_sync_delta_size(u32 nruns, u32 nbytes)

@@ -410,9 +410,12 @@ bool riod_sync_in_flight(struct riod_sync *y);
 
 /**
  * riod_sync_is_settled() - have all device writes been taken?
- * @y: engine of the stub; takes @y->gate and @y->lock
+ * @y: engine of the stub; takes @y->lock; called by the thread that
+ *	calls riod_sync_collect()
  *
- * Makes one pass, which ends at the first difference.
+ * Makes one pass, which ends at the first difference.  It goes on if the cut in
+ * flight is acknowledged meanwhile: the rest of it is shorter than the first
+ * pass of the next cut.
  *
  * Return: true: the cuts taken so far have everything that the device wrote
  * before the call, so an event posted before the call may follow them without a

@@ -63,10 +63,12 @@ static void check_stats(void)
 	       fe->cuts_sent, fe->passes, fe->free_running, fe->forced, fe->sent, fe->late);
 	printf("st: cuts %llu passes %llu left-out %llu forced %llu sent %llu dropped %llu; ",
 	       st->cuts_sent, st->passes, st->free_running, st->forced, st->sent, st->dropped);
-	printf("doorbells %u irqs %u ttl %u\n", world->doorbells, world->irqs, world->ttls);
+	printf("doorbells %u irqs %u ttl %u followed %u\n", world->doorbells, world->irqs,
+	       world->ttls, world->st.followed);
 	if (fe->forced || st->forced)
 		sim_fail("unforced", "%llu and %llu cuts were forced", fe->forced, st->forced);
-	if (!world->doorbells || !world->irqs || !world->ttls || !sim_polling_works())
+	if (!world->doorbells || !world->irqs || !world->ttls || !world->st.followed ||
+	    !sim_polling_works())
 		sim_fail("progress", "hardly anything happened");
 }
 
@@ -108,6 +110,9 @@ static void *run_device(void *arg)
 		sim_fast_counter_step();
 		if (!(n++ % 16))
 			sched_yield();
+		/* long enough that what it wrote last is in a cut, and an event may follow that */
+		if (!(n % 2048))
+			usleep(1000);
 	}
 	return arg;
 }

@@ -156,19 +156,52 @@ static s64 collect(struct sim_end *end, struct list_head *frames)
 	return bytes;
 }
 
+static void send_events(struct sim_end *end, struct list_head *events)
+{
+	struct sim_msg *m, *tmp;
+
+	list_for_each_entry_safe(m, tmp, events, list) {
+		list_del(&m->list);
+		queue_put(end->tx, m);
+	}
+}
+
+/* stub, a cut in flight: riod_link_follow() */
+static bool follow(struct sim_end *end)
+{
+	LIST_HEAD(events);
+
+	if (end->looked || !atomic_load(&end->events.n))
+		return false;
+	list_splice_tail_init(&end->waiting, &events);
+	queue_take(&end->events, &events);
+	if (riod_sync_is_settled(&end->y)) {
+		end->followed++;
+		send_events(end, &events);
+		return true;
+	}
+	end->looked = true;
+	list_splice_tail_init(&events, &end->waiting);
+	return false;
+}
+
 /* one round; true where anything was sent */
 bool sim_pump(struct sim_end *end)
 {
 	struct riod_frame *f, *ftmp;
-	struct sim_msg *m, *mtmp;
+	struct sim_msg *m;
 	LIST_HEAD(events);
 	LIST_HEAD(frames);
 	bool sent;
 
 	if (end == &world->st)
 		riod_sync_acked(&end->y, atomic_load(&world->applied));
-	if (riod_sync_in_flight(&end->y) || atomic_load(&end->tx->n) > WINDOW)
+	if (atomic_load(&end->tx->n) > WINDOW)
 		return false;
+	if (riod_sync_in_flight(&end->y))
+		return follow(end);
+	end->looked = false;
+	list_splice_tail_init(&end->waiting, &events);
 	queue_take(&end->events, &events);
 	if (end == &world->fe)
 		prepare(end);
@@ -180,10 +213,7 @@ bool sim_pump(struct sim_end *end)
 		m->frame = f;
 		queue_put(end->tx, m);
 	}
-	list_for_each_entry_safe(m, mtmp, &events, list) {
-		list_del(&m->list);
-		queue_put(end->tx, m);
-	}
+	send_events(end, &events);
 	return sent;
 }
 
@@ -256,6 +286,7 @@ static void end_init(struct sim_end *end, enum riod_sync_role role,
 	riod_sync_init(&end->y, role, &params);
 	queue_init(&end->events);
 	queue_init(&end->maps);
+	INIT_LIST_HEAD(&end->waiting);
 	end->tx = tx;
 	end->rx = rx;
 }
@@ -281,6 +312,7 @@ static void end_exit(struct sim_end *end)
 	struct sim_msg *m;
 	void *priv;
 
+	send_events(end, &end->waiting);
 	while ((m = queue_get(end->rx)) || (m = queue_get(&end->events)) ||
 	       (m = queue_get(&end->maps))) {
 		riod_frame_free(m->frame);
@@ -301,8 +333,9 @@ void sim_ends_exit(void)
 {
 	unsigned int i;
 
-	end_exit(&world->fe);
+	/* what the stub kept goes to the frontend */
 	end_exit(&world->st);
+	end_exit(&world->fe);
 	for (i = 0; i < NPAGES; i++)
 		free(world->pages[i].mem);
 }

@@ -139,6 +139,17 @@ static inline s64 take(struct ends *e, struct riod_sync *y, struct list_head *fr
 	return bytes;
 }
 
+/* a cut never arrives */
+static inline void drop(struct list_head *frames)
+{
+	struct riod_frame *f, *tmp;
+
+	list_for_each_entry_safe(f, tmp, frames, list) {
+		list_del(&f->list);
+		riod_frame_free(f);
+	}
+}
+
 /* a cut of @y's arrives; 1 where there was a commit */
 static inline int deliver(struct ends *e, struct riod_sync *y, struct list_head *frames)
 {

@@ -94,6 +94,17 @@ static void reading(struct kunit *test)
 
 /* ------------------------------------------------------------ frames */
 
+static int commit(struct riod_sync *y, u64 cut, u64 applied, u32 nframes)
+{
+	struct riod_wire_cut_commit c = {
+		.cut = cpu_to_le64(cut),
+		.applied = cpu_to_le64(applied),
+		.nframes = cpu_to_le32(nframes),
+	};
+
+	return riod_sync_apply(y, &c);
+}
+
 static void no_change(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -109,6 +120,72 @@ static void no_change(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, deliver(e, &e->fe, &frames));
 	KUNIT_EXPECT_EQ(test, 0, take(e, &e->fe, &frames));
 	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
+}
+
+static void no_change(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	LIST_HEAD(frames);
+
+	map_one(e, 0, RW);
+	KUNIT_EXPECT_EQ(test, 0, take(e, &e->fe, &frames));
+	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
+	KUNIT_EXPECT_EQ(test, 1, e->fe.stats.passes);
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_collect(&e->fe, &frames, true, RIOD_FRAME_MIN));
+	KUNIT_EXPECT_EQ(test, 1, deliver(e, &e->fe, &frames));
+}
+
+#define MANY	(RIOD_SYNC_PAGES_PER_HOLD + 44)
+
+/* more pages than are looked at under one hold of the lock: a pass goes on behind them */
+static void many_pages(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	u8 **mem = kunit_kcalloc(test, MANY, sizeof(*mem), GFP_KERNEL);
+	LIST_HEAD(frames);
+	void *priv;
+	u32 i;
+
+	KUNIT_ASSERT_NOT_NULL(test, mem);
+	for (i = 0; i < MANY; i++) {
+		mem[i] = new_memory(test);
+		KUNIT_ASSERT_EQ(test, riod_sync_map(&e->st, id_of(i), mem[i], RW, NULL), 0);
+	}
+	KUNIT_EXPECT_TRUE(test, riod_sync_is_settled(&e->st));
+	KUNIT_EXPECT_EQ(test, e->st.stats.scanned, MANY * RIOD_PAGE_SIZE);
+	/* the last page, and the first of the second hold */
+	for (i = MANY - 1; i >= RIOD_SYNC_PAGES_PER_HOLD; i -= 43) {
+		mem[i][8] = 1;
+		KUNIT_EXPECT_FALSE(test, riod_sync_is_settled(&e->st));
+		KUNIT_EXPECT_EQ(test, 1, take(e, &e->st, &frames));
+		riod_sync_acked(&e->st, e->st.tx_cut);
+		KUNIT_EXPECT_TRUE(test, riod_sync_is_settled(&e->st));
+	}
+	/* all of them in one cut: each base is the page, and each entry is kept and forgotten */
+	for (i = 0; i < MANY; i++)
+		mem[i][16] = 2;
+	KUNIT_EXPECT_EQ(test, MANY, take(e, &e->st, &frames));
+	KUNIT_EXPECT_TRUE(test, riod_sync_is_settled(&e->st));
+	KUNIT_EXPECT_EQ(test, MANY + 2, e->st.nsent);
+	KUNIT_EXPECT_EQ(test, 0, commit(&e->st, 1, e->st.tx_cut, 0));
+	KUNIT_EXPECT_EQ(test, 0, e->st.nsent);
+	drop(&frames);
+	for (i = 0; i < MANY; i++) {
+		riod_sync_unmap(&e->st, id_of(i), RW, &priv);
+		free_page((unsigned long)mem[i]);
+	}
+}
+
+/* register writes, and the peer's cuts, do not wait for an interrupt's look at all pages */
+static void settled_without_gate(struct kunit *test)
+{
+	struct ends *e = test->priv;
+
+	map_one(e, 0, RW);
+	mutex_lock(&e->st.gate);
+	/* would not come back */
+	KUNIT_EXPECT_TRUE(test, riod_sync_is_settled(&e->st));
+	mutex_unlock(&e->st.gate);
 }
 
 /* the worst page there is, many times: frames stay whole and within bounds */
@@ -319,15 +396,13 @@ static void granule_twice(struct kunit *test)
 /* the stub's cut number @n carries the first byte of granule @n, and is acknowledged */
 static void send_granule(struct ends *e, u32 n)
 {
-	struct riod_frame *f, *tmp;
 	LIST_HEAD(up);
 
 	e->s[0][n * RIOD_GRANULE] = 0x40 + n;
 	KUNIT_EXPECT_EQ(e->test, 1, take(e, &e->st, &up));
 	KUNIT_EXPECT_EQ(e->test, n, e->st.tx_cut);
 	riod_sync_acked(&e->st, n);
-	list_for_each_entry_safe(f, tmp, &up, list)
-		riod_frame_free(f);
+	drop(&up);
 }
 
 /* the guest's cut @nr changes all these granules, and had applied @applied */
@@ -563,6 +638,8 @@ static struct kunit_case cut_cases[] = {
 	KUNIT_CASE(merging),
 	KUNIT_CASE(reading),
 	KUNIT_CASE(no_change),
+	KUNIT_CASE(many_pages),
+	KUNIT_CASE(settled_without_gate),
 	KUNIT_CASE(many_frames),
 	KUNIT_CASE(random_rounds),
 	KUNIT_CASE_PARAM(numbers, numbers_gen_params),
