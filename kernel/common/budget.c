@@ -2,6 +2,7 @@
 /*
  * Memory that a peer makes this host hold
  */
+#include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/export.h>
 #include <linux/limits.h>
@@ -13,8 +14,15 @@ void riod_budget_init(struct riod_budget *b, u64 limit, struct riod_budget *pare
 	atomic64_set(&b->held, 0);
 	b->limit = limit ?: U64_MAX;
 	b->parent = parent;
+	b->full = NULL;
 }
 EXPORT_SYMBOL_GPL(riod_budget_init);
+
+void riod_budget_set_limit(struct riod_budget *b, u64 limit)
+{
+	WRITE_ONCE(b->limit, limit);
+}
+EXPORT_SYMBOL_GPL(riod_budget_set_limit);
 
 /* from @b up to @end, exclusive */
 static void uncharge_up_to(struct riod_budget *b, const struct riod_budget *end, u64 bytes)
@@ -23,15 +31,28 @@ static void uncharge_up_to(struct riod_budget *b, const struct riod_budget *end,
 		atomic64_sub(bytes, &b->held);
 }
 
+static bool charge_one(struct riod_budget *b, u64 bytes)
+{
+	u64 limit = READ_ONCE(b->limit);
+	s64 held = atomic64_read(&b->held);
+
+	do {
+		if (bytes > limit || (u64)held > limit - bytes)
+			return false;
+	} while (!atomic64_try_cmpxchg(&b->held, &held, held + bytes));
+	return true;
+}
+
 int riod_budget_charge(struct riod_budget *b, u64 bytes)
 {
 	struct riod_budget *at;
 
 	for (at = b; at; at = at->parent) {
-		if ((u64)atomic64_add_return(bytes, &at->held) > READ_ONCE(at->limit)) {
-			uncharge_up_to(b, at->parent, bytes);
-			return -EDQUOT;
-		}
+		if (charge_one(at, bytes))
+			continue;
+		uncharge_up_to(b, at, bytes);
+		WRITE_ONCE(b->full, at);
+		return -EDQUOT;
 	}
 	return 0;
 }

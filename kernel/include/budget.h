@@ -3,7 +3,7 @@
  * Limits on memory that a peer makes this host hold
  *
  * A budget counts bytes against a limit of its own and against its parent's,
- * such as one budget per engine below one per host.  It covers memory whose
+ * one budget per session below one per host.  It covers memory whose
  * amount the peer can influence.  Such memory is charged before it is allocated
  * and uncharged when it is freed.
  */
@@ -18,17 +18,31 @@
  * @held: bytes charged
  * @limit: most bytes that @held may reach; U64_MAX: no limit
  * @parent: charged as well; outlives this budget.  NULL: none
+ * @full: the budget, this one or a parent, that refused the last charge that was
+ *	refused; for the log.  NULL: none was refused
  */
 struct riod_budget {
 	atomic64_t held;
 	u64 limit;
 	struct riod_budget *parent;
+	const struct riod_budget *full;
 };
 
 /* @limit 0: no limit */
 void riod_budget_init(struct riod_budget *b, u64 limit, struct riod_budget *parent);
 
-/* 0, or -EDQUOT with nothing charged; any context */
+/* any time; what is held beyond it stays */
+void riod_budget_set_limit(struct riod_budget *b, u64 limit);
+
+/**
+ * riod_budget_charge() - about to allocate
+ * @b: budget; any context, lockless
+ * @bytes: how much
+ *
+ * A charge that @b refuses changes nothing, so a large one that is refused never makes
+ * a small one fail.  One that a parent refuses is held in @b for a moment.
+ * Return: 0; -EDQUOT: nothing is charged.
+ */
 int riod_budget_charge(struct riod_budget *b, u64 bytes);
 void riod_budget_uncharge(struct riod_budget *b, u64 bytes);
 

@@ -160,12 +160,66 @@ static bool run_threads(unsigned int seconds)
 	return ok;
 }
 
+/* ------------------------------------------------------------ budget */
+
+#define SMALL	1
+#define LARGE	1000
+#define ROOM	10	/* for small charges, not for a large one */
+
+static struct riod_budget host, sessions[2];
+static atomic_uint refused[2];
+
+/* a session that asks for too much, and is always refused */
+static void *run_greedy(void *arg)
+{
+	while (!atomic_load(&world->stop)) {
+		if (riod_budget_charge(&sessions[0], LARGE))
+			atomic_fetch_add(&refused[0], 1);
+	}
+	return arg;
+}
+
+/* another one of the same host, that keeps to what there is */
+static void *run_modest(void *arg)
+{
+	while (!atomic_load(&world->stop)) {
+		if (riod_budget_charge(&sessions[1], SMALL))
+			atomic_fetch_add(&refused[1], 1);
+		else
+			riod_budget_uncharge(&sessions[1], SMALL);
+	}
+	return arg;
+}
+
+/* a charge that is refused does not make another one fail, not for a moment either */
+static bool run_budget(void)
+{
+	pthread_t t[2];
+	u32 i;
+
+	world = calloc(1, sizeof(*world));
+	riod_budget_init(&host, ROOM, NULL);
+	riod_budget_init(&sessions[0], 0, &host);
+	riod_budget_init(&sessions[1], 0, &host);
+	pthread_create(&t[0], NULL, run_greedy, NULL);
+	pthread_create(&t[1], NULL, run_modest, NULL);
+	sleep(1);
+	atomic_store(&world->stop, true);
+	for (i = 0; i < ARRAY_SIZE(t); i++)
+		pthread_join(t[i], NULL);
+	free(world);
+	world = NULL;
+	printf("# refused: %u large charges, %u small ones\n", refused[0], refused[1]);
+	return refused[0] && !refused[1] && !riod_budget_held(&host) &&
+	       !riod_budget_held(&sessions[0]) && !riod_budget_held(&sessions[1]);
+}
+
 /* ------------------------------------------------------------ main */
 
 int main(int argc, char **argv)
 {
 	unsigned int seconds = argc == 2 ? strtoul(argv[1], NULL, 0) : 0;
-	bool ok;
+	bool ok, budget;
 
 	if (!seconds) {
 		fprintf(stderr, "usage: sim-threads SECONDS\n");
@@ -174,6 +228,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("KTAP version 1\n");
 	ok = run_threads(seconds);
-	printf("%sok 1 threads\n1..1\n", ok ? "" : "not ");
-	return !ok;
+	printf("%sok 1 threads\n", ok ? "" : "not ");
+	budget = run_budget();
+	printf("%sok 2 budget\n1..2\n", budget ? "" : "not ");
+	return !ok || !budget;
 }

@@ -555,17 +555,31 @@ static void staged_bound_shrinks(struct kunit *test)
 static void budgets(struct kunit *test)
 {
 	struct riod_budget host, one, two;
+	u64 all;
 
 	riod_budget_init(&host, 100, NULL);
 	riod_budget_init(&one, 80, &host);
 	riod_budget_init(&two, 0, &host);
 	KUNIT_EXPECT_EQ(test, 0, riod_budget_charge(&one, 80));
+	KUNIT_EXPECT_NULL(test, one.full);
 	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_budget_charge(&one, 1));
+	KUNIT_EXPECT_PTR_EQ(test, one.full, &one);
 	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_budget_charge(&two, 21));
+	KUNIT_EXPECT_PTR_EQ(test, two.full, &host);
+	/* so much that the sum wraps */
+	for (all = U64_MAX; all > U64_MAX - 100; all -= 10)
+		KUNIT_EXPECT_EQ(test, -EDQUOT, riod_budget_charge(&two, all));
 	KUNIT_EXPECT_EQ(test, 0, riod_budget_charge(&two, 20));
 	KUNIT_EXPECT_EQ(test, 80, riod_budget_held(&one));
 	KUNIT_EXPECT_EQ(test, 100, riod_budget_held(&host));
-	riod_budget_uncharge(&one, 80);
+	/* below what is held: nothing more, until enough has gone */
+	riod_budget_uncharge(&one, 40);
+	riod_budget_set_limit(&one, 30);
+	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_budget_charge(&one, 1));
+	riod_budget_uncharge(&one, 11);
+	KUNIT_EXPECT_EQ(test, 0, riod_budget_charge(&one, 1));
+	KUNIT_EXPECT_EQ(test, 30, riod_budget_held(&one));
+	riod_budget_uncharge(&one, 30);
 	riod_budget_uncharge(&two, 20);
 	KUNIT_EXPECT_EQ(test, 0, riod_budget_held(&one) + riod_budget_held(&two) +
 				 riod_budget_held(&host));

@@ -10,7 +10,9 @@ typedef struct {
 
 #define atomic64_set(v, i)		((void)((v)->counter = (i)))
 #define atomic64_read(v)		__atomic_load_n(&(v)->counter, __ATOMIC_RELAXED)
-#define atomic64_add_return(i, v)	__atomic_add_fetch(&(v)->counter, i, __ATOMIC_SEQ_CST)
+#define atomic64_try_cmpxchg(v, old, new)						\
+	__atomic_compare_exchange_n(&(v)->counter, old, new, false, __ATOMIC_SEQ_CST,	\
+				    __ATOMIC_SEQ_CST)
 #define atomic64_sub(i, v)		((void)__atomic_sub_fetch(&(v)->counter, i, __ATOMIC_SEQ_CST))
 
 /* with -DSIM_NO_CMPXCHG128 the engine takes its way for CPUs without */
