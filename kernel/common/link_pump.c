@@ -351,6 +351,8 @@ static int riod_link_finish(struct riod_link *l, u64 cut, struct list_head *even
 	spin_unlock(&l->lock);
 	list_splice_tail_init(events, &l->out);
 	err = riod_link_flush(l, &last);
+	/* the window bounds them from here on */
+	riod_sync_handed_over(&l->sync);
 	/* only the pump sends, so the events have the numbers behind the commit */
 	if (!err && cut && l->role == RIOD_SYNC_STUB)
 		riod_link_note_cut(l, last - nevents, cut);

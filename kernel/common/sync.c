@@ -5,9 +5,11 @@
  * Rules are cited by number and name; see Documentation/coherence.rst.
  */
 #include <kunit/visibility.h>
+#include <linux/bitops.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/lockdep.h>
+#include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/slab.h>
 
@@ -24,7 +26,10 @@
 
 /* bytes that a peer may always stage, however little is mapped */
 #define STAGED_SLACK	(1024u * 1024)
-/* upper bound of a page's staged deltas, with frame overhead */
+/*
+ * Upper bound of a page's staged deltas, with frame overhead: a correct peer sends no
+ * granule twice, and kmalloc() rounds up to less than twice the size.
+ */
 #define STAGED_PAGE	(2 * RIOD_SYNC_DELTA_MAX)
 
 /* base of a page of which neither end has sent a byte */
@@ -72,12 +77,20 @@ void riod_sync_destroy(struct riod_sync *y)
 		riod_frame_free(f);
 	}
 	riod_budget_uncharge(&y->budget, y->staged_bytes);
+	riod_sync_handed_over(y);
 	WARN_ON(riod_sync_held(y));
 	xa_destroy(&y->index);
 	mutex_destroy(&y->lock);
 	mutex_destroy(&y->gate);
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_sync_destroy);
+
+void riod_sync_handed_over(struct riod_sync *y)
+{
+	riod_budget_uncharge(&y->budget, y->handed);
+	y->handed = 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(riod_sync_handed_over);
 
 void riod_sync_stop(struct riod_sync *y)
 {
@@ -87,7 +100,8 @@ EXPORT_SYMBOL_GPL(riod_sync_stop);
 
 void *riod_sync_alloc(struct riod_sync *y, size_t size, gfp_t flags)
 {
-	int err = riod_budget_charge(&y->budget, size);
+	size_t weight = kmalloc_size_roundup(size);
+	int err = riod_budget_charge(&y->budget, weight);
 	void *p;
 
 	if (err)
@@ -95,7 +109,7 @@ void *riod_sync_alloc(struct riod_sync *y, size_t size, gfp_t flags)
 	p = kmalloc(size, RIOD_SYNC_GFP | flags);
 	if (p)
 		return p;
-	riod_budget_uncharge(&y->budget, size);
+	riod_budget_uncharge(&y->budget, weight);
 	return ERR_PTR(-ENOMEM);
 }
 
@@ -104,7 +118,7 @@ void riod_sync_free(struct riod_sync *y, void *p, size_t size)
 	if (!p)
 		return;
 	kfree_sensitive(p);
-	riod_budget_uncharge(&y->budget, size);
+	riod_budget_uncharge(&y->budget, kmalloc_size_roundup(size));
 }
 
 static void free_page_memory(struct riod_sync *y, struct riod_sync_page *page)
@@ -157,18 +171,44 @@ void riod_sync_restage(struct riod_sync *y)
 	WRITE_ONCE(y->staged_max, STAGED_SLACK + npages * STAGED_PAGE);
 }
 
-/* page numbers grow, so this is nearly always the tail */
-static void insert_in_order(struct riod_sync *y, struct riod_sync_page *page)
+/* bits of two numbers, the lowest ones, of which the highest differs; NULL: as many as there are */
+static u32 bits_apart(const struct riod_sync *y, u64 id, const struct list_head *other)
 {
-	struct list_head *before = &y->pages;
-	struct riod_sync_page *next;
-	unsigned long id = page->id;
+	if (other == &y->pages)
+		return 64;
+	return fls64(id ^ list_entry(other, struct riod_sync_page, scan)->id);
+}
 
-	if (!list_empty(&y->pages) &&
-	    list_last_entry(&y->pages, struct riod_sync_page, scan)->id > page->id) {
-		next = xa_find_after(&y->index, &id, ULONG_MAX, XA_PRESENT);
-		before = &next->scan;
-	}
+/*
+ * What the indices take for a page whose neighbours are @prev and @next.  An XArray has a
+ * node of 64 entries for each prefix of a number, 6 bits to a node: those that neither
+ * neighbour shares are the page's own.  The peer chooses the numbers, and far apart
+ * each takes ten nodes.  The stub has as many again in its own index of pages, and
+ * in that of pages of BARs.
+ */
+static u64 index_weight(const struct riod_sync *y, u64 id, const struct list_head *prev,
+			const struct list_head *next)
+{
+	u32 apart = min(bits_apart(y, id, prev), bits_apart(y, id, next));
+
+	return (u64)(DIV_ROUND_UP(apart, 6) - 1) * RIOD_SYNC_NODE * (riod_sync_is_stub(y) ? 3 : 1);
+}
+
+/* numbers grow, so the place is nearly always the end */
+static struct list_head *find_place(struct riod_sync *y, unsigned long id)
+{
+	struct riod_sync_page *next;
+
+	if (list_empty(&y->pages) ||
+	    list_last_entry(&y->pages, struct riod_sync_page, scan)->id < id)
+		return &y->pages;
+	next = xa_find_after(&y->index, &id, ULONG_MAX, XA_PRESENT);
+	return &next->scan;
+}
+
+static void insert_in_order(struct riod_sync *y, struct riod_sync_page *page,
+			    struct list_head *before)
+{
 	list_add_tail(&page->scan, before);
 	y->npages++;
 	y->newest = max(y->newest, page->id);
@@ -202,6 +242,24 @@ static void add_mapping(struct riod_sync *y, struct riod_sync_page *page, u32 pr
 	y->interval_us = y->params.idle_min_us;
 }
 
+static int add_page(struct riod_sync *y, struct riod_sync_page *page)
+{
+	struct list_head *before = find_place(y, page->id);
+	u64 weight = index_weight(y, page->id, before->prev, before);
+	int err;
+
+	lockdep_assert_held(&y->lock);
+	err = riod_budget_charge(&y->budget, weight);
+	if (err)
+		return err;
+	err = xa_err(xa_store(&y->index, page->id, page, STORE_GFP));
+	if (err)
+		riod_budget_uncharge(&y->budget, weight);
+	else
+		insert_in_order(y, page, before);
+	return err;
+}
+
 int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 {
 	struct riod_sync_page *fresh, *page;
@@ -221,11 +279,10 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 	if (page && WARN_ON_ONCE(page->live != live)) {
 		err = -EINVAL;
 	} else if (!page) {
-		err = xa_err(xa_store(&y->index, id, fresh, STORE_GFP));
+		err = add_page(y, fresh);
 		if (!err) {
 			page = fresh;
 			fresh = NULL;
-			insert_in_order(y, page);
 		}
 	} else if (!page->recent) {
 		/* first writable mapping of a page that had read-only ones */
@@ -233,6 +290,8 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 	}
 	if (!err)
 		add_mapping(y, page, prot);
+	else if (!page)
+		xa_release(&y->index, id);
 	mutex_unlock(&y->lock);
 	free_page_memory(y, fresh);
 	return err;
@@ -294,6 +353,8 @@ static void free_page_of(struct riod_sync *y, struct riod_sync_page *page)
 		riod_sync_free_sent(y, s);
 	}
 	xa_erase(&y->index, page->id);
+	riod_budget_uncharge(&y->budget,
+			     index_weight(y, page->id, page->scan.prev, page->scan.next));
 	list_del(&page->scan);
 	y->npages--;
 	riod_sync_restage(y);

@@ -57,7 +57,7 @@ struct riod_sync_target {
 int riod_sync_stage(struct riod_sync *y, struct riod_frame *f)
 {
 	const struct riod_wire_cut_data *body = (const struct riod_wire_cut_data *)f->body;
-	u64 weight = sizeof(*f) + f->len;
+	u64 weight = riod_sync_frame_weight(f->len);
 	int err = 0;
 
 	if (le64_to_cpu(body->cut) != y->rx_cut + 1 ||

@@ -630,7 +630,6 @@ static void free_cut(struct riod_sync_cut *cut)
 		riod_sync_free_sent(cut->y, s);
 	list_for_each_entry_safe(f, ftmp, &cut->frames, list)
 		riod_frame_free(f);
-	/* freed here, or handed to the caller */
 	riod_budget_uncharge(&cut->y->budget, cut->charged);
 }
 
@@ -726,13 +725,18 @@ s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames, u32 max_fra
 	INIT_LIST_HEAD(&cut.spare);
 	INIT_LIST_HEAD(&cut.frames);
 	INIT_LIST_HEAD(&cut.sent);
+	/* the frames of the cut before this one are not the caller's any more */
+	riod_sync_handed_over(y);
 
 	mutex_lock(&y->gate);
 	ret = try_cut(&cut, max_frame);
-	if (ret == 1)
+	if (ret == 1) {
 		list_splice_tail_init(&cut.frames, frames);
-	else
+		y->handed = cut.charged;
+		cut.charged = 0;
+	} else {
 		abandon(&cut);
+	}
 	mutex_unlock(&y->gate);
 	free_cut(&cut);
 	return ret < 0 ? ret : (s64)cut.bytes;

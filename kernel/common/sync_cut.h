@@ -8,10 +8,12 @@
 #include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/types.h>
 
 #include "sync.h"
 #include "sync_granule.h"
+#include "transport.h"
 
 static_assert(RIOD_GRANULE == 16);	/* riod_sync_page.arrived */
 
@@ -142,6 +144,9 @@ static_assert(RIOD_SYNC_TELL < RIOD_SYNC_SENT_MAX);
 	ALIGN(sizeof(struct riod_wire_delta) + RIOD_PAGE_SIZE / 2 +	\
 	      RIOD_PAGE_SIZE / 2 * sizeof(struct riod_wire_run), 8)
 
+/* sizeof(struct xa_node), which is private to the XArray */
+#define RIOD_SYNC_NODE		576u
+
 /* one bit per byte of a page */
 #define RIOD_SYNC_BITMAP	(RIOD_PAGE_SIZE / 8)
 
@@ -197,6 +202,12 @@ static inline u32 riod_sync_delta_size(u32 nruns, u32 nbytes)
 
 /* sync.c; under riod_sync.lock */
 void riod_sync_discard_unsent(struct riod_sync_page *page);
+
+/* what a frame takes; a frame above a page may take less, from vmalloc() */
+static inline u64 riod_sync_frame_weight(u32 len)
+{
+	return kmalloc_size_roundup(sizeof(struct riod_frame) + len);
+}
 
 /* sync.c: allocate, charged to the budget; ERR_PTR(): -EDQUOT, -ENOMEM */
 void *riod_sync_alloc(struct riod_sync *y, size_t size, gfp_t flags);

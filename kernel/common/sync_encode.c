@@ -154,12 +154,12 @@ static u32 fill_frame(struct riod_sync_cut *cut, const struct riod_sync_plan *pl
  * two deltas, each granule is in one of them, so no granule is torn (rule 8,
  * atomic apply).
  */
-static_assert(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_cut_data) +
+static_assert(sizeof(struct riod_frame) + sizeof(struct riod_wire_cut_data) +
 	      RIOD_SYNC_DELTA_MAX <= RIOD_FRAME_MIN);
 
 static int add_frame(struct riod_sync_cut *cut, const struct riod_sync_plan *plan, u32 size)
 {
-	u64 weight = sizeof(struct riod_frame) + sizeof(struct riod_wire_cut_data) + size;
+	u64 weight = riod_sync_frame_weight(sizeof(struct riod_wire_cut_data) + size);
 	struct riod_wire_cut_data *body;
 	struct riod_frame *f;
 	int err;
@@ -219,8 +219,8 @@ static int encode_turn(struct riod_sync_cut *cut, u32 room, bool last)
  */
 int riod_sync_encode(struct riod_sync_cut *cut, u32 max_frame)
 {
-	u32 room = max_frame - sizeof(struct riod_frame_hdr) -
-		   sizeof(struct riod_wire_cut_data);
+	/* a full frame takes a power of two at both ends, not a little more than one */
+	u32 room = max_frame - sizeof(struct riod_frame) - sizeof(struct riod_wire_cut_data);
 	int err;
 
 	if (WARN_ON_ONCE(max_frame < RIOD_FRAME_MIN))

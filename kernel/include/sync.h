@@ -150,9 +150,11 @@ struct riod_sync_params {
  * @old_peak: frontend: highest @npages in the period before
  * @peak_cut: frontend: once the stub reports this cut of ours applied, it has
  *	processed all unmaps from before @peak_cut was set
- * @budget: memory held on behalf of the peer: struct riod_sync_page with bases,
- *	captures and frames of the cut being taken, @staged, @sent.  Not
- *	&riod_sync_page.live.
+ * @budget: memory held on behalf of the peer: struct riod_sync_page with bases
+ *	and their place in @index, captures and frames of the cut being taken,
+ *	@handed, @staged, @sent.  The owner charges &riod_sync_page.live.
+ * @handed: bytes of the frames of the last cut that the caller may still hold;
+ *	belongs to the thread that calls riod_sync_collect()
  * @tx_cut: number of the last cut taken
  * @rx_cut: number of the peer's last cut that was applied
  * @acked_cut: number of our last cut that the peer has acknowledged
@@ -198,6 +200,7 @@ struct riod_sync {
 	u64 old_peak;
 	u64 peak_cut;
 	struct riod_budget budget;
+	u64 handed;
 	u64 tx_cut;
 	u64 rx_cut;
 	u64 acked_cut;
@@ -388,12 +391,17 @@ void riod_sync_set_order(struct riod_sync *y, struct riod_sync_order *old,
  *
  * Frontend: compares all pages.  Stub: compares the pages that the device may
  * write; must not be called while a cut is in flight (riod_sync_in_flight()).
+ * The frames are charged to @y->budget until riod_sync_handed_over(), or until
+ * the next call.
  *
  * Return: page bytes in the cut; or -ENOMEM, -EDQUOT, -ENOTCONN after
  * riod_sync_stop(), or an error of &riod_sync.join.  After an error the engine
  * is unchanged.
  */
 s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames, u32 max_frame);
+
+/* the frames of the last cut are queued in the session, or freed; from the caller of collect */
+void riod_sync_handed_over(struct riod_sync *y);
 
 /* the peer has acknowledged our cuts up to and including @cut; takes @y->lock */
 void riod_sync_acked(struct riod_sync *y, u64 cut);

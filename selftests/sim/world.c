@@ -128,7 +128,7 @@ static void end_exit(struct end *e, bool shadows)
 	}
 	/* tasks were stopped wherever they were: what they had allocated is lost */
 	if (sim_w.result->invariant)
-		atomic64_set(&e->y.budget.held, e->y.staged_bytes);
+		atomic64_set(&e->y.budget.held, e->y.staged_bytes + e->y.handed);
 	riod_sync_destroy(&e->y);
 }
 

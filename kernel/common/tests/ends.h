@@ -167,6 +167,7 @@ static inline int deliver(struct ends *e, struct riod_sync *y, struct list_head 
 		riod_frame_free(f);
 		committed++;
 	}
+	riod_sync_handed_over(y);
 	return committed;
 }
 

@@ -122,19 +122,6 @@ static void no_change(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
 }
 
-static void no_change(struct kunit *test)
-{
-	struct ends *e = test->priv;
-	LIST_HEAD(frames);
-
-	map_one(e, 0, RW);
-	KUNIT_EXPECT_EQ(test, 0, take(e, &e->fe, &frames));
-	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
-	KUNIT_EXPECT_EQ(test, 1, e->fe.stats.passes);
-	KUNIT_EXPECT_EQ(test, 0, riod_sync_collect(&e->fe, &frames, true, RIOD_FRAME_MIN));
-	KUNIT_EXPECT_EQ(test, 1, deliver(e, &e->fe, &frames));
-}
-
 #define MANY	(RIOD_SYNC_PAGES_PER_HOLD + 44)
 
 /* more pages than are looked at under one hold of the lock: a pass goes on behind them */
@@ -270,17 +257,6 @@ static struct riod_frame *data_frame(struct ends *e, u64 cut, u64 page)
 	static const u16 offset = 8;
 
 	return byte_frame(e, cut, page, &offset, 1);
-}
-
-static int commit(struct riod_sync *y, u64 cut, u64 applied, u32 nframes)
-{
-	struct riod_wire_cut_commit c = {
-		.cut = cpu_to_le64(cut),
-		.applied = cpu_to_le64(applied),
-		.nframes = cpu_to_le32(nframes),
-	};
-
-	return riod_sync_apply(y, &c);
 }
 
 struct numbers_case {
@@ -585,6 +561,98 @@ static void budgets(struct kunit *test)
 				 riod_budget_held(&host));
 }
 
+/* nodes of an XArray that has @ids: one for each prefix, 6 bits to a node, but the root */
+static u64 nodes_of(const u64 *ids, u32 n)
+{
+	u32 shift, i, j;
+	u64 nodes = 0;
+
+	for (shift = 6; shift < 64; shift += 6) {
+		for (i = 0; i < n; i++) {
+			for (j = 0; j < i && ids[j] >> shift != ids[i] >> shift; j++)
+				;
+			nodes += j == i;
+		}
+	}
+	return nodes;
+}
+
+/* the peer chooses the numbers: their places in the indices count, and are given back */
+static void held_index(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	/* without its place: that is what is looked at */
+	u64 page = kmalloc_size_roundup(sizeof(struct riod_sync_page)) + RIOD_SYNC_BITMAP;
+	u32 n, i, round, stub = 3;
+	struct rnd_state rnd;
+	u64 ids[32];
+	void *priv;
+
+	prandom_seed_state(&rnd, 7);
+	ids[0] = 1;
+	KUNIT_ASSERT_EQ(test, 0, riod_sync_map(&e->st, ids[0], e->s[0], RW, NULL));
+	KUNIT_EXPECT_EQ(test, riod_sync_held(&e->st), page + 10 * stub * RIOD_SYNC_NODE);
+	for (n = 1, round = 0; round < 500; round++) {
+		if (n == 1 || (n < ARRAY_SIZE(ids) && prandom_u32_state(&rnd) & 1)) {
+			/* neighbours as well as strangers */
+			ids[n] = prandom_u32_state(&rnd);
+			ids[n] = ids[n] << 32 >> prandom_u32_state(&rnd) % 60;
+			ids[n] += ids[prandom_u32_state(&rnd) % n];
+			for (i = 0; i < n && ids[i] != ids[n]; i++)
+				;
+			if (i < n || !ids[n])
+				continue;
+			KUNIT_ASSERT_EQ(test, 0, riod_sync_map(&e->st, ids[n], e->s[0], RW, NULL));
+			n++;
+		} else {
+			i = prandom_u32_state(&rnd) % n;
+			riod_sync_unmap(&e->st, ids[i], RW, &priv);
+			ids[i] = ids[--n];
+		}
+		KUNIT_ASSERT_EQ(test, riod_sync_held(&e->st),
+				n * page + nodes_of(ids, n) * stub * RIOD_SYNC_NODE);
+	}
+	while (n--)
+		riod_sync_unmap(&e->st, ids[n], RW, &priv);
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_held(&e->st));
+	/* what does not fit leaves no trace */
+	e->st.budget.limit = page + 10 * stub * RIOD_SYNC_NODE;
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_map(&e->st, 1, e->s[0], RW, NULL));
+	e->st.budget.limit += page;
+	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_sync_map(&e->st, 64, e->s[0], RW, NULL));
+	KUNIT_EXPECT_EQ(test, 1, e->st.npages);
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_map(&e->st, 63, e->s[0], RW, NULL));
+	KUNIT_EXPECT_EQ(test, e->st.budget.limit, riod_sync_held(&e->st));
+}
+
+/* a frame counts for what it takes, until it is with the session */
+static void held_frames(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	struct riod_frame *f;
+	LIST_HEAD(frames);
+	u64 before;
+	u32 i;
+
+	for (i = 0; i < 4; i++) {
+		map_one(e, i, R);
+		memset(e->l[i], 1, RIOD_PAGE_SIZE);
+	}
+	cross(e, &e->fe);
+	before = riod_sync_held(&e->fe);
+	/* the last would fit the frame of the other three, but not the memory of one */
+	for (i = 0; i < 4; i++)
+		memset(e->l[i], 2, i < 3 ? RIOD_PAGE_SIZE : 3956);
+	take(e, &e->fe, &frames);
+	KUNIT_EXPECT_EQ(test, 3, list_count_nodes(&frames));
+	KUNIT_EXPECT_EQ(test, riod_sync_held(&e->fe), before + RIOD_FRAME_MIN + 8192);
+	list_for_each_entry(f, &frames, list)
+		KUNIT_EXPECT_LE(test, struct_size(f, body, f->len), RIOD_FRAME_MIN);
+	drop(&frames);
+	riod_sync_handed_over(&e->fe);
+	KUNIT_EXPECT_EQ(test, riod_sync_held(&e->fe), before);
+}
+
 /* everything counts, and nothing is held when the last page is gone */
 static void held(struct kunit *test)
 {
@@ -667,6 +735,8 @@ static struct kunit_case cut_cases[] = {
 	KUNIT_CASE(staged_bound),
 	KUNIT_CASE(staged_bound_shrinks),
 	KUNIT_CASE(budgets),
+	KUNIT_CASE(held_index),
+	KUNIT_CASE(held_frames),
 	KUNIT_CASE(held),
 	KUNIT_CASE(held_limit),
 	{}

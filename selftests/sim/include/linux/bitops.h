@@ -4,4 +4,9 @@
 
 #include <linux/bitmap.h>
 
+static inline u32 fls64(u64 x)
+{
+	return x ? 64 - __builtin_clzll(x) : 0;
+}
+
 #endif /* _SIM_LINUX_BITOPS_H */

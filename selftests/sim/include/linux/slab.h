@@ -11,6 +11,11 @@
 #define __GFP_NOWARN		0
 #define __GFP_ZERO		1
 
+static inline size_t kmalloc_size_roundup(size_t size)
+{
+	return size;
+}
+
 /* NULL now and then, where a test wants that; aligned as kmalloc() aligns */
 void *kmalloc(size_t size, gfp_t gfp);
 void *kzalloc(size_t size, gfp_t gfp);

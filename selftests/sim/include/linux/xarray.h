@@ -24,6 +24,13 @@ void *xa_erase(struct xarray *xa, unsigned long index);
 void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max, int mark);
 void *xa_find_after(struct xarray *xa, unsigned long *index, unsigned long max, int mark);
 
+/* what xa_reserve() has reserved, which is nothing */
+static inline void xa_release(struct xarray *xa, unsigned long index)
+{
+	(void)xa;
+	(void)index;
+}
+
 static inline int xa_err(void *entry)
 {
 	(void)entry;
