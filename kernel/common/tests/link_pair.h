@@ -324,9 +324,9 @@ static inline void end_exit(void *data)
 
 /* takes *@conn over */
 static inline struct end *end_create_with(struct kunit *test, struct riod_conn **conn,
-				   enum riod_sync_role role,
-				   const struct riod_sync_params *sync,
-				   const struct riod_session_params *params)
+					  enum riod_sync_role role,
+					  const struct riod_sync_params *sync,
+					  const struct riod_session_params *params)
 {
 	struct end *e = kunit_kzalloc(test, sizeof(*e), GFP_KERNEL);
 	struct riod_link *l;
@@ -349,7 +349,8 @@ static inline struct end *end_create_with(struct kunit *test, struct riod_conn *
 }
 
 static inline struct end *end_create(struct kunit *test, struct riod_conn **conn,
-			      enum riod_sync_role role, const struct riod_sync_params *sync)
+				     enum riod_sync_role role,
+				     const struct riod_sync_params *sync)
 {
 	return end_create_with(test, conn, role, sync, &params);
 }
