@@ -153,6 +153,29 @@ int riod_link_post_reply(struct riod_link *l, struct riod_frame *f)
 }
 EXPORT_SYMBOL_GPL(riod_link_post_reply);
 
+/* ------------------------------------------------------------ limits */
+
+static u64 riod_link_mib(u64 bytes)
+{
+	return bytes >> 20;
+}
+
+/* the session is about to end by @err: if that is a limit, say which, and what to do */
+void riod_link_complain(struct riod_link *l, int err)
+{
+	const struct riod_budget *own = &l->sync.budget, *full = READ_ONCE(own->full);
+
+	if (err != -EDQUOT || !full || riod_link_is_lost(l))
+		return;
+	if (full == own)
+		pr_warn_ratelimited("%s: memory held for this session reached its limit of %llu MiB: the peer misbehaves, or shadow_max_mib of riod_stub is too low\n",
+				    l->name, riod_link_mib(READ_ONCE(full->limit)));
+	else
+		pr_warn_ratelimited("%s: memory held for all sessions reached memory_max_mib of riod_core (%llu MiB), of it %llu MiB for this one: raise it, or lower shadow_max_mib of riod_stub\n",
+				    l->name, riod_link_mib(READ_ONCE(full->limit)),
+				    riod_link_mib(riod_budget_held(own)));
+}
+
 /* ------------------------------------------------------------ receiving */
 
 static int riod_link_stage(struct riod_link *l, struct riod_frame *f)
@@ -163,6 +186,7 @@ static int riod_link_stage(struct riod_link *l, struct riod_frame *f)
 	if (err == -EPROTO)
 		pr_info_ratelimited("%s: the peer broke the protocol: a cut that is not the next, or too large\n",
 				    l->name);
+	riod_link_complain(l, err);
 	if (err)
 		riod_link_end(l, riod_session_reason(err));
 	return 1;
@@ -207,9 +231,8 @@ static void riod_link_check_time(struct riod_link *l)
 		riod_link_retime(l);
 }
 
-static int riod_link_frame(void *priv, struct riod_frame *f)
+static int riod_link_dispatch(struct riod_link *l, struct riod_frame *f)
 {
-	struct riod_link *l = priv;
 	int ret;
 
 	switch (f->hdr.type) {
@@ -225,6 +248,14 @@ static int riod_link_frame(void *priv, struct riod_frame *f)
 		riod_link_check_time(l);
 		return ret;
 	}
+}
+
+static int riod_link_frame(void *priv, struct riod_frame *f)
+{
+	int ret = riod_link_dispatch(priv, f);
+
+	riod_link_complain(priv, ret);
+	return ret;
 }
 
 /*
@@ -271,10 +302,15 @@ static struct riod_link *riod_link_alloc(enum riod_sync_role role,
 					 const char *name)
 {
 	struct riod_link *l = kzalloc(sizeof(*l), GFP_KERNEL);
+	struct riod_sync_params limited = {};
 
 	if (!l)
 		return NULL;
-	riod_sync_init(&l->sync, role, sync);
+	if (sync)
+		limited = *sync;
+	limited.parent = limited.parent ?: riod_budget_host();
+	limited.limit = limited.limit ?: riod_link_memory_max(0);
+	riod_sync_init(&l->sync, role, &limited);
 	l->role = role;
 	strscpy(l->name, name);
 	init_waitqueue_head(&l->wake);

@@ -39,6 +39,7 @@
  *	follow the next cut
  * @cut_at: pump: when the last cut was taken
  * @cut_took: pump: the time that it took
+ * @refused: pump: when a budget first refused the current work; 0: not refused
  * @applied_at: when the first of the peer's cuts since @cut_at was applied; 0:
  *	none was.  Set by the receive thread, cleared by the pump
  * @lock: protects everything below, except what @requests has inside; innermost
@@ -77,6 +78,7 @@ struct riod_link {
 	bool looked;
 	ktime_t cut_at;
 	ktime_t cut_took;
+	ktime_t refused;
 	ktime_t applied_at;
 
 	spinlock_t lock;		/* all below; see above */
@@ -126,6 +128,9 @@ static inline ktime_t riod_link_due_at(ktime_t cut_at, ktime_t took, ktime_t app
 
 	return applied_at ? max(due, ktime_add_us(applied_at, us)) : due;
 }
+
+/* link.c */
+void riod_link_complain(struct riod_link *l, int err);
 
 /* link_pump.c */
 int riod_link_pump(void *data);

@@ -24,6 +24,8 @@
 #include "riod_trace.h"
 
 #define RIOD_LINK_BACKOFF_MS	10
+/* what other sessions hold, or a cut of the peer's that is staged, may go within this */
+#define RIOD_LINK_QUOTA_MS	1000
 
 /* make the pump recompute what it waits for; any context that may take a mutex */
 void riod_link_retime(struct riod_link *l)
@@ -122,12 +124,28 @@ static enum riod_link_due riod_link_wait(struct riod_link *l)
 	return RIOD_LINK_ENDS;
 }
 
+/* a budget's refusal is final when it has lasted */
+static bool riod_link_may_rest(struct riod_link *l, int err)
+{
+	ktime_t now = ktime_get();
+
+	if (err == -ENOMEM)
+		return true;
+	if (err != -EDQUOT)
+		return false;
+	l->refused = l->refused ?: now;
+	return ktime_ms_delta(now, l->refused) < RIOD_LINK_QUOTA_MS;
+}
+
 /* true: paused, try again; false: @err is final */
 static bool riod_link_retry(struct riod_link *l, int err)
 {
-	if (err != -ENOMEM || riod_link_is_ending(l))
+	if (!err)
+		l->refused = 0;
+	if (riod_link_is_ending(l) || !riod_link_may_rest(l, err))
 		return false;
-	pr_warn_ratelimited("%s: no memory, the link waits\n", l->name);
+	if (err == -ENOMEM)
+		pr_warn_ratelimited("%s: no memory, the link waits\n", l->name);
 	wait_event_idle_timeout(l->wake, riod_link_is_ending(l),
 				msecs_to_jiffies(RIOD_LINK_BACKOFF_MS));
 	return !riod_link_is_ending(l);
@@ -422,6 +440,7 @@ int riod_link_pump(void *data)
 		else
 			err = riod_link_round(l, due == RIOD_LINK_TIME);
 	}
+	riod_link_complain(l, err);
 	if (err)
 		/* no effect if the session is over already */
 		riod_link_end(l, riod_session_reason(err));

@@ -3,6 +3,7 @@
 #include <linux/init.h>
 #include <linux/module.h>
 
+#include "budget_host.h"
 #include "netlink.h"
 #include "transport.h"
 
@@ -10,6 +11,7 @@ static int __init riod_core_init(void)
 {
 	int err;
 
+	riod_budget_host_init();
 	err = riod_transport_register(&riod_tcp_ops);
 	if (err)
 		return err;

@@ -49,6 +49,7 @@ static const char * const reasons[] = {
 	[RIOD_REASON_SHADOW_MAX]	= "the guest mapped more than shadow_max_mib",
 	[RIOD_REASON_GONE]		= "the server host's device was removed or unbound",
 	[RIOD_REASON_EVENTS]		= "too many events were waiting to be sent",
+	[RIOD_REASON_MEMORY_MAX]	= "memory_max_mib of a host was reached, see its log",
 };
 
 const char *riod_reason_str(enum riod_reason reason)

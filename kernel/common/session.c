@@ -73,8 +73,9 @@ enum riod_reason riod_session_reason(int err)
 	case -EPROTO:
 		return RIOD_REASON_PROTOCOL;
 	case -ENOMEM:
-	case -EDQUOT:
 		return RIOD_REASON_NO_MEMORY;
+	case -EDQUOT:
+		return RIOD_REASON_MEMORY_MAX;
 	case -ENOSPC:
 		return RIOD_REASON_SHADOW_MAX;
 	case -ETIMEDOUT:

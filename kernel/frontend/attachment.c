@@ -196,6 +196,8 @@ static int att_frame(void *priv, struct riod_frame *f)
 		if (completion_done(&att->ready))
 			return -EPROTO;
 		att->dma.peer_limit = le64_to_cpu(ready->shadow_max);
+		riod_budget_set_limit(&riod_link_sync(att->link)->budget,
+				      riod_link_memory_max(att->dma.peer_limit));
 		complete_all(&att->ready);
 		return 0;
 	case RIOD_FRAME_IRQ:

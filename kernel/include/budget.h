@@ -3,8 +3,8 @@
  * Limits on memory that a peer makes this host hold
  *
  * A budget counts bytes against a limit of its own and against its parent's,
- * one budget per session below one per host.  It covers memory whose
- * amount the peer can influence.  Such memory is charged before it is allocated
+ * one budget per session below the host's (riod_budget_host()).  It covers memory
+ * whose amount the peer can influence.  Such memory is charged before it is allocated
  * and uncharged when it is freed.
  */
 #ifndef _RIOD_BUDGET_H
@@ -45,6 +45,9 @@ void riod_budget_set_limit(struct riod_budget *b, u64 limit);
  */
 int riod_budget_charge(struct riod_budget *b, u64 bytes);
 void riod_budget_uncharge(struct riod_budget *b, u64 bytes);
+
+/* budget_host.c: the parent of all sessions' budgets (memory_max_mib) */
+struct riod_budget *riod_budget_host(void);
 
 static inline u64 riod_budget_held(const struct riod_budget *b)
 {

@@ -62,7 +62,9 @@ struct riod_link_stats {
  * @conn: consumed, also on error
  * @params: from the handshake
  * @role: which end this is
- * @sync: tunables of the engine
+ * @sync: tunables of the engine, or NULL.  Without a parent of its own its budget is
+ *	charged to riod_budget_host(); without a limit it gets riod_link_memory_max() of
+ *	nothing mapped.
  * @name: for the pump's name and log messages
  * @ops: callbacks
  * @priv: their first argument
@@ -76,6 +78,21 @@ struct riod_link *riod_link_create(struct riod_conn *conn,
 				   const char *name,
 				   const struct riod_link_ops *ops, void *priv);
 int riod_link_start(struct riod_link *l);
+
+/**
+ * riod_link_memory_max() - most memory that may be held on behalf of a peer
+ * @mapped: most bytes of memory that may be mapped at once, each page counted once
+ *
+ * Eight times as much, and 64 MiB.  Documentation/coherence.rst, rule 18, has what that
+ * is made of.
+ * Return: a limit for &riod_sync.budget, at most U64_MAX.
+ */
+static inline u64 riod_link_memory_max(u64 mapped)
+{
+	const u64 slack = 64u << 20;
+
+	return mapped > (U64_MAX - slack) / 8 ? U64_MAX : 8 * mapped + slack;
+}
 
 /**
  * riod_link_post() - queue an event behind the next cut

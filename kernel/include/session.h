@@ -53,7 +53,7 @@ struct riod_session_params {
  *	sleep, but must not wait for the peer or for window space.  The session
  *	frees @f afterwards unless @frame returns 1: then the owner does.  A
  *	negative errno ends the session (RIOD_REASON_PROTOCOL for -EPROTO,
- *	_NO_MEMORY for -ENOMEM, _SHADOW_MAX for -ENOSPC).  The frame counts as
+ *	_NO_MEMORY for -ENOMEM, _MEMORY_MAX for -EDQUOT, _SHADOW_MAX for -ENOSPC).  The frame counts as
  *	processed, and is acknowledged, when this returns.
  * @lost: the session is over.  Called exactly once, from process context,
  *	possibly before riod_session_halt() is called, never after it returned.

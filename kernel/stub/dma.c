@@ -55,6 +55,27 @@ struct riod_stub_range {
 
 #define to_range(node) container_of(node, struct riod_stub_range, it)
 
+static struct riod_stub_range *range_alloc(struct riod_stub_dma *dma)
+{
+	size_t weight = kmalloc_size_roundup(sizeof(struct riod_stub_range));
+	int ret = riod_budget_charge(&dma->sync->budget, weight);
+	struct riod_stub_range *r;
+
+	if (ret)
+		return ERR_PTR(ret);
+	r = kmalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
+	if (r)
+		return r;
+	riod_budget_uncharge(&dma->sync->budget, weight);
+	return ERR_PTR(-ENOMEM);
+}
+
+static void range_free(struct riod_stub_dma *dma, struct riod_stub_range *r)
+{
+	riod_budget_uncharge(&dma->sync->budget, kmalloc_size_roundup(sizeof(*r)));
+	kfree(r);
+}
+
 static u64 range_pages(const struct riod_stub_range *r)
 {
 	return (r->it.last - r->it.start + 1) >> PAGE_SHIFT;
@@ -77,10 +98,32 @@ void riod_stub_dma_init(struct riod_stub_att *att)
 	dma->nbar_pages = 0;
 	dma->nmapped = 0;
 	dma->max_pages = (u64)max(READ_ONCE(shadow_max_mib), 1) << (20 - PAGE_SHIFT);
-	riod_stub_tables_init(&dma->tables, DMA_TABLES_MAX(dma->max_pages));
+	riod_stub_tables_init(&dma->tables, DMA_TABLES_MAX(dma->max_pages), &dma->sync->budget);
+	riod_budget_set_limit(&dma->sync->budget,
+			      riod_link_memory_max(dma->max_pages << PAGE_SHIFT));
 }
 
 /* ------------------------------------------------------------ one page */
+
+static struct page *page_alloc(struct riod_stub_dma *dma)
+{
+	int ret = riod_budget_charge(&dma->sync->budget, PAGE_SIZE);
+	struct page *page;
+
+	if (ret)
+		return ERR_PTR(ret);
+	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (page)
+		return page;
+	riod_budget_uncharge(&dma->sync->budget, PAGE_SIZE);
+	return ERR_PTR(-ENOMEM);
+}
+
+static void page_free(struct riod_stub_dma *dma, struct page *page)
+{
+	__free_page(page);
+	riod_budget_uncharge(&dma->sync->budget, PAGE_SIZE);
+}
 
 static struct page *page_get(struct riod_stub_dma *dma, u64 id)
 {
@@ -98,12 +141,12 @@ static struct page *page_get(struct riod_stub_dma *dma, u64 id)
 				    dma->max_pages >> (20 - PAGE_SHIFT));
 		return ERR_PTR(-ENOSPC);
 	}
-	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	if (!page)
-		return ERR_PTR(-ENOMEM);
+	page = page_alloc(dma);
+	if (IS_ERR(page))
+		return page;
 	ret = xa_err(xa_store(&dma->pages, id, page, GFP_KERNEL_ACCOUNT));
 	if (ret) {
-		__free_page(page);
+		page_free(dma, page);
 		return ERR_PTR(ret);
 	}
 	dma->npages++;
@@ -121,7 +164,7 @@ static void page_drop(struct riod_stub_dma *dma, u64 id, struct page *page)
 {
 	xa_erase(&dma->pages, id);
 	clear_page(page_address(page));
-	__free_page(page);
+	page_free(dma, page);
 	dma->npages--;
 	atomic_dec(&riod_stub_objects.shadow_pages);
 }
@@ -231,7 +274,7 @@ static int map_charge(struct riod_stub_dma *dma, u64 start, u64 last)
 {
 	int ret = riod_stub_tables_charge(&dma->tables, start, last);
 
-	if (ret == -E2BIG && !dma->nmapped) {
+	if ((ret == -E2BIG || ret == -EDQUOT) && !dma->nmapped) {
 		ret = renew_domain(dma);
 		if (!ret)
 			ret = riod_stub_tables_charge(&dma->tables, start, last);
@@ -275,8 +318,8 @@ static int map_pages(struct riod_stub_dma *dma, struct riod_stub_range *r)
  * @m: validated: aligned, does not wrap, at most RIOD_MAP_PAGES_MAX pages
  *
  * Return: 0; -EPROTO where the range is reserved, or mapped; -ENOSPC where it is
- * too much; -ENOMEM; -ENOTCONN where the session is over.  Where it fails nothing of the
- * record is mapped.
+ * too much; -EDQUOT where the session or the host holds too much; -ENOMEM; -ENOTCONN where
+ * the session is over.  Where it fails nothing of the record is mapped.
  */
 int riod_stub_dma_map(struct riod_stub_dma *dma, const struct riod_wire_map *m)
 {
@@ -291,16 +334,16 @@ int riod_stub_dma_map(struct riod_stub_dma *dma, const struct riod_wire_map *m)
 		ret = map_charge(dma, start, last);
 	if (ret)
 		return ret;
-	r = kmalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
-	if (!r)
-		return -ENOMEM;
+	r = range_alloc(dma);
+	if (IS_ERR(r))
+		return PTR_ERR(r);
 	r->it.start = start;
 	r->it.last = last;
 	r->page = le64_to_cpu(m->page);
 	r->prot = le32_to_cpu(m->prot);
 	ret = map_pages(dma, r);
 	if (ret) {
-		kfree(r);
+		range_free(dma, r);
 		return ret;
 	}
 	interval_tree_insert(&r->it, &dma->ranges);
@@ -340,7 +383,7 @@ static void range_cut(struct riod_stub_dma *dma, struct riod_stub_range *r,
 	interval_tree_remove(&r->it, &dma->ranges);
 	range_unmap(dma, from, id, npages, r->prot);
 	if (whole) {
-		kfree(r);
+		range_free(dma, r);
 		return;
 	}
 	if (from == r->it.start) {

@@ -328,14 +328,18 @@ bool riod_stub_reserved(const struct riod_stub_domain *d, u64 start, u64 last);
  * @spans: number of a 1 GiB span to a bitmap of its 2 MiB spans that were mapped
  * @ntables: tables of 4 KiB
  * @max: most that @ntables may reach
+ * @budget: the session's; charged with the tables and with what @spans takes
+ * @charged: so much
  */
 struct riod_stub_tables {
 	struct xarray spans;
 	u64 ntables;
 	u64 max;
+	struct riod_budget *budget;
+	u64 charged;
 };
 
-void riod_stub_tables_init(struct riod_stub_tables *t, u64 max);
+void riod_stub_tables_init(struct riod_stub_tables *t, u64 max, struct riod_budget *budget);
 int riod_stub_tables_charge(struct riod_stub_tables *t, u64 start, u64 last);
 void riod_stub_tables_reset(struct riod_stub_tables *t);
 

@@ -28,6 +28,21 @@
  */
 #define SPAN_TABLES	4
 
+/* at most what @spans takes for one: a bitmap of 64 bytes, and six nodes of the XArray */
+#define SPAN_RECORD	PAGE_SIZE
+
+static int tables_add(struct riod_stub_tables *t, unsigned int n, u64 record)
+{
+	u64 weight = n * PAGE_SIZE + record;
+	int ret = riod_budget_charge(t->budget, weight);
+
+	if (ret)
+		return ret;
+	t->charged += weight;
+	t->ntables += n;
+	return 0;
+}
+
 /* the leaves of a span that were ever mapped */
 static unsigned long *span_get(struct riod_stub_tables *t, u64 span)
 {
@@ -36,6 +51,9 @@ static unsigned long *span_get(struct riod_stub_tables *t, u64 span)
 
 	if (leaves)
 		return leaves;
+	ret = tables_add(t, SPAN_TABLES, SPAN_RECORD);
+	if (ret)
+		return ERR_PTR(ret);
 	leaves = bitmap_zalloc(SPAN_LEAVES, GFP_KERNEL_ACCOUNT);
 	if (!leaves)
 		return ERR_PTR(-ENOMEM);
@@ -44,7 +62,6 @@ static unsigned long *span_get(struct riod_stub_tables *t, u64 span)
 		bitmap_free(leaves);
 		return ERR_PTR(ret);
 	}
-	t->ntables += SPAN_TABLES;
 	return leaves;
 }
 
@@ -54,13 +71,14 @@ static unsigned long *span_get(struct riod_stub_tables *t, u64 span)
  * @start: first IOVA
  * @last: last IOVA, not below @start
  *
- * Return: 0; -E2BIG: more than @t->max, do not map; -ENOMEM.  What was counted
- * stays counted in any case.
+ * Return: 0; -E2BIG: more than @t->max, do not map; -EDQUOT: more than the session may
+ * hold; -ENOMEM.  What was counted stays counted in any case.
  */
 int riod_stub_tables_charge(struct riod_stub_tables *t, u64 start, u64 last)
 {
 	u64 leaf, end = last >> LEAF_SHIFT;
 	unsigned long *leaves;
+	int ret;
 
 	for (leaf = start >> LEAF_SHIFT; leaf <= end; leaf++) {
 		if (t->ntables > t->max)
@@ -68,17 +86,23 @@ int riod_stub_tables_charge(struct riod_stub_tables *t, u64 start, u64 last)
 		leaves = span_get(t, leaf / SPAN_LEAVES);
 		if (IS_ERR(leaves))
 			return PTR_ERR(leaves);
-		if (!__test_and_set_bit(leaf % SPAN_LEAVES, leaves))
-			t->ntables++;
+		if (test_bit(leaf % SPAN_LEAVES, leaves))
+			continue;
+		ret = tables_add(t, 1, 0);
+		if (ret)
+			return ret;
+		__set_bit(leaf % SPAN_LEAVES, leaves);
 	}
 	return t->ntables > t->max ? -E2BIG : 0;
 }
 
-void riod_stub_tables_init(struct riod_stub_tables *t, u64 max)
+void riod_stub_tables_init(struct riod_stub_tables *t, u64 max, struct riod_budget *budget)
 {
 	xa_init_flags(&t->spans, XA_FLAGS_ACCOUNT);
 	t->ntables = 0;
 	t->max = max;
+	t->budget = budget;
+	t->charged = 0;
 }
 
 /* the domain has gone, and its tables with it */
@@ -89,5 +113,7 @@ void riod_stub_tables_reset(struct riod_stub_tables *t)
 	xa_for_each(&t->spans, span, leaves)
 		bitmap_free(leaves);
 	xa_destroy(&t->spans);
+	riod_budget_uncharge(t->budget, t->charged);
+	t->charged = 0;
 	t->ntables = 0;
 }

@@ -403,6 +403,186 @@ static void take_then_pass(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cuts_sent(x.stub), 2);
 }
 
+/* ------------------------------------------------------------ memory */
+
+#define LIMIT	SZ_256K
+
+/* data of a cut that never comes: a page's worth of bytes, of a page that nobody has */
+static struct riod_frame *data_make(void)
+{
+	struct riod_wire_cut_data *body;
+	struct riod_wire_delta *d;
+	struct riod_wire_run *run;
+	struct riod_frame *f;
+
+	f = riod_frame_alloc(RIOD_FRAME_CUT_DATA, 0, sizeof(*body) + ALIGN(sizeof(*d) +
+			     sizeof(*run) + RIOD_PAGE_SIZE, 8), GFP_KERNEL);
+	if (!f)
+		return NULL;
+	body = (void *)f->body;
+	body->cut = cpu_to_le64(1);
+	d = (void *)body->deltas;
+	d->page = cpu_to_le64(77);
+	d->nruns = cpu_to_le16(1);
+	d->nbytes = cpu_to_le16(RIOD_PAGE_SIZE);
+	run = (void *)(d + 1);
+	run->len = cpu_to_le16(RIOD_PAGE_SIZE);
+	return f;
+}
+
+/* until the link does not take any more; its pump, the other sender, has nothing to do */
+static int hostile_run(void *priv)
+{
+	struct end *e = priv;
+	LIST_HEAD(frames);
+	int err = 0;
+
+	while (!err) {
+		list_add(&data_make()->list, &frames);
+		err = riod_session_send_list(riod_link_session(e->l), &frames, NULL);
+	}
+	return err;
+}
+
+static struct ends limited_start(struct kunit *test, const struct riod_sync_params *limited)
+{
+	struct pair *p = pair_connect(test);
+	struct ends x = {
+		.fe = end_create(test, &p->near, RIOD_SYNC_FRONTEND, &by_events),
+		.stub = end_create(test, &p->far, RIOD_SYNC_STUB, limited),
+	};
+
+	KUNIT_ASSERT_EQ(test, riod_link_start(x.fe->l), 0);
+	KUNIT_ASSERT_EQ(test, riod_link_start(x.stub->l), 0);
+	return x;
+}
+
+/* a peer that stages and never commits is cut off at the session's limit, and told why */
+static void staged_to_the_limit(struct kunit *test)
+{
+	static const struct riod_sync_params limited = {
+		.idle_min_us = NEVER_US, .idle_max_us = NEVER_US, .limit = LIMIT,
+	};
+	struct ends x = limited_start(test, &limited);
+	struct runner *r = runner_start(test, hostile_run, x.fe);
+	struct riod_budget *b = &riod_link_sync(x.stub->l)->budget;
+
+	expect_lost(test, x.stub, RIOD_REASON_MEMORY_MAX);
+	expect_lost(test, x.fe, RIOD_REASON_MEMORY_MAX);
+	KUNIT_EXPECT_EQ(test, runner_join(test, r), -ENOTCONN);
+	KUNIT_EXPECT_PTR_EQ(test, b->full, b);
+	/* two more frames would not have fitted */
+	KUNIT_EXPECT_LE(test, riod_budget_held(b), LIMIT);
+	KUNIT_EXPECT_GT(test, riod_budget_held(b), LIMIT - 2 * SZ_8K);
+}
+
+static void budget_exit(void *data)
+{
+	struct riod_budget *host = data;
+
+	WARN_ON_ONCE(riod_budget_held(host));
+}
+
+/* a host that has no more than LIMIT; it outlives the ends */
+static struct riod_budget *host_create(struct kunit *test, struct riod_sync_params *sync)
+{
+	struct riod_budget *host = kunit_kzalloc(test, sizeof(*host), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, host);
+	riod_budget_init(host, LIMIT, NULL);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, budget_exit, host), 0);
+	*sync = by_events;
+	sync->parent = host;
+	return host;
+}
+
+/* the same at the limit of the host, most of which another session has */
+static void staged_to_the_hosts_limit(struct kunit *test)
+{
+	struct riod_sync_params sync;
+	struct riod_budget *host = host_create(test, &sync);
+	struct ends x = limited_start(test, &sync);
+	struct riod_budget *b = &riod_link_sync(x.stub->l)->budget;
+	struct runner *r;
+
+	KUNIT_ASSERT_EQ(test, riod_budget_charge(host, LIMIT - SZ_64K), 0);
+	r = runner_start(test, hostile_run, x.fe);
+	expect_lost(test, x.stub, RIOD_REASON_MEMORY_MAX);
+	expect_lost(test, x.fe, RIOD_REASON_MEMORY_MAX);
+	KUNIT_EXPECT_EQ(test, runner_join(test, r), -ENOTCONN);
+	KUNIT_EXPECT_PTR_EQ(test, b->full, host);
+	KUNIT_EXPECT_LE(test, riod_budget_held(b), SZ_64K);
+	riod_budget_uncharge(host, LIMIT - SZ_64K);
+}
+
+/* @x's stub has an interrupt and no memory for its cut; how much is charged elsewhere */
+static u64 starve(struct kunit *test, struct ends *x, struct riod_budget *host)
+{
+	u64 rest;
+
+	end_map(test, x->stub);
+	end_map(test, x->fe);
+	rest = LIMIT - riod_budget_held(host);
+	KUNIT_ASSERT_EQ(test, riod_budget_charge(host, rest), 0);
+	end_put(x->stub, 5);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x->stub->l, irq_make()), 0);
+	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(x->stub->l->refused)));
+	return rest;
+}
+
+/* what another session holds for a moment costs this one no more than that moment */
+static void host_full(struct kunit *test)
+{
+	struct riod_sync_params sync;
+	struct riod_budget *host = host_create(test, &sync);
+	struct ends x = limited_start(test, &sync);
+
+	riod_budget_uncharge(host, starve(test, &x, host));
+	pair_expect_done(test, &x.fe->got);
+	KUNIT_EXPECT_EQ(test, x.fe->seen, 5);
+	KUNIT_ASSERT_TRUE(test, pair_eventually(!READ_ONCE(x.stub->l->refused)));
+	KUNIT_EXPECT_EQ(test, x.stub->nlost, 0);
+}
+
+/* what it holds for long ends this one */
+static void host_full_for_long(struct kunit *test)
+{
+	struct riod_sync_params sync;
+	struct riod_budget *host = host_create(test, &sync);
+	struct ends x = limited_start(test, &sync);
+	u64 rest = starve(test, &x, host);
+
+	expect_lost(test, x.stub, RIOD_REASON_MEMORY_MAX);
+	expect_lost(test, x.fe, RIOD_REASON_MEMORY_MAX);
+	KUNIT_EXPECT_EQ(test, x.fe->frames, 0);
+	riod_budget_uncharge(host, rest);
+}
+
+/* what is mapped decides, and no size of it wraps */
+static void memory_max(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, riod_link_memory_max(0), 64ull << 20);
+	KUNIT_EXPECT_EQ(test, riod_link_memory_max(1ull << 30), (8ull << 30) + (64ull << 20));
+	KUNIT_EXPECT_EQ(test, riod_link_memory_max(1ull << 61), U64_MAX);
+	KUNIT_EXPECT_EQ(test, riod_link_memory_max(U64_MAX), U64_MAX);
+}
+
+/* who gives no limit gets one, and the host counts all */
+static void host_is_the_parent(struct kunit *test)
+{
+	struct ends x = ends_create(test, &by_events);
+	struct riod_budget *b = &riod_link_sync(x.stub->l)->budget;
+	u64 before = riod_budget_held(riod_budget_host());
+
+	KUNIT_EXPECT_PTR_EQ(test, b->parent, riod_budget_host());
+	KUNIT_EXPECT_EQ(test, b->limit, riod_link_memory_max(0));
+	KUNIT_EXPECT_GT(test, b->parent->limit, 0);
+	KUNIT_EXPECT_LT(test, b->parent->limit, (u64)totalram_pages() << PAGE_SHIFT);
+	end_map(test, x.stub);
+	KUNIT_EXPECT_EQ(test, riod_budget_held(riod_budget_host()), before + riod_budget_held(b));
+	KUNIT_EXPECT_GT(test, riod_budget_held(b), 0);
+}
+
 /* ------------------------------------------------------------ limits and the end */
 
 struct poster {
@@ -560,6 +740,12 @@ static struct kunit_case link_cases[] = {
 	LINK_CASE(gather_and_prepare),
 	LINK_CASE(interrupts_first),
 	LINK_CASE(take_then_pass),
+	LINK_CASE(staged_to_the_limit),
+	LINK_CASE(staged_to_the_hosts_limit),
+	LINK_CASE(host_full),
+	LINK_CASE(host_full_for_long),
+	KUNIT_CASE(memory_max),
+	LINK_CASE(host_is_the_parent),
 	LINK_CASE(limits),
 	LINK_CASE(replies_that_wait),
 	LINK_CASE(nowait),

@@ -574,6 +574,40 @@ static void map_session_over(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, a->att.dma.npages, 0);
 }
 
+/* pages, records and tables count; whatever the budget refuses, nothing of the record stays */
+static void map_budget(struct kunit *test)
+{
+	struct fake_att *a = test->priv;
+	struct riod_budget *b = &a->sync.budget;
+	u64 limit, engine, before = 0;
+	int ret = -EDQUOT;
+
+	KUNIT_EXPECT_EQ(test, b->limit, riod_link_memory_max(a->att.dma.max_pages << PAGE_SHIFT));
+	for (limit = 0; ret == -EDQUOT && limit < SZ_1M; limit += 64) {
+		riod_budget_set_limit(b, limit);
+		ret = map(a, PIC_IOVA(0), 1, 3, RW);
+		KUNIT_EXPECT_LE(test, riod_budget_held(b), limit);
+		if (ret) {
+			expect_empty(test, a);
+			before = riod_budget_held(b);
+			KUNIT_EXPECT_EQ(test, before, a->att.dma.tables.charged);
+		}
+	}
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	engine = 3 * (kmalloc_size_roundup(sizeof(struct riod_sync_page)) + RIOD_PAGE_SIZE / 8);
+	KUNIT_EXPECT_GE(test, riod_budget_held(b), before + 3 * PAGE_SIZE + engine +
+			kmalloc_size_roundup(sizeof(struct riod_stub_range)));
+	/* the same pages elsewhere take a record, and tables where there are none yet */
+	before = riod_budget_held(b);
+	riod_budget_set_limit(b, U64_MAX);
+	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(8), 1, 3, RW), 0);
+	KUNIT_EXPECT_EQ(test, riod_budget_held(b), before +
+			kmalloc_size_roundup(sizeof(struct riod_stub_range)));
+	KUNIT_EXPECT_EQ(test, unmap(a, PIC_IOVA(0), 3), 0);
+	KUNIT_EXPECT_EQ(test, unmap(a, PIC_IOVA(8), 3), 0);
+	KUNIT_EXPECT_EQ(test, riod_budget_held(b), a->att.dma.tables.charged);
+}
+
 /* ------------------------------------------------------------ against a model */
 
 #define MODEL_SLOTS	48
@@ -780,9 +814,11 @@ static void tables_no_domain(struct kunit *test)
 static void tables_ordinary(struct kunit *test)
 {
 	struct riod_stub_tables t;
+	struct riod_budget budget;
 	u64 n;
 
-	riod_stub_tables_init(&t, DMA_TABLES_MAX((1024ull << 20) >> PAGE_SHIFT));
+	riod_budget_init(&budget, 0, NULL);
+	riod_stub_tables_init(&t, DMA_TABLES_MAX((1024ull << 20) >> PAGE_SHIFT), &budget);
 	for (n = 0; n < SZ_4G; n += SZ_64M)
 		KUNIT_EXPECT_EQ(test, riod_stub_tables_charge(&t, n, n + SZ_64M - 1), 0);
 	KUNIT_EXPECT_EQ(test, t.ntables, 4 * (512 + SPAN_TABLES));
@@ -791,7 +827,10 @@ static void tables_ordinary(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t.ntables, 4 * (512 + SPAN_TABLES));
 	KUNIT_EXPECT_EQ(test, riod_stub_tables_charge(&t, U64_MAX - 4095, U64_MAX), 0);
 	KUNIT_EXPECT_LT(test, t.ntables, t.max / 16);
+	KUNIT_EXPECT_EQ(test, riod_budget_held(&budget),
+			t.ntables * PAGE_SIZE + 5 * SPAN_RECORD);
 	riod_stub_tables_reset(&t);
+	KUNIT_EXPECT_EQ(test, riod_budget_held(&budget), 0);
 }
 
 static int dma_test_init(struct kunit *test)
@@ -818,6 +857,7 @@ static struct kunit_case dma_cases[] = {
 	KUNIT_CASE(map_limit),
 	KUNIT_CASE(map_fails),
 	KUNIT_CASE(map_session_over),
+	KUNIT_CASE(map_budget),
 	KUNIT_CASE(against_model),
 	KUNIT_CASE_PARAM(tables_renewed, wander_gen_params),
 	KUNIT_CASE(tables_limit),

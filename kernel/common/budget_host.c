@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory that all peers together make this host hold
+ */
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+
+#include "budget.h"
+#include "budget_host.h"
+
+static struct riod_budget riod_host;
+static unsigned int memory_max_mib;
+
+/* modules that use us come later, and a parameter may be set before riod_budget_host_init() */
+static void memory_max_apply(void)
+{
+	if (!memory_max_mib)
+		memory_max_mib = max(totalram_pages() >> (20 - PAGE_SHIFT) >> 1, 1UL);
+	riod_budget_set_limit(&riod_host, (u64)memory_max_mib << 20);
+}
+
+/* under the lock of the module's parameters */
+static int memory_max_set(const char *val, const struct kernel_param *kp)
+{
+	int err = param_set_uint(val, kp);
+
+	if (!err)
+		memory_max_apply();
+	return err;
+}
+
+static const struct kernel_param_ops memory_max_ops = {
+	.set = memory_max_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(memory_max_mib, &memory_max_ops, &memory_max_mib, 0644);
+MODULE_PARM_DESC(memory_max_mib,
+		 "Memory that all sessions of this host may hold together, MiB (0, the default: half of the RAM)");
+
+void riod_budget_host_init(void)
+{
+	memory_max_apply();
+}
+
+struct riod_budget *riod_budget_host(void)
+{
+	return &riod_host;
+}
+EXPORT_SYMBOL_GPL(riod_budget_host);
