@@ -109,6 +109,36 @@ test_device_removed()
 	on server "echo 1 > /sys/bus/pci/rescan"
 }
 
+# what a host holds for a peer is shown; a guest that makes it hold more than memory_max_mib
+# loses its session, and both ends say why
+test_more_memory_than_the_host_allows()
+{
+	local param=/sys/module/riod_core/parameters/memory_max_mib default
+	default=$(on server "cat $param")
+	riod_export edu --no-reset
+	riod_attach --limit 1G
+	stuck keep
+	t_match attachment "$("$RIODCTL" status "$ATT_ID")" \
+		"memory .* held for the peer, at most 8\\.1 GiB; all sessions of this host .*memory_max_mib"
+	t_match export "$(server_ctl status "$EXPORT")" "memory .* held for the peer, at most 8\\.1 GiB"
+	# a shadow page, its base, and what the engine keeps of it
+	t_cmp "held at the server" "$(exp_stat memory_held)" -ge 8192
+	t_eq "limit at the server" "$(exp_stat memory_max)" $(((8 << 30) + (64 << 20)))
+	t_eq "limit of the host" "$(exp_stat memory_host_max)" $((default << 20))
+	on server "echo 2 > $param"
+	go_on mapped
+	go_on answered
+	wait_for 10 att_is lost
+	t_match reason "$(att reason)" "memory_max_mib of a host was reached"
+	t_match log "$(on server "dmesg | grep memory_max_mib")" "memory held for all sessions reached memory_max_mib of riod_core \\(2 MiB\\)"
+	go_on closed
+	wait "$STUCK"
+	exec 8>&-
+	on server "echo 0 > $param"
+	t_eq "the default again" "$(on server "cat $param")" "$default"
+	riod_unexport
+}
+
 att_is() { [[ $(att state) == "$1" ]]; }
 
 # card - the edu card of two functions; this run may have other ones, too

@@ -172,6 +172,20 @@ static int put_sync_stats(struct sk_buff *skb, struct riod_sync *y)
 	return put_attrs(skb, attrs, ARRAY_SIZE(attrs));
 }
 
+/* levels, not sums */
+static int put_memory(struct sk_buff *skb, const struct riod_budget *own)
+{
+	const struct riod_budget *host = riod_budget_host();
+	const struct stat_attr attrs[] = {
+		{ RIOD_A_STATS_MEMORY_HELD, riod_budget_held(own) },
+		{ RIOD_A_STATS_MEMORY_MAX, READ_ONCE(own->limit) },
+		{ RIOD_A_STATS_MEMORY_HOST_HELD, riod_budget_held(host) },
+		{ RIOD_A_STATS_MEMORY_HOST_MAX, READ_ONCE(host->limit) },
+	};
+
+	return put_attrs(skb, attrs, ARRAY_SIZE(attrs));
+}
+
 static int put_func_stats(struct sk_buff *skb, const struct riod_func_stats *fs)
 {
 	const struct stat_attr attrs[] = {
@@ -197,7 +211,8 @@ int riod_nl_put_stats(struct sk_buff *skb, int attr, struct riod_link *l,
 
 	if (!nest)
 		return -EMSGSIZE;
-	if (l && (put_link_stats(skb, l) || put_sync_stats(skb, riod_link_sync(l))))
+	if (l && (put_link_stats(skb, l) || put_sync_stats(skb, riod_link_sync(l)) ||
+		  put_memory(skb, &riod_link_sync(l)->budget)))
 		goto full;
 	if (put_func_stats(skb, fs))
 		goto full;

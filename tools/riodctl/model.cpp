@@ -48,6 +48,13 @@ const std::vector<StatField> &stat_fields()
 		{RIOD_A_STATS_RAISED, "device", "raised", "interrupts raised by the profile"},
 		{RIOD_A_STATS_FOLLOWED, "memory", "followed",
 		 "times that events went right behind a cut in flight"},
+		{RIOD_A_STATS_MEMORY_HELD, "limits", "memory_held",
+		 "bytes held on behalf of the peer, now"},
+		{RIOD_A_STATS_MEMORY_MAX, "limits", "memory_max", "most that they may become"},
+		{RIOD_A_STATS_MEMORY_HOST_HELD, "limits", "memory_host_held",
+		 "bytes held for all sessions, now"},
+		{RIOD_A_STATS_MEMORY_HOST_MAX, "limits", "memory_host_max",
+		 "most that they may become"},
 	};
 	// NOLINTEND(modernize-use-designated-initializers)
 	return fields;

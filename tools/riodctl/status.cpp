@@ -40,6 +40,35 @@ std::string allow_text(const Export &exported)
 			   exported.name);
 }
 
+// What this host holds for the peer, of what it may; nothing while there is no session.
+void show_memory(const Context &context, const Stats &stats)
+{
+	if (stats[RIOD_A_STATS_MEMORY_MAX] == 0)
+		return;
+	field(context, "memory",
+	      fmt::format("{} held for the peer, at most {}; all sessions of this host {}, at most "
+			  "{} (memory_max_mib)",
+			  size_str(stats[RIOD_A_STATS_MEMORY_HELD]),
+			  size_str(stats[RIOD_A_STATS_MEMORY_MAX]),
+			  size_str(stats[RIOD_A_STATS_MEMORY_HOST_HELD]),
+			  size_str(stats[RIOD_A_STATS_MEMORY_HOST_MAX])));
+}
+
+template <typename Object>
+json to_json_with_memory(const Object &o)
+{
+	json object = to_json(o);
+
+	object["memory"] = json();
+	if (o.stats[RIOD_A_STATS_MEMORY_MAX] != 0) {
+		object["memory"] = {{"held", o.stats[RIOD_A_STATS_MEMORY_HELD]},
+				    {"max", o.stats[RIOD_A_STATS_MEMORY_MAX]},
+				    {"host_held", o.stats[RIOD_A_STATS_MEMORY_HOST_HELD]},
+				    {"host_max", o.stats[RIOD_A_STATS_MEMORY_HOST_MAX]}};
+	}
+	return object;
+}
+
 void show_export(const Context &context, const Export &e)
 {
 	context.out.line(fmt::format("export {}", e.name));
@@ -60,6 +89,7 @@ void show_export(const Context &context, const Export &e)
 		      fmt::format("{} after the last peer was declared lost",
 				  duration_str(*e.fence_ns)));
 	}
+	show_memory(context, e.stats);
 }
 
 void show_held(const Context &context, const Attachment &a)
@@ -136,6 +166,7 @@ void show_attachment(const Context &context, const Attachment &a)
 		field(context, "IOMMU",
 		      fmt::format("{} bits of address at the server host", *bits));
 	}
+	show_memory(context, a.stats);
 	field(context, "profile", a.profile.empty() ? "none" : a.profile);
 	if (a.shadow_bars != 0) {
 		field(context, "shadowed",
@@ -169,12 +200,12 @@ void status(const Context &context, const std::string &target)
 	for (const auto &e : found.exports) {
 		gap();
 		show_export(context, e);
-		exports.push_back(to_json(e));
+		exports.push_back(to_json_with_memory(e));
 	}
 	for (const auto &a : found.attachments) {
 		gap();
 		show_attachment(context, a);
-		attachments.push_back(to_json(a));
+		attachments.push_back(to_json_with_memory(a));
 	}
 	if (first)
 		context.out.line("nothing is exported or attached");

@@ -609,6 +609,39 @@ TEST_F(Status, ForcedCutsAreAWarning)
 	EXPECT_TRUE(in(host.out, "2 forced cuts"));
 }
 
+TEST_F(Status, MemoryHeldForThePeer)
+{
+	Export e = make_export("disk", {"0000:03:00.0"});
+	Attachment t = make_attachment(3, "0001:00:00.0");
+	for (Stats *stats : {&e.stats, &t.stats}) {
+		stats->values.at(RIOD_A_STATS_MEMORY_HELD) = 3ULL << 20;
+		stats->values.at(RIOD_A_STATS_MEMORY_MAX) = 8ULL << 30;
+		stats->values.at(RIOD_A_STATS_MEMORY_HOST_HELD) = 5ULL << 20;
+		stats->values.at(RIOD_A_STATS_MEMORY_HOST_MAX) = 2ULL << 30;
+	}
+	host.kernel.export_list = {e};
+	host.kernel.attachment_list = {t};
+	for (const char *target : {"disk", "3"}) {
+		EXPECT_EQ(host.run({"status", target}), 0);
+		EXPECT_TRUE(in(host.out, "3 MiB held for the peer, at most 8 GiB; all sessions of "
+					 "this host 5 MiB, at most 2 GiB (memory_max_mib)"));
+	}
+	EXPECT_EQ(host.run({"status", "--json"}), 0);
+	EXPECT_EQ(document()["exports"][0]["memory"]["held"], 3ULL << 20);
+	EXPECT_EQ(document()["attachments"][0]["memory"]["max"], 8ULL << 30);
+	EXPECT_EQ(document()["attachments"][0]["memory"]["host_held"], 5ULL << 20);
+	EXPECT_EQ(document()["attachments"][0]["memory"]["host_max"], 2ULL << 30);
+}
+
+TEST_F(Status, NoSessionHoldsNoMemory)
+{
+	host.kernel.export_list = {make_export("disk", {"0000:03:00.0"})};
+	EXPECT_EQ(host.run({"status"}), 0);
+	EXPECT_EQ(host.out.str().find("memory"), std::string::npos);
+	EXPECT_EQ(host.run({"status", "--json"}), 0);
+	EXPECT_TRUE(document()["exports"][0]["memory"].is_null());
+}
+
 TEST_F(Status, Unknown)
 {
 	EXPECT_EQ(host.run({"status", "nope"}), 3);
