@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # riod: PCI functions of one machine in KVM guests of another.  "make help" lists
-# the targets.  What builds and installs the product installs no package, except
-# "make deps"; what demonstrates or tests it installs the packages that it needs (as root).
+# the targets.  Targets that build and install the product install no packages, except
+# "make deps"; targets that demonstrate or test it install the packages they need (as root).
 
 BUILD ?= build
 KDIR ?= stock
@@ -20,7 +20,7 @@ mmap = $(MAKE) -s -C tools/riod-mmap BUILD=$(build)/mmap
 
 all: modules tools
 
-# Everything that is missing, at once, before anything is built
+# Report all missing dependencies at once, before anything is built
 need:
 	+@rc=0; \
 	scripts/kbuild.sh --need $(KDIR) || rc=1; \
@@ -28,11 +28,11 @@ need:
 	$(mmap) need || rc=1; \
 	exit $$rc
 
-# What all of these need (Debian)
+# Install the build dependencies (Debian)
 deps:
 	scripts/deps.sh build
 
-# The modules, for the newest installed 6.12 headers unless KDIR says otherwise.
+# The modules, for the newest installed 6.12 headers unless KDIR is set
 modules: need
 	scripts/kbuild.sh --install $(BUILD) $(KDIR) $(BUILD)/kernel $(KBUILD_ARGS)
 
@@ -47,7 +47,7 @@ fixtures:
 	@$(MAKE) -s -C selftests/guest BUILD=$(build)/guest
 	@$(MAKE) -s -C selftests/host BUILD=$(build)/host
 
-# The kernel's own, of the newest kernel that Debian carries
+# The VFIO selftests of the newest kernel in Debian
 vfio-selftests:
 	scripts/vfio-selftests.sh $(BUILD)/vfio-selftests
 
@@ -69,7 +69,7 @@ check-dkms:
 zoo zoo-pair zoo-debug soak soak-debug:
 	scripts/check.sh $@
 
-# The engine in userspace: two million schedules (SCHEDULES=N, FIRST=SEED), or its rules switched off
+# The engine in userspace: two million schedules (SCHEDULES=N, FIRST=SEED), or with rules disabled
 sim:
 	@scripts/deps.sh build
 	@$(MAKE) -s -C selftests/sim rings
@@ -81,7 +81,7 @@ sim-mutants:
 kunit:
 	scripts/kunit.sh
 
-# One selftest or several: make selftests TESTS="selftests/riod_attach.sh"
+# One or several selftests: make selftests TESTS="selftests/riod_attach.sh"
 selftests:
 	@scripts/deps.sh build test vm
 	@$(MAKE) all fixtures
@@ -95,13 +95,13 @@ demo:
 gates:
 	scripts/gates.sh
 
-# Modules as the kernel they are for wants them: compressed, signed
+# Modules are compressed and signed as their kernel requires
 install: tools
 	scripts/kbuild.sh --destdir "$(destdir)" $(KDIR) $(BUILD)/kernel $(KBUILD_ARGS)
 	$(riodctl) install DESTDIR=$(destdir) PREFIX=$(PREFIX)
 	$(mmap) install DESTDIR=$(destdir) PREFIX=$(PREFIX)
 
-# The modules of all kernels that they were installed for
+# Removes the modules of all kernels for which they were installed
 uninstall:
 	scripts/uninstall-modules.sh "$(destdir)"
 	$(riodctl) uninstall DESTDIR=$(destdir) PREFIX=$(PREFIX)
@@ -112,24 +112,24 @@ clean:
 
 help:
 	@echo 'make              build the modules and riodctl into $(BUILD)/; installs nothing'
-	@echo 'make deps         install the packages that this needs (Debian 12 and 13)'
-	@echo 'make demo         the main job, shown: a guest on one VM drives an NVMe drive of another'
+	@echo 'make deps         install the build dependencies (Debian 12 and 13)'
+	@echo 'make demo         demonstration: a guest on one VM drives an NVMe drive of another'
 	@echo 'make check        all tests: KUnit, riodctl, VMs with the stock kernel'
 	@echo 'make check-debug  the VM tests on a kernel with KASAN, lockdep, kmemleak'
-	@echo 'make check-newest  builds and VM tests with the newest kernel that Debian carries'
+	@echo 'make check-newest  builds and VM tests with the newest kernel in Debian'
 	@echo 'make check-releases  builds on the other Debian release, 12 or 13; part of make check'
 	@echo 'make check-dkms   dkms on Debian 12 and 13'
-	@echo 'make zoo          devices of all kinds, each with the guest'"'"'s own driver'
-	@echo 'make zoo-pair     the same on two hosts; zoo-debug: on the debug kernel. These and'
-	@echo '                  check-newest go on where they were stopped'
-	@echo 'make soak         the VM tests that take long; soak-debug: on the debug kernel'
-	@echo 'make sim          the coherence engine in two million simulated schedules (FIRST=SEED: others)'
-	@echo 'make sim-mutants  the same with one rule switched off at a time: each must be caught'
-	@echo 'make kunit        the KUnit suites alone, on User Mode Linux'
+	@echo 'make zoo          devices of many kinds, each with the guest'"'"'s own driver'
+	@echo 'make zoo-pair     the same on two hosts; zoo-debug: on the debug kernel. They, and'
+	@echo '                  check-newest, resume where they were interrupted'
+	@echo 'make soak         long-running VM tests; soak-debug: on the debug kernel'
+	@echo 'make sim          the coherence engine in two million simulated schedules (FIRST=SEED)'
+	@echo 'make sim-mutants  disable one rule of the engine at a time: each must be caught'
+	@echo 'make kunit        only the KUnit suites, on User Mode Linux'
 	@echo 'make selftests TESTS="..."  selftests in VMs'
 	@echo 'make vfio-selftests  the kernel'"'"'s own VFIO selftests, for selftests/riod_programs.sh'
 	@echo 'make gates        W=1, sparse, checkpatch, shellcheck, clang-format, clang-tidy, ...'
 	@echo 'make install      modules, riodctl, man page, completion [DESTDIR= PREFIX=]'
-	@echo 'make uninstall    remove them again'
+	@echo 'make uninstall    remove what make install installed'
 	@echo 'make clean        remove $(BUILD)/'
 	@echo 'KDIR=DIR builds against the headers of another kernel.'

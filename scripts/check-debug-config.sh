@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Run inside a VM: is this kernel the debug kernel, with everything in
-# scripts/debug-symbols, and are the checkers alive? Prints KTAP.
+# Runs inside a VM: check that the kernel is the debug kernel, has all symbols of
+# scripts/debug-symbols, and that its checkers work. Prints KTAP.
 #
 # memory: 768
 # timeout: 60
@@ -23,7 +23,7 @@ lockdep_on() { grep -qE '^ *debug_locks: *1$' /proc/lockdep_stats; }
 has() { [[ -n ${config[$1]:-} ]]; }
 kmemleak_on() { echo scan=off >/sys/kernel/debug/kmemleak; }
 
-# check NAME COMMAND...: one result
+# check NAME COMMAND...: print one result
 check() {
 	local name=$1
 
@@ -46,7 +46,7 @@ for symbol in "${symbols[@]}"; do
 	esac
 done
 check "lockdep is on" lockdep_on
-# kmemleak turns itself off for good when it runs out of memory early on.
+# kmemleak disables itself permanently if it runs out of memory early.
 check "kmemleak is on" kmemleak_on
 check "fail-nth is there" test -e /proc/self/fail-nth
 check "/dev/iommu is there" test -c /dev/iommu

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Does dkms build, install and remove the modules, and leave kernels alone that are too
-# old? KTAP. In copies of roots of Debian 12 and 13 (release-root.sh), which are thrown
-# away: for 6.12, for the newest kernel where the cache has it (newest-kernel.sh), and
-# with Debian 12's 6.1 beside them.
+# Check that dkms builds, installs and removes the modules, and skips kernels that are too
+# old. Prints KTAP. Uses temporary copies of roots of Debian 12 and 13 (release-root.sh):
+# for 6.12, for the newest kernel if it is in the cache (newest-kernel.sh), and with
+# Debian 12's 6.1 installed, too.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -36,7 +36,7 @@ finish() {
 }
 trap finish EXIT
 
-# begin NAME LOWER: a copy with the checkout where dkms looks for sources; sets root
+# begin NAME LOWER: make a copy with the checkout in dkms's source directory; sets root
 begin() {
 	overlay "$2" "$tmp/$1"
 	root=$tmp/$1/root
@@ -44,10 +44,10 @@ begin() {
 	(cd "$top" && riod_files '*' | rsync -a --from0 --files-from=- ./ "$root/usr/src/riod-$version/")
 }
 
-# kernels PATTERN: those that have headers in the root
+# kernels PATTERN: list the kernels that have headers in the root
 kernels() { in_root "$root" sh -c "ls -d /lib/modules/$1/build" 2>/dev/null | cut -d / -f 4; }
 
-# modules_of KERNEL: what dkms installed
+# modules_of KERNEL: list the modules that dkms installed
 modules_of() { find "$root/lib/modules/$1/" -path '*/updates/dkms/*' -name 'riod_*.ko*'; }
 
 life() {
@@ -64,7 +64,7 @@ life() {
 	[[ -z $(modules_of "$kernel") ]]
 }
 
-# autoinstall KERNEL: as a kernel's installation runs it
+# autoinstall KERNEL: run it as the installation of a kernel package does
 autoinstall() {
 	in_root "$root" dkms add "$module" || return
 	in_root "$root" dkms autoinstall -k "$1" 2>&1
@@ -75,14 +75,14 @@ installs() {
 	(($(modules_of "$1" | wc -l) == 3))
 }
 
-# skips KERNEL: with the modules installed for another one; no word of an error
+# skips KERNEL: autoinstall skips it without an error, with and without modules for another one
 skips() {
 	in_root "$root" dkms status
 	in_root "$root" dkms autoinstall -k "$1" >"$tmp/skips" 2>&1 || return
 	cat "$tmp/skips"
 	! grep -qiE 'error|fail' "$tmp/skips" && [[ -z $(modules_of "$1") ]] || return
 	in_root "$root" dkms remove "$module" --all || return
-	# as dkms is left where no kernel has the modules
+	# and when no kernel has the modules
 	autoinstall "$1" && [[ -z $(modules_of "$1") ]]
 }
 
@@ -114,7 +114,7 @@ begin bookworm "$old"
 check 'Debian 12: dkms add, build, install, remove' life "$(kernels '6.12.*')"
 check 'Debian 12: dkms autoinstall' installs "$(kernels '6.12.*')"
 check 'Debian 12: dkms autoinstall leaves an old kernel alone' skips "$(kernels '6.1.*')"
-# the newest kernel's headers lie below the root with dkms
+# the newest kernel's headers are in a lower layer below the root with dkms
 begin trixie "$new$([[ ! -e $newest/vmlinuz ]] || echo ":$newest/root")"
 check 'Debian 13: dkms add, build, install, remove' life "$(kernels '6.12.*')"
 if [[ -e $newest/vmlinuz ]]; then

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Does the project build on the other Debian release, 12 or 13, and does what it builds
-# run there? KTAP. All of it happens in a copy of a root of that release, which the cache
-# keeps (release-root.sh); the copy is thrown away.
+# Check that the project builds on the other Debian release, 12 or 13, and that the result
+# runs there. Prints KTAP. Uses a temporary copy of a root of that release, which is in the
+# cache (release-root.sh).
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -16,7 +16,7 @@ usage() {
 	cat <<-TXT
 	usage: ${0##*/} [RELEASE]
 
-	RELEASE is Debian's name; default: bookworm on Debian 13, trixie elsewhere.
+	RELEASE is the name of a Debian release (default: bookworm on Debian 13, else trixie).
 	TXT
 }
 
@@ -38,13 +38,13 @@ root=$tmp/root
 mkdir "$root/src"
 (cd "$top" && riod_files '*' | rsync -a --from0 --files-from=- ./ "$root/src/")
 
-# src COMMAND...: in the copy
+# src COMMAND...: run it in the copy
 src() { in_root "$root" sh -ec 'cd /src; exec "$@"' sh "$@"; }
 
-# written: files in the root that are not the checkout's
+# written: list new files in the root outside the checkout
 written() { (cd "$tmp/upper" && find . ! -type d ! -path './src/*' ! -path './tmp/*' | sort); }
 
-# make_src ARGUMENT...: as a user types it, with optimisation and its warnings
+# make_src ARGUMENT...: run make as a user does, with optimisation and its warnings
 make_src() { src make -s -j "$(riod_jobs)" CXXFLAGS=-O2 "$@" 2>&1; }
 
 builds() {
@@ -72,7 +72,7 @@ runs() {
 
 unit_tests() { make_src -C tools/riodctl BUILD=/src/build/riodctl check; }
 
-# installed DIR PREFIX: what make install put below DIR
+# installed DIR PREFIX: check the files that make install put below DIR
 installed() {
 	local modules
 
@@ -88,7 +88,7 @@ installs() {
 	in_root "$root" modinfo -k "$(basename "$root"/lib/modules/*)" riod_frontend
 }
 
-# depmod's files stay
+# only depmod's files may stay
 uninstalls() {
 	local left=$tmp/left
 
@@ -110,7 +110,7 @@ destdir() {
 	[[ $left == ./opt/lib/riod/foreign ]]
 }
 
-# names_missing: the copy loses a header, a library and the kernel's headers
+# names_missing: make names what is missing: a header, a library, the kernel's headers
 names_missing() {
 	local log=$tmp/missing word
 

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# All tests, on the stock or on the debug kernel, ending with one line
+# Run all tests of a mode, ending with one line
 # "N passed, N failed, N skipped". A skip that selftests/expected-skips does not
-# list is a failure. Nothing is tried twice.
+# list is a failure. No test is retried.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -17,20 +17,20 @@ usage() {
 	stock	KUnit on UML, the tools' unit tests, the engine in userspace, a build on
 		the other Debian release, and selftests in VMs with the distribution's kernel
 	debug	KUnit as modules and selftests in VMs with KASAN, lockdep, kmemleak
-	newest	the modules built for the newest kernel that Debian carries, no warning
-		allowed, and selftests in VMs with it
-	zoo	devices of all kinds, each with the guest's own driver
+	newest	the modules built for the newest kernel in Debian, without warnings,
+		and selftests in VMs with it
+	zoo	devices of many kinds, each with the guest's own driver
 	zoo-pair
 		the same on two hosts
 	zoo-debug
-		the same with KASAN and lockdep. "debug" also runs the tests of the zoo whose
-		own files changed since RIOD_BASE, a commit, where that is set, and begins
+		the same with KASAN and lockdep. "debug" also runs tests of the zoo that
+		changed since the commit RIOD_BASE, if that is set, and starts
 		none of them later than RIOD_TOUCHED_S seconds after its own start.
 	soak, soak-debug
-		selftests in VMs that take longer than one wants to wait each time
-	newest, zoo-pair and zoo-debug go on where they were stopped: a test that passed is not
-	run again until the product, the test, or the kernel changes.
-	Which selftests run where is in selftests/tests.list.
+		long-running selftests in VMs
+	newest, zoo-pair and zoo-debug resume where they were interrupted: a test that passed is
+	not run again until the product, the test, or the kernel changes.
+	selftests/tests.list lists the selftests of each mode.
 	TXT
 }
 
@@ -44,7 +44,7 @@ esac
 list=$top/selftests/tests.list
 results=$RIOD_CACHE/results/$mode
 
-# What passed in those that take long need not run again; else there are new results.
+# Long modes keep results, so that tests that passed need not run again.
 case $mode in
 newest | zoo-pair | zoo-debug) ;;
 *) rm -rf "$results" ;;
@@ -52,11 +52,11 @@ esac
 mkdir -p "$results"
 : >"$results/steps"
 
-# the kernel's directory, where results are kept
+# directory of the kernel, part of the key of kept results
 kernel=
 
-# tree_of TEST...: what the files are that a run of these selftests has to do with: the
-# product, what all selftests share, and themselves; and the kernel
+# tree_of TEST...: hash of all files that a run of these selftests depends on: the product,
+# the files that all selftests share, the tests, and the kernel
 tree_of() {
 	local shared='^(kernel|include|tools|scripts/kconfig|selftests/(guest|vfio|vm))/|^selftests/(ktap|lib|riod|zoo)\.sh$'
 
@@ -67,8 +67,8 @@ tree_of() {
 		sha256sum - ${kernel:+"$kernel/vmlinuz"} | sha256sum
 }
 
-# step NAME TREE COMMAND...: its KTAP into NAME.ktap. A failure is left in NAME.failed,
-# too, for steps that run in the background. TREE is what it passes for.
+# step NAME TREE COMMAND...: run it, with its KTAP in NAME.ktap. A failure creates NAME.failed,
+# because a background step cannot return it. TREE identifies a result that is kept.
 step() {
 	local name=$1 tree=$2 start rc=0
 
@@ -91,26 +91,26 @@ step() {
 	grep -aE '^ *(not ok|# .*(fail|complain|log))' "$results/$name.ktap" | tail -n 30 >&2 || true
 }
 
-# wanted MODE: what is behind it in the list's lines
+# wanted MODE: print the list's lines for the mode, without the mode
 wanted() {
 	awk -v mode="$1" '!/^#/ && NF >= 3 &&
 		index("," $1 ",", "," mode ",") { $1 = ""; print }' "$list"
 }
 
-# wanted_debug: the zoo, on the debug kernel; its tests take long enough without kmemleak
+# wanted_debug: the zoo on the debug kernel, without kmemleak, which is too slow for its tests
 wanted_debug() { wanted zoo | sed 's/$/ cmdline:kmemleak=off/'; }
 
 # wanted_pair: the zoo, with the test and the device on two hosts
 wanted_pair() { wanted zoo | sed -E 's/^ *loopback/pair/'; }
 
-# changed: files that are not what they were at RIOD_BASE
+# changed: list files that differ from RIOD_BASE
 changed() {
 	local base=${RIOD_BASE:-}
 
 	[[ -z $base ]] || git diff --name-only "$base"
 }
 
-# touched: lines of the zoo's tests that changed, or whose profile did
+# touched: print the lines of the zoo's tests that changed, or whose profile changed
 touched() {
 	local files topology test words file
 
@@ -125,14 +125,14 @@ touched() {
 	done < <(wanted_debug)
 }
 
-# time_left TEST: whether one that was touched may begin; it takes up to a quarter of an hour
+# time_left TEST: true if a touched test may still start; it takes up to 15 minutes
 time_left() {
 	((SECONDS < ${RIOD_TOUCHED_S:-86400})) && return
-	note "$1 was changed, too, and is left to zoo-debug, for want of time"
+	note "$1 changed, too; there is no time for it here: run zoo-debug"
 	return 1
 }
 
-# test_step TOPOLOGY TEST [WORD...] [-- OPTION...]: what the list says, as run's options
+# test_step TOPOLOGY TEST [WORD...] [-- OPTION...]: run a line of the list; WORDs become options
 test_step() {
 	local name options=() files topology=$1 test=$2
 
@@ -144,9 +144,9 @@ test_step() {
 		timeout:*) options+=(--timeout "${1#*:}") ;;
 		*=*) options+=(--env "$1") ;;
 		*)
-			# in the background: only the file makes it a failure
+			# this runs in the background, so only the file reports the failure
 			: >"$results/$name.failed"
-			die "$list: what is \"$1\" in the line of $test?"
+			die "$list: unknown word \"$1\" in the line of $test"
 			;;
 		esac
 		shift
@@ -156,7 +156,7 @@ test_step() {
 		--topology "$topology" "$top/selftests/${test//+/+$top/selftests/}"
 }
 
-# Each run keeps one CPU busy, mostly; the harness itself lets no more than two in.
+# A run mostly keeps one CPU busy; the harness allows at most two runs at once.
 vm_tests() {
 	local n=0 lanes=2
 	local -a words
@@ -181,7 +181,7 @@ vm_tests() {
 	wait
 }
 
-# what runs in the background would not get the terminal's ^C
+# background jobs do not get the terminal's ^C
 stop() {
 	trap - INT TERM
 	kill 0
@@ -201,13 +201,13 @@ stock)
 	make -s -j "$(riod_jobs)" all fixtures vfio-selftests
 	"$top/selftests/vm/run" --prepare
 	step kunit '' "$top/scripts/kunit.sh" --results "$results/kunit"
-	# the suites' documents are read below, one by one
+	# the suites' own documents are read below
 	rm -f "$results/kunit.ktap"
 	step riodctl '' make -s -j "$(riod_jobs)" -C tools/riodctl "BUILD=$top/build/riodctl" check
 	step riod-mmap '' make -s -j "$(riod_jobs)" -C tools/riod-mmap "BUILD=$top/build/mmap" check
 	step sim '' make -s -C selftests/sim check
 	step releases '' "$top/scripts/check-releases.sh"
-	# one of the two lanes; it starts VMs itself
+	# in the background, as one of the two lanes; it starts VMs by itself
 	step harness '' "$top/selftests/vm/tests/verdict.sh" &
 	vm_tests
 	;;
@@ -220,7 +220,7 @@ debug | zoo-debug | soak-debug)
 	deps debug
 	kernel=$("$top/scripts/debug-kernel.sh")
 	make -s -j "$(riod_jobs)" tools fixtures vfio-selftests
-	# beside those for the stock kernel: a VM takes the ones that are for its kernel
+	# beside the stock kernel's modules; a VM uses the modules built for its kernel
 	out=$top/build/debug
 	scripts/kbuild.sh --install "$out" "$kernel/build" "$out/kernel" CONFIG_RIOD_KUNIT_TEST=m KCFLAGS=-Werror >&2
 	scripts/kbuild.sh --src selftests/planted --install "$out" "$kernel/build" "$out/planted" >&2
@@ -228,7 +228,7 @@ debug | zoo-debug | soak-debug)
 	;;
 esac
 
-# of tests that are on the list no more
+# delete results of tests that are no longer in the list
 for file in "$results"/*.{ktap,failed,passed}; do
 	name=${file##*/}
 	grep -qxF "${name%.*}" "$results/steps" || rm -f "$file"

@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Build the debug kernel that the VM tests of "make check-debug" boot: the
-# distribution's linux-source, trimmed to what QEMU has, with every checker that
-# finds our bugs. Built once per source version, compiler and configuration
+# Build the debug kernel for the VM tests of "make check-debug": the
+# distribution's linux-source, with drivers for QEMU's devices only, and every checker
+# that finds our bugs. Built once per source version, compiler and configuration
 # (scripts/kconfig/debug.config), and kept in the cache:
 #
 #	$RIOD_CACHE/kernel/debug-<key>/
-#		vmlinuz		to boot
+#		vmlinuz		boot image
 #		lib/modules/	for the VM's root
 #		build/		KDIR for out-of-tree modules
-#		config		what it was built with
+#		config		its configuration
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -23,7 +23,7 @@ usage() {
 	cat <<-TXT
 	usage: ${0##*/} [--print-dir]
 
-	Builds the debug kernel unless the cache has it, and prints its directory.
+	Builds the debug kernel unless it is in the cache, and prints its directory.
 	--print-dir	print the directory, built or not; exit status 1 if not
 	TXT
 }

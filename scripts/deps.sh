@@ -3,27 +3,27 @@
 #
 # deps.sh - install the Debian packages that a part of riod needs
 #
-#   scripts/deps.sh GROUP...      install what is missing of each group
-#   scripts/deps.sh --check GROUP...  print what is missing, install nothing
+#   scripts/deps.sh GROUP...      install the missing packages of each group
+#   scripts/deps.sh --check GROUP...  print the missing packages, install nothing
 #   scripts/deps.sh --names FILE  print the packages that FILE names, for apt
-#   scripts/deps.sh --sources [RELEASE]   print one-line apt sources of the release
-#                                 this machine runs, or of another one from the same
+#   scripts/deps.sh --sources [RELEASE]   print one-line apt sources of this machine's
+#                                 release, or of another one from the same
 #                                 archive, with backports (for mmdebstrap)
 #
 # A group is a file scripts/packages/GROUP, with one package per line; "#" starts
 # a comment. A line has one of these forms:
 #
 #   NAME                      the package
-#   NAME/RELEASE-backports    on RELEASE the version of its backports suite, on
+#   NAME/RELEASE-backports    on RELEASE, the version of its backports suite; on
 #                             other releases the package
-#   NAME | OTHER              names in different releases: the first that apt knows
+#   NAME | OTHER              names in different releases; the first that apt knows
 #
-# When everything is there nothing is run but dpkg-query, and apt-cache for names
+# If nothing is missing it runs only dpkg-query, and apt-cache for names
 # that differ.
 #
-# Nothing here names a package host: where the backports suite is missing from
-# the machine's apt configuration it is added next to the main suite, with the
-# main suite's own address and keyring (deb822 or one-line format).
+# This script contains no package host: if the backports suite is missing from
+# the machine's apt configuration, the script adds it with the address and
+# keyring of the main suite (deb822 or one-line format).
 
 set -euo pipefail
 
@@ -33,13 +33,13 @@ marker=/etc/apt/sources.list.d/riod-backports.sources
 say() { printf 'deps: %s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
-# read_lists FILE... - their lines without comments and blanks
+# read_lists FILE... - print their lines without comments and blanks
 read_lists()
 {
 	sed -e 's/#.*//' -e 's/[[:space:]]*//g' -e '/^$/d' "$@" | sort -u
 }
 
-# read_groups GROUP... - the lines of these groups
+# read_groups GROUP... - print the lines of these groups
 read_groups()
 {
 	local group
@@ -51,20 +51,20 @@ read_groups()
 	read_lists "${files[@]}"
 }
 
-# known NAME... - those that apt knows; one call, which may cost seconds
+# known NAME... - print the names that apt knows; a single call, as it may take seconds
 known()
 {
 	apt-cache show --no-all-versions "$@" 2>/dev/null | sed -n 's/^Package: //p' || true
 }
 
-# installed NAME... - those that are, as NAME|VERSION
+# installed NAME... - print installed packages as NAME|VERSION
 installed()
 {
 	dpkg-query -W -f '${db:Status-Status}|${Package}|${Version}\n' "$@" 2>/dev/null |
 		sed -n 's/^installed|//p'
 }
 
-# choose LINE... - the package that each line means on this machine
+# choose LINE... - print the package of each line for this machine
 choose()
 {
 	local -A there=()
@@ -88,7 +88,7 @@ choose()
 		done < <(known "${names[@]}")
 	fi
 	for line in "$@"; do
-		# where apt knows none, the first is the one to complain about
+		# if apt knows none, choose the first, for the error message
 		for name in ${line//|/ } "${line%%|*}"; do
 			[[ $line == *"|"* && -z ${there[$name]:-} ]] || break
 		done
@@ -98,7 +98,7 @@ choose()
 	done
 }
 
-# missing LINE... - the packages that are not installed, or not from backports
+# missing LINE... - print the packages that are not installed, or not from backports
 missing()
 {
 	local -A have=()
@@ -116,7 +116,7 @@ missing()
 	done
 }
 
-# targets - the Debian suites apt knows here: RELEASE|URI|COMPONENT|FILE:STANZA|ORIGIN
+# targets - print the suites that apt is configured for: RELEASE|URI|COMPONENT|FILE:STANZA|ORIGIN
 targets()
 {
 	# shellcheck disable=SC2016 # these are apt's own variables
@@ -124,13 +124,13 @@ targets()
 		'Created-By: Packages' 2>/dev/null | grep -E '[|]Debian( Backports)?$'
 }
 
-# backports_known - is the suite configured on this machine?
+# backports_known - true if the backports suite is configured on this machine
 backports_known()
 {
 	targets | grep -q "^$codename-backports|"
 }
 
-# signed_by FILE URI - the keyring (or embedded key) that FILE gives for URI
+# signed_by FILE URI - print the keyring (or embedded key) of URI in FILE
 signed_by()
 {
 	local file=$1 uri=${2%/}
@@ -152,7 +152,7 @@ signed_by()
 	fi
 }
 
-# add_backports - a source beside the main suite's
+# add_backports - add a source next to the main suite's
 add_backports()
 {
 	local release uri entry file
@@ -173,8 +173,8 @@ add_backports()
 	die "apt on this machine has no suite '$codename' to derive backports from"
 }
 
-# sources [RELEASE] - where this machine's release comes from, as one-line apt sources;
-# another RELEASE has suites of the same names beside them, and backports
+# sources [RELEASE] - print this machine's suites as one-line apt sources; for another
+# RELEASE, its suites of the same names, and backports
 sources()
 {
 	local other=${1:-$codename} suite uri comp entry key
@@ -201,7 +201,7 @@ update()
 	apt update >&2 || die "apt-get update failed"
 }
 
-# all_known PKG... - does apt know every one of them?
+# all_known PKG... - true if apt knows all packages
 all_known()
 {
 	[[ -z $(comm -13 <(known "${@%/*}" | sort -u) <(printf '%s\n' "${@%/*}" | sort -u)) ]]
@@ -212,15 +212,15 @@ install()
 	apt install -y --no-install-recommends "$@" >&2
 }
 
-# backports_wanted LINE... - does one ask for this release's backports?
+# backports_wanted LINE... - true if a line requires this release's backports
 backports_wanted() { [[ " $* " == *"/$codename-backports "* ]]; }
 
-# prepare LINE... - have apt know what choose has to know; sets FRESH
+# prepare LINE... - update apt's lists if choose needs it; sets FRESH
 prepare()
 {
 	local -a want
 	FRESH=0
-	# a new machine: apt has never asked what its sources hold, and names no suite
+	# on a new machine apt has no package lists, and so lists no suite
 	if [[ -z $(targets) ]]; then
 		update
 		FRESH=1
@@ -237,7 +237,7 @@ prepare()
 	fi
 }
 
-# names FILE - what apt is to install, wherever it is installed
+# names FILE - print the packages of FILE for apt, also for another root
 names()
 {
 	local -a lines want
@@ -262,7 +262,7 @@ main()
 	mapfile -t lines < <(read_groups "$@")
 	(( ${#lines[@]} )) || die "nothing to install for: $*"
 	type dpkg-query apt-get >/dev/null 2>&1 ||
-		die "this is no Debian; its names for what is needed: ${lines[*]}"
+		die "this is not Debian; Debian's names of the packages: ${lines[*]}"
 	mapfile -t need < <(missing "${lines[@]}")
 	if (( check )); then
 		(( ${#need[@]} )) || return 0
@@ -271,7 +271,7 @@ main()
 	fi
 	(( ${#need[@]} )) || return 0
 
-	(( EUID == 0 )) || die "not root, and these are missing: ${need[*]}"
+	(( EUID == 0 )) || die "must be root to install missing packages: ${need[*]}"
 	exec 9> /run/lock/riod-deps.lock
 	flock 9
 	mapfile -t need < <(missing "${lines[@]}")
@@ -281,7 +281,7 @@ main()
 	say "installing: ${need[*]}"
 	if ! install "${need[@]}"; then
 		(( FRESH )) && die "apt-get could not install: ${need[*]}"
-		update		# stale lists: a version that has gone from the archive
+		update		# stale lists may refer to a version no longer in the archive
 		install "${need[@]}" || die "apt-get could not install: ${need[*]}"
 	fi
 	mapfile -t need < <(missing "${lines[@]}")

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Run the gates, scripts/gates/*.sh, several at a time, and print KTAP. A gate
-# fails by its exit status; what it printed is shown then.
+# Run the gates, scripts/gates/*.sh, in parallel, and print KTAP. A gate fails by
+# its exit status; then its output is shown.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -17,7 +17,7 @@ usage() {
 	TXT
 }
 
-# The long ones first, so that the short ones fill the gaps.
+# Long gates first, so that short ones fill the gaps.
 order=(build clang-tidy checkpatch sparse shellcheck kernel-doc ynl)
 
 all_gates() {
@@ -43,7 +43,7 @@ for gate in "${gates[@]}"; do
 	[[ -x $top/scripts/gates/$gate.sh ]] || die "no gate \"$gate\""
 done
 
-# called by "make -s", kbuild would be silent, and what a gate reads not be there
+# under "make -s" kbuild would be silent, but gates read its output
 unset MAKEFLAGS MAKELEVEL
 
 deps build gates
@@ -51,7 +51,7 @@ deps build gates
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-# run GATE: leaves GATE.log, and GATE.end with the status and the seconds.
+# run GATE: write GATE.log, and GATE.end with status and seconds
 run() {
 	local start rc=0
 

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Build out-of-tree modules against one kernel without putting anything into
-# the source tree: sources are mirrored into a directory of their own, so builds
-# for the stock, the debug and the UML kernel live side by side and each stays
-# incremental. A file is rewritten there only when its content differs; that,
-# and not the time stamps of a checkout, is what causes a rebuild.
+# Build out-of-tree modules against a kernel without writing to the
+# source tree: sources are mirrored to a build directory, so that builds
+# for the stock, the debug and the UML kernel coexist and each stays
+# incremental. A file is rewritten there only if its content differs, so content
+# and not the time stamps of a checkout causes a rebuild.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -20,14 +20,14 @@ usage() {
 
 	Mirrors kernel/ and include/ into OUTDIR and builds the modules there, as
 	OUTDIR/kernel/**/*.ko, against KDIR: an absolute path, or "stock" for the
-	newest installed headers of the series $RIOD_KERNEL_SERIES, and where there are none
+	newest installed headers of the series $RIOD_KERNEL_SERIES, and without them
 	those of the running kernel.
-	--need		only check that everything is there that a build needs
+	--need		only check the build dependencies
 	--src DIR	build DIR (relative to the top) instead of kernel/
-	--install DIR	then copy every module into DIR, flat
-	--destdir DIR	then install the modules below DIR, as the kernel's configuration
-			says (compressed, signed), in lib/modules/RELEASE/updates/riod;
-			"" is the system itself, where depmod is run, too
+	--install DIR	then copy all modules into DIR, without subdirectories
+	--destdir DIR	then install the modules below DIR, compressed and signed as
+			the kernel is configured, in lib/modules/RELEASE/updates/riod;
+			"" is the system itself, where depmod runs, too
 	--root DIR	run kbuild in this root; KDIR and OUTDIR are paths in it
 	Make arguments go to kbuild: W=1, C=2, ARCH=um, CONFIG_RIOD_KUNIT_TEST=m, ...
 	TXT
@@ -54,7 +54,7 @@ kdir=$1
 out=${2:-}
 shift $(($# > 1 ? 2 : 1))
 
-# missing NEED...: reported with what else is
+# missing NEED...: report it together with all other missing dependencies, and exit
 missing() { "$top/scripts/need.sh" modules build program:make program:rsync "$@" || exit; }
 
 if [[ $kdir == stock ]]; then
@@ -77,7 +77,7 @@ out=$(cd "$root$out" && pwd)
 lock "$out/.lock"
 mkdir -p "$out/include"
 
-# What kbuild makes must survive --delete.
+# Files that kbuild makes must survive --delete.
 mirror=(rsync -rlpc --delete --filter='P *.o' --filter='P *.a' --filter='P *.ko'
 	--filter='P *.mod' --filter='P *.mod.c' --filter='P .*' --filter='P Module.symvers'
 	--filter='P modules.order')
@@ -85,12 +85,12 @@ mirror=(rsync -rlpc --delete --filter='P *.o' --filter='P *.a' --filter='P *.ko'
 mkdir -p "$out/$src"
 "${mirror[@]}" "$top/$src/" "$out/$src/"
 
-# A make above does not hand its jobs down to a script, so naming them here would
-# only bring a warning; its other flags are wanted.
+# A parent make does not pass its jobserver to a script, so its job flags would only
+# cause a warning; keep its other flags.
 MAKEFLAGS=$(sed -E 's/ -j[0-9]*( |$)/\1/; s/ --jobserver-[a-z]+=[^ ]+//' <<<"${MAKEFLAGS:-}")
 export MAKEFLAGS
 kbuild=(make)
-# objtool reads /proc; the mount is this make's alone
+# objtool reads /proc; only this make sees the mount
 # shellcheck disable=SC2016 # the inner shell's
 [[ -z $root ]] || kbuild=(unshare --mount sh -ec 'mount --bind /proc "$0/proc"; exec chroot "$0" "$@"' "$root"
 	/usr/bin/env -u TMPDIR PATH=/usr/sbin:/usr/bin:/sbin:/bin make)
@@ -99,7 +99,7 @@ kbuild+=(-C "$kdir" M="${out#"$root"}/$src" -j "$(riod_jobs)" --no-print-directo
 
 if [[ -n $install ]]; then
 	mkdir -p "$install"
-	# modules.order names what this build makes, not what an older one left.
+	# modules.order lists the modules of this build only, not those left by an older one.
 	sed "s,\.o\$,.ko," "$out/$src/modules.order" | while read -r ko; do
 		if [[ $ko == /* ]]; then ko=$root$ko; else ko=$out/$src/$ko; fi
 		cmp -s "$ko" "$install/${ko##*/}" || cp "$ko" "$install/"
@@ -108,12 +108,12 @@ fi
 
 if [[ -n ${destdir+set} ]]; then
 	[[ -n $release ]] || die "$kdir has no include/config/kernel.release"
-	# other names or another compression of an older version
+	# an older version may have other names or another compression
 	"$top/scripts/uninstall-modules.sh" --keep-depmod "$destdir" "$release"
 	options=("INSTALL_MOD_PATH=$destdir" INSTALL_MOD_DIR=updates/riod)
-	# kbuild would run depmod for DESTDIR, too, or warn that it lacks System.map
+	# otherwise kbuild runs depmod also for DESTDIR, or warns that System.map is missing
 	options+=(cmd_depmod=: quiet_cmd_depmod=)
-	# a distribution keeps its key; kbuild would try, and print OpenSSL's errors
+	# distributions do not ship their key; signing without it prints OpenSSL's errors
 	key=$(sed -n 's/^CONFIG_MODULE_SIG_KEY="\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$kdir/include/config/auto.conf")
 	if [[ -n $key && $key != pkcs11:* && ! -e $kdir/$key && ! ($key == /* && -e $key) ]]; then
 		note "the modules are not signed: $kdir has no $key"

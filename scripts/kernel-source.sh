@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Print the directory of the unpacked kernel source in the cache, unpacking the
-# distribution's linux-source package on the first call (and after an update of
-# it), with scripts/patches applied. The tree is read only by convention: build from it
+# distribution's linux-source package on the first call (and after a package
+# update), with scripts/patches applied. By convention the tree is read-only: build from it
 # with O=.
 set -euo pipefail
 
@@ -16,7 +16,7 @@ usage() {
 	usage: ${0##*/} [--version]
 
 	Prints the path of an unpacked linux-source-$RIOD_KERNEL_SERIES; --version prints the
-	package version it comes from instead.
+	version of its package instead.
 	TXT
 }
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Sum up KTAP documents: one line "N passed, N failed, N skipped".
 
-Leaf tests are counted. What makes a run look better than it is counts as a
-failure: a skip nobody listed, a plan that was not kept, numbers out of order, a
-parent that passes over a failed child, a document without an end.
+Counts leaf tests. Anything that would make a run look better than it is counts as a
+failure: an unlisted skip, a plan that does not match, numbers out of order, a
+parent that passes although a child failed, an incomplete document.
 """
 
 import argparse
@@ -19,12 +19,12 @@ RESULT = re.compile(r"(?P<bad>not )?ok(?: (?P<number>\d+))?(?:\s+-)?(?:\s+(?P<re
 SUBTEST = re.compile(r"# Subtest: (.*)$")
 BAIL = re.compile(r"Bail out!(.*)$")
 DIRECTIVE = re.compile(r"(?P<name>.*?)(?:^|\s)#\s*(?P<word>SKIP|XFAIL|TODO|TIMEOUT|ERROR)\b:?\s*(?P<why>.*)$", re.I)
-# What a kernel log puts in front when the document was cut from one.
+# Prefix of lines that were copied from a kernel log.
 LOG_PREFIX = re.compile(r"^\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ")
 
 
 class Level:
-    """The results of one indentation, being read."""
+    """Results read so far at one indentation."""
 
     def __init__(self, indent, line):
         self.indent = indent
@@ -105,7 +105,7 @@ class Reader:
         self.summary = summary
         self.label = label
         self.stack = []
-        self.closed = []        # levels that wait for their parent's result line
+        self.closed = []        # levels that wait for the parent's result line
         self.documents = 0
 
     def malformed(self, number, why):
@@ -118,7 +118,7 @@ class Reader:
             self.malformed(number, "a subtest without tests")
 
     def close_deeper(self, indent, number):
-        """End the levels below indent; the last one ended is its children."""
+        """End the levels below indent; return the results of the last one as its children."""
         children = []
         while self.stack and self.stack[-1].indent > indent:
             level = self.stack.pop()
@@ -153,11 +153,11 @@ class Reader:
             self.stack.append(Level(indent, number))
 
     def level_at(self, indent, number):
-        """The level an indented plan or result belongs to, or None."""
+        """The level of an indented plan or result, or None."""
         if not self.stack:
             return None
         if indent > self.stack[-1].indent:
-            # Only "# Subtest" or nothing stood before it: an older style.
+            # An older style: no version line precedes it.
             self.stack.append(Level(indent, number))
         return next((lv for lv in self.stack if lv.indent == indent), None)
 
@@ -208,7 +208,7 @@ class Reader:
 
 
 def read_expected(path):
-    """Names (or globs) that may skip: 'name  # reason', the reason required."""
+    """Read names (or globs) that may skip: 'name  # reason', with a mandatory reason."""
     patterns = []
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):

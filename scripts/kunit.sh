@@ -15,9 +15,9 @@ usage() {
 
 	Prints the KTAP documents of all suites and a line "N passed, N failed, N
 	skipped"; exit status 1 unless all passed.
-	--results DIR	leave the documents in DIR: one *.ktap per suite, and console.log
-	--timeout S	for the boot and all tests (default 120)
-	--param P	kernel command line, for example kunit.filter_glob=riod_wire.*
+	--results DIR	write the documents to DIR: one *.ktap per suite, and console.log
+	--timeout S	time limit for the boot and all tests (default 120)
+	--param P	for the kernel command line, for example kunit.filter_glob=riod_wire.*
 	TXT
 }
 
@@ -76,7 +76,7 @@ timeout --kill-after=5 "$timeout" "$kernel/vmlinuz" mem=256M "initrd=$tmp/initrd
 	"uml_dir=$tmp" kunit.enable=1 con=null con0=null,fd:1 panic=-1 oops=panic panic_on_warn=1 \
 	"riod_out=$results" "${params[@]}" >"$results/console.log" 2>&1 </dev/null || rc=$?
 
-# What the run itself has to show, beside what the suites report.
+# Checks of the run itself, in addition to the suites' results.
 n=0
 check() {
 	local ok=$1 name=$2

@@ -1,21 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Check that a build finds what it needs, and print in words what it does not.
-# Asks the programs and the compiler themselves, not a package manager.
+# Check that a build finds its dependencies, and describe the missing ones.
+# Tests programs, compiler and headers directly, not the package manager.
 set -euo pipefail
 
 usage() {
 	cat <<-TXT
 	usage: ${0##*/} NAME GROUP NEED...
 
-	Exit status 1 if something is missing. NAME is what is built, GROUP the file in
-	scripts/packages/ that lists Debian's packages for it. A NEED is one of
+	Exit status 1 if something is missing. NAME is the component to build, GROUP the file in
+	scripts/packages/ with its Debian packages. A NEED is one of
 	program:NAME	in PATH
 	library:NAME	known to pkg-config
 	header:NAME	found by \$CXX (default g++)
-	kernel:NAME	not there, as the caller found: named as it is
-	PKG_CONFIG and CXX are words, as in a Makefile.
+	kernel:TEXT	missing, as the caller has found; TEXT is printed
+	PKG_CONFIG and CXX may be several words, as in a Makefile.
 	TXT
 }
 
@@ -29,7 +29,7 @@ shift 2
 read -ra cxx <<<"${CXX:-g++}"
 read -ra pkg_config <<<"${PKG_CONFIG:-pkg-config}"
 
-# has KIND NAME
+# has KIND NAME: true if the dependency is present
 has() {
 	case $1 in
 	program) type -P "$2" ;;

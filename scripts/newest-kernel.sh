@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Get the newest kernel that Debian carries, and build the modules for it: from the
-# backports of the release after this machine's. Its headers come with programs that
-# need that release, so it is all in a small root of its own, in the cache:
+# Get the newest kernel in Debian, from the backports of the release after this
+# machine's, and build the modules for it. Its headers contain programs that need
+# that release, so everything is in a small root in the cache:
 #
 #	$RIOD_CACHE/newest/
 #		root/		the release, a compiler, the headers
-#		vmlinuz		to boot
+#		vmlinuz		boot image
 #		lib/modules/	for the VM's root
 #
-# Once it is there it stays, until --update. KVM is made fit for QEMU's TCG
+# It is kept until --update. KVM is patched to work under QEMU's TCG
 # (patches/kvm_amd_valid_bit.py).
 set -euo pipefail
 
@@ -24,7 +24,7 @@ usage() {
 
 	Prints the directory of the newest kernel, for selftests/vm/run's --kernel.
 	--update	look for a newer one
-	--install DIR	build the modules for it, every warning an error, and put them there
+	--install DIR	build the modules for it, with warnings as errors, into DIR
 	Make arguments go to kbuild: W=1, C=2, ...
 	TXT
 }
@@ -44,20 +44,20 @@ done
 suite=trixie
 dir=$RIOD_CACHE/newest
 
-# in_root ROOT COMMAND...
+# in_root ROOT COMMAND...: run it in the root
 in_root() {
 	chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root \
 		DEBIAN_FRONTEND=noninteractive "${@:2}"
 }
 
-# newest_headers ROOT: the package
+# newest_headers ROOT: print the package
 newest_headers() {
 	in_root "$1" apt-cache --names-only search '^linux-headers-[0-9.]+[+]deb[0-9]+-amd64$' |
 		cut -d ' ' -f 1 | sort -V | tail -n 1
 }
 
-# image_packages ROOT RELEASE: the packages that make up the kernel; the signed image
-# comes later than the rest, or not at all
+# image_packages ROOT RELEASE: print the kernel's packages that exist; the signed image
+# appears later than the others, or not at all
 image_packages() {
 	local package
 
@@ -66,7 +66,7 @@ image_packages() {
 	done
 }
 
-# get: into $dir.part. The image package would make an initramfs, so it is only unpacked.
+# get: build it in $dir.part. Only unpack the image package, as it would make an initramfs.
 get() {
 	local root=$dir.part/root headers release
 
@@ -76,7 +76,7 @@ get() {
 		mmdebstrap --quiet --mode=root --variant=apt --format=directory \
 		--aptopt='APT::Install-Recommends "false"' --include=make,gcc,libc6-dev,libelf1t64,kmod \
 		"$suite" "$root" -
-	# mmdebstrap leaves no package lists
+	# mmdebstrap deletes the package lists
 	in_root "$root" apt-get -qq update
 	headers=$(newest_headers "$root")
 	[[ -n $headers ]] || die "$suite-backports has no kernel headers"
@@ -107,7 +107,7 @@ release=$(basename "$dir/lib/modules/"*)
 
 unlock
 if [[ -n $install ]]; then
-	# a tree of its own for each checkout
+	# a separate build tree for each checkout
 	"$top/scripts/kbuild.sh" --root "$dir/root" --install "$install" \
 		"/usr/src/linux-headers-$release" "/build/$(basename "$(dirname "$(build_dir newest)")")" \
 		KCFLAGS=-Werror "$@" >&2

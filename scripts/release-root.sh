@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Make a root of a Debian release that holds package groups, and print its directory:
+# Make a root of a Debian release with package groups, and print its directory:
 #
 #	$RIOD_CACHE/root/<release>-<key>/
 #
-# scripts/deps.sh installs the groups, in the root: so package names are tested that are
-# not this machine's. The key is the hash of the groups and the scripts; a root that is
-# there is not updated. It is to be read only: scripts/lib/root.sh lays copies over it.
+# scripts/deps.sh installs the groups in the root, which tests the package names of
+# another release. The key is the hash of the groups and the scripts; an existing root
+# is not updated. Treat it as read-only; scripts/lib/root.sh makes copies by overlays.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -20,7 +20,7 @@ usage() {
 	cat <<-TXT
 	usage: ${0##*/} RELEASE GROUP...
 
-	RELEASE is Debian's name, a GROUP a file in scripts/packages/.
+	RELEASE is the name of a Debian release, a GROUP a file in scripts/packages/.
 	TXT
 }
 
@@ -37,14 +37,14 @@ cd "$top/scripts"
 key=$(cat release-root.sh deps.sh "${@/#/packages/}" | sha256sum | cut -c 1-12)
 root=$RIOD_CACHE/root/$release-$key
 
-# get PART
+# get PART GROUP...: make the root in PART
 get() {
 	local part=$1
 
 	rm -rf --one-file-system "$part"
 	"$top/scripts/deps.sh" vm
 	note "making a root of $release with the packages of: ${*:2}"
-	# The headers of Debian 13 depend on the kernel, whose modules are of no use here.
+	# The headers of Debian 13 depend on the kernel; its modules are not needed here.
 	"$top/scripts/deps.sh" --sources "$release" |
 		mmdebstrap --quiet --mode=root --variant=apt --format=directory \
 		--aptopt='APT::Install-Recommends "false"' --dpkgopt=force-unsafe-io \
@@ -54,7 +54,7 @@ get() {
 		--dpkgopt='path-exclude=/usr/lib/modules/*/kernel/*' \
 		"$release" "$part" -
 	mount_root "$part"
-	# nor is an initramfs
+	# an initramfs is not needed, either
 	in_root "$part" dpkg-divert --quiet --local --rename --add /usr/sbin/update-initramfs
 	ln -s ../bin/true "$part/usr/sbin/update-initramfs"
 	mkdir "$part/tmp/riod"
@@ -72,7 +72,7 @@ if [[ ! -e $root ]]; then
 		mv "$root.part" "$root"
 		note "$release with ${*} is in $root ($(du -shx "$root" | cut -f 1))"
 	fi
-	# those that nobody used for a week
+	# delete roots that were not used for a week
 	find "$RIOD_CACHE/root" -mindepth 1 -maxdepth 1 -type d -name "$release-*" -mtime +7 \
 		-exec rm -rf --one-file-system {} +
 fi

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Build the User Mode Linux kernel that runs KUnit (scripts/kconfig/uml.config),
-# once per source version, compiler and configuration, into the cache. It starts
-# as a program: vmlinuz is it.
+# once per source version, compiler and configuration, into the cache. Its vmlinuz
+# is an executable program.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -16,7 +16,7 @@ usage() {
 	cat <<-TXT
 	usage: ${0##*/} [--print-dir]
 
-	Builds the UML kernel unless the cache has it, and prints its directory.
+	Builds the UML kernel unless it is in the cache, and prints its directory.
 	--print-dir	print the directory, built or not; exit status 1 if not
 	TXT
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Remove the modules that "make install" put below DESTDIR, of one kernel or of all.
+# Remove the modules that "make install" installed below DESTDIR, of one or all kernels.
 set -euo pipefail
 
 usage() {

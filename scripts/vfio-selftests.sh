@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Build the kernel's own VFIO selftests, of the newest kernel source that Debian carries,
-# for this machine's release. Two changes, to see in the output of the build:
+# Build the kernel's VFIO selftests, from the newest kernel source in Debian, for this
+# machine's release. The output of the build shows two changes:
 #
-#	The driver test maps 1 GiB for a device to write, each page of which riod looks at
-#	with each access to a register: SIZE instead. (The tests' own limit is 30 s, and
+#	The driver test maps 1 GiB for a device to write. riod scans each of its pages for
+#	each register access, so it maps SIZE instead. (The tests' own limit is 30 s, and
 #	their init_remove sets the card up eleven times. With 4 MiB that takes longer on a
 #	debug kernel of a slow machine.)
-#	Programs *-type1 use VFIO's containers first, for kernels without iommufd.
+#	Programs in type1/ use VFIO's containers first, for kernels without iommufd.
 #
-# The source stays in $RIOD_CACHE/newest/source, until "newest-kernel.sh --update".
+# The source is kept in $RIOD_CACHE/newest/source until "newest-kernel.sh --update".
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -19,7 +19,7 @@ source "$top/scripts/lib/common.sh"
 
 SIZE=SZ_1M
 
-usage() { echo "usage: ${0##*/} DIR    build vfio_pci_{device,driver}_test and their *-type1 into DIR"; }
+usage() { echo "usage: ${0##*/} DIR    build vfio_pci_{device,driver}_test into DIR/iommufd and DIR/type1"; }
 
 case ${1:-} in
 -h | --help) usage; exit 0 ;;
@@ -32,10 +32,10 @@ kernel=$("$top/scripts/newest-kernel.sh")
 source=$kernel/source
 root=$kernel/root
 
-# in_root COMMAND...
+# in_root COMMAND...: run it in the root
 in_root() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root "$@"; }
 
-# get: what the tests include, and the user-space headers of the same kernel
+# get: get the sources that the tests include, and the user-space headers of that kernel
 get() {
 	local package version
 
@@ -66,7 +66,7 @@ get() {
 lock "$kernel.source.lock"
 [[ -e $source ]] || get >&2
 
-# build NAME PROGRAM...: into $out/NAME, from a copy with the changes
+# build NAME PROGRAM...: build into $out/NAME, from a copy with the changes
 build() {
 	local name=$1 tests
 
@@ -84,7 +84,7 @@ build() {
 	rm -rf "$out/src-$name"
 }
 
-# what is there is of this source and this script
+# the programs are current if they were built from this source by this script
 key=$(cat "${BASH_SOURCE[0]}" "$source"/tools/testing/selftests/vfio/*.c | sha256sum)
 if [[ $(cat "$out/key" 2>/dev/null) != "$key" ]]; then
 	build iommufd vfio_pci_device_test vfio_pci_driver_test >&2

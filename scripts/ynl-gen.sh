@@ -14,11 +14,11 @@ usage() {
 
 	From Documentation/netlink/specs/riod.yaml:
 		include/uapi/linux/riod.h	constants for user space
-		kernel/common/genl.h		handlers to write, policies
+		kernel/common/genl.h		prototypes of handlers, policies
 		kernel/common/genl.c		policies, operations, family
-	--check		change nothing; fail with a diff if a file is not what the
-			generator makes
-	--spec FILE	another spec (its name gives the header's name)
+	--check		change nothing; fail with a diff if a file differs from the
+			generator's output
+	--spec FILE	another spec (the header is named after it)
 	--out DIR	write below DIR instead of the tree
 	TXT
 }
@@ -40,21 +40,21 @@ done
 
 deps gates
 source_dir=$("$top/scripts/kernel-source.sh")
-# The distribution's python, not whatever comes first in PATH: it has the modules.
+# The distribution's Python has the modules; the first one in PATH may not.
 python=/usr/bin/python3
 family=$(basename "$spec" .yaml)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-# The generator names the spec by its path below the directory that has a
-# MAINTAINERS file, and looks upwards for ever when there is none.
+# The generator refers to the spec by its path below the directory that has a
+# MAINTAINERS file, and loops for ever if no parent directory has one.
 : >"$tmp/MAINTAINERS"
 mkdir -p "$tmp/Documentation/netlink/specs"
 cp "$source_dir"/Documentation/netlink/*.yaml "$tmp/Documentation/netlink/"
 cp "$spec" "$tmp/Documentation/netlink/specs/"
 spec=$tmp/Documentation/netlink/specs/$family.yaml
 
-# The generator checks little of its input; the schema checks the rest.
+# The generator checks its input only a little, so validate it by the schema.
 "$python" - "$spec" "$tmp/Documentation/netlink" <<'PY'
 import sys
 import jsonschema

@@ -3,27 +3,28 @@
 #
 # ktap.sh - KTAP results from bash functions
 #
-# A test file sources this (mostly through lib.sh), defines functions test_*, and ends
-# with ktap_run. They run in the order of the file, each as one KTAP result named after
-# it, each in a subshell under "set -e": the first command that fails, fails the test.
-# What a test prints is shown as diagnostics ("# ...") if it fails, with the kernel
-# messages since its start; otherwise it is in /results/<file>.<test>.log.
+# A test file sources this (usually through lib.sh), defines functions test_*, and ends
+# with ktap_run. The functions run in file order. Each is one KTAP result with the
+# function's name and runs in a subshell under "set -e", so the first command that fails
+# fails the test. The output of a failed test is printed as diagnostics ("# ..."), with
+# the kernel messages since its start. /results/<file>.<test>.log has the output of all.
 #
-#   ktap_run [FUNCTION...]   all test_* functions, or these; exits 0 (all passed),
+#   ktap_run [FUNCTION...]   run all test_* functions, or these; exits 0 (all passed),
 #                            1 (a failure) or 4 (all skipped)
-#   setup, cleanup           if defined: before the first test (a failure
-#                            fails all), after the last (always); also in subshells
-#   each_setup, each_cleanup if defined: around every test, in its subshell
+#   setup, cleanup           if defined: run before the first test (a failure fails all
+#                            tests), and after the last (always); also in subshells
+#   each_setup, each_cleanup if defined: run before and after every test; each_setup in
+#                            the test's subshell, each_cleanup in its own
 #
 # In a test:
 #   t_fail TEXT...           fail, with this reason
-#   t_skip TEXT...           skip, with this reason (in setup: skip all)
-#   t_ok TEXT...             note a point reached
+#   t_skip TEXT...           skip, with this reason (in setup: skip all tests)
+#   t_ok TEXT...             log that the test reached this point
 #   t_eq WHAT GOT WANT       numbers or strings must be equal
 #   t_cmp WHAT A OP B        arithmetic comparison: t_cmp "acks" "$n" -ge 3
 #   t_fails COMMAND...       COMMAND must fail (any status but 0); its output is kept
 #   t_match WHAT TEXT REGEX  TEXT must match the extended REGEX
-#   t_diag TEXT...           a diagnostic line in the results, whatever comes of the test
+#   t_diag TEXT...           print a diagnostic line, whether the test passes or fails
 
 KTAP_SKIP=4
 exec {ktap_out}>&1
@@ -58,7 +59,7 @@ t_fails()
 	echo "(failed with $status, as it should: $*)"
 }
 
-# ktap_functions - test_* functions of the running file, in its order
+# ktap_functions - list the test_* functions of the running file, in file order
 ktap_functions()
 {
 	local name
@@ -68,10 +69,10 @@ ktap_functions()
 	done | sort -n -k 2 | cut -d ' ' -f 1
 }
 
-# ktap_kmsg TEXT - a mark in the kernel log
+# ktap_kmsg TEXT - write a marker to the kernel log
 ktap_kmsg() { [[ ! -w /dev/kmsg ]] || echo "riod-test: $*" > /dev/kmsg; }
 
-# ktap_show LOG MARK - diagnostics of a failed test
+# ktap_show LOG MARK - print the diagnostics of a failed test
 ktap_show()
 {
 	tail -n 60 "$1" | sed 's/^/# /' >&"$ktap_out"
@@ -81,7 +82,7 @@ ktap_show()
 		END { for (i = (n > 30 ? n - 30 : 0); i < n; i++) print "# dmesg: " line[i] }' >&"$ktap_out"
 }
 
-# ktap_body FUNCTION... - in the test's subshell, one after the other
+# ktap_body FUNCTION... - run the functions one after the other; call it in a subshell
 ktap_body()
 {
 	local fn
@@ -92,7 +93,7 @@ ktap_body()
 	done
 }
 
-# ktap_status STATUS - skipped is who said so, not who happens to end with that status
+# ktap_status STATUS - the skip status counts only after t_skip; otherwise it is a failure
 ktap_status()
 {
 	if (( $1 == KTAP_SKIP )) && [[ ! -e $ktap_dir/skip ]]; then
@@ -102,7 +103,7 @@ ktap_status()
 	fi
 }
 
-# ktap_one NUMBER FUNCTION
+# ktap_one NUMBER FUNCTION - run one test and print its result
 ktap_one()
 {
 	local number=$1 fn=$2 log status start=$SECONDS
@@ -130,7 +131,7 @@ ktap_one()
 	[[ ! -w /results ]] || cp "$log" /results/
 }
 
-# ktap_all_end STATUS-LINE LOG - every planned test ends like that
+# ktap_all_end STATUS-LINE - print this result for every planned test
 ktap_all_end()
 {
 	local n
@@ -180,7 +181,7 @@ ktap_run()
 	exit 0
 }
 
-# ktap_finish - at the end of the file, however it ends
+# ktap_finish - EXIT trap of the test file
 ktap_finish()
 {
 	local status=$?

@@ -1,43 +1,43 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# lib.sh - what riod's selftests share (sourced by them, inside a host VM)
+# lib.sh - shared library of riod's selftests (sourced by them, inside a host VM)
 #
-#   . "$(dirname "$0")/lib.sh"      see ktap.sh for how tests report
+#   . "$(dirname "$0")/lib.sh"      ktap.sh documents how tests report results
 #
 # Hosts. The test's body runs on the VMM host. RIOD_TOPOLOGY is loopback (one VM is both
-# hosts) or pair; with "on" the same body serves both.
-#   on server|vmm CMD [ARG...]   run there: one word is a bash command line, several are a
-#                                command and its arguments; functions of this shell work.
-#                                Input, output, status are carried; killed after
-#                                ON_TIMEOUT seconds (300) with status 124
+# hosts) or pair. Tests that use "on" run unchanged in both.
+#   on server|vmm CMD [ARG...]   run CMD there: one word is a bash command line, several are
+#                                a command and its arguments; functions of this shell work.
+#                                Forwards input, output and status; kills CMD after
+#                                ON_TIMEOUT seconds (300), status 124
 #   $RIOD_SERVER_ADDR, $RIOD_VMM_ADDR   the hosts' addresses on the data link
 #   device KIND [N]              PCI address, on the server, of the N-th (0) emulated KIND
-#   link_cut, link_restore       the data link, from outside the VMs (pair only)
-#   vm_monitor server|vmm|host|self CMD   QEMU's monitor, of a host VM (set_link, device_del,
+#   link_cut, link_restore       cut, restore the data link from outside the VMs (pair only)
+#   vm_monitor server|vmm|host|self CMD   QEMU's monitor of a host VM (set_link, device_del,
 #                                sendkey, info, stop, cont, quit, system_reset, nmi only)
-#   bind_driver ADDR DRIVER      give a PCI device of this host to a driver (vfio-pci, ...)
-#   release_driver ADDR          back to the driver it would have by itself
+#   bind_driver ADDR DRIVER      bind a PCI device of this host to a driver (vfio-pci, ...)
+#   release_driver ADDR          bind it to its default driver again
 #
-# Guests, under KVM in the VMM host. There may be several: GUEST=name before any of these
-# (default "guest").
-#   guest_start [OPTION...] [QEMU-ARG...]   boot, wait until it takes commands
+# Guests run under KVM in the VMM host. For several guests, set GUEST=name before any of
+# these (default "guest").
+#   guest_start [OPTION...] [QEMU-ARG...]   boot, wait until it accepts commands
 #       --iommu intel|virtio|none   (intel)     --memory MIB    (512)
 #       --smp N                     (1)         --append ARGS   kernel command line
-#       --accel kvm|tcg             (kvm)       --reboot        let it reboot (else it ends)
+#       --accel kvm|tcg             (kvm)       --reboot        let it reboot (else QEMU exits)
 #       --no-wait                               --kernel DIR    default: the stock kernel
-#   guest CMD [ARG...]           run there (as "on"; GUEST_TIMEOUT seconds, 120)
-#   guest_wait_boot [SECONDS]    after --no-wait, or a reboot: until it takes commands
+#   guest CMD [ARG...]           run CMD there (like "on"; GUEST_TIMEOUT seconds, 120)
+#   guest_wait_boot [SECONDS]    after --no-wait or a reboot: wait until it accepts commands
 #   guest_monitor [-t SECONDS] CMD...   QEMU's monitor; fails with 124 if it does not answer
-#   guest_poweroff [SECONDS]     unmount, power off, wait; QEMU's status
-#   guest_wait [SECONDS]         until QEMU has ended; its status (124: it has not)
-#   guest_kill                   SIGKILL to QEMU
-#   guest_running                is QEMU there?
+#   guest_poweroff [SECONDS]     unmount, power off, wait; returns QEMU's status
+#   guest_wait [SECONDS]         wait until QEMU has exited; returns its status (124: timeout)
+#   guest_kill                   SIGKILL QEMU
+#   guest_running                true while QEMU runs
 #   Console: /results/guest-<name>-console.log; QEMU's messages: guest-<name>-qemu.log
 #
-# Time. No test sleeps for a fixed time: it waits for a condition with a deadline. All
+# Time. Tests do not sleep for a fixed time but wait for a condition with a deadline. All
 # deadlines are multiplied by RIOD_TIMEOUT_SCALE (self-built debug kernels are slow).
-#   wait_for SECONDS CMD [ARG...]   poll until it succeeds; fails at the deadline
+#   wait_for SECONDS CMD [ARG...]   poll until CMD succeeds; fails at the deadline
 
 LIB_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=selftests/ktap.sh
@@ -48,7 +48,7 @@ GUEST_DIR=/run/riod/guests
 
 scaled() { echo $(( $1 * ${RIOD_TIMEOUT_SCALE:-1} )); }
 
-# nap - a moment between two polls, without starting a process
+# nap - wait 100 ms between two polls, without starting a process
 exec {lib_nap}<> <(:)
 nap() { read -r -t 0.1 -u "$lib_nap" || true; }
 
@@ -68,7 +68,7 @@ wait_for()
 
 # ---- hosts ----
 
-# command_line WORD... - as one bash command line, with the functions it may need
+# command_line WORD... - print as one bash command line, with the functions it may need
 command_line()
 {
 	local first=${1%% *}
@@ -139,14 +139,14 @@ release_driver()
 	local dev=/sys/bus/pci/devices/$1
 	echo > "$dev/driver_override"
 	[[ ! -e $dev/driver ]] || echo "$1" > "$dev/driver/unbind"
-	modprobe -q "$(< "$dev/modalias")" || true	# there is no udev to do it
+	modprobe -q "$(< "$dev/modalias")" || true	# the VM has no udev
 	[[ -e $dev/driver ]] || echo "$1" > /sys/bus/pci/drivers_probe
 }
 
 # ---- guests ----
 
-# job PID-FILE STATUS-FILE CMD... - in the background, in a session of its own. Either file is
-# renamed to what it is called: who sees it can read it.
+# job PID-FILE STATUS-FILE CMD... - run in the background, in its own session. Both files are
+# created by rename, so a reader never sees one that is incomplete.
 job()
 {
 	# shellcheck disable=SC2016 # expanded by the inner shell
@@ -161,7 +161,7 @@ guest_log() { echo "/results/guest-${GUEST:-guest}-$1.log"; }
 guest_pid() { cat "$(guest_dir)/pid" 2> /dev/null; }
 guest_running() { [[ -e $(guest_dir)/pid && ! -e $(guest_dir)/status ]]; }
 
-# guest_initrd KERNEL-DIR - the kernel's initrd with the guest's /job
+# guest_initrd KERNEL-DIR - append the guest's /job to the kernel's initrd
 guest_initrd()
 {
 	local dir
@@ -176,7 +176,7 @@ guest_initrd()
 
 cpio_pad() { head -c $(( (4 - $1 % 4) % 4 )) /dev/zero; }
 
-# cpio_file NAME FILE - a newc archive with one file (the root has no cpio)
+# cpio_file NAME FILE - print a newc archive with one file (the root has no cpio)
 cpio_file()
 {
 	local size
@@ -187,7 +187,7 @@ cpio_file()
 	cpio_entry "TRAILER!!!" 0 0
 }
 
-# cpio_entry NAME MODE SIZE - a newc header
+# cpio_entry NAME MODE SIZE - print a newc header
 cpio_entry()
 {
 	printf '070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\0' \
@@ -195,7 +195,7 @@ cpio_entry()
 	cpio_pad $(( 110 + ${#1} + 1 ))
 }
 
-# guest_disk NAME SERIAL - a read-only disk of this host, given to the guest
+# guest_disk NAME SERIAL - give the guest a read-only disk of this host
 guest_disk()
 {
 	local disk
@@ -214,7 +214,7 @@ guest_share()
 		-device "virtio-9p-pci,fsdev=$1,mount_tag=$1")
 }
 
-# guest_kvm - load KVM once
+# guest_kvm - load KVM if it is not loaded
 guest_kvm()
 {
 	[[ -e /dev/kvm ]] || modprobe kvm-amd || modprobe kvm-intel
@@ -259,7 +259,7 @@ guest_start()
 	guest_share riod /riod
 	guest_share build /riod-build
 	(( reboot )) || GUEST_ARGS+=(-no-reboot)
-	# on a debug kernel a register access takes a guest's CPU for a long time
+	# on a debug kernel a register access stalls a guest CPU for a long time
 	[[ $RIOD_KERNEL == stock ]] || append+=" watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=300"
 
 	: > "$(guest_log console)"
@@ -280,17 +280,17 @@ guest_start()
 	(( ! wait )) || guest_wait_boot
 }
 
-# Ready is who answers, and a boot is known by its id: the console's last lines may come
-# late. The first question waits in the network until the guest has one.
+# A guest is ready when it answers; its boot ID tells boots apart. The console cannot, as its
+# last lines may be late. The first call waits in the network until the guest has one.
 guest_boot_id() { GUEST_TIMEOUT=5 guest cat /proc/sys/kernel/random/boot_id 2> /dev/null; }
 
-# one that KVM has given up stands still in a QEMU that goes on
+# after a KVM internal error the guest stops, but QEMU keeps running
 guest_can_come() { guest_running && ! grep -q '^KVM internal error' "$(guest_log qemu)"; }
 
 guest_is_up()
 {
 	local id
-	guest_can_come || return 0		# the caller finds out
+	guest_can_come || return 0		# the caller checks again
 	id=$(guest_boot_id) && [[ $id != "$1" ]] && echo "$id" > "$(guest_dir)/boot"
 }
 
@@ -330,7 +330,7 @@ guest_wait()
 
 guest_poweroff()
 {
-	# from a shell built-in: the root may be gone before the power is
+	# shell built-ins only: the root may be gone before the power is off
 	GUEST_TIMEOUT=30 guest 'sync; umount -a -t ext4,vfat,xfs; echo o > /proc/sysrq-trigger; read -r -t 20 < /dev/ttyS3' \
 		2> /dev/null || true
 	guest_wait "${1:-60}"
@@ -344,21 +344,21 @@ guest_kill()
 
 # ---- leaks ----
 
-# on_hosts CMD... - on the hosts there are, one after the other
+# on_hosts CMD... - run on each host in turn
 on_hosts()
 {
 	on vmm "$@" && { [[ $RIOD_TOPOLOGY == loopback ]] || on server "$@"; }
 }
 
-# what kmemleak thinks lost was lost before, and is nothing of ours
+# discard what kmemleak has found so far: it is from before the test
 leaks_forget()
 {
 	local file=/sys/kernel/debug/kmemleak
 	[[ ! -e $file ]] || echo clear > $file
 }
 
-# Lost is what did not change between two scans, with nobody who points to it. Memory
-# younger than five seconds kmemleak does not report.
+# kmemleak reports an object that no pointer refers to and that did not change between two
+# scans, but none younger than five seconds.
 leaks_show()
 {
 	local file=/sys/kernel/debug/kmemleak
@@ -374,7 +374,7 @@ leaks_show()
 lib_begin() { on_hosts leaks_forget; }
 lib_leaks() { on_hosts leaks_show; }
 
-# lib_cleanup - called by ktap.sh when the file ends: no guest survives its test
+# lib_cleanup - called by ktap.sh at the end of the file: kill all guests
 lib_cleanup()
 {
 	local dir

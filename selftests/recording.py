@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""recording.py RECORDING PERIODS LATE - whole periods of selftests/guest/wave.c, in order
+"""recording.py RECORDING PERIODS LATE - check a recording of selftests/guest/wave.c
 
-Silence between two frames is a gap. Gaps are counted; after one the wave may go on later
-than it stopped (a card that ran dry forgets what it had taken but not played), never
-earlier. A card that was stopped in time has no silence there: as often as the guest was
-LATE the wave may go on with the first frame of a period. Anything else than the next frame
-is an error. At the end frames may be missing that QEMU has not written to the file yet.
+The recording must have all periods, in order. Silence between two frames is a gap. After a
+gap the wave may continue later than it stopped, as a card drops fetched frames at an
+underrun, but not earlier. A card that is stopped before it runs dry leaves no silence: so
+the wave may skip to the first frame of a period LATE times. Any other frame than the next
+one is an error. At the end frames may be missing that QEMU has not yet written to the file.
 """
 import struct
 import sys
@@ -24,7 +24,7 @@ def marks(at):
 
 
 def position(left, right, at):
-    """Which frame this is, counted from 0: the next one with these marks at or after at."""
+    """Number, from 0, of the first frame with these marks at or after at; None: no frame."""
     first = max(at, (left - 1) * FRAMES)
     for pos in range(first, left * FRAMES):
         if mark(left, pos % FRAMES) == right:
@@ -33,7 +33,7 @@ def position(left, right, at):
 
 
 def check(data, want, late):
-    """The error, or None, and what was found."""
+    """Returns the error, or None, and a summary."""
     at = gaps = lost = restarts = 0
     silent = True
     for left, right in struct.iter_unpack("<HH", data[: len(data) // 4 * 4]):

@@ -1,26 +1,26 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod.sh - exporting, attaching and counting, for selftests (sourced after lib.sh)
+# riod.sh - export, attach and count, for selftests (sourced after lib.sh)
 #
 #   riod_export KIND [BIND-OPTION...]   bind and export the run's first KIND on the server,
 #                                       for this topology's VMM host; sets EXPORT
-#   riod_unexport                       unbind it again
+#   riod_unexport                       unbind EXPORT
 #   riod_attach [ATTACH-OPTION...]      attach it; sets ATT_ID and ATT_DEV (PCI address)
 #   riod_qemu_args                      sets QEMU_ARGS to the devices that "riodctl qemu-args"
 #                                       prints for ATT_ID, the vIOMMU among them
 #   riod_detach [OPTION...]             detach ATT_ID
-#   riod_detach_all                     detach whatever is attached, by force, and wait until
-#                                       nothing of it is left
-#   riod_detach_here                    the same, without a look at the server host
+#   riod_detach_all                     detach all attachments by force; wait until they are
+#                                       gone and the exports are idle
+#   riod_detach_here                    the same, but do not check the server host
 #   att NAME                            a field of the status of ATT_ID
 #   att_mapped                          bytes that its guest has mapped
 #   att_stat NAME, exp_stat NAME        a counter of the attachment, of the export
-#   att_stats, exp_stats                all of them, in one line
-#   riod_stub_left                      objects of the stub that should be gone when nothing is
-#                                       attached, and are not ("mappings=3 ...")
-#   kernel_kib, slope                   KiB that a host's kernel holds; their growth per line
-#   remember VAR...; recall             variables that setup found out, for tests and cleanup
+#   att_stats, exp_stats                all counters, in one line
+#   riod_stub_left                      leaked objects of the stub ("mappings=3 ..."), to be
+#                                       called when nothing is attached
+#   kernel_kib, slope                   KiB that a host's kernel uses; their growth per line
+#   remember VAR...; recall             keep variables of setup for tests and cleanup
 
 RIODCTL=riodctl
 
@@ -63,7 +63,7 @@ riod_attach()
 	[[ -n $ATT_ID && -e /sys/bus/pci/devices/$ATT_DEV ]]
 }
 
-# guest_start has the machine already
+# leaves out -machine, which guest_start sets
 riod_qemu_args()
 {
 	local option value
@@ -77,8 +77,8 @@ riod_qemu_args()
 # shellcheck disable=SC2120 # the arguments are for some callers only
 riod_detach() { "$RIODCTL" detach "$ATT_ID" "$@"; }
 
-# fields LIST KEY VALUE - of the object of LIST whose KEY is VALUE, "NAME=..." each; the
-# JSON text is read from standard input
+# fields LIST KEY VALUE - read JSON from standard input; print the fields of the object of
+# LIST whose KEY is VALUE, one "NAME=..." per line
 fields()
 {
 	vmtool json | awk -v list="$1." -v want="$2=$3" '
@@ -94,7 +94,7 @@ fields()
 		END { printf "%s", text[found] }'
 }
 
-# field NAME - of what fields prints
+# field NAME - the value of one field, from the output of fields
 field() { sed -n "s/^$1=//p"; }
 
 att_fields() { "$RIODCTL" --json status | fields attachments id "$ATT_ID"; }
@@ -108,30 +108,30 @@ exp_stat() { exp_counters | field "stats.$1"; }
 att_stats() { att_counters | sed -n 's/^stats\.//p' | xargs; }
 exp_stats() { exp_counters | sed -n 's/^stats\.//p' | xargs; }
 
-# pins VFIO holds, from the kernel's own counters
+# pages that VFIO has pinned, from the kernel's counters
 pins()
 {
 	awk '$1 == "nr_foll_pin_acquired" { a = $2 } $1 == "nr_foll_pin_released" { r = $2 }
 		END { print a - r }' /proc/vmstat
 }
 
-# KiB that this host's kernel holds for good. vmalloc keeps what is freed until there is much
-# of it (10 KiB per guest, with a function or without); loading a module makes it let go.
+# KiB of unreclaimable kernel memory of this host. vmalloc frees lazily (10 KiB per guest, with
+# or without a function); loading a module makes it purge.
 kernel_kib()
 {
 	modprobe dummy numdummies=0 && modprobe -r dummy || return
 	awk '/^(SUnreclaim|PageTables|KernelStack|Percpu):/ { n += $2 } END { print n }' /proc/meminfo
 }
 
-# slope - KiB per line of what is read, by least squares
+# slope - growth per line of the values read, by least squares
 slope()
 {
 	awk '{ n++; x += n; y += $1; xx += n * n; xy += n * $1 }
 		END { printf "%.1f\n", (n * xy - x * y) / (n * xx - x * x) }'
 }
 
-# listed LIST COMMAND... - fields of riodctl's list, "0.state=idle"; fails where that does:
-# an answer that did not come is not an empty one
+# listed LIST COMMAND... - fields of riodctl's list, "0.state=idle"; fails if riodctl fails,
+# so that an error is not taken for an empty list
 listed()
 {
 	local list=$1 text

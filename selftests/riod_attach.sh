@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_attach.sh - export, attach, look at the function, detach, and what goes wrong
+# riod_attach.sh - export, attach, check the function, detach, and the errors of each
 #
 # devices: nvme nvme edu edu,at=bridge edu,at=bridge e1000e edu,functions=0+7
 # timeout: 240
@@ -54,10 +54,10 @@ test_unbind_gives_the_device_back()
 	t_eq driver "$(on server "basename \$(readlink /sys/bus/pci/devices/$EXPORT/driver)")" nvme
 }
 
-# driver_of ADDR - on the server; nothing where it has none
+# driver_of ADDR - the driver on the server; empty if it has none
 driver_of() { on server "basename \"\$(readlink /sys/bus/pci/devices/$1/driver)\""; }
 
-# the driver that it was taken from, not the one that matches, also when the stub has gone
+# the driver that it had before, not the one that matches; also after the stub was unloaded
 test_unbind_gives_back_to_vfio_pci()
 {
 	local addr dir
@@ -79,7 +79,7 @@ test_unbind_gives_back_to_vfio_pci()
 	t_eq "at the end" "$(driver_of "$addr")" nvme
 }
 
-# whether the device is at rest by then or still being reset
+# must work both while the device is still being reset and afterwards
 test_unbind_right_behind_a_detach()
 {
 	riod_export nvme
@@ -152,7 +152,7 @@ test_attach_not_riod()
 	kill %1
 }
 
-# little-endian numbers of frames: le VALUE BYTES
+# le VALUE BYTES - a little-endian number of a frame
 le()
 {
 	local i
@@ -165,7 +165,7 @@ le()
 zeroes() { head -c "$1" /dev/zero; }
 header() { le "$1" 4; le "$2" 1; zeroes 19; le 0x444f4952 4; }
 
-# a peer of a time to come, which refuses as protocol.rst says all versions do
+# a peer with a later version refuses; protocol.rst fixes the REFUSE frame for all versions
 test_attach_other_version()
 {
 	{
@@ -184,7 +184,7 @@ test_attach_other_version()
 	t_eq "HELLO" "$(head -c 28 /run/hello | tail -c 4)" RIOD
 }
 
-# and a client of a time to come is told why it is refused
+# a client with a later version gets the reason of the refusal
 test_server_refuses_other_version()
 {
 	riod_export nvme
@@ -248,7 +248,7 @@ test_allow_list_changes_live()
 
 has_gone() { [[ -z $(att state) ]]; }
 
-# the module stays while it has a peer, and goes when it has none
+# rmmod fails while a peer is attached and succeeds afterwards
 test_no_unload_with_a_peer()
 {
 	riod_export nvme
@@ -262,7 +262,7 @@ test_no_unload_with_a_peer()
 	modprobe riod_stub
 }
 
-# a reset behind the peer's back: the session is over, the device can be had again
+# a reset through sysfs ends the session; the device can be attached again
 test_reset_by_sysfs()
 {
 	riod_export nvme
@@ -313,7 +313,7 @@ test_reset_fails_after_use()
 	t_fails grep -E "could not be reset|without a reset" <(server_log)
 }
 
-# the counter is kept per CPU, and brought up to date by this
+# stat_refresh folds the per-CPU counters
 iommu_pages()
 {
 	on server "echo 1 > /proc/sys/vm/stat_refresh; awk '\$1 == \"nr_iommu_pages\" { print \$2 }' /proc/vmstat"
@@ -321,7 +321,7 @@ iommu_pages()
 
 iommu_pages_are() { [[ $(iommu_pages) == "$1" ]]; }
 
-# the IOMMU's page tables come with a peer and go with it
+# the IOMMU's page tables exist only while a peer is attached
 test_page_tables()
 {
 	local before
@@ -334,7 +334,7 @@ test_page_tables()
 	wait_for 5 iommu_pages_are "$before"
 }
 
-# freezer: notifiers and frozen tasks, for 5 s, and back; devices are not touched
+# pm_test "freezer": runs PM notifiers and freezes tasks for 5 s; does not suspend devices
 test_suspend()
 {
 	on server test -e /sys/power/pm_test || t_skip "the kernel has no CONFIG_PM_DEBUG"
@@ -347,7 +347,7 @@ test_suspend()
 	riod_detach
 }
 
-# strangers that connect and say nothing, from more addresses than have slots
+# connect from more addresses than there are handshake slots, and send nothing
 strangers()
 {
 	local i
@@ -357,7 +357,7 @@ strangers()
 	done
 }
 
-# connections of strangers in these states
+# number of the strangers' connections in these states
 strangers_in() { ip netns exec far ss -Htan "$@" 'dport = :7463' | wc -l; }
 all_strangers_came() { (( $(strangers_in) >= 40 )); }
 no_stranger_waits() { (( $(strangers_in state established) == 0 )); }
@@ -376,7 +376,7 @@ test_strangers_take_no_slots()
 	ip -n far link set far98 up
 	riod_export nvme
 	strangers
-	# all were refused at once, long before the 10 s that a handshake may take
+	# all are refused at once, long before the 10 s timeout of a handshake
 	wait_for 5 all_strangers_came
 	wait_for 5 no_stranger_waits
 	t_eq "handshakes" "$(cat /sys/kernel/debug/riod_stub/connections)" 0
@@ -403,7 +403,7 @@ test_containers_may_not()
 	riod_detach
 }
 
-# what is made in a network namespace is seen, changed and reported there alone
+# exports and attachments are visible, changeable and reported in their own namespace only
 test_network_namespaces()
 {
 	[[ $RIOD_TOPOLOGY == loopback ]] || t_skip "both ends are in namespaces of one host"
@@ -438,7 +438,7 @@ test_network_namespaces()
 	ip netns del other
 }
 
-# monitors N - so many sockets listen to generic netlink's groups by now
+# monitors N - at least N sockets listen to generic netlink's groups
 listeners() { awk '$2 == 16 && $4 != "00000000"' /proc/net/netlink; }
 monitors() { (( $({ listeners; [[ ! -e /run/netns/other ]] || ip netns exec other bash -c "$(declare -f listeners); listeners"; } | wc -l) >= $1 )); }
 

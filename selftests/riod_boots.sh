@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_boots.sh - one attachment, twenty guests, one after the other: nothing is left,
-# nothing grows
+# riod_boots.sh - one attachment, twenty guests one after the other: no object leaks, memory
+# does not grow
 #
 # devices: nvme
 # memory: 2048
@@ -14,7 +14,7 @@
 . "$(dirname "$0")/riod.sh"
 
 BOOTS=${RIOD_BOOTS:-20}	# make check does fewer
-WARM=3		# caches fill, slabs find their size
+WARM=3		# guests until caches and slabs have settled
 
 setup()
 {
@@ -38,7 +38,7 @@ cleanup()
 nothing_pinned() { [[ $(pins) == 0 ]]; }
 nothing_mapped() { [[ $(att_mapped) == 0 ]]; }
 
-# one guest, from power on to its end: every other one without a good-bye
+# run one guest; every other one is killed instead of powered off
 one_guest()
 {
 	guest_start --memory 256 -device "vfio-pci,host=$ATT_DEV"
@@ -50,9 +50,9 @@ one_guest()
 	wait_for 20 nothing_pinned
 }
 
-# From guest to guest it goes up and down by 40 KiB, a few task_structs and slabs; a guest
-# maps hundreds of pages, and some that were lost of each would show in a line through many.
-# Through a few there is no line: all of them together must not have grown by much more.
+# Memory varies by 40 KiB from guest to guest: a few task_structs and slabs. A guest maps
+# hundreds of pages, so a leak of some pages per guest shows in the slope over many guests.
+# With few guests, limit the total growth instead.
 judge()
 {
 	if (( BOOTS - WARM >= 10 )); then

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_config.sh - what a guest has of the function besides its registers: expansion ROM,
-# configuration space, power states
+# riod_config.sh - expansion ROM, configuration space and power states of the virtual function
 #
 # devices: e1000e,rom=262144 igb
 # memory: 2048
@@ -25,17 +24,17 @@ each_cleanup()
 {
 	zoo_end
 	riod_detach_all
-	# the default methods again
+	# restore the default methods
 	on server "echo default > /sys/bus/pci/devices/$(device igb)/reset_method"
 }
 
-# program FUNCTION WHAT... - through VFIO, without a guest
+# program FUNCTION WHAT... - use the function through VFIO, without a guest
 program() { "/riod-build/vfio/config" "$@"; }
 
-# rom FUNCTION - what its ROM holds, as a sum
+# rom FUNCTION - checksum of its ROM
 rom() { cd "/sys/bus/pci/devices/$1" && echo 1 > rom && sha256sum < rom && echo 0 > rom; }
 
-# extended FUNCTION - names and places of its extended capabilities, as pciutils finds them
+# extended FUNCTION - offsets and names of its extended capabilities, from lspci
 extended() { lspci -s "$1" -vv | sed -nE 's/^\s*Capabilities: \[([0-9a-f]{3}) (v[0-9]+)\] (.*[^ ]).*$/\1 \2 \3/p'; }
 
 test_rom()
@@ -49,7 +48,7 @@ test_rom()
 	guest_poweroff 60
 }
 
-# 256 KiB are 32 pieces, and a second read needs none
+# the first read of 256 KiB takes 32 requests, a second one none
 test_rom_once()
 {
 	local sum
@@ -65,7 +64,7 @@ test_rom_once()
 	riod_unexport
 }
 
-# a function without a reset, left in D3hot by somebody who died
+# a function without a reset, left in D3hot by a program that died
 test_sleeper()
 {
 	on server "echo > /sys/bus/pci/devices/$(device igb)/reset_method"
@@ -83,7 +82,7 @@ test_sleeper()
 	riod_unexport
 }
 
-# PCI Express to this host's tools, and nothing that they could change
+# host tools see PCI Express registers, but cannot change them
 test_host_view()
 {
 	riod_export igb
@@ -96,22 +95,22 @@ test_host_view()
 	riod_unexport
 }
 
-# of these the guest sees, as they are: what config-space.rst calls shown
+# the capabilities that config-space.rst lists as shown to the guest
 allowed()
 {
 	grep -E 'Device Serial Number|Vendor[- ]Specific|Power Budgeting|Latency Tolerance' || true
 }
 
-# see KIND REGEX - the function has what REGEX says, and the guest has of it what it may
+# see KIND REGEX - the function's capabilities match REGEX; the guest sees the allowed ones
 see()
 {
 	local all
 	all=$(on server extended "$(device "$1")")
 	t_match "the card's" "$all" "$2"
 	ZOO_NO_DRIVER=1 zoo_guest "$1"
-	# an empty list means nothing where there is no answer
+	# make sure that lspci works: an error would give an empty list, too
 	t_match "lspci's words" "$(guest lspci -s "0000:00:$ZOO_SLOT.0" -vv)" 'MSI-X: '
-	# in place of a first one that is hidden there is one that says nothing (PCIe 7.9.28)
+	# if the first capability is hidden, a Null capability replaces it (PCIe 7.9.28)
 	t_eq "extended capabilities" "$(guest extended "0000:00:$ZOO_SLOT.0" | grep -v Null || true)" \
 		"$(allowed <<< "$all")"
 	guest_poweroff 60

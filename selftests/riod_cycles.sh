@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_cycles.sh - attach and detach fifty times: nothing is left, nothing grows
+# riod_cycles.sh - attach and detach fifty times: no object leaks, memory does not grow
 #
 # devices: nvme
 # timeout: 600
@@ -12,7 +12,7 @@
 . "$(dirname "$0")/riod.sh"
 
 CYCLES=50
-WARM=10		# caches fill, slabs find their size
+WARM=10		# cycles until caches and slabs have settled
 
 setup()
 {
@@ -49,7 +49,7 @@ test_fifty_cycles()
 	for host in vmm server; do
 		file=/run/$host.kib
 		t_diag "$host: $(head -n 1 "$file") to $(tail -n 1 "$file") KiB, $(slope < "$file") KiB per cycle"
-		# the noise of a page or two here and there; a page lost per cycle is 4
+		# noise is a page or two now and then; a leaked page per cycle is 4 KiB
 		t_cmp "slope of $host, tenths of a KiB per cycle" "$(slope < "$file" | tr -d .)" -lt 40
 	done
 }

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_e100.sh - a driver that appends command blocks behind its doorbell, and --sync-writes
+# riod_e100.sh - a driver that appends command blocks after its doorbell, and --sync-writes
 #
-# QEMU's i82559er reads two buffer descriptors of a block where the driver has written one.
-# In a block that held a configuration before, the second one is bytes 16 to 19 of that, which
-# the IOMMU refuses. Stale blocks have other addresses.
+# QEMU's i82559er reads two buffer descriptors of a block although the driver has written one.
+# If the block was a configuration before, the second one is bytes 16 to 19 of that, an address
+# that the IOMMU refuses. Stale blocks have other addresses.
 #
 # devices: i82559er
 # memory: 2048
@@ -30,7 +30,7 @@ setup()
 
 each_cleanup() { zoo_end; }
 
-# send MIB - out of the guest; the far end computes the sum
+# send MIB - send from the guest; the far end computes the checksum
 send()
 {
 	local bytes=$(($1 * 1024 * 1024))
@@ -44,12 +44,12 @@ send()
 test_e100_sync_writes()
 {
 	local -a ZOO_BIND=(--no-reset) ZOO_ATTACH=(--sync-writes)
-	# the driver reads its EEPROM bit by bit, with a round trip for each access
+	# the driver reads the EEPROM bit by bit, and each access is a round trip
 	zoo_guest i82559er --append watchdog_thresh=60
 	t_eq "sync writes" "$(att sync_writes)" true
 	zoo_link 0
 	send "$MIB"
-	# 16461 measured, on a machine that had other work
+	# 16461 measured, on a loaded machine
 	zoo_account $((MIB * 1024 * 1024)) 100000
 	t_eq "transmit timeouts" "$(guest 'dmesg | grep -c "transmit queue.*timed out" || true')" 0
 	guest_poweroff 60

@@ -28,7 +28,7 @@ setup()
 
 each_cleanup() { zoo_end; }
 
-# As QEMU's igb, its e1000e drops what it sends from buffers in several pages (riod_igb.sh)
+# Like QEMU's igb, its e1000e drops frames sent from buffers of several pages (riod_igb.sh)
 ONE_PAGE=(tso off sg off)
 
 test_e1000e()
@@ -41,8 +41,8 @@ test_e1000e()
 	guest_poweroff 60
 }
 
-# frames that take several pages: the driver changes to packet split. What the guest sends
-# stays small (see above).
+# Received frames take several pages, so the driver uses packet split. The guest sends small
+# frames only (see above).
 test_e1000e_packet_split()
 {
 	zoo_guest e1000e
@@ -50,7 +50,7 @@ test_e1000e_packet_split()
 	guest "ip route replace 10.55.0.0/24 dev $(zoo_net) mtu lock 1500 advmss 8960"
 	zoo_streams 0
 	t_cmp "headers split" "$(guest "ethtool -S $(zoo_net) | sed -n 's/.*rx_header_split: //p'")" -ge 10
-	# 5156 measured, 10824 on a machine that had other work
+	# 5156 measured, 10824 on a loaded machine
 	zoo_account "$STREAMED" 50000 e1000
 	guest_poweroff 60
 }
@@ -66,10 +66,10 @@ test_e1000_intx()
 	guest_poweroff 60
 }
 
-# All of it through I/O ports, two bytes for each round trip: with more than a few packets a
-# nested guest's kernel complains that its CPU is stuck. ping compares what comes back.
-# QEMU's card takes shorter frames than Ethernet has from the far end and does not pad them,
-# and its driver drops them, without riod, too: so nobody asks for addresses.
+# All data goes through I/O ports, two bytes per round trip: with more than a few packets a
+# nested guest's kernel reports a stuck CPU. ping compares the data that comes back. QEMU's
+# card does not pad short frames from the far end, and its driver drops them, also without
+# riod. So neighbours are static: ARP frames are short.
 test_ne2k_without_dma()
 {
 	local -a ZOO_BIND=(--no-reset)
@@ -84,8 +84,8 @@ test_ne2k_without_dma()
 	guest_poweroff 60
 }
 
-# A card whose two functions are one group: exported and attached together, and in the guest
-# behind a bridge, as riodctl says.
+# A card whose two functions share an IOMMU group: exported and attached together, and placed
+# behind a bridge in the guest, as "riodctl qemu-args" prints.
 test_e1000e_two_functions()
 {
 	# bus 1 is behind the root port, bus 2 behind the bridge

@@ -12,8 +12,8 @@
 # shellcheck source=selftests/riod.sh
 . "$(dirname "$0")/riod.sh"
 
-# One guest serves as many tests as it survives: the function is plugged into it, and out of
-# it when it is lost.
+# Tests share a guest for as long as it survives. The function is hot-plugged into it, and out
+# when it is lost.
 
 setup()
 {
@@ -24,7 +24,7 @@ setup()
 	: > /run/settled
 }
 
-# what a test that did not come to its end leaves behind is not the next one's
+# start over if the previous test did not complete
 each_setup()
 {
 	recall
@@ -51,10 +51,10 @@ cleanup()
 
 not_in_use() { [[ $(att in_use) != true ]]; }
 bus_master_held() { [[ $(att bus_master) == held-limit ]]; }
-# lost, or gone already: QEMU was asked to let go of it, and may be quick
+# lost, or already gone: QEMU may have released it by now
 device_lost() { [[ $(att state) == lost ]] || no_attachments; }
 
-# ready - there is a guest, and its driver has the function
+# ready - have a running guest whose driver is bound to the function
 ready()
 {
 	guest_running || guest_start --reboot -device pcie-root-port,id=hp,chassis=9
@@ -72,7 +72,7 @@ ready()
 
 driven() { [[ -n ${ATT_ID:-} && $(att state) == connected ]] && guest test -b /dev/nvme0n1; }
 
-# gone - QEMU has let go of a lost function, as VFIO asked it to, and the guest runs on
+# gone - QEMU releases a lost function at VFIO's request, and the guest keeps running
 gone()
 {
 	riod_detach --force || true
@@ -81,8 +81,8 @@ gone()
 	guest true
 }
 
-# QEMU's drive says that it may have several paths: with multipath the guest would wait for
-# another one when this is lost, and fail nothing
+# QEMU's drive claims to support several paths: with multipath the guest would queue I/O for
+# another path after the loss, instead of failing it
 load_driver()
 {
 	guest modprobe nvme_core multipath=N
@@ -131,7 +131,7 @@ test_guest_reset()
 	settled
 }
 
-# what happens on the server between a loss and the fence, task switches too
+# trace the server from a loss to the fence, with task switches
 trace_start()
 {
 	# shellcheck disable=SC2016 # expanded there
@@ -140,7 +140,7 @@ trace_start()
 		echo 1 > tracing_on'
 }
 
-# names of events from the first riod_stub_lost to the end, a line each
+# events from the first riod_stub_lost to the end, one per line
 trace_since_lost()
 {
 	# shellcheck disable=SC2016 # expanded there
@@ -149,7 +149,7 @@ trace_since_lost()
 		sed -nE "s/^.* [0-9.]+: ([a-z_]+): (.*)/\1 \2/p" trace | sed -n "/^riod_stub_lost/,\$p"'
 }
 
-# all that goes between the hosts, both ways: on two hosts silently, on one with a reset
+# break the session's connection: on two hosts the link goes dead, on one TCP is reset
 break_connection()
 {
 	if [[ $RIOD_TOPOLOGY == pair ]]; then
@@ -173,14 +173,14 @@ test_connection_cut()
 	wait_for 60 server_lost
 	trace_since_lost > /run/trace
 	grep -n '^riod' /run/trace
-	# at once: no other task runs between the loss and the fence
+	# no other task runs between the loss and the fence
 	t_eq "order" "$(head -n 3 /run/trace | cut -d ' ' -f 1 | xargs)" \
 		"riod_stub_lost riod_stub_fence_begin riod_stub_master"
 	t_match "then" "$(sed 1,3d /run/trace | grep '^riod' | cut -d ' ' -f 1 | xargs)" \
 		'^riod_session_lost .*riod_stub_fence_done .*riod_stub_reset riod_stub_freed'
 	t_match "bus master" "$(sed -n 3p /run/trace)" 'off|on=0'
 	t_diag "$(sed -nE '/^riod_stub_fence_done/s/^/server: /p' /run/trace)"
-	# the guest sees a dead device, not a silent one
+	# the guest's I/O must fail, not hang
 	wait_for 60 guest '! pgrep fio && ! dd if=/dev/nvme0n1 of=/dev/null bs=4k count=1 iflag=direct'
 	guest grep -q 'err=.*Input/output error\|err=.*No such device' /tmp/fio.log
 	[[ $RIOD_TOPOLOGY == loopback ]] || link_restore
@@ -190,7 +190,7 @@ test_connection_cut()
 	settled
 }
 
-# the export is taken back while a guest drives it
+# unbind the export while a guest drives the device
 test_unbind_while_in_use()
 {
 	ready
@@ -223,11 +223,11 @@ test_detach_refused_then_forced()
 
 test_no_viommu()
 {
-	# a guest of another kind
+	# needs a guest without a vIOMMU
 	start_over
 	riod_attach
 	guest_start --iommu none -device "vfio-pci,host=$ATT_DEV"
-	# it comes back when the driver has given up, which turns bus mastering off
+	# in the background: it returns only after the driver gave up, which clears bus master
 	guest 'modprobe nvme > /dev/null 2>&1 < /dev/null &'
 	wait_for 30 bus_master_held
 	t_match "status" "$("$RIODCTL" status)" 'iommu'

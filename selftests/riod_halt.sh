@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_halt.sh - the server host goes down in order: the VMM host hears of it at once
+# riod_halt.sh - orderly shutdown of the server host: the VMM host notices it at once
 #
 # topology: pair
 # devices: nvme,size=64M
@@ -20,13 +20,13 @@ setup()
 }
 
 # reboot(LINUX_REBOOT_CMD_HALT): runs the reboot notifiers and shuts devices down, as
-# power-off and restart do, and leaves a machine that does nothing any more
+# power-off and restart do, and then stops the machine
 HALT='syscall(169, 0xfee1dead, 672274793, 0xcdef0123, 0)'
 
-# the server host is not there any more when the leaks are looked for
+# the server host is halted by the time of the leak check
 lib_leaks() { on vmm leaks_show; }
 
-# no guest has the function open, so the attachment goes with its session
+# no guest has the function open, so the attachment ends with its session
 has_gone() { [[ -z $(att state) ]]; }
 
 test_server_halts()

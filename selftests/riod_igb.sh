@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_igb.sh - an igb function, and a virtual function of it alone: checksummed traffic, both
-# ways at once, for 30 s
+# riod_igb.sh - an igb function, and then only a virtual function of it: checksummed traffic,
+# both ways at once, for 30 s
 #
 # devices: igb
 # memory: 2048
@@ -28,13 +28,13 @@ each_cleanup()
 	on server "echo 0 > /sys/bus/pci/devices/$(device igb)/sriov_numvfs" || true
 }
 
-# traffic GUEST-IOMMU [ADDRESS] - of the card, or of the function at the address
+# traffic GUEST-IOMMU [ADDRESS] - run it on the card, or on the function at ADDRESS
 traffic()
 {
 	zoo_guest "${2:-igb}" --iommu "$1"
-	# QEMU's igb drops what it sends from a buffer whose pages are not side by side in
-	# QEMU's own memory (net_tx_pkt_add_raw_fragment_pci()); shadow pages are where they
-	# are, so no buffer may cross the end of a page. A real card does not care.
+	# QEMU's igb drops frames from a buffer whose pages are not contiguous in QEMU's memory
+	# (net_tx_pkt_add_raw_fragment_pci()). Shadow pages are not contiguous, so no buffer
+	# may cross a page boundary. A real card has no such limit.
 	zoo_link 0 1500 tso off sg off
 	zoo_streams 0
 	# 2749 to 5915 measured, the VF 5235
@@ -45,7 +45,7 @@ traffic()
 test_igb_intel_iommu() { traffic intel; }
 test_igb_virtio_iommu() { traffic virtio; }
 
-# the card's own driver keeps the physical function, on the server host
+# the physical function stays with its driver on the server host
 vf_begin()
 {
 	local pf=$1

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_kunit.sh - the KUnit suites as modules, on a kernel with all checkers
+# riod_kunit.sh - run the KUnit suites as modules, on a kernel with all checkers
 #
 # memory: 1024
 # timeout: 240
@@ -17,10 +17,10 @@ setup()
 	[[ -n $(suites) ]] || t_skip "the modules were built without CONFIG_RIOD_KUNIT_TEST"
 }
 
-# the modules of the suites
+# the suites' modules
 suites() { find "/lib/modules/$(uname -r)/" -name 'riod_*_kunit.ko' -printf '%f\n' | sed 's/\.ko$//' | sort; }
 
-# a module that is loaded has run its suites
+# loading a module runs its suites
 test_all_suites()
 {
 	local modules files text

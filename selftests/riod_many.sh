@@ -14,10 +14,10 @@
 # shellcheck source=selftests/zoo.sh
 . "$(dirname "$0")/zoo.sh"
 
-# As QEMU's igb, its e1000e drops what it sends from buffers in several pages (riod_igb.sh)
+# Like QEMU's igb, its e1000e drops frames sent from buffers of several pages (riod_igb.sh)
 ONE_PAGE=(tso off sg off)
 
-# attachments of a test, by a name of its own: "EXPORT ID FUNCTION"
+# a test's attachments by name: "EXPORT ID FUNCTION"
 declare -A MANY
 
 setup()
@@ -52,13 +52,13 @@ many()
 	MANY[$1]="$EXPORT $ATT_ID $ATT_DEV"
 }
 
-# use NAME - what att, exp_stat and the others are about
+# use NAME - make it the attachment of att, exp_stat and the others
 use() { read -r EXPORT ATT_ID ATT_DEV <<< "${MANY[$1]}"; }
 
-# driven NAME - its virtual function
+# driven NAME - print its virtual function
 driven() { use "$1" && echo "$ATT_DEV"; }
 
-# account NAME BYTES CEILING PROFILE
+# account NAME BYTES CEILING PROFILE - zoo_account for one attachment
 account()
 {
 	use "$1"
@@ -66,7 +66,7 @@ account()
 	zoo_account "$@"
 }
 
-# both FIRST SECOND - two jobs at once; fails if one does
+# both FIRST SECOND - run two jobs at once; fails if either fails
 both()
 {
 	local first second status=0
@@ -96,7 +96,7 @@ test_two_functions()
 	guest modprobe e1000e
 	zoo_link 4 1500 "${ONE_PAGE[@]}"
 	both disk_job net_job
-	# each engine looks at its own function's pages; the disk waits for the network
+	# each engine scans its own function's pages; the disk waits for the network
 	account disk "$(< /run/disk_bytes)" 20000 nvme
 	account net "$(zoo_streamed)" 40000 e1000
 	guest_poweroff 60
@@ -111,7 +111,7 @@ second_job() { GUEST=second zoo_fio 8; }
 guest_ios() { guest "awk '{ print \$1 + \$5 }' /sys/block/nvme0n1/stat"; }
 guest_ios_above() { (( $(guest_ios) > $1 )); }
 
-# endless GUEST - reads and writes until the guest ends
+# endless GUEST - read and write until the guest ends
 endless()
 {
 	GUEST=$1 guest 'nohup fio --name=bg --filename=/dev/nvme0n1 --rw=randrw --bs=16k --iodepth=16 --direct=1 \
@@ -119,7 +119,7 @@ endless()
 	GUEST=$1 wait_for 60 guest_ios_above 50
 }
 
-# both at work, then one is killed in the middle of it, and the other has not noticed
+# both do I/O; one is killed meanwhile, and the other's I/O goes on
 test_two_guests()
 {
 	many first nvme
@@ -148,7 +148,7 @@ not_in_use() { [[ $(att in_use) != true ]]; }
 
 # ---- two VMM hosts ----
 
-# on_second COMMAND - on the server host, which is a VMM host besides
+# on_second COMMAND - run it on the server host as a second VMM host
 on_second()
 {
 	ON_TIMEOUT=600 on server "set -e
@@ -160,7 +160,7 @@ on_second()
 
 device_lost() { [[ $(att state) == lost ]]; }
 
-# One of the two is cut off while both are at work: the other's I/O goes on.
+# Both do I/O; one is cut off meanwhile, and the other's I/O goes on.
 test_two_vmm_hosts()
 {
 	[[ $RIOD_TOPOLOGY == pair ]] || t_skip "one host is one VMM host"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_modules.sh - the modules load and unload, in any legal order, and leave nothing
+# riod_modules.sh - load and unload the modules in any legal order; nothing stays behind
 #
 # devices: nvme
 # timeout: 150
@@ -34,7 +34,7 @@ test_modprobe()
 	t_fails loaded riod_core
 }
 
-# the order that quick-start.rst gives
+# the order documented in quick-start.rst
 test_insmod_order()
 {
 	modprobe -a vfio vfio_iommu_type1

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_nointremap.sh - without interrupt remapping a device could raise any vector of the
-# server host: nothing is exported
+# riod_nointremap.sh - bind is refused without interrupt remapping, because the device could
+# raise any vector of the server host
 #
 # devices: nvme
 # cmdline: intremap=off

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_noiommu.sh - a server host without an IOMMU exports nothing
+# riod_noiommu.sh - bind is refused on a server host without an IOMMU
 #
 # devices: nvme
 # cmdline: intel_iommu=off

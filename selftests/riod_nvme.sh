@@ -13,8 +13,8 @@
 # shellcheck source=selftests/riod.sh
 . "$(dirname "$0")/riod.sh"
 
-# MiB written and verified (--env NVME_MIB=N), and sectors there and back: one CPU for
-# both hosts and the guest is slow, a debug kernel is slower still
+# SIZE: MiB written and verified (--env NVME_MIB=N); SMALL: sectors of the test of small
+# buffers. One CPU for both hosts and the guest is slow, a debug kernel is slower still.
 case $RIOD_KERNEL.$RIOD_TOPOLOGY in
 stock.pair) SIZE=${NVME_MIB:-256} SMALL=1000 ;;
 stock.*) SIZE=${NVME_MIB:-32} SMALL=500 ;;
@@ -25,7 +25,7 @@ setup()
 {
 	on server modprobe riod_stub
 	modprobe riod_frontend
-	# there is no udev to load the driver, which then probes in the background
+	# no udev loads the driver; the driver probes in the background
 	on server modprobe nvme
 	wait_for 20 on server "test -e /sys/bus/pci/devices/$(device nvme)/nvme/nvme*/serial"
 	SERIAL=$(on server "cat /sys/bus/pci/devices/$(device nvme)/nvme/*/serial")
@@ -49,7 +49,7 @@ guest_fio()
 {
 	GUEST_TIMEOUT=900 guest fio --name=t --filename=/dev/nvme0n1 --direct=1 --ioengine=libaio \
 		--verify=crc32c --verify_fatal=1 --verify_state_save=0 --output-format=json "$@" > /run/fio.json
-	# ahead of it fio warns of two jobs on one file, which here have areas of their own
+	# skip fio's warning about two jobs on one file; here each has its own area
 	sed -n '/^{/,$p' /run/fio.json | jq -e '.jobs | length > 0 and all(.error == 0)'
 }
 
@@ -65,7 +65,7 @@ test_driver_is_the_distributions()
 
 test_serial_is_the_servers() { t_eq serial "$(guest cat /sys/class/nvme/nvme0/serial)" "$SERIAL"; }
 
-# with the admin queue
+# counts the admin queue, too
 test_queues() { t_cmp queues "$(guest cat /sys/class/nvme/nvme0/queue_count)" -ge 3; }
 
 test_randrw_qd1()
@@ -79,7 +79,7 @@ test_randrw_qd32_two_queues()
 		--offset_increment=$((SIZE / 4))m
 }
 
-# sectors in a page whose rest is rewritten all the time
+# sectors in a page whose other bytes are rewritten all the time
 test_small_buffers_beside_live_memory()
 {
 	GUEST_TIMEOUT=300 guest /riod-build/guest/neighbour /dev/nvme0n1 "$SMALL"
@@ -87,7 +87,7 @@ test_small_buffers_beside_live_memory()
 
 scanned() { echo $(( $(att_stat scanned) + $(exp_stat scanned) )); }
 
-# written whole, then read back whole and compared
+# write everything, then read everything back and compare
 test_write_and_read_back()
 {
 	local before ratio
@@ -99,13 +99,13 @@ test_write_and_read_back()
 	t_cmp "bytes scanned for a byte" "$ratio" -le 400
 }
 
-# the comparison means something: one byte that is not what was written is found
+# check the check: fio's verification finds a single wrong byte
 test_one_wrong_byte_is_found()
 {
 	local job
 	job=(--rw=write --bs=16k --size=1m --verify=crc32c --verify_dump=0)
 	guest_fio "${job[@]}" --do_verify=1
-	# inside a block, past the header that fio puts in front; one bit of it turned
+	# flip one bit inside a block, behind fio's header
 	# shellcheck disable=SC2016 # expanded there
 	guest 'at=$((5 * 16384 + 9000))
 		was=$(dd if=/dev/nvme0n1 bs=1 skip=$at count=1 status=none | od -An -tu1)
@@ -114,7 +114,7 @@ test_one_wrong_byte_is_found()
 	t_match "fio's words" "$(t_fails guest_fio "${job[@]}" --verify_only 2>&1)" 'verify(:| failed)'
 }
 
-# no disk of the VMM host holds what the guest has written
+# no disk of the VMM host has the data that the guest wrote
 test_vmm_host_has_no_such_disk()
 {
 	local disk
@@ -141,11 +141,11 @@ test_counters_match()
 	irqs=$(( $(exp_stat irqs) - irqs ))
 	t_diag "$ios I/Os of the guest, $irqs interrupts at the stub"
 	t_cmp "I/Os" "$ios" -ge 200
-	# one at a time: each I/O has an interrupt of its own
+	# one I/O at a time, so each has its own interrupt
 	t_cmp "interrupts" "$irqs" -ge "$ios"
 }
 
-# nobody interrupts: the guest's kernel looks at the completion queue in memory
+# no interrupts: the guest's kernel polls the completion queue in memory
 test_polled_queue()
 {
 	local ios irqs

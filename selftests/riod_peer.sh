@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_peer.sh - what a server host that means harm, or has gone mad, can do to a VMM host
+# riod_peer.sh - a malicious or broken server host must not harm the VMM host
 #
 # topology: loopback
 # timeout: 180
@@ -26,7 +26,7 @@ each_cleanup()
 	rm -f /run/riod/peer /run/riod/silent
 }
 
-# peer [OPTION...] - the server host of selftests/host/peer.c, and its function attached
+# peer [OPTION...] - start the server host of selftests/host/peer.c, attach its function
 peer()
 {
 	/riod-build/host/peer --port "$PEER_PORT" "$@" > /run/riod/peer.out &
@@ -35,14 +35,14 @@ peer()
 	RIOD_SERVER_ADDR=127.0.0.1:$PEER_PORT EXPORT=peer riod_attach --limit 1M
 }
 
-# A quirk for this bridge, which is in no slot of ours, switches MSI off for the whole host.
+# The PCI core has a quirk for this bridge that disables MSI on the whole host.
 test_ids_run_no_quirk()
 {
 	peer --ids 1166:0017 --class 060000
 	t_eq ids "$(lspci -n -s "$ATT_DEV" | cut -d ' ' -f 2,3)" "0600: 1166:0017"
 	t_fails grep -q "MSI quirk detected" <(dmesg)
 	t_match "what the PCI core saw" "$(dmesg)" "pci $ATT_DEV: \[7463:0001\] type 00 class 0xff0000"
-	# nor when somebody has it found anew
+	# nor after a rescan
 	echo 1 > "/sys/bus/pci/devices/$ATT_DEV/remove"
 	echo 1 > /sys/bus/pci/rescan
 	t_eq "ids again" "$(lspci -n -s "$ATT_DEV" | cut -d ' ' -f 2,3)" "0600: 1166:0017"
@@ -51,7 +51,7 @@ test_ids_run_no_quirk()
 
 uevents() { /riod-build/host/uevents "$@"; }
 
-# udev loads what matches the modalias of an event
+# udev loads modules that match the modalias of a uevent
 test_ids_load_no_module()
 {
 	local events alias=v00008086d000010D3
@@ -60,7 +60,7 @@ test_ids_load_no_module()
 	t_fails grep -q "$alias" <<< "$events"
 	att_find
 	t_eq "ids" "$(lspci -n -s "$ATT_DEV" | cut -d ' ' -f 3)" 8086:10d3
-	# as "udevadm trigger" does
+	# what "udevadm trigger" does
 	events=$(uevents bash -c "echo add > /sys/bus/pci/devices/$ATT_DEV/uevent")
 	t_fails grep -q "$alias" <<< "$events"
 	events=$(uevents "$RIODCTL" detach "$ATT_ID")
@@ -68,7 +68,7 @@ test_ids_load_no_module()
 	t_fails grep -q "$alias" <<< "$events"
 }
 
-# att_find - the only attachment
+# att_find - set ATT_ID and ATT_DEV to the only attachment
 att_find()
 {
 	ATT_ID=$("$RIODCTL" --json status | vmtool json | sed -n 's/^attachments\.0\.id=//p')
@@ -79,7 +79,7 @@ said() { grep -qx "$1" /run/riod/stuck.out; }
 blocked() { grep -q riod_ "/proc/$1/stack"; }
 gone() { ! kill -0 "$1" 2> /dev/null; }
 
-# A server host that acknowledges everything and answers nothing. The program is in a
+# A server host that acknowledges all frames but answers no request. The program waits in a
 # register read, and a work item of the frontend waits for the same server.
 test_mute_server()
 {

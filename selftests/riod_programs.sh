@@ -1,10 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_programs.sh - other people's programs drive a function through VFIO on the VMM host:
-# the kernel's own VFIO selftests, and DPDK's testpmd
-#
-# "make vfio-selftests" builds the former.
+# riod_programs.sh - third-party programs drive a function through VFIO on the VMM host:
+# the kernel's VFIO selftests ("make vfio-selftests" builds them), and DPDK's testpmd
 #
 # devices: igb nvme,size=64M
 # memory: 2048
@@ -33,7 +31,7 @@ setup()
 {
 	zoo_begin
 	[[ -e /dev/iommu ]] || modprobe vfio_iommu_type1
-	# DPDK does not try without it, whatever has the function
+	# DPDK requires this module, whatever driver the function has
 	modprobe vfio-pci
 	zoo_far 0
 }
@@ -46,7 +44,7 @@ each_cleanup()
 
 not_in_use() { [[ $("$RIODCTL" --json status | vmtool json | grep -c '\.in_use=true') == 0 ]]; }
 
-# selftest PROGRAM [ARG...] - one of the kernel's, on the function; it prints TAP
+# selftest PROGRAM [ARG...] - run one of the kernel's on the function; it prints TAP
 selftest()
 {
 	"$RIODCTL" exec --library "$LIBRARY" "$TESTS/$TYPE/$1" "${@:2}" "$ATT_DEV" | tee /run/tap
@@ -69,7 +67,7 @@ test_kernels_device_test_nvme()
 	selftest vfio_pci_device_test
 }
 
-# the same as QEMU sees it, with registers that cannot be mapped
+# without riodctl exec, like QEMU: BARs cannot be mapped
 test_kernels_device_test_unmapped()
 {
 	zoo_attach nvme
@@ -78,8 +76,8 @@ test_kernels_device_test_unmapped()
 	t_fails grep '^not ok' /run/tap
 }
 
-# Frames from memory to memory through the card's own loopback. Some of its tests name memory
-# that is not mapped, which the server host's IOMMU stops, and says so.
+# Frames go from memory to memory through the card's loopback. Some tests use addresses that
+# are not mapped, which the server host's IOMMU refuses and logs.
 test_kernels_driver_test()
 {
 	local variant options=()
@@ -91,14 +89,14 @@ test_kernels_driver_test()
 	t_diag "frontend $(att_stats)"
 }
 
-# testpmd has begun, or will not
+# testpmd has started, or has exited
 pmd_settled() { [[ $(< /run/testpmd.log) == *'Press enter to exit'* ]] || ! kill -0 "$1"; }
 
-# DPDK's driver, not the kernel's: it polls, and answers what the far end sends. All of its
-# memory is mapped for the device, and looked at with each of some 5000 accesses to
-# registers: it gets as little as it starts with. Both of its threads are on the VM's one
-# CPU: with two, QEMU's TCG may use a map of the memory that the other CPU's write to a
-# device's command register has just replaced, and abort (iotlb_to_section).
+# DPDK's driver instead of the kernel's: it polls, and answers the far end's pings. All of its
+# memory is mapped for the device, and scanned for each of some 5000 register accesses, so it
+# gets the least memory that it starts with. Both of its threads run on the VM's only CPU:
+# with two CPUs QEMU's TCG may use a memory map that the other CPU's write to a command
+# register has just replaced, and abort (iotlb_to_section).
 test_testpmd()
 {
 	local ZOO_ATTACH=(--limit 256M) out pid

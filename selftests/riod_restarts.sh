@@ -37,7 +37,7 @@ begin()
 ios() { guest "awk '{ print \$1 + \$5 }' /sys/block/nvme0n1/stat"; }
 ios_above() { (( $(ios) > $1 )); }
 
-# busy - the guest reads and writes from here on
+# busy - start reads and writes in the guest
 busy()
 {
 	wait_for 60 zoo_disk > /dev/null
@@ -46,10 +46,10 @@ busy()
 	wait_for 60 ios_above 50
 }
 
-# last_words COMMAND - what ends the guest's kernel: no answer comes
+# last_words COMMAND - run a command that ends the guest's kernel and so does not answer
 last_words() { GUEST_TIMEOUT=3 guest "$1" || true; }
 
-# came_back - another kernel runs, whose driver finds the function in order
+# came_back - another kernel has booted, and its driver works with the function
 came_back()
 {
 	guest_wait_boot
@@ -58,7 +58,7 @@ came_back()
 	t_eq "forced cuts" "$(att_stat forced) $(exp_stat forced)" "0 0"
 }
 
-# the reset goes through to the device, and I/O goes on behind it
+# the reset reaches the device, and I/O continues afterwards
 test_reset()
 {
 	local before round
@@ -72,13 +72,13 @@ test_reset()
 	done
 	t_eq "driver's messages" "$(guest 'dmesg | grep -ic "nvme.*failed to reset"' || true)" 0
 	guest 'pkill -INT fio; while pgrep fio > /dev/null; do sleep 0.1; done'
-	# err=%2d: an error of one digit has a blank ahead of it, too
+	# fio prints err=%2d, so a single digit has a space before it
 	t_match "fio's end" "$(guest 'grep -o "err=.*" /tmp/fio.log')" '^err= 0:'
 	zoo_fio "$MIB"
 	guest_poweroff 60
 }
 
-# nobody tells the device: it does DMA until the reset
+# nothing stops the device: it does DMA until the reset
 test_reboot()
 {
 	begin
@@ -88,14 +88,14 @@ test_reboot()
 	guest_poweroff 60
 }
 
-# in the guest: this kernel once more, loaded for kexec
+# in the guest: load the running kernel for kexec
 kexec_load()
 {
 	{ cat /run/riod/kernel/initrd && cpio_file job /run/riod/job; } > /tmp/initrd
 	kexec "$1" /run/riod/kernel/bzImage --initrd=/tmp/initrd --command-line="$(< /proc/cmdline) $2"
 }
 
-# the driver stops the device, and the next kernel finds an IOMMU that is on already
+# the driver stops the device; the next kernel finds the IOMMU already enabled
 test_kexec()
 {
 	begin --memory 768
@@ -106,7 +106,7 @@ test_kexec()
 	guest_poweroff 60
 }
 
-# nobody stops anything: DMA goes on, into memory of the kernel that crashed
+# nothing is stopped: DMA goes on, into memory of the crashed kernel
 test_crash_kernel()
 {
 	begin --memory 1024 --append crashkernel=384M
@@ -122,8 +122,8 @@ test_crash_kernel()
 
 function_gone() { ! guest "test -e $ZOO_FUNC.0"; }
 
-# A guest that is started as riodctl says has its network card from the beginning. The card
-# goes before the guest does, comes back while it runs, and goes again.
+# A guest started with "riodctl qemu-args" has its network card from the beginning. The card
+# is unplugged from the running guest, plugged in again, and unplugged.
 test_hotplug()
 {
 	# behind a port, on bus 1
@@ -140,7 +140,7 @@ test_hotplug()
 		fi
 		wait_for 60 guest "test -e $ZOO_FUNC.0"
 		guest modprobe e1000e
-		# QEMU's card drops what comes from buffers in several pages (riod_e1000.sh)
+		# QEMU's card drops frames from buffers of several pages (riod_e1000.sh)
 		zoo_link 2 1500 tso off sg off
 		ZOO_SECS=5 zoo_streams 2
 		t_eq "forced cuts" "$(att_stat forced) $(exp_stat forced)" "0 0"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # riod_shadow.sh - a BAR that is memory (ivshmem's 64 MiB), mapped by a VFIO program and by a
-# guest, in step with what its peer on the server host has
+# guest, stays coherent with a peer on the server host
 #
 # devices: ivshmem ivshmem
 # memory: 2048
@@ -16,7 +16,7 @@
 . "$(dirname "$0")/zoo.sh"
 
 SIZE=$((64 * 1024 * 1024))
-# QEMU's has none
+# QEMU's device has no reset method
 ZOO_BIND=(--no-reset)
 ZOO_ATTACH=(--shadow-bar 2)
 
@@ -28,7 +28,7 @@ each_cleanup()
 	zoo_end
 }
 
-# the other function with the same memory: whoever the device shares it with
+# program on the server host that uses the other function, which has the same memory
 peer() { ON_TIMEOUT=120 on server /riod-build/vfio/shadow sysfs "$(device ivshmem 1)" "$@"; }
 
 begin()
@@ -37,7 +37,7 @@ begin()
 	coproc MEMORY { exec /riod-build/vfio/shadow vfio "$ATT_DEV"; }
 }
 
-# tell COMMAND... - its answer
+# tell COMMAND... - send the program a command, print its answer
 tell()
 {
 	local answer
@@ -62,7 +62,7 @@ test_both_ways()
 	t_eq "mappable" "$(tell regions)" "mmap 2:$(printf '%#x' "$SIZE")"
 	t_eq "by other devices" "$(tell dma)" ok
 	trapped=$(tell trapped)
-	# nothing is kept before it is touched, and one touch brings its surroundings
+	# no page is shadowed before the first access; one access fetches its neighbours, too
 	t_eq "shadowed" "$(att shadowed)" 0
 	t_eq "peer" "$(peer poke 0x1003 0x5a)" ok
 	t_eq "its byte" "$(tell peek 0x1003)" "peek 0x5a"
@@ -75,7 +75,7 @@ test_both_ways()
 	t_eq "fill" "$(tell fill 2)" ok
 	t_eq "what the peer finds" "$(peer check 2)" ok
 	t_eq "register writes" "$(att_stat reg_writes)" "$writes"
-	# what is there already, changed by the other side
+	# the other side changes pages that are already shadowed
 	t_eq "peer" "$(peer fill 3)" ok
 	t_eq "what the peer wrote" "$(tell check 3)" ok
 	scanned=$(( $(att_stat scanned) + $(exp_stat scanned) - before ))
@@ -86,7 +86,7 @@ test_both_ways()
 	t_match "status" "$("$RIODCTL" status)" 'shadowed +64 MiB of BAR 2'
 }
 
-# each side writes bytes of the other's words, and neither undoes what the other did
+# both sides write different bytes of the same words, and neither undoes the other's
 test_neighbours()
 {
 	local i
@@ -104,7 +104,7 @@ test_neighbours()
 ended() { [[ ! -e /proc/$1 ]]; }
 nothing_left() { [[ -z $(riod_stub_left) ]]; }
 
-# what is mapped stays mapped when the session ends, and reads as a device does that is gone
+# pages stay mapped after the end of the session, and read as all-ones
 test_lost()
 {
 	local pid
@@ -135,7 +135,7 @@ test_guest()
 	t_eq "what the peer finds" "$(peer check 8)" ok
 	t_eq "forced cuts" "$(att_stat forced) $(exp_stat forced)" "0 0"
 	guest_poweroff 60
-	# the function is put to rest behind its last user
+	# the last close releases all pages
 	wait_for 20 nothing_shadowed
 }
 

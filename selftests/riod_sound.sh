@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_sound.sh - continuous DMA, with no profile: a marked wave is played in the guest, and
-# what the card on the server host played has it in whole, in order
+# riod_sound.sh - continuous DMA without a profile: the guest plays a marked wave, and the
+# recording of the card on the server host must have all of it, in order
 #
 # devices: hda ES1370
 # memory: 2048
@@ -22,11 +22,11 @@ setup() { zoo_begin; }
 
 each_cleanup() { zoo_end; }
 
-# pcm N - the card's N-th stream for playing
+# pcm N - the card's N-th playback stream
 pcm() { guest "basename $ZOO_FUNC.0/sound/card*/pcmC*D${1}p"; }
 
-# played RECORDING PCM BUFFERED RATE CEILING - as many frames a second as the recording has.
-# The guest may be late by BUFFERED - 1 periods, which is about two seconds.
+# played RECORDING PCM BUFFERED RATE CEILING - play at the recording's rate, and check it. The
+# guest may be late by BUFFERED - 1 periods, which is about two seconds.
 played()
 {
 	local out late
@@ -42,20 +42,20 @@ played()
 
 test_hda()
 {
-	# QEMU's has none
+	# QEMU's device has no reset method
 	local -a ZOO_BIND=(--no-reset)
 	zoo_guest hda
 	wait_for 60 guest "test -e $ZOO_FUNC.0/sound/card*/pcmC*D0c"
-	# By itself the driver maps 2 MiB for each stream. To look at 4 MiB for each register
-	# that its interrupt handler reads takes these machines half a second, and the guest
-	# is late again and again.
+	# By default the driver maps 2 MiB for each stream. Here it takes half a second to scan
+	# 4 MiB for each register read of its interrupt handler, and the guest is late again
+	# and again.
 	# shellcheck disable=SC2016 # expanded there
 	guest 'for f in /proc/asound/card*/pcm0[pc]/sub0/prealloc; do echo 128 > $f; done'
 	# 2746 to 3942 measured at this rate
 	played hda00.wav 0 8 16000 25000
 }
 
-# its first stream has a clock that cannot make the recording's rate
+# its first stream's clock does not support the recording's rate
 test_es1370()
 {
 	local -a ZOO_BIND=(--no-reset)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# riod_storage.sh - disks behind AHCI and behind USB, with no profile; keys from a USB keyboard
+# riod_storage.sh - disks behind AHCI and USB, without a profile; keys from a USB keyboard
 #
 # devices: ahci,size=64M usb,size=64M
 # memory: 2048
@@ -23,7 +23,7 @@ each_cleanup() { zoo_end; }
 
 test_ahci()
 {
-	# QEMU's has none
+	# QEMU's device has no reset method
 	local -a ZOO_BIND=(--no-reset)
 	zoo_guest ahci
 	guest modprobe -a sd_mod
@@ -33,7 +33,7 @@ test_ahci()
 	guest_poweroff 60
 }
 
-# INTx, on a line that the guest's own controllers use, too
+# INTx, on a line shared with the guest's own controllers
 test_ahci_shared_intx()
 {
 	local -a ZOO_BIND=(--no-reset)
@@ -49,14 +49,14 @@ test_ahci_shared_intx()
 	guest_poweroff 60
 }
 
-# what was pressed, as the guest has it: codes of EV_KEY events of value 1
+# keys that the guest saw pressed: codes of EV_KEY events with value 1
 # shellcheck disable=SC2016 # expanded there
 keys() { guest 'od -An -v -w24 -tu2 /tmp/keys | awk "\$9 == 1 && \$11 == 1 { printf \"%s \", \$10 }"'; }
 keys_are() { [[ $(keys) == "$1" ]]; }
 
 event_node() { guest "find $ZOO_FUNC.0/ -path '*/input/*' -name 'event[0-9]*' -printf '%f\n' | grep -m 1 ."; }
 
-# the server host's own keyboard is another one
+# the exported controller's keyboard, not the server host's own
 keyboard()
 {
 	local event key
@@ -64,7 +64,7 @@ keyboard()
 	wait_for 30 event_node
 	event=$(event_node)
 	guest "setsid cat /dev/input/$event > /tmp/keys < /dev/null 2> /dev/null &"
-	# usbhid drops what comes before it is opened
+	# usbhid drops keys until the event device is open
 	wait_for 10 guest "ls -l /proc/[0-9]*/fd 2> /dev/null | grep -q input/$event"
 	for key in r i o d; do
 		vm_monitor server "sendkey $key"

@@ -20,7 +20,7 @@ setup()
 	modprobe vfio_iommu_type1
 }
 
-# the program's own results stay in the log; its status is the test's
+# the program's results go to the log; its exit status decides the test
 vfio_program()
 {
 	local program=$1
@@ -31,7 +31,7 @@ vfio_program()
 	t_eq "mapped" "$(att_mapped)" 0
 	t_eq "forced cuts" "$(att_stat forced)" 0
 	riod_detach
-	# the server resets the device before it lets go of it
+	# the export is idle only after the server has reset the device
 	wait_for 20 export_idle
 	riod_unexport
 }
@@ -46,7 +46,7 @@ test_maps() { vfio_program maps edu --no-reset; }
 test_pci_testdev() { vfio_program testdev pci-testdev --no-reset; }
 test_function() { vfio_program function nvme; }
 
-# stuck [ARG...] - selftests/vfio/stuck.c on ATT_DEV, in the background; STUCK is its process
+# stuck [ARG...] - run selftests/vfio/stuck.c on ATT_DEV in the background; STUCK: its PID
 stuck()
 {
 	rm -f /run/riod/stuck.in
@@ -60,8 +60,8 @@ stuck()
 said() { grep -qx "$1" /run/riod/stuck.out; }
 go_on() { echo >&8; wait_for 20 said "$1"; }
 
-# a program that maps more than the server host shadows: first it is held back, and a person
-# is told why; with DMA under way there is no way back, and the reason is said
+# A program maps more than the server host shadows. Before DMA is on it is held off; with DMA
+# on, the session ends. riodctl status gives the reason in both cases.
 test_more_than_the_server_shadows()
 {
 	local param=/sys/module/riod_stub/parameters/shadow_max_mib
@@ -141,7 +141,7 @@ test_more_memory_than_the_host_allows()
 
 att_is() { [[ $(att state) == "$1" ]]; }
 
-# card - the edu card of two functions; this run may have other ones, too
+# card - the edu card with two functions; this run may have other edu devices
 card()
 {
 	local n addr
@@ -154,7 +154,7 @@ card()
 	done
 }
 
-# two functions of one card share an IOVA space, and each goes its own way
+# two functions of one card share an IOVA space, but can be removed separately
 test_sibling_removed()
 {
 	local other
@@ -169,7 +169,7 @@ test_sibling_removed()
 	riod_unexport
 }
 
-# the scan of kmemleak's behind this finds what they left, too
+# the kmemleak scan at the end of the file covers the unloaded modules, too
 test_modules_go()
 {
 	modprobe -r riod_frontend

@@ -30,7 +30,7 @@ setup()
 
 each_cleanup() { zoo_end; }
 
-# what the guest's driver agreed to: bit 34 is packed, 33 that the IOMMU is between
+# features that the guest's driver negotiated: bit 33 is ACCESS_PLATFORM, 34 RING_PACKED
 features() { guest "cut -c 34,35 $ZOO_FUNC.0/virtio*/features"; }
 
 disk()
@@ -57,8 +57,8 @@ net()
 test_disk_split() { disk 0; }
 test_disk_packed() { disk 1; }
 
-# Without MSI-X: the interrupt's status is in a register, and what is raised while the line
-# is masked comes when it is not.
+# Without MSI-X: the interrupt's status is in a register, and an interrupt raised while the
+# line is masked arrives when it is unmasked.
 test_disk_intx()
 {
 	zoo_guest virtio-blk-pci,2

@@ -1,37 +1,36 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# zoo.sh - one device of the zoo, driven by the guest's own driver (sourced after riod.sh)
+# zoo.sh - one emulated device, driven by the guest's own driver (sourced after riod.sh)
 #
-#   zoo_begin                            the modules, on both hosts
+#   zoo_begin                            load the modules on both hosts
 #   zoo_guest KIND[,N]|ADDRESS [GUEST-OPTION...]   export the run's N-th KIND, or the function
-#                                        at ADDRESS, attach it, boot a guest with it, have its
-#                                        driver loaded, unless ZOO_NO_DRIVER is set; sets
+#                                        at ADDRESS, attach it, boot a guest with it, and load
+#                                        its driver unless ZOO_NO_DRIVER is set; sets
 #                                        EXPORT, ATT_ID, ATT_DEV
 #   zoo_attach KIND[,N]|ADDRESS          the same without the guest
-#   zoo_end                              the guest, the attachment and the export go
-#   zoo_account BYTES CEILING [PROFILE]  nothing was forced, and for BYTES of payload the
-#                                        engines read no more than CEILING times as much
-#                                        memory; PROFILE is in use ("null": none)
-#   zoo_disk                             the function's disk in the guest: "sda"
-#   zoo_fio MIB                          random reads and writes there, verified
-#   zoo_net                              the function's network interface in the guest
-#   far CMD                              run in the network at the NIC's far end
-#   zoo_far N [MTU]                      make that network of the server's peer<N>: 10.55.N.1.
-#                                        N is twice the device's number in the run, plus
-#                                        the function's
-#   zoo_link N [MTU [ETHTOOL-FEATURE...]]   up, and the guest's end of it: 10.55.N.2
+#   zoo_end                              end guest, attachment and export
+#   zoo_account BYTES CEILING [PROFILE]  check that no cut was forced, that the engines scanned
+#                                        at most CEILING times the BYTES of payload, and that
+#                                        PROFILE is in use ("null": none)
+#   zoo_disk                             print the function's disk in the guest: "sda"
+#   zoo_fio MIB                          verified random reads and writes on that disk
+#   zoo_net                              print the function's network interface in the guest
+#   far CMD                              run in the network namespace of the NIC's far end
+#   zoo_far N [MTU]                      move the server's peer<N> there, as 10.55.N.1. N is
+#                                        twice the device's number in the run, plus the
+#                                        function's number
+#   zoo_link N [MTU [ETHTOOL-FEATURE...]]   set the link up; the guest's end is 10.55.N.2
 #   zoo_streams N                        ZOO_SECS of checksummed traffic both ways at once;
 #                                        sets STREAMED to the bytes that arrived
-#   With FUNCTION=1 before them the functions of networks are about that one of a card.
+#   FUNCTION=1 before a network function selects function 1 of a card.
 
-# where the function is in the guest
+# the function's slot in the guest
 ZOO_SLOT=1e
 ZOO_FUNC=/sys/bus/pci/devices/0000:00:$ZOO_SLOT
 
 if [[ $RIOD_KERNEL == stock ]]; then ZOO_SECS=${ZOO_SECS:-30}; else ZOO_SECS=${ZOO_SECS:-5}; fi
-# QEMU takes functions through /dev/iommu where there is one (kernels with vfio's cdev), else
-# through a container
+# QEMU uses /dev/iommu if it exists (kernels with VFIO cdevs), otherwise a container
 ZOO_IOMMUFD=()
 [[ ! -e /dev/iommu ]] || ZOO_IOMMUFD=(-object 'iommufd,id=iommufd')
 # more options of bind, and of attach
@@ -62,14 +61,14 @@ zoo_guest()
 	shift
 	guest_start "$@" "${ZOO_IOMMUFD[@]}" -device "vfio-pci,host=$ATT_DEV,addr=$ZOO_SLOT${ZOO_IOMMUFD[0]:+,iommufd=iommufd}"
 	[[ -z ${ZOO_NO_DRIVER:-} ]] || return 0
-	# there is no udev; some drivers are in the guest's own use already
+	# no udev loads the driver; the guest may already use the driver for its own devices
 	guest "[[ -e $ZOO_FUNC.0/driver ]] || modprobe \$(< $ZOO_FUNC.0/modalias)"
 }
 
-# who may attach, as bind's option
+# bind's option that allows this topology's VMM host to attach
 zoo_allow() { [[ $RIOD_TOPOLOGY == loopback ]] || echo "--allow=$RIOD_VMM_ADDR/32"; }
 
-# zoo_bind ADDR... - and whatever else bind takes; quoted nowhere, as it may be nothing
+# zoo_bind ADDR... - also accepts bind's options; zoo_allow is unquoted, as it may be empty
 # shellcheck disable=SC2046
 zoo_bind() { server_ctl bind "$@" --export $(zoo_allow) "${ZOO_BIND[@]}"; }
 
@@ -77,7 +76,7 @@ zoo_end()
 {
 	[[ -e /run/riod/remembered ]] || return 0
 	recall
-	# nobody listens any more: what is sent would wait in QEMU for ever
+	# the receivers are gone: frames sent now would stay queued in QEMU
 	# shellcheck disable=SC2016 # expanded there
 	on server 'for n in {0..9}; do ip -n far link set far$n down; done 2> /dev/null; true'
 	! guest_running || guest_kill
@@ -96,7 +95,7 @@ zoo_account()
 	t_diag "frontend $(att_stats)"
 	t_diag "stub $(exp_stats)"
 	t_diag "$bytes bytes of payload, $((scanned / bytes)) times as much was scanned"
-	# pages are looked at all the time, bytes move when the machine gets round to it
+	# scans go on all the time, while a slow kernel moves fewer bytes
 	[[ $RIOD_KERNEL == stock ]] || ceiling=$((ceiling * 4))
 	t_cmp "bytes scanned for a byte" $((scanned / bytes)) -le "$ceiling"
 }
@@ -114,7 +113,7 @@ zoo_fio()
 		--rw=randrw --bsrange=4k-128k --iodepth=8 --size="${1}m" --verify=crc32c \
 		--verify_fatal=1 --verify_state_save=0 --output-format=json > "$said"
 	sed -n '/^{/,$p' "$said" | jq -e '.jobs | length > 0 and all(.error == 0)'
-	# both were done, and what was written was read once more
+	# both kinds of I/O were done, and written data was read back
 	STREAMED=$(sed -n '/^{/,$p' "$said" |
 		jq '[.jobs[] | .read.io_bytes + .write.io_bytes] | add')
 	t_cmp "bytes read and written" "$STREAMED" -ge $(($1 * 1024 * 1024))
@@ -131,7 +130,7 @@ zoo_net()
 far() { ON_TIMEOUT=$((ZOO_SECS * 10)) on server "ip netns exec far bash -c $(printf '%q' "$1")"; }
 in_guest() { GUEST_TIMEOUT=$((ZOO_SECS * 10)) guest "$1"; }
 
-# the far end of each NIC is a virtio NIC of the server host's
+# the far end of each NIC is a virtio NIC of the server host
 zoo_far()
 {
 	local peer mac
@@ -142,7 +141,7 @@ zoo_far()
 		ip -n far link set far$1 mtu ${2:-1500} && ip -n far link set lo up"
 }
 
-# both ends know each other's addresses and do not ask
+# static neighbours at both ends, so that no ARP is sent
 zoo_neighbours()
 {
 	guest "ip neigh replace 10.55.$1.1 dev $2 nud permanent \
@@ -164,24 +163,24 @@ zoo_link()
 	wait_for 60 guest ping -c 1 -W 1 "10.55.$n.1"
 }
 
-# stream NAME FROM TO ADDRESS PORT - for ZOO_SECS seconds; both ends count bytes and compute
-# their sum
+# stream NAME FROM TO ADDRESS PORT - send for ZOO_SECS seconds; both ends count the bytes and
+# compute their checksum
 stream()
 {
 	local what=$1 from=$2 to=$3 addr=$4 port=$5 limit sums listener bytes
-	# less than both ends' own
+	# shorter than the timeouts of far and in_guest
 	limit=$(scaled $((ZOO_SECS * 8)))
 	"$to" "rm -f /tmp/{bytes,got}.$port
 		timeout $limit socat -u TCP-LISTEN:$port,reuseaddr - | tee >(wc -c > /tmp/bytes.$port) | sha256sum > /tmp/got.$port" &
 	listener=$!
 	wait_for 20 "$to" "ss -Hltn 'sport = :$port' | grep -q ."
-	# no more in the sockets' buffers at the end than crosses in a moment
+	# small socket buffers, so that the rest crosses quickly at the end
 	"$from" "rm -f /tmp/{sent,sent_bytes}.$port
 		timeout $ZOO_SECS cat /dev/urandom |
 		tee >(sha256sum > /tmp/sent.$port) >(wc -c > /tmp/sent_bytes.$port) |
 		socat -b 16384 -u - TCP:$addr:$port,sndbuf=32768" || true
 	wait "$listener"
-	# beside the stream's last command, these may come behind it
+	# the process substitutions may end after the pipeline
 	wait_for 5 "$to" "test -s /tmp/bytes.$port"
 	wait_for 5 "$from" "test -s /tmp/sent.$port && test -s /tmp/sent_bytes.$port"
 	bytes=$("$to" "cat /tmp/bytes.$port")
@@ -190,7 +189,7 @@ stream()
 	t_match "sum" "$sums" '^[0-9a-f]{64}$'
 	t_eq "sum, $what" "$("$to" "cut -d ' ' -f 1 /tmp/got.$port")" "$sums"
 	t_diag "$what: $bytes bytes in $ZOO_SECS s"
-	# the sums of nothing are equal, too
+	# checksums of empty streams would be equal, too
 	t_cmp "bytes, $what" "$bytes" -ge 65536
 	echo "$bytes" > "/run/streamed.$port"
 }

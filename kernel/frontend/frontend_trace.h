@@ -10,7 +10,7 @@
 
 #include <linux/tracepoint.h>
 
-/* the session is over; guest memory was let go of, nobody was told yet */
+/* the session is over and guest memory is released; users are not notified yet */
 TRACE_EVENT(riod_fe_lost,
 	    TP_PROTO(u32 id, u32 reason),
 	    TP_ARGS(id, reason),
@@ -21,7 +21,7 @@ TRACE_EVENT(riod_fe_lost,
 	    TP_printk("attachment=%u reason=%u", __entry->id, __entry->reason)
 );
 
-/* VFIO maps memory */
+/* VFIO maps a range */
 TRACE_EVENT(riod_fe_map,
 	    TP_PROTO(u32 id, u64 iova, u64 last, u32 prot),
 	    TP_ARGS(id, iova, last, prot),
@@ -37,7 +37,7 @@ TRACE_EVENT(riod_fe_map,
 		      __entry->id, __entry->iova, __entry->last, __entry->prot)
 );
 
-/* VFIO unmaps */
+/* VFIO unmaps a range */
 TRACE_EVENT(riod_fe_unmap,
 	    TP_PROTO(u32 id, u64 iova, u64 last),
 	    TP_ARGS(id, iova, last),
@@ -51,7 +51,7 @@ TRACE_EVENT(riod_fe_unmap,
 		      __entry->iova, __entry->last)
 );
 
-/* the guest wants bus mastering and does not get it (rule 18) */
+/* the guest enables bus mastering but is held off (rule 18, too much is an error) */
 TRACE_EVENT(riod_fe_bus_master_held,
 	    TP_PROTO(u32 id, u64 bytes, u64 limit),
 	    TP_ARGS(id, bytes, limit),

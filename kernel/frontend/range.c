@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What VFIO has mapped into a domain
+ * Ranges that VFIO has mapped into a domain
  *
- * Kept as it was mapped, one range per map and never joined: until the guest
- * enables bus mastering a map costs this one object, whatever its size.  An
- * unmap may span ranges, cut off the head or the tail of one, or take from the
- * middle; it allocates nothing and removes exactly what it says.
+ * One range per map call, never merged: until the guest enables bus mastering a
+ * map costs one object (two, if it has several pages), whatever its size.  An
+ * unmap may span ranges, cut the head or tail of one, or punch a hole; it
+ * allocates nothing and removes exactly the given addresses.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -60,7 +60,7 @@ static struct riod_fe_range *spare_get(struct riod_fe_domain *d)
 	return r;
 }
 
-/* no more spares than maps that may need one */
+/* keep one spare for each range that may be split */
 static void spares_trim(struct riod_fe_domain *d)
 {
 	while (d->nspares > d->nmulti)
@@ -137,18 +137,18 @@ static int range_add(struct riod_fe_domain *d, struct riod_fe_range *r,
 }
 
 /**
- * riod_fe_range_map() - remember a map, and make it reachable where DMA is on
+ * riod_fe_range_map() - add a range, and map it for the device if DMA is on
  * @d: domain; takes the DMA lock
- * @iova: first address
- * @paddr: physical address behind it
+ * @iova: first IOVA
+ * @paddr: physical address of the first page
  * @npages: pages, at most RIOD_MAP_PAGES_MAX
  * @prot: RIOD_PROT_*
- * @gfp: as the IOMMU core was told
+ * @gfp: from the IOMMU core
  *
  * Only guest memory can be mapped (rule 15).  VFIO maps a physically contiguous piece
- * of one kind, so its first page speaks for all.
- * Return: 0; -EEXIST where something is mapped already; -EOPNOTSUPP where it is not
- * memory; -ENOMEM; with nothing changed.
+ * of one kind, so its first page decides for all.
+ * Return: 0; -EEXIST if part of it is mapped; -EOPNOTSUPP if it is not memory; -ENOMEM.
+ * A failure changes nothing.
  */
 int riod_fe_range_map(struct riod_fe_domain *d, u64 iova, phys_addr_t paddr,
 		      u32 npages, u32 prot, gfp_t gfp)
@@ -187,7 +187,7 @@ free:
 	return ret;
 }
 
-/* what is left of @r, from @start to @last; reinserted, the tree sorts by both */
+/* shrink @r to [@start, @last]; reinsert it, because the tree's keys change */
 static void range_shrink(struct riod_fe_domain *d, struct riod_fe_range *r,
 			 u64 start, u64 last)
 {
@@ -199,10 +199,10 @@ static void range_shrink(struct riod_fe_domain *d, struct riod_fe_range *r,
 }
 
 /*
- * Take from the middle.  Neither type1 nor iommufd does this to what was mapped
- * in one call.  The wire knows no such unmap, so all behind the hole is taken
- * from the device; what stays mapped becomes reachable again, as new pages, by
- * way of the work item, which may allocate.
+ * Punch a hole.  Neither type1 nor iommufd does this to a range mapped in one
+ * call.  The protocol has no such unmap, so everything from the hole to the end is
+ * unmapped for the device.  The work item, which may allocate, then maps the part
+ * behind the hole again, as new pages.
  */
 static void range_split(struct riod_fe_domain *d, struct riod_fe_range *r,
 			u64 first, u64 last)
@@ -213,7 +213,7 @@ static void range_split(struct riod_fe_domain *d, struct riod_fe_range *r,
 	riod_fe_dma_cut(d, r, first, end);
 	range_count(d, r, -(s64)(end - first + 1));
 	if (WARN_ON_ONCE(!right)) {
-		/* more holes than maps: the device loses the tail, which is safe */
+		/* no spare left: the device loses the tail, which is safe */
 		range_shrink(d, r, r->it.start, first - 1);
 		return;
 	}
@@ -253,14 +253,14 @@ static void range_cut(struct riod_fe_domain *d, struct riod_fe_range *r,
 }
 
 /**
- * riod_fe_range_unmap() - forget what is mapped from @iova on, up to @last
+ * riod_fe_range_unmap() - remove the mappings from @iova to @last
  * @d: domain; takes the DMA lock
- * @iova: first address
- * @last: last address
+ * @iova: first IOVA
+ * @last: last IOVA
  *
- * Local, allocates nothing, cannot fail (rule 4).  When it returns nothing of
- * ours touches these pages for these mappings any more.
- * Return: bytes removed, up to the first address where nothing was mapped.
+ * Allocates nothing and cannot fail (rule 4, unmap is local).  After it returns, the
+ * frontend no longer accesses these pages on behalf of these mappings.
+ * Return: bytes removed; it stops at the first address that is not mapped.
  */
 u64 riod_fe_range_unmap(struct riod_fe_domain *d, u64 iova, u64 last)
 {
@@ -296,7 +296,7 @@ phys_addr_t riod_fe_range_lookup(struct riod_fe_domain *d, u64 iova)
 	return paddr;
 }
 
-/* the domain goes away, and is not attached any more: so no range has a batch */
+/* the domain is being freed and was detached, so no range has a batch */
 void riod_fe_range_free_all(struct riod_fe_domain *d)
 {
 	struct riod_fe_range *r;

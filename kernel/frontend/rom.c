@@ -2,10 +2,9 @@
 /*
  * The expansion ROM
  *
- * It never changes, and QEMU reads all of it with its big lock held.  The first read
- * fetches it in pieces of 8 KiB, and every read is answered from this copy, which
- * lives as long as the attachment.  A ROM above ROM_MAX is not kept: it is read like a
- * register.
+ * The ROM never changes, and QEMU reads all of it with its big lock held.  The first
+ * read fetches it in pieces of 8 KiB into a copy that lives as long as the attachment
+ * and serves all reads.  A ROM above ROM_MAX is not cached, but read like a register.
  */
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -13,7 +12,7 @@
 
 #include "frontend.h"
 
-/* real ones have 16 KiB to 1 MiB; it is charged to the VFIO user that reads first */
+/* usual sizes are 16 KiB to 1 MiB; the memory is charged to the first VFIO user that reads */
 #define ROM_MAX		SZ_4M
 
 void riod_fe_rom_init(struct riod_fe_rom *rom)
@@ -21,7 +20,7 @@ void riod_fe_rom_init(struct riod_fe_rom *rom)
 	mutex_init(&rom->lock);
 }
 
-/* no user and no callback is left */
+/* call when no VFIO user and no link callback is left */
 void riod_fe_rom_free(struct riod_fe_rom *rom)
 {
 	kvfree(rom->data);
@@ -32,7 +31,7 @@ bool riod_fe_rom_kept(const struct riod_fe_func *fn)
 	return fn->cfg.bars[RIOD_REGION_ROM].size <= ROM_MAX;
 }
 
-/* the next piece; what is behind the image stays all-ones */
+/* fetch the next piece; the window behind the image stays all-ones */
 static int rom_fetch(struct riod_fe_func *fn, u8 *piece)
 {
 	u32 window = fn->cfg.bars[RIOD_REGION_ROM].size;
@@ -49,7 +48,7 @@ static int rom_fetch(struct riod_fe_func *fn, u8 *piece)
 	ret = riod_link_request_piece(fn->att->link, f, &size, piece);
 	if (ret)
 		return ret;
-	/* the device's image may end before the window does; the peer's word is bounded */
+	/* the image may be smaller than the window; bound the size that the peer sent */
 	rom->size = min_t(u64, size, window);
 	if (rom->have < rom->size)
 		memcpy(rom->data + rom->have, piece,
@@ -61,8 +60,8 @@ static int rom_fetch(struct riod_fe_func *fn, u8 *piece)
 }
 
 /*
- * Each piece is one round trip.  A reader that is killed leaves what came so far to the
- * next one.
+ * Each piece takes one round trip.  If a reader is killed the next one continues where
+ * it stopped.
  */
 static int rom_fill(struct riod_fe_func *fn)
 {
@@ -71,7 +70,7 @@ static int rom_fill(struct riod_fe_func *fn)
 	u8 *piece;
 	int ret = 0;
 
-	/* pairs with the release in rom_fetch(): the bytes are there */
+	/* pairs with the release in rom_fetch(), which follows the bytes */
 	if (smp_load_acquire(&rom->full))
 		return 0;
 	piece = kmalloc(RIOD_ROM_PIECE, GFP_KERNEL);
@@ -97,12 +96,12 @@ out:
 
 /**
  * riod_fe_rom_read() - read the expansion ROM
- * @fn: function; riod_fe_rom_kept()
- * @buf: user's memory
+ * @fn: function; riod_fe_rom_kept() is true
+ * @buf: user memory
  * @count: bytes, inside the window
- * @pos: bytes into it
+ * @pos: offset into the window
  *
- * All-ones where the stub does not answer, as in hardware.
+ * Reads as all-ones if the stub does not answer, as in hardware.
  * Return: @count, or -EFAULT, -EINTR, -ENOMEM.
  */
 ssize_t riod_fe_rom_read(struct riod_fe_func *fn, char __user *buf, size_t count, u64 pos)

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * BARs that are memory: mapped into the guest, and kept in step (rule 16)
+ * Frontend side of rule 16 (BARs that are memory)
  *
- * The user said that a BAR is memory (riodctl attach --shadow-bar).  Then it may be
- * mapped through VFIO, and is read and written at the speed of memory: what is mapped
- * are pages of this host, pages of the engine like those for DMA, whose other halves
- * are the BAR itself.  A page comes into being when it is first touched.  The page
- * fault asks the stub for it, and for what is around it: one round trip for up to
- * RIOD_BAR_PAGES_MAX pages, whose content is ahead of the reply.  From then on the
- * page crosses in cuts, until the function is closed, reset or changes its power state:
- * then all are let go of, and the next touch asks again.
+ * If the user declares a BAR to be memory (riodctl attach --shadow-bar), VFIO allows
+ * it to be mapped.  The mapping consists of pages of this host.  The engine handles
+ * them like DMA pages; at the stub the same page is the BAR itself.  A page is created
+ * on first access: the page fault requests it from the stub together with its
+ * neighbours, up to RIOD_BAR_PAGES_MAX pages in one round trip.  Their content arrives
+ * before the reply.  From then on cuts carry the page, until the function is closed,
+ * reset or changes its power state.  Then all pages are freed, and the next access
+ * requests them again.
  *
- * Once the session is over pages read as all-ones, and what is written to them goes
- * nowhere.  No access faults: KVM would end the guest.
+ * After the end of the session the pages read as all-ones and discard writes.  They
+ * stay mapped, because KVM ends a guest whose access faults.
  *
  * Locks, outermost first: mmap_lock, @fetch, @lock, riod_fe_dma.lock (page numbers),
- * riod_sync.lock.  @fetch is held while waiting for the stub; a page fault gives its
- * mmap_lock back before, where it may.  @lock is held from finding a page until it is
- * mapped, and from unmapping until it is freed.  Documentation/locking-frontend.rst.
+ * riod_sync.lock.  @fetch is held while waiting for the stub; a page fault drops
+ * mmap_lock before that if it may.  @lock is held from looking up a page until it is
+ * mapped, and from unmapping it until it is freed.  Documentation/locking-frontend.rst.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -26,16 +26,16 @@
 #include "frontend.h"
 
 #define SHADOW_PROT	(RIOD_PROT_READ | RIOD_PROT_WRITE)
-/* pages of a BAR, in &riod_fe_shadow.pages */
+/* index of page @n of a BAR in &riod_fe_shadow.pages */
 #define SHADOW_INDEX(bar, n)	((unsigned long)(bar) << 40 | (n))
 
 /* ------------------------------------------------------------ set-up */
 
 /**
- * riod_fe_shadow_setup() - the BARs that the user says are memory
- * @fn: function, described; not on the bus yet
- * @bars: one bit for each
- * @extack: says why not
+ * riod_fe_shadow_setup() - set the BARs that the user declares to be memory
+ * @fn: function, described but not on the bus yet
+ * @bars: mask of BARs
+ * @extack: reports the reason of a failure
  *
  * Return: 0 or -EINVAL.
  */
@@ -49,7 +49,7 @@ int riod_fe_shadow_setup(struct riod_fe_func *fn, u32 bars,
 	for_each_set_bit(n, &mask, PCI_STD_NUM_BARS) {
 		if (!c->bars[n].size || c->bars[n].flags & RIOD_BAR_F_IO) {
 			NL_SET_ERR_MSG_FMT(extack,
-					   "BAR %u is not memory: lspci -v has those that are", n);
+					   "BAR %u is not memory, see lspci -v", n);
 			return -EINVAL;
 		}
 		if (c->bars[n].size < PAGE_SIZE) {
@@ -75,7 +75,7 @@ void riod_fe_shadow_init(struct riod_fe_shadow *s)
 
 /* ------------------------------------------------------------ pages of the engine */
 
-/* what is read where nobody answers any more */
+/* the page has no number in the engine and reads as all-ones from now on */
 static void page_lose(struct page *page)
 {
 	set_page_private(page, 0);
@@ -95,7 +95,7 @@ static void pages_leave(struct riod_fe_func *fn, struct page **pages, unsigned i
 	}
 }
 
-/* numbers are given and used under one lock: the engine takes the highest for the newest */
+/* allocate and enter numbers under one lock: the engine needs ascending page numbers */
 static int pages_enter(struct riod_fe_func *fn, struct page **pages, unsigned int n)
 {
 	struct riod_sync *y = riod_link_sync(fn->att->link);
@@ -115,7 +115,7 @@ static int pages_enter(struct riod_fe_func *fn, struct page **pages, unsigned in
 	return ret;
 }
 
-/* nothing maps the pages any more; what they hold of a BAR must not stay behind */
+/* the pages are unmapped; zero them, as BAR contents must not stay in free memory */
 static void pages_free(struct page **pages, unsigned int n)
 {
 	while (n--) {
@@ -144,9 +144,9 @@ static int pages_alloc(struct page **pages, unsigned int n)
 
 /**
  * struct shadow_run - pages to fetch
- * @bar: of this BAR
- * @first: the first
- * @n: how many, 0 where the one that is wanted is there
+ * @bar: BAR
+ * @first: first page
+ * @n: number of pages; 0 if the wanted page is present
  */
 struct shadow_run {
 	u8 bar;
@@ -154,7 +154,7 @@ struct shadow_run {
 	u32 n;
 };
 
-/* what is not there of the aligned block around page @want */
+/* find the missing pages around page @want, within its aligned block */
 static void run_find(struct riod_fe_func *fn, struct shadow_run *run, u32 want)
 {
 	struct riod_fe_shadow *s = &fn->shadow;
@@ -188,12 +188,12 @@ static int run_request(struct riod_fe_func *fn, const struct shadow_run *run, u6
 	b->first = cpu_to_le32(run->first);
 	b->npages = cpu_to_le16(run->n);
 	b->page = cpu_to_le64(id);
-	/* from here on the stub may have them, whatever becomes of the answer */
+	/* from here on the stub may have the pages, even if the request fails */
 	fn->shadow.told = true;
 	return riod_link_request(fn->att->link, f, NULL);
 }
 
-/* from now on they can be mapped; those for which there is no room are asked for again */
+/* make the pages available to faults; without memory for an entry, fetch it again later */
 static int run_publish(struct riod_fe_func *fn, const struct shadow_run *run,
 		       struct page **pages, bool lost)
 {
@@ -230,7 +230,7 @@ static int run_fetch(struct riod_fe_func *fn, const struct shadow_run *run)
 	if (!ret)
 		ret = run_request(fn, run, page_private(pages[0]));
 	mutex_lock(&s->lock);
-	/* whoever sets @lost finds them in @pages, or has left them to us */
+	/* riod_fe_shadow_lost() either finds the pages published, or set @lost before this */
 	lost = s->lost || ret == -ENOTCONN;
 	if (ret || lost)
 		pages_leave(fn, pages, run->n);
@@ -242,7 +242,7 @@ static int run_fetch(struct riod_fe_func *fn, const struct shadow_run *run)
 	return ret;
 }
 
-/* make page @want of a BAR; 0, -EINTR, -ENOMEM, -EACCES (the BAR is not decoded) */
+/* fetch page @want of a BAR; 0, -EINTR, -ENOMEM, -EACCES (the BAR is not decoded) */
 static int shadow_fetch(struct riod_fe_func *fn, u8 bar, u32 want)
 {
 	struct riod_fe_shadow *s = &fn->shadow;
@@ -255,16 +255,16 @@ static int shadow_fetch(struct riod_fe_func *fn, u8 bar, u32 want)
 	mutex_lock(&s->lock);
 	run_find(fn, &run, want);
 	mutex_unlock(&s->lock);
-	/* two threads may have wanted it */
+	/* another thread may have fetched it meanwhile */
 	if (run.n)
 		ret = run_fetch(fn, &run);
 	mutex_unlock(&s->fetch);
 	return ret;
 }
 
-/* ------------------------------------------------------------ letting go */
+/* ------------------------------------------------------------ releasing pages */
 
-/* the session is over, and no callback of the link's is under way that would wait for us */
+/* the session is over: called from riod_link_ops.lost */
 void riod_fe_shadow_lost(struct riod_fe_func *fn)
 {
 	struct riod_fe_shadow *s = &fn->shadow;
@@ -281,13 +281,13 @@ void riod_fe_shadow_lost(struct riod_fe_func *fn)
 }
 
 /**
- * riod_fe_shadow_hold() - let go of all pages, and make none until riod_fe_shadow_release()
- * @fn: function; @cfg_lock is held
+ * riod_fe_shadow_hold() - free all pages, create none until riod_fe_shadow_release()
+ * @fn: function; the caller holds @cfg_lock
  *
- * Around what may change what is in the BARs, or make them unreadable: reset, power
- * states, the last close.  A fault that comes meanwhile waits, and then asks anew: by
- * itself the stub forgets pages in a reset, so none may be made between.
- * Return: 0 or -EINTR, and then nothing is held.
+ * Call it around operations that may change BAR contents or make BARs unreadable:
+ * reset, power states, the last close.  A page fault waits meanwhile and then requests
+ * its pages again: the stub forgets all pages in a reset, so none may be created before.
+ * Return: 0; -EINTR, and @fetch is not held.
  */
 int riod_fe_shadow_hold(struct riod_fe_func *fn)
 {
@@ -330,7 +330,7 @@ void riod_fe_shadow_release(struct riod_fe_func *fn)
 
 /* ------------------------------------------------------------ mapping */
 
-/* map what there is of the block around the address that was touched */
+/* map the present pages of the aligned block around the faulting address */
 static vm_fault_t shadow_insert(struct riod_fe_func *fn, struct vm_fault *vmf, u8 bar,
 				u32 want)
 {
@@ -365,8 +365,8 @@ static vm_fault_t shadow_fault(struct vm_fault *vmf)
 	vm_fault_t ret;
 
 	/*
-	 * VFIO asks so when the mapping is to be mapped for other devices' DMA: it would
-	 * fetch all of the BAR, and they would reach these pages after we freed them.
+	 * VFIO faults like this to map the pages for other devices' DMA.  That would
+	 * fetch the whole BAR, and these devices could access pages after they are freed.
 	 */
 	if (vmf->flags & FAULT_FLAG_REMOTE)
 		return VM_FAULT_SIGBUS;
@@ -376,10 +376,10 @@ static vm_fault_t shadow_fault(struct vm_fault *vmf)
 	if (vmf->flags & FAULT_FLAG_ALLOW_RETRY && !(vmf->flags & FAULT_FLAG_TRIED)) {
 		if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 			return VM_FAULT_RETRY;
-		/* keeps the function open, and so everything */
+		/* the file keeps the function open without mmap_lock */
 		file = get_file(vma->vm_file);
 		mmap_read_unlock(vma->vm_mm);
-		/* if it fails, it does so again for whoever comes back */
+		/* ignore a failure: the retried fault sees it again */
 		shadow_fetch(fn, bar, want);
 		fput(file);
 		return VM_FAULT_RETRY;
@@ -401,7 +401,7 @@ static const struct vm_operations_struct shadow_vm_ops = {
 /**
  * riod_fe_shadow_mmap() - map part of a BAR
  * @fn: function, open
- * @vma: offset as riod_fe_vfio_ops has them
+ * @vma: mapping; BAR and page are in its offset, see RIOD_FE_OFFSET_SHIFT
  *
  * Return: 0 or -EINVAL.
  */

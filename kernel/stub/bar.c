@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Register accesses of a peer
+ * Register accesses of the peer
  *
- * REG frames come in order, from one thread.  Each is checked against what the
- * function has, what the peer has turned on and what a peer may touch at all;
- * one that does not pass is dropped and counted, and reads as all-ones, as
- * hardware would have it.
+ * The receive thread handles REG frames in order.  Each access must be within a
+ * region of the function, the peer must have enabled decoding, and the filter must
+ * permit it.  Other accesses are counted and have the effect that hardware gives
+ * them: writes are dropped, reads return all-ones.
  *
- * Writes are made under the engine's gate: while a cut is being taken they wait
- * (rule 9).  Those of VPD do not: they make no work for the device, and wait for its
- * EEPROM, 125 ms, in which no cut could be taken.
+ * Writes take the engine's gate, so that they wait while a cut holds it (rule 9, a
+ * cut is consistent).  Writes of VPD do not: they start no work in the device, and
+ * they wait up to 125 ms for its EEPROM, which would delay cuts.
  */
 #include <linux/io.h>
 #include <linux/pci.h>
@@ -28,7 +28,7 @@ static u64 io_read(void __iomem *p, u8 width)
 	case 4:
 		return ioread32(p);
 	default:
-		/* there is no 8-byte cycle to I/O space */
+		/* I/O space has no 8-byte cycles */
 		return ioread32(p) | (u64)ioread32(p + 4) << 32;
 	}
 }
@@ -145,7 +145,7 @@ static enum riod_status bar_access(struct riod_stub_func *fn,
 	const struct riod_stub_bar *bar = &fn->bars[r->region];
 	u64 offset = le64_to_cpu(r->offset);
 
-	/* size is a power of two of at least 4, offset a multiple of width */
+	/* size is a power of two >= 4, and offset is aligned to width */
 	if (offset >= bar->size || r->width > bar->size - offset)
 		return RIOD_STATUS_INVALID;
 	if (r->op == RIOD_REG_READ) {
@@ -189,7 +189,7 @@ static enum riod_status cfg_read(struct riod_stub_func *fn, u16 offset, u8 width
 	}
 	if (ret)
 		return RIOD_STATUS_FAILED;
-	/* a neighbour that the peer may not see comes from the model */
+	/* bytes that the peer may not see come from the model */
 	*value = riod_cfg_merge(fn->cfg, offset, width, model, live);
 	return RIOD_STATUS_OK;
 }
@@ -244,12 +244,13 @@ static bool reg_is_vpd(const struct riod_stub_func *fn, const struct riod_wire_r
 }
 
 /**
- * riod_stub_reg() - REG frame: make one access
+ * riod_stub_reg() - handle a REG frame: make one access
  * @fn: function
- * @r: validated: region, width, alignment
+ * @r: access; region, width and alignment are validated
  *
- * Receive thread.  The reply, if one is due, goes out behind a cut that begins
- * now: what the device wrote before it answered a read is ahead (rule 2).
+ * Receive thread.  A reply, if requested, follows a cut that begins now, so it
+ * arrives after everything that the device wrote before it completed the read
+ * (rule 2, everything visible from the device is an acquire).
  */
 int riod_stub_reg(struct riod_stub_func *fn, const struct riod_wire_reg *r)
 {

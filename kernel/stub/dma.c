@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Shadow pages, and where the device sees them
+ * Shadow pages and their IOMMU mappings
  *
- * The peer names IOVAs and page numbers, never memory: what is mapped are pages
- * that were allocated here, zeroed.  MAP and UNMAP frames come in order from
- * the receive thread; once it ended, the teardown takes what is left.  So
- * nothing here is locked; the engine has its own lock for page contents.
+ * The peer sends IOVAs and page numbers, never addresses of memory: only zeroed
+ * pages that were allocated here are mapped.  No lock: the receive thread handles
+ * MAP and UNMAP frames in order, and the teardown runs after it has ended.  The
+ * engine has its own lock for page contents.
  *
- * A page is taken out of the IOMMU, and the IOTLB flushed, before the engine
- * forgets it and before it is freed.
+ * A page is removed from the IOMMU, and the IOTLB flushed, before the page is
+ * removed from the engine and freed.
  */
 #include <linux/gfp.h>
 #include <linux/iommu.h>
@@ -21,7 +21,7 @@
 #include "stub.h"
 
 static_assert(PAGE_SIZE == RIOD_PAGE_SIZE);
-/* page numbers and IOVAs of 64 bits are xarray indices and tree keys as they are */
+/* 64-bit page numbers and IOVAs are used as xarray indices and interval tree keys */
 static_assert(sizeof(unsigned long) == sizeof(u64));
 
 static unsigned int shadow_max_mib = 1024;
@@ -30,21 +30,21 @@ MODULE_PARM_DESC(shadow_max_mib,
 		 "Shadow memory that one attachment may use, MiB (default 1024)");
 
 /*
- * Page tables of the IOMMU may take an eighth of what shadow pages may, and 16 MiB:
- * the tables of the lowest 4 GiB, which most guests stay in, take 8 MiB.
+ * Limit of IOMMU page tables: an eighth of the limit of shadow pages, plus 16 MiB.
+ * The lowest 4 GiB, which most guests stay in, need 8 MiB.
  */
 #define DMA_TABLES_MAX(max_pages)	((max_pages) / 8 + SZ_16M / PAGE_SIZE)
 
-/* one guest page is seen at so many addresses, on average, before it is abuse */
+/* a peer may map each page at this many IOVAs on average */
 #define DMA_MAPS_PER_PAGE	4
 
-/* per record; a frame holds thousands, so one must not hold up the machine */
+/* reschedule after this many pages: a frame may carry thousands of records */
 #define DMA_RESCHED_PAGES	64
 
 /**
- * struct riod_stub_range - one MAP record, or what UNMAP records left of it
+ * struct riod_stub_range - a MAP record, or its remainder after UNMAP records
  * @it: first and last IOVA
- * @page: number of the page at the first one
+ * @page: page number at the first IOVA
  * @prot: RIOD_PROT_*
  */
 struct riod_stub_range {
@@ -81,7 +81,7 @@ static u64 range_pages(const struct riod_stub_range *r)
 	return (r->it.last - r->it.start + 1) >> PAGE_SHIFT;
 }
 
-/* of an attachment that has its link */
+/* needs att->link */
 void riod_stub_dma_init(struct riod_stub_att *att)
 {
 	struct riod_stub_dma *dma = &att->dma;
@@ -133,11 +133,11 @@ static struct page *page_get(struct riod_stub_dma *dma, u64 id)
 	if (page)
 		return page;
 	if (xa_load(&dma->bar_pages, id)) {
-		pr_warn_ratelimited("peer maps the number of a page of a BAR\n");
+		pr_warn_ratelimited("peer maps the number of a BAR page\n");
 		return ERR_PTR(-EPROTO);
 	}
 	if (dma->npages + dma->nbar_pages >= dma->max_pages) {
-		pr_warn_ratelimited("the peer's guest has mapped more than shadow_max_mib (%llu MiB): allow more, or have it map less (riodctl attach --limit)\n",
+		pr_warn_ratelimited("the peer's guest has mapped more than shadow_max_mib (%llu MiB): raise it, or limit the guest (riodctl attach --limit)\n",
 				    dma->max_pages >> (20 - PAGE_SHIFT));
 		return ERR_PTR(-ENOSPC);
 	}
@@ -155,10 +155,9 @@ static struct page *page_get(struct riod_stub_dma *dma, u64 id)
 }
 
 /*
- * No mapping of the page is left.  It is zeroed although the next owner of a
- * page clears it where that matters: this is a guest's memory, of another
- * machine, and must not lie about in this one's free memory (crash dumps, stray
- * reads) after its guest took it back.
+ * Free a page without mappings.  Zero it first, although the allocator's users
+ * clear pages as needed: the memory of another machine's guest must not stay in
+ * free memory here (crash dumps, stray reads) after the guest has unmapped it.
  */
 static void page_drop(struct riod_stub_dma *dma, u64 id, struct page *page)
 {
@@ -169,7 +168,7 @@ static void page_drop(struct riod_stub_dma *dma, u64 id, struct page *page)
 	atomic_dec(&riod_stub_objects.shadow_pages);
 }
 
-/* the engine forgets one mapping; the IOMMU has already */
+/* remove one mapping from the engine, after it was removed from the IOMMU */
 static void page_unsync(struct riod_stub_dma *dma, u64 id, u32 prot)
 {
 	void *page;
@@ -184,7 +183,7 @@ static int dma_prot(u32 prot)
 	       (prot & RIOD_PROT_WRITE ? IOMMU_WRITE : 0) | IOMMU_CACHE;
 }
 
-/* one page at one address; a page that was new is gone again where it fails */
+/* map one page at one IOVA; on failure free the page if it was new */
 static int page_map(struct riod_stub_dma *dma, u64 iova, u64 id, u32 prot)
 {
 	struct page *page;
@@ -196,7 +195,7 @@ static int page_map(struct riod_stub_dma *dma, u64 iova, u64 id, u32 prot)
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 
-	/* the engine first: what the device writes at once must find it looking */
+	/* engine first: the device may write as soon as the IOMMU maps the page */
 	ret = riod_sync_map(dma->sync, id, page_address(page), prot, page);
 	if (ret) {
 		if (fresh)
@@ -213,8 +212,8 @@ static int page_map(struct riod_stub_dma *dma, u64 iova, u64 id, u32 prot)
 /* ------------------------------------------------------------ ranges */
 
 /*
- * Take pages out: IOMMU, engine, memory, in this order.  An IOMMU that does not
- * let go of a page keeps it: the page is lost, not freed.
+ * Remove pages from the IOMMU and the engine, then free them, in this order.  Pages
+ * that the IOMMU failed to unmap are leaked: the device may still reach them.
  */
 static void range_unmap(struct riod_stub_dma *dma, u64 iova, u64 id, u64 npages,
 			u32 prot)
@@ -228,7 +227,7 @@ static void range_unmap(struct riod_stub_dma *dma, u64 iova, u64 id, u64 npages,
 	atomic_sub(npages, &riod_stub_objects.mappings);
 	atomic64_add(npages, &dma->stats->unmaps);
 	if (WARN_ON_ONCE(iommu_unmap(dma->d->domain, iova, size) != size)) {
-		/* a reference more than page_drop() gives back */
+		/* an extra reference, so that page_drop() does not free the pages */
 		for (i = 0; i < npages; i++)
 			get_page(xa_load(&dma->pages, id + i));
 		atomic_add(npages, &riod_stub_objects.leaked_pages);
@@ -248,7 +247,7 @@ static int map_check(struct riod_stub_dma *dma, u64 start, u64 last, u64 npages)
 		return -EPROTO;
 	}
 	if (interval_tree_iter_first(&dma->ranges, start, last)) {
-		pr_warn_ratelimited("peer maps %#llx-%#llx twice\n", start, last);
+		pr_warn_ratelimited("peer maps %#llx-%#llx, already mapped\n", start, last);
 		return -EPROTO;
 	}
 	if (dma->nmapped + npages > dma->max_pages * DMA_MAPS_PER_PAGE) {
@@ -260,8 +259,8 @@ static int map_check(struct riod_stub_dma *dma, u64 start, u64 last, u64 npages)
 }
 
 /*
- * Nothing is mapped, so a domain without page tables can take the place of one that
- * has too many.  In between the groups are blocked.
+ * Replace a domain that has too many page tables by an empty one.  Nothing is
+ * mapped, and the groups are in the blocking domain in between.
  */
 static int renew_domain(struct riod_stub_dma *dma)
 {
@@ -313,9 +312,9 @@ static int map_pages(struct riod_stub_dma *dma, struct riod_stub_range *r)
 }
 
 /**
- * riod_stub_dma_map() - one record of a MAP frame
+ * riod_stub_dma_map() - handle one record of a MAP frame
  * @dma: mappings
- * @m: validated: aligned, does not wrap, at most RIOD_MAP_PAGES_MAX pages
+ * @m: record, validated: aligned, does not wrap, at most RIOD_MAP_PAGES_MAX pages
  *
  * Return: 0; -EPROTO where the range is reserved, or mapped; -ENOSPC where it is
  * too much; -EDQUOT where the session or the host holds too much; -ENOMEM; -ENOTCONN where
@@ -350,7 +349,7 @@ int riod_stub_dma_map(struct riod_stub_dma *dma, const struct riod_wire_map *m)
 	return 0;
 }
 
-/* are these addresses mapped, without a gap and without the middle of a range? */
+/* true if the whole span is mapped, and is not the middle of a single range */
 static bool unmap_legal(struct riod_stub_dma *dma, u64 start, u64 last)
 {
 	struct interval_tree_node *node;
@@ -369,7 +368,7 @@ static bool unmap_legal(struct riod_stub_dma *dma, u64 start, u64 last)
 	return false;
 }
 
-/* take [start, last] off a range that it overlaps at an end, or covers */
+/* unmap [start, last] from a range; it must cover an end of the range, or all of it */
 static void range_cut(struct riod_stub_dma *dma, struct riod_stub_range *r,
 		      u64 start, u64 last)
 {
@@ -379,7 +378,7 @@ static void range_cut(struct riod_stub_dma *dma, struct riod_stub_range *r,
 	u64 npages = (to - from + 1) >> PAGE_SHIFT;
 	bool whole = from == r->it.start && to == r->it.last;
 
-	/* the tree is keyed by what changes, and neither step allocates */
+	/* the tree's keys change, so remove and reinsert; neither allocates */
 	interval_tree_remove(&r->it, &dma->ranges);
 	range_unmap(dma, from, id, npages, r->prot);
 	if (whole) {
@@ -396,13 +395,13 @@ static void range_cut(struct riod_stub_dma *dma, struct riod_stub_range *r,
 }
 
 /**
- * riod_stub_dma_unmap() - one record of an UNMAP frame
+ * riod_stub_dma_unmap() - handle one record of an UNMAP frame
  * @dma: mappings
- * @u: validated: aligned, does not wrap
+ * @u: record, validated: aligned, does not wrap
  *
- * It may cover several ranges, the first by its tail and the last by its head.
- * Return: 0; -EPROTO where something of it is not mapped, or where it is the
- * middle of a range.
+ * May span several ranges, from inside the first to inside the last.
+ * Return: 0; -EPROTO if part of it is not mapped, or if it is the middle of a
+ * single range.
  */
 int riod_stub_dma_unmap(struct riod_stub_dma *dma, const struct riod_wire_unmap *u)
 {
@@ -411,7 +410,7 @@ int riod_stub_dma_unmap(struct riod_stub_dma *dma, const struct riod_wire_unmap 
 	struct interval_tree_node *node;
 
 	if (!unmap_legal(dma, start, last)) {
-		pr_warn_ratelimited("peer unmaps %#llx-%#llx, which it did not map so\n",
+		pr_warn_ratelimited("peer unmaps %#llx-%#llx, which is not fully mapped or is the middle of a range\n",
 				    start, last);
 		return -EPROTO;
 	}
@@ -421,10 +420,10 @@ int riod_stub_dma_unmap(struct riod_stub_dma *dma, const struct riod_wire_unmap 
 }
 
 /**
- * riod_stub_dma_destroy() - unmap and free all that is left
+ * riod_stub_dma_destroy() - unmap and free all pages
  * @dma: mappings; the receive thread has ended, the device is fenced and reset
  *
- * Return: pages that were freed.
+ * Return: number of pages freed.
  */
 u64 riod_stub_dma_destroy(struct riod_stub_dma *dma)
 {

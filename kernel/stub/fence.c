@@ -1,40 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stopping a device whose peer is gone
+ * Fence: stop the device at the end of a session
  *
- * The order, and why the device never writes a page that was freed:
+ * The steps, and why the device never writes a page that was freed:
  *
- *  1. Bus mastering off, for all functions, at once, from wherever the session
- *     is ended (riod_link_ops.over): no frame that is worked on is waited for,
- *     nobody but the holder of a spinlock who accesses a few registers.
- *     @fenced is set under the same lock, and riod_stub_func_set_master() looks
- *     at it there: either it came first, and what it turned on goes off here,
- *     or it comes later and refuses.  Nothing turns bus mastering on again
- *     while the attachment lives.  Other code of the kernel writes the command
- *     register in the course of interrupt set-up (pci_intx() reads, then
- *     writes) and could bring back a bit it had read before; it runs under
- *     @fn->lock only, and everyone who takes that calls
- *     riod_stub_refence_func() before giving it back.  In a reset, and on the
- *     way into D3hot and out, bus mastering is off from before until after,
- *     and the fence only sets @fenced (see @resetting).
- *     This is what is timed and told to users.
- *  2. Interrupts off, under @fn->lock, from riod_link_ops.lost: no handler runs
- *     after this, and a set-up that comes late finds @fenced.  It comes behind
- *     the frame that is worked on.  Until then a vector cannot fire: an MSI is
- *     a write of the device's, which 1 stopped.  The line can; its handler
- *     masks it, so it does so once, and once more if that frame unmasks it.
- *  3. The link's threads end: no frame maps a page any more.
- *  4. Each function is reset: what it still had in its queues is forgotten.
- *  5. Every mapping is taken out of the IOMMU.  iommu_unmap() returns when the
- *     IOTLB is flushed, and ATS is off, so that no translation lives outside
- *     the IOMMU: from here on the page is unreachable even for a device that
- *     ignored 1 and 4.  Only then
- *  6. pages are zeroed and freed, see riod_stub_dma_destroy().
- *  7. The domain goes, and its page tables with it.  The groups are in the IOMMU
- *     core's blocking domain from before it is freed until the next peer attaches.
+ *  1. Clear bus master of all functions, in the context that ends the session
+ *     (riod_link_ops.over).  This does not wait for the frame in progress, only
+ *     for @cmd_lock, which is held for a few register accesses.  @fenced is set
+ *     under @cmd_lock, where riod_stub_func_set_master() tests it: if that ran
+ *     first, this step clears the bit that it set; if it runs later, it refuses.
+ *     Nothing sets bus master again while the attachment lives.  Interrupt set-up
+ *     makes the PCI core read, modify and write the command register (pci_intx()),
+ *     which could restore a bit read before the fence.  That runs under @fn->lock
+ *     only, and every holder of @fn->lock calls riod_stub_refence_func() before
+ *     unlocking.  During a reset or a transition into or out of D3hot, bus master
+ *     is clear throughout, and the fence only sets @fenced (see @resetting).
+ *     The fence time that users see is the duration of this step.
+ *  2. Tear down interrupts under @fn->lock, from riod_link_ops.lost, after the
+ *     frame in progress.  No handler runs afterwards, and a later set-up finds
+ *     @fenced.  Until then MSI and MSI-X cannot fire, because they are writes of
+ *     the device, which step 1 stopped.  INTx can: its handler masks the line, so
+ *     it fires once, and once more if the frame in progress unmasks it.
+ *  3. The link's threads end: no frame maps a page after this.
+ *  4. Reset each function, which discards the work in its queues.
+ *  5. Remove all mappings from the IOMMU.  iommu_unmap() flushes the IOTLB before
+ *     it returns, and ATS is off, so no translation is cached outside the IOMMU:
+ *     the pages are now unreachable even for a device that ignored steps 1 and 4.
+ *  6. Zero and free the pages, see riod_stub_dma_destroy().
+ *  7. Free the domain with its page tables.  The groups are in the IOMMU core's
+ *     blocking domain from before that until the next peer attaches.
  *
- * Of these, 5 before 6 is what safety rests on; the rest keeps a device from
- * working against unmapped memory, which would be logged as faults.
+ * Safety rests on 5 before 6.  The other steps keep the device from accessing
+ * unmapped memory, which would be logged as IOMMU faults.
  */
 #include <linux/atomic.h>
 #include <linux/bitops.h>
@@ -49,14 +46,13 @@
 #include "stub_trace.h"
 
 /**
- * riod_stub_master_off() - bus mastering goes off, and is off at the device
+ * riod_stub_master_off() - clear bus master and wait until the device has seen it
  * @fn: function; the caller holds @fn->cmd_lock
  *
- * The answer to the read comes behind the write, and pushes ahead of itself what
- * the device wrote to memory before (PCIe 2.4.1).  Config space is accessed
- * under no lock but the PCI core's raw spinlock: any context.  It answers in
- * D3hot, too, and D3cold is kept away by the runtime PM reference of an open
- * function.
+ * The read's completion follows the write, and pushes the device's earlier memory
+ * writes ahead of it (PCIe 2.4.1).  Config accesses take only the PCI core's raw
+ * spinlock: any context.  Config space also responds in D3hot; the runtime PM
+ * reference of an open function prevents D3cold.
  */
 void riod_stub_master_off(struct riod_stub_func *fn)
 {
@@ -70,11 +66,11 @@ void riod_stub_master_off(struct riod_stub_func *fn)
 /**
  * riod_stub_fence_hold() - keep the fence away from the command register
  * @fn: function; the caller holds @fn->lock
- * @held: begin or end
+ * @held: true to begin, false to end
  *
- * For as long as the device may not answer: a fence would misread the register,
- * and write back what it misread.  Bus mastering goes off before and stays off,
- * so the fence has nothing to write; it sets @fenced all the same.
+ * Used while the device may not respond: a fence would misread the register and
+ * write back the wrong value.  Bus master is cleared at the beginning and stays
+ * clear, so a fence needs no write; it still sets @fenced.
  */
 void riod_stub_fence_hold(struct riod_stub_func *fn, bool held)
 {
@@ -89,10 +85,10 @@ void riod_stub_fence_hold(struct riod_stub_func *fn, bool held)
 }
 
 /**
- * riod_stub_refence_func() - see to it that a fenced function stays so
+ * riod_stub_refence_func() - clear bus master again if the function is fenced
  * @fn: function
  *
- * Does nothing unless it is fenced.  Any context.
+ * Any context.
  */
 void riod_stub_refence_func(struct riod_stub_func *fn)
 {
@@ -105,21 +101,21 @@ void riod_stub_refence_func(struct riod_stub_func *fn)
 }
 
 /**
- * riod_stub_fence_func() - a function's bus mastering goes off, for good
+ * riod_stub_fence_func() - keep bus master clear until the next riod_stub_func_open()
  * @fn: function
  *
- * Until the next riod_stub_func_open().  Any context.
+ * Any context.
  */
 void riod_stub_fence_func(struct riod_stub_func *fn)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&fn->cmd_lock, flags);
-	/* some look at it without the lock, to save themselves trouble */
+	/* some readers test it without the lock, as an early exit */
 	WRITE_ONCE(fn->fenced, true);
 	if (!fn->resetting)
 		riod_stub_master_off(fn);
-	/* inside the lock: traces come in the order of the writes */
+	/* inside the lock, so that trace events have the order of the writes */
 	trace_riod_stub_master(pci_name(fn->pdev), false);
 	spin_unlock_irqrestore(&fn->cmd_lock, flags);
 }
@@ -130,16 +126,15 @@ static u64 fence_elapsed(struct riod_stub_att *att)
 }
 
 /**
- * riod_stub_fence_begin() - step 1: bus mastering off
+ * riod_stub_fence_begin() - step 1: clear bus master of all functions
  * @att: attachment
- * @reason: why
+ * @reason: reason of the session's end
  *
- * May be called by several at once; when it returns bus mastering is off, no
- * matter who was first.  Any context; takes cmd_lock of each function in turn
- * and nothing else.
+ * May run concurrently with itself; in each caller, bus master is clear when it
+ * returns.  Any context; takes only @cmd_lock of one function at a time.
  *
- * The time that it takes is what users are told: from its first call to the
- * moment when somebody has found, or made, bus mastering off everywhere.
+ * Records the fence time: from the first call until one caller has seen, or made,
+ * bus master clear in all functions.
  */
 void riod_stub_fence_begin(struct riod_stub_att *att, enum riod_reason reason)
 {
@@ -152,17 +147,17 @@ void riod_stub_fence_begin(struct riod_stub_att *att, enum riod_reason reason)
 	}
 	for (i = 0; i < att->nopen; i++)
 		riod_stub_fence_func(att->exp->funcs[i]);
-	/* 0 is for an export that was never fenced */
+	/* 0 means that the export was never fenced */
 	if (!test_and_set_bit(RIOD_STUB_ATT_FENCED, &att->flags))
 		WRITE_ONCE(att->exp->fence_ns, max(fence_elapsed(att), 1ULL));
 }
 
 /**
- * riod_stub_fence_finish() - step 2: interrupts off
- * @att: attachment after riod_stub_fence_begin(); called once for each
+ * riod_stub_fence_finish() - step 2: tear down interrupts
+ * @att: attachment after riod_stub_fence_begin(); called once per attachment
  *
- * Waits for an operation on a function that is under way, a reset at the most.
- * Bus mastering is off at that time.
+ * Waits for an operation in progress on a function, at most a reset.  Bus master
+ * is clear meanwhile.
  */
 void riod_stub_fence_finish(struct riod_stub_att *att)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a peer sends in a session, and whose it is
+ * Dispatch of a session's frames, and replies
  *
- * Frames come in order from the session's receive thread, each validated by
- * itself: what is left to check is what takes knowledge of this export.
+ * The session's receive thread delivers frames in order and has validated each one
+ * by itself.  Handlers check only what depends on the export's state.
  */
 #include "stub.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A connection until it is an attachment, or is not
+ * A connection before it becomes an attachment
  *
- * accept() has checked that the peer may see some export.  LIST and ATTACH check
- * each export again: the list of exports may have changed since.
+ * accept() has checked that the peer may see at least one export.  LIST and ATTACH
+ * check each export again, because exports may have changed since.
  */
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -24,7 +24,7 @@ static void list_fill(struct riod_wire_export *e, const struct riod_stub_export 
 	e->flags = exp->state == RIOD_STUB_IDLE ? 0 : RIOD_EXPORT_F_BUSY;
 }
 
-/* LIST: the exports that this peer may see */
+/* LIST: send the exports that this peer may see */
 static void handshake_list(struct riod_stub_att *att)
 {
 	struct riod_wire_export *list;
@@ -52,12 +52,12 @@ static void handshake_list(struct riod_stub_att *att)
  * riod_stub_handshake() - first run of a connection's work item
  * @att: connection
  *
- * Return: true where it has become an attachment, which its second run will
- * tear down; false: it is to be freed.
+ * Return: true if it became an attachment, which the second run tears down; false
+ * if the caller must free it.
  */
 bool riod_stub_handshake(struct riod_stub_att *att)
 {
-	/* what is wrong with the HELLO itself was answered there */
+	/* this has refused an invalid HELLO by itself */
 	if (riod_negotiate_hello(att->conn, &att->hello))
 		return false;
 	switch (att->hello.intent) {

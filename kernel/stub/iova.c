@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which IOVAs a peer may map: what the domain translates, less what is reserved
+ * IOVAs that a peer may map: the domain's aperture without its reserved regions
  *
- * Plain arithmetic, no device and no IOMMU.  All ends are inclusive, so that the
- * last page below 2^64 is as good as any.
+ * Plain arithmetic, without device or IOMMU.  Range ends are inclusive, so that a
+ * range may end at 2^64 - 1.
  */
 #include <linux/minmax.h>
 #include <linux/string.h>
@@ -11,13 +11,13 @@
 #include "stub.h"
 
 /**
- * riod_stub_resv_add() - one more range that must not be mapped
- * @d: its aperture is known
+ * riod_stub_resv_add() - add a reserved range
+ * @d: domain; its aperture is set
  * @start: first address
  * @last: last address, not below @start
  *
- * What is outside the aperture is left out, and what overlaps or touches is joined.
- * Return: 0, or -E2BIG and nothing has changed.
+ * Clips the range to the aperture and merges it with ranges that overlap or adjoin.
+ * Return: 0; -E2BIG, and @d is unchanged.
  */
 int riod_stub_resv_add(struct riod_stub_domain *d, u64 start, u64 last)
 {
@@ -29,7 +29,7 @@ int riod_stub_resv_add(struct riod_stub_domain *d, u64 start, u64 last)
 		return 0;
 	while (i < d->nresv && d->resv[i].last < start && d->resv[i].last + 1 < start)
 		i++;
-	/* where @last + 1 is 0, the first test has said it all */
+	/* if @last + 1 wraps to 0, the first comparison is always true */
 	for (j = i; j < d->nresv && (d->resv[j].start <= last ||
 				     d->resv[j].start == last + 1); j++) {
 		start = min(start, d->resv[j].start);
@@ -44,7 +44,7 @@ int riod_stub_resv_add(struct riod_stub_domain *d, u64 start, u64 last)
 	return 0;
 }
 
-/* is any of these addresses outside the aperture, or reserved? */
+/* true if any address of the range is outside the aperture or reserved */
 bool riod_stub_reserved(const struct riod_stub_domain *d, u64 start, u64 last)
 {
 	unsigned int i;

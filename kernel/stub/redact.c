@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Config space as DESCRIBE shows it
+ * Config space as sent in DESCRIBE
  *
- * The frontend builds its own model of config space from these bytes, so they must
- * lead to the same one, and need be nothing more: a capability that the guest does
- * not see has a header of the null capability and no body.
+ * The frontend builds its model of config space from these bytes, and must arrive
+ * at the same model as the stub.  It needs nothing else: a capability hidden from
+ * the guest becomes a null capability without a body.
  */
 #include <linux/bitops.h>
 #include <linux/pci_regs.h>
@@ -12,13 +12,13 @@
 
 #include "stub.h"
 
-/* longest list of capabilities that fits behind the header, 4 bytes each */
+/* most capabilities that fit behind the header, at 4 bytes each */
 #define CAPS_MAX	((PCI_CFG_SPACE_SIZE - PCI_STD_HEADER_SIZEOF) / 4)
 
 /*
- * Links of all legacy capabilities: where one begins another one ends.  The ids are those of
- * the model, so one that it hides has 0 (PCI 3.0 appendix H: null capability).  With its own
- * id and no body the frontend might take it for a shorter one of the kind, and show it.
+ * Keep the links of all legacy capabilities: a capability ends where the next one begins.
+ * The IDs are the model's, so hidden ones have 0 (PCI 3.0 appendix H: null capability).
+ * With its own ID and no body, the frontend might parse it as a shorter one, and show it.
  */
 static void redact_keep_links(u8 *out, const u8 *raw)
 {
@@ -35,14 +35,14 @@ static void redact_keep_links(u8 *out, const u8 *raw)
 }
 
 /**
- * riod_stub_redact() - what the peer may know of a function's config space
+ * riod_stub_redact() - build the config space that the peer may see
  * @cfg: model
- * @raw: @cfg->size bytes as the device gives them
+ * @raw: @cfg->size bytes read from the device
  * @out: filled in, @cfg->size bytes
  *
- * The model's bytes, and the device's own where the guest may read them from the
- * device.  Not in it: what is in hidden capabilities, as addresses of virtual
- * functions, error logs and vital product data.
+ * Takes bytes from the device where the guest may read the device, otherwise from
+ * the model.  Leaves out the contents of hidden capabilities: addresses of virtual
+ * functions, error logs, vital product data.
  */
 void riod_stub_redact(const struct riod_cfg *cfg, const u8 *raw, u8 *out)
 {
@@ -54,7 +54,7 @@ void riod_stub_redact(const struct riod_cfg *cfg, const u8 *raw, u8 *out)
 
 		out[i] = live ? raw[i] : cfg->bytes[i];
 	}
-	/* vpd.c has the registers: those of the device are this host's */
+	/* vpd.c emulates these registers; the device's values belong to this host */
 	if (cfg->vpd_cap)
 		memset(out + cfg->vpd_cap + PCI_VPD_ADDR, 0, PCI_CAP_VPD_SIZEOF - PCI_VPD_ADDR);
 	redact_keep_links(out, raw);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Resetting one function, whoever holds its device lock
+ * Reset of one function, even while our own remove() holds its device lock
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -46,15 +46,15 @@ void riod_stub_state_unlock(struct riod_stub_func *fn, int locked)
 }
 
 /*
- * As pci_reset_function(), but never waits for a lock: the bridge's, because a
- * bus reset must not cross with its own users, then the function's, unless our
- * own remove() holds it for us.
+ * Like pci_reset_function(), but never waits for a lock.  Takes the bridge's
+ * device lock, because a bus reset must exclude the bridge's other users, then
+ * the function's, unless our own remove() holds it for us.
  */
 static int reset_try(struct riod_stub_func *fn)
 {
 	struct pci_dev *pdev = fn->pdev;
 	struct pci_dev *bridge = pci_upstream_bridge(pdev);
-	/* pairs with riod_stub_remove(): it had the device lock before it said so */
+	/* pairs with riod_stub_remove(), which sets it after taking the device lock */
 	bool held = smp_load_acquire(&fn->sdev->leaving);
 	int ret = -EAGAIN;
 
@@ -63,7 +63,7 @@ static int reset_try(struct riod_stub_func *fn)
 	if (held ? !pci_cfg_access_trylock(pdev) : !pci_dev_trylock(pdev))
 		goto out_bridge;
 
-	/* under the device lock, as riod_stub_reset_prepare(), which this calls */
+	/* under the device lock; riod_stub_reset_prepare() reads it within this call */
 	fn->sdev->own_reset = true;
 	ret = pci_reset_function_locked(pdev);
 	fn->sdev->own_reset = false;
@@ -82,18 +82,17 @@ out_bridge:
  * riod_stub_func_reset() - reset a function by the best method it has
  * @fn: function, powered; the caller holds @fn->lock; interrupts are off
  *
- * Config space survives, with bus mastering off: it is turned off before the
- * state is saved, so restoring cannot bring it back behind a fence.  While this
- * runs, a fence leaves the command register alone (@resetting): writing it in
- * the middle of a reset has no defined effect (PCIe 6.6.2), and bus mastering is
- * off anyway.
+ * Config space is preserved, except that bus master is clear afterwards: it is
+ * cleared before the state is saved, so the restore cannot set it after a fence.
+ * Meanwhile a fence leaves the command register alone (@resetting): a write
+ * during a reset has no defined effect (PCIe 6.6.2), and bus master is clear.
  *
- * A remove() that begins meanwhile takes the device lock and waits for the
- * export to go, that is for us.  It says so in @leaving first, so the retry
- * then goes ahead under its lock.
+ * A remove() that begins meanwhile holds the device lock while it waits for the
+ * export to end, and so for this function.  It sets @leaving first, so the next
+ * attempt here proceeds under its lock.
  *
- * Return: 0; -ENOTTY where there is no method; -EAGAIN where the lock could not
- * be had; what the method failed with.
+ * Return: 0; -ENOTTY if there is no reset method; -EAGAIN if a device lock stayed
+ * taken; the error of the reset method.
  */
 int riod_stub_func_reset(struct riod_stub_func *fn)
 {

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory of BARs that the peer keeps a copy of (rule 16)
+ * Stub side of rule 16 (BARs that are memory)
  *
- * A page of a BAR is a page of the engine whose memory is the device's own.  The
- * device needs no mapping to reach it, so nothing is entered into the IOMMU.  As for
- * dma.c: BAR_MAP and CTL frames come in order from the receive thread, and once it
- * ended the teardown takes what is left; BARs stay mapped until the export goes.
+ * A page of such a BAR is a page of the engine whose memory is the BAR itself.  The
+ * device accesses it without DMA, so it needs no IOMMU mapping.  No lock, as in dma.c:
+ * the receive thread handles BAR_MAP and CTL frames in order, and the teardown runs
+ * after it has ended.  BARs stay mapped for as long as the export exists.
  */
 #include <linux/pci.h>
 #include <linux/sched.h>
 
 #include "stub.h"
 
-/* one BAR_MAP frame may name 65535 pages: look so often whether the session is over */
+/* a BAR_MAP may have 65535 pages: check for the session's end after this many */
 #define SHADOW_RESCHED_PAGES	64
 
-/* memory, all of it in the BAR, and none of it the MSI-X table or its pending bits */
+/* the range must be inside a memory BAR, and must not contain MSI-X table or PBA */
 static enum riod_status shadow_check(struct riod_stub_func *fn,
 				     const struct riod_wire_bar_map *b)
 {
@@ -38,7 +38,7 @@ static int shadow_enter(struct riod_stub_dma *dma, struct riod_stub_func *fn, u6
 	int ret;
 
 	if (xa_load(&dma->pages, id) || xa_load(&dma->bar_pages, id)) {
-		pr_warn_ratelimited("peer gives a page of a BAR the number of another page\n");
+		pr_warn_ratelimited("peer uses the number of another page for a BAR page\n");
 		return -EPROTO;
 	}
 	ret = xa_err(xa_store(&dma->bar_pages, id, fn, GFP_KERNEL_ACCOUNT));
@@ -66,7 +66,7 @@ static void shadow_leave(struct riod_stub_dma *dma, u64 id)
 static int shadow_enter_all(struct riod_stub_dma *dma, struct riod_stub_func *fn,
 			    const struct riod_wire_bar_map *b)
 {
-	/* on x86 what ioremap() gives is an address like any other */
+	/* on x86 plain loads and stores may access an ioremap() mapping */
 	u8 *live = (u8 __force *)fn->bars[b->bar].map +
 		   ((u64)le32_to_cpu(b->first) << PAGE_SHIFT);
 	u64 id = le64_to_cpu(b->page);
@@ -91,14 +91,14 @@ static int shadow_enter_all(struct riod_stub_dma *dma, struct riod_stub_func *fn
 }
 
 /**
- * riod_stub_shadow_map() - BAR_MAP frame
- * @dma: of the attachment
+ * riod_stub_shadow_map() - handle a BAR_MAP frame
+ * @dma: mappings of the attachment
  * @fn: function
- * @b: validated: BAR, numbers, tag
+ * @b: frame; BAR, page numbers and tag are validated
  *
- * Receive thread.  The reply goes out behind a cut that begins now, and so has
- * what is in the BAR ahead of it.
- * Return: 0, -EPROTO, or what riod_stub_reply() says.
+ * Receive thread.  The reply follows a cut that begins now, so the content of the
+ * BAR arrives before it.
+ * Return: 0, -EPROTO, or as riod_stub_reply().
  */
 int riod_stub_shadow_map(struct riod_stub_dma *dma, struct riod_stub_func *fn,
 			 const struct riod_wire_bar_map *b)
@@ -119,9 +119,11 @@ int riod_stub_shadow_map(struct riod_stub_dma *dma, struct riod_stub_func *fn,
 }
 
 /**
- * riod_stub_shadow_forget() - pages of BARs are pages no more
- * @dma: of the attachment; receive thread, or it has ended
+ * riod_stub_shadow_forget() - remove BAR pages from the engine
+ * @dma: mappings of the attachment
  * @fn: function, or NULL for all
+ *
+ * Receive thread, or teardown after it has ended.
  */
 void riod_stub_shadow_forget(struct riod_stub_dma *dma, struct riod_stub_func *fn)
 {

@@ -7,7 +7,7 @@
 
 #include <linux/tracepoint.h>
 
-/* riod_stub_lost: the session is over; nothing was done about it yet */
+/* riod_stub_lost: the session is over; the fence has not begun */
 TRACE_EVENT(riod_stub_lost,
 	TP_PROTO(const char *export, unsigned int reason),
 	TP_ARGS(export, reason),
@@ -36,15 +36,15 @@ DECLARE_EVENT_CLASS(riod_stub_fence,
 	TP_printk("export=%s ns=%llu", __get_str(export), __entry->ns)
 );
 
-/* riod_stub_fence_begin: ns since the session was found to be over */
+/* riod_stub_fence_begin: ns since riod_stub_lost */
 DEFINE_EVENT(riod_stub_fence, riod_stub_fence_begin,
 	TP_PROTO(const char *export, u64 ns),
 	TP_ARGS(export, ns)
 );
 
 /*
- * riod_stub_fence_done: every function has bus master and interrupts off; ns as
- * above.  Bus master went off before, by itself: see riod_stub_master.
+ * riod_stub_fence_done: interrupts of all functions are off; ns as above.  Bus
+ * master was cleared earlier, in a step of its own: see riod_stub_master.
  */
 DEFINE_EVENT(riod_stub_fence, riod_stub_fence_done,
 	TP_PROTO(const char *export, u64 ns),
@@ -66,7 +66,7 @@ TRACE_EVENT(riod_stub_master,
 	TP_printk("device=%s on=%d", __get_str(device), __entry->on)
 );
 
-/* riod_stub_reset: a function was reset, or not */
+/* riod_stub_reset: a function was reset; error: result */
 TRACE_EVENT(riod_stub_reset,
 	TP_PROTO(const char *device, int error),
 	TP_ARGS(device, error),
@@ -81,7 +81,7 @@ TRACE_EVENT(riod_stub_reset,
 	TP_printk("device=%s error=%d", __get_str(device), __entry->error)
 );
 
-/* riod_stub_freed: all mappings are gone from the IOMMU, and the pages freed */
+/* riod_stub_freed: the IOMMU mappings were removed and the pages freed */
 TRACE_EVENT(riod_stub_freed,
 	TP_PROTO(const char *export, u64 pages),
 	TP_ARGS(export, pages),

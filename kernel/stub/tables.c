@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page tables of an attachment's IOMMU domain, counted
+ * Upper bound of the page tables of an attachment's IOMMU domain
  *
- * An IOMMU driver keeps a table once it has allocated it: Intel's frees one only
- * where a single unmap covers all of its span, AMD's when the domain goes.  So a
- * peer that maps and unmaps a page here and there leaves tables behind, which the
- * limit on shadow pages does not see.  Count an upper bound of them: every span
- * that was ever mapped in this domain has its tables.
+ * IOMMU drivers keep the page tables that they allocated: Intel's frees a table
+ * only if a single unmap covers its whole span, AMD's when the domain is freed.
+ * So a peer that maps and unmaps scattered pages leaves tables behind, and the
+ * limit on shadow pages does not cover them.  Count an upper bound: assume that
+ * every span that was ever mapped in this domain still has its tables.
  *
- * The receive thread counts, and the teardown once that thread has ended: no lock.
+ * No lock: only the receive thread and, after it has ended, the teardown run here.
  */
 #include <linux/bitmap.h>
 #include <linux/minmax.h>
@@ -17,14 +17,14 @@
 
 #include "stub.h"
 
-/* what the lowest table and the one above it translate */
+/* address bits covered by a last-level table and by the table above it */
 #define LEAF_SHIFT	21
 #define SPAN_SHIFT	30
 #define SPAN_LEAVES	(1 << (SPAN_SHIFT - LEAF_SHIFT))
 
 /*
- * A span of 1 GiB has a table of its own and, where it is the first of its
- * neighbourhood, one at each level up to the root: 64 bits have three such levels.
+ * A span of 1 GiB needs a table of its own and, at most, a new table at each level
+ * between it and the root: three levels for 64-bit addresses.
  */
 #define SPAN_TABLES	4
 
@@ -66,7 +66,7 @@ static unsigned long *span_get(struct riod_stub_tables *t, u64 span)
 }
 
 /**
- * riod_stub_tables_charge() - count the tables that a map may need
+ * riod_stub_tables_charge() - charge the page tables that a map may need
  * @t: tables of the domain
  * @start: first IOVA
  * @last: last IOVA, not below @start
@@ -105,7 +105,7 @@ void riod_stub_tables_init(struct riod_stub_tables *t, u64 max, struct riod_budg
 	t->charged = 0;
 }
 
-/* the domain has gone, and its tables with it */
+/* call after the domain, and so its page tables, were freed */
 void riod_stub_tables_reset(struct riod_stub_tables *t)
 {
 	unsigned long *leaves, span;

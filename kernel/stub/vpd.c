@@ -2,17 +2,17 @@
 /*
  * Vital product data of one function
  *
- * The peer sees address and data registers that are kept here; the device is read
- * through pci_read_vpd(), as drivers/vfio/pci/vfio_pci_config.c does it: the PCI
- * core knows devices that hang when they are read beyond the end, and keeps sysfs
- * and the peer apart.  VPD is in an EEPROM: a peer cannot write it.
+ * The stub emulates the address and data registers and reads the device through
+ * pci_read_vpd(), as drivers/vfio/pci/vfio_pci_config.c does: the PCI core has
+ * quirks for devices that hang when read beyond the end, and serializes with
+ * sysfs.  The peer cannot write VPD, which is stored in an EEPROM.
  */
 #include <linux/pci.h>
 #include <linux/unaligned.h>
 
 #include "stub.h"
 
-/* does an access touch the two registers? */
+/* true if the access overlaps the VPD address or data register */
 bool riod_stub_vpd_covers(const struct riod_stub_func *fn, u16 offset, u8 width)
 {
 	u16 cap = fn->cfg->vpd_cap;
@@ -20,10 +20,10 @@ bool riod_stub_vpd_covers(const struct riod_stub_func *fn, u16 offset, u8 width)
 	return cap && offset < cap + PCI_CAP_VPD_SIZEOF && offset + width > cap + PCI_VPD_ADDR;
 }
 
-/* the registers' bytes of the access; the caller fills in what is beside them */
+/* value of the VPD registers; the caller merges in bytes outside of them */
 u32 riod_stub_vpd_read(const struct riod_stub_func *fn, u16 offset, u8 width)
 {
-	/* the capability is aligned to 4 bytes, so an access has one dword of it */
+	/* the capability is dword aligned, so an access is within one dword of it */
 	u16 in = offset - fn->cfg->vpd_cap;
 	u32 dword = in < PCI_VPD_DATA ? (u32)fn->vpd_addr << 16 : fn->vpd_data;
 
@@ -31,15 +31,15 @@ u32 riod_stub_vpd_read(const struct riod_stub_func *fn, u16 offset, u8 width)
 }
 
 /**
- * riod_stub_vpd_write() - the peer writes the address register
+ * riod_stub_vpd_write() - handle the peer's write of the VPD address register
  * @fn: function of an attachment
  * @offset: config offset, in the register
  * @width: 1 or 2
- * @value: what is written
+ * @value: value written
  *
- * A write of the upper byte with the flag clear reads 4 bytes, and the flag is set
- * when they are in the data register.  It stays clear where the device fails, and
- * nothing happens where the flag is written as 1 (a write of VPD).
+ * Writing the upper byte with the flag clear reads 4 bytes of VPD into the data
+ * register and then sets the flag.  If the device fails the flag stays clear.  A
+ * write with the flag set, which requests a VPD write, is ignored.
  * Receive thread; may wait 125 ms for the device.
  */
 void riod_stub_vpd_write(struct riod_stub_func *fn, u16 offset, u8 width, u32 value)

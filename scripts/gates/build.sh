@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Gate: the modules build without a W=1 warning, against the stock headers and those of
-# the newest kernel that Debian carries.
+# the newest kernel in Debian.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -15,8 +15,8 @@ rc=0
 "$top/scripts/newest-kernel.sh" --install "$(build_dir newest)" W=1 >"$log" 2>&1 || rc=$?
 out=$(build_dir gate)
 "$top/scripts/kbuild.sh" stock "$out" W=1 KCFLAGS=-Werror >>"$log" 2>&1 || rc=$?
-# modpost and make only print their warnings. They would not do so again on an
-# incremental build, so what they complained about is thrown away.
+# modpost and make only print warnings, and do not repeat them in an
+# incremental build, so delete the objects concerned.
 if grep -iE 'warning:|error:' "$log" | grep -vE 'the compiler differs from the one|Skipping BTF generation'; then
 	rc=1
 fi

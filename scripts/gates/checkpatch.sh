@@ -9,14 +9,14 @@ source "$top/scripts/lib/common.sh"
 
 source_dir=$("$top/scripts/kernel-source.sh")
 
-# Only what cannot apply is ignored: in user space there are no kernel types, no
-# strscpy(), no READ_ONCE(), no __printf() and C11 keywords are CamelCase; trace
-# headers have a layout of their own; version tests are what kernel/compat/ is
-# for. Generated files are the generator's business, and the simulator's stand-ins
-# for kernel headers repeat the kernel's macros.
+# Only inapplicable types are ignored: user space has no kernel types, no
+# strscpy(), no READ_ONCE(), no __printf(), and C11 keywords are CamelCase; trace
+# headers have a special layout; kernel/compat/ exists for version tests.
+# Generated files depend on the generator, and the simulator's replacements
+# of kernel headers repeat the kernel's macros.
 #
-# --root is where checkpatch learns which CamelCase names are the kernel's own. It
-# keeps them in a cache file where it runs: not in the tree.
+# checkpatch searches --root for the kernel's CamelCase names. It caches them in a
+# file in the current directory, which must not be in the tree.
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"

@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Gate: clang-tidy has nothing to say about the C++ code.
+# Gate: clang-tidy reports nothing for the C++ code.
 #
-# clang-tidy spends nearly all its time on what the sources include, the same for
-# each. So all sources of a directory are put into one file: a few minutes' work
-# becomes a few dozen. One file, and not one with #include lines: the analyzer and
-# some checks look at the main file only. It asks one thing of the code, that
-# names in unnamed namespaces differ in all of a directory. A directory that was
-# clean, in whatever checkout, is not looked at again until a source, a header of
-# ours, the flags or the checks change: it is some minutes, most of them clang's
-# analyzer's.
+# clang-tidy spends nearly all its time on the included headers, which are the same
+# for all sources. So all sources of a directory are concatenated: this takes a few
+# minutes instead of a few dozen. A file of #include lines does not work, because the
+# analyzer and some checks examine only the main file. It requires that names in
+# unnamed namespaces are unique in a directory. A directory that was clean, in any
+# checkout, is not checked again until a source, a header of ours, the flags or the
+# checks change: a run takes some minutes, mostly in clang's
+# analyzer.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -23,12 +23,12 @@ clean=$RIOD_CACHE/tidy
 mkdir -p "$build" "$clean"
 lock "$build/.lock"
 
-# begin PROJECT: sets its files, command and key
+# begin PROJECT: set the files, command and key of the project
 begin() {
 	local project=$1 flags=$build/${1##*/}
 
 	mapfile -d '' -t files < <(riod_files "$project/*.[ch]pp" .clang-tidy)
-	# The project's Makefile leaves the compiler and its flags in a file.
+	# The project's Makefile writes the compiler and its flags to a file.
 	make -s -C "$project" "BUILD=$flags" "$flags/flags" || die "$project/Makefile has no flags to give"
 	command=$(<"$flags/flags")
 	key=$({
@@ -38,7 +38,7 @@ begin() {
 	} | sha256sum | cut -c 1-32)
 }
 
-# back UNIT SOURCE...: what clang-tidy says of a line of the unit, said of the source
+# back UNIT SOURCE...: map the lines in clang-tidy's messages from the unit to the sources
 back() {
 	local unit=$1
 
@@ -62,7 +62,7 @@ back() {
 		{ print }' "$@" -
 }
 
-# look DIR: at all of its sources as one
+# look DIR: check all sources of the directory as one file
 look() {
 	local dir=$1 unit seen sources
 
@@ -81,7 +81,7 @@ look() {
 	: >"$seen"
 }
 
-# duplicates: of #include lines, which the units have many of
+# duplicates: check for repeated #include lines in a source; the units have many of them
 duplicates() {
 	awk '/^#include/ && seen[FILENAME, $0]++ { print FILENAME ":" FNR ": twice: " $0; bad = 1 }
 		END { exit bad }' "${files[@]}"
@@ -92,7 +92,7 @@ for project in tools/riodctl tools/riod-mmap; do
 	begin "$project"
 	duplicates || rc=1
 	look "$project/tests" >"$build/tests.log" &
-	# kept: the process substitutions of the other look change $!
+	# keep it, because the process substitutions of the second look change $!
 	tests=$!
 	look "$project" || rc=1
 	wait "$tests" || rc=1

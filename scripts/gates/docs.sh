@@ -10,6 +10,6 @@ source "$top/scripts/lib/common.sh"
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
-# The distribution's Python, not whatever comes first in PATH: it has Sphinx.
+# The distribution's Python has Sphinx; the first one in PATH may not.
 /usr/bin/python3 -m sphinx -q -W --keep-going -n -j "$(riod_jobs)" -d "$out/doctrees" -b html \
 	"$top/Documentation" "$out/html"

@@ -8,8 +8,8 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 source "$top/scripts/lib/common.sh"
 
 cd "$top"
-# SC2317 takes every function that is called by its name in a variable, as our
-# test runners do, for unreachable code.
+# SC2317 takes every function whose name is in a variable, as in our test
+# runners, for unreachable code.
 riod_files '*' | while IFS= read -r -d '' file; do
 	case ${file##*/} in
 	*.sh | *.bash) printf '%s\0' "$file" ;;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Gate: every file says its licence, the one its place calls for.
+# Gate: every file has the SPDX line that its location requires.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -10,7 +10,7 @@ source "$top/scripts/lib/common.sh"
 cd "$top"
 rc=0
 
-# The place decides: what user space includes is dual-licensed.
+# Files that user space includes are dual-licensed.
 wanted() {
 	case $1 in
 	include/uapi/* | Documentation/netlink/specs/* | kernel/common/genl.[ch])

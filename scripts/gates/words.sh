@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Gate: no path of somebody's machine and no host outside the project's
-# world in any file.
+# Gate: no file contains a path of a developer's machine, or a host other than the
+# allowed ones.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -13,9 +13,9 @@ rc=0
 tmp=$(mktemp)
 trap 'rm -f "$tmp"' EXIT
 
-# A path that begins here, not one that goes on from a variable.
+# An absolute path, not the continuation of a variable.
 paths='(^|[^[:alnum:]_.$})/-])/(wor[k]|roo[t]|hom[e])(/|[^[:alnum:]_.-]|$)'
-# Hosts: only these may appear, in URLs or bare.
+# The only hosts that may appear, in URLs or bare.
 allowed='^(([a-z0-9-]+\.)*kernel\.org|([a-z0-9-]+\.)*example\.(org|com|net)|spdx\.org|json-schema\.org|localhost|[0-9.]+|\[[0-9a-f:]+\])(:[0-9]+)?$'
 bare='(^|[^[:alnum:]_.-])((deb|ftp|ftp[0-9]|archive|security|snapshot|mirror|mirrors|registry|pypi|files|index|static|crates|proxy|cdn-[a-z]+|packages)\.)([a-z0-9-]+\.)*[a-z0-9-]+\.(org|com|io|net|dev)([^[:alnum:]]|$)'
 
@@ -28,7 +28,7 @@ files() {
 	riod_files '*' | xargs -0 -r grep -IlZ ''
 }
 
-# root's home inside a VM is the same everywhere
+# root's home inside a VM does not depend on the machine
 if files | xargs -0 -r grep -nE "$paths" /dev/null | grep -v 'HOME=/roo[t] ' >"$tmp"; then
 	complain "paths of a machine" <"$tmp"
 	rc=1

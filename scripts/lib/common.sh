@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# What every script here shares: messages, the cache outside the tree, locks.
+# Shared by all scripts here: messages, the cache outside the tree, locks.
 # To be sourced, with $top set to the top of the tree.
 
 : "${top:?}"
@@ -9,11 +9,11 @@
 RIOD_KERNEL_SERIES=6.12
 RIOD_CACHE=${RIOD_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/riod}
 
-# Messages go to stderr: the scripts' stdout is a path or a KTAP document.
+# Messages go to stderr, because a script's stdout is a path or a KTAP document.
 note() { printf '[riod] %s\n' "$*" >&2; }
 die() { printf '[riod] %s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
-# Install a package group, when the installer has come into the tree.
+# Install package groups, if the tree has the installer.
 deps() {
 	local group
 
@@ -23,17 +23,17 @@ deps() {
 	done
 }
 
-# Number of make jobs, and how nice builds are to whoever shares the machine.
+# Number of make jobs; riod_nice runs builds at low priority, as machines are shared.
 riod_jobs() { printf '%s\n' "${RIOD_JOBS:-$(nproc)}"; }
 riod_nice() { nice -n "${RIOD_NICE:-5}" "$@"; }
 
-# build_dir NAME: where this checkout's build NAME is kept, outside the tree.
+# build_dir NAME: directory of this checkout's build NAME, outside the tree.
 build_dir() {
 	printf '%s/build/%s/%s\n' "$RIOD_CACHE" "$(printf '%s' "$top" | sha256sum | cut -c 1-8)" "$1"
 }
 
-# riod_files GLOB...: the project's files that match (git's own globs), tracked
-# or about to be, NUL-separated, relative to the top.
+# riod_files GLOB...: print the project's files that match (git's globs), tracked
+# or new, NUL-separated, relative to the top.
 riod_files() {
 	(
 		cd "$top" || exit
@@ -44,7 +44,7 @@ riod_files() {
 	)
 }
 
-# Seconds since boot, whole: unlike the clock it never jumps.
+# Whole seconds since boot, which unlike the clock never jump.
 uptime_s() {
 	local up _
 
@@ -52,8 +52,8 @@ uptime_s() {
 	printf '%s\n' "${up%%.*}"
 }
 
-# lock FILE ... unlock: one at a time. A child that outlives this shell keeps
-# the lock, unless it is started with {RIOD_LOCK_FD}>&-.
+# lock FILE ... unlock: exclusive section. A child that outlives this shell keeps
+# the lock unless it is started with {RIOD_LOCK_FD}>&-.
 lock() {
 	mkdir -p "$(dirname "$1")"
 	exec {RIOD_LOCK_FD}>"$1"
@@ -64,8 +64,8 @@ lock() {
 
 unlock() { exec {RIOD_LOCK_FD}>&-; }
 
-# progress LABEL TOTAL LOG CMD...: run CMD with its output in LOG, and show a
-# line with the count of log lines now and then. TOTAL 0: unknown.
+# progress LABEL TOTAL LOG CMD...: run CMD with its output in LOG, and print a
+# line with the number of log lines at intervals. TOTAL 0: unknown.
 progress() {
 	local label=$1 total=$2 log=$3 start pid n rc=0 last=0 now every=15
 

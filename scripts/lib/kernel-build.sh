@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Building a kernel from a fragment of configuration, once, into the cache.
+# Builds a kernel from a configuration fragment, once, into the cache.
 # To be sourced after common.sh.
 
 : "${top:?}"
 
-# kernel_key FRAGMENT: what tells one cached build from another. The compiler
-# belongs to it: modules must be built by the one that built the kernel; and the
-# patches that are named after the kernel.
+# kernel_key FRAGMENT: print the key of a cached build: fragment, compiler (modules
+# must be built by the one that built the kernel), and the patches that are named
+# after the kernel.
 kernel_key() {
 	local version name
 
@@ -20,8 +20,8 @@ kernel_key() {
 			sha256sum | cut -c 1-12)"
 }
 
-# kernel_configure SOURCE BUILD FRAGMENT ARCH: allnoconfig plus the fragment;
-# every line of the fragment must have survived.
+# kernel_configure SOURCE BUILD FRAGMENT ARCH: configure allnoconfig plus the
+# fragment; fails if kconfig drops a line of it.
 kernel_configure() {
 	local source_dir=$1 build=$2 fragment=$3 arch=$4 line symbol dropped=()
 
@@ -44,7 +44,7 @@ kernel_configure() {
 		die "kconfig dropped from $fragment:" "${dropped[@]}"
 }
 
-# kernel_prune BUILD: drop what a build of out-of-tree modules does not read.
+# kernel_prune BUILD: delete files that a build of out-of-tree modules does not read.
 kernel_prune() {
 	find "$1" \( -path "$1/scripts" -o -path "$1/tools" \) -prune -o \
 		-type f \( -name '*.o' -o -name '*.a' -o -name '.*.cmd' -o -name '*.o.d' \
@@ -53,11 +53,11 @@ kernel_prune() {
 }
 
 # kernel_get NAME ARCH IMAGE LINES [--print-dir]: print the directory of the
-# kernel NAME in the cache, building it from scripts/kconfig/NAME.config if it
-# is not there. IMAGE is the file to boot, below the build directory; LINES is
-# about how many lines make prints, for the progress shown.
+# kernel NAME in the cache; build it from scripts/kconfig/NAME.config if it
+# is missing. IMAGE is the boot image, relative to the build directory; LINES is
+# the approximate number of lines that make prints, for the progress display.
 #
-# An interrupted build goes on where it stopped; only a whole one gets its name.
+# An interrupted build is resumed; the directory gets its name only when it is complete.
 kernel_get() {
 	local name=$1 arch=$2 image=$3 lines=$4 print_only=${5:-}
 	local fragment=$top/scripts/kconfig/$name.config
@@ -75,7 +75,7 @@ kernel_get() {
 	if [[ ! -e $dir/config ]]; then
 		mkdir -p "$part/build" "$part/lib/modules"
 		kernel_configure "$source_dir" "$part/build" "$fragment" "$arch"
-		# called by "make -s" it would print nothing, and progress counts its lines
+		# under "make -s" it would print nothing, but progress counts its lines
 		mk=(env -u MAKEFLAGS -u MAKELEVEL make -C "$source_dir" "O=$part/build" "ARCH=$arch" -j "$(riod_jobs)")
 		progress "$name kernel" "$lines" "$part/build.log" \
 			riod_nice "${mk[@]}" "$(basename "$image")" modules

@@ -1,32 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Roots of Debian releases: running commands in one, and in a copy to throw away.
-# To be sourced after common.sh. Mounts are those of own_mounts' namespace.
+# Roots of Debian releases: runs commands in a root, or in a temporary copy.
+# To be sourced after common.sh. Mounts are in the namespace of own_mounts.
 
 : "${top:?}"
 
-# own_mounts SCRIPT ARGUMENT...: start the calling script anew where its mounts end with it
+# own_mounts SCRIPT ARGUMENT...: restart the calling script in its own mount namespace
 own_mounts() {
 	[[ -z ${RIOD_OWN_MOUNTS:-} ]] || return 0
 	((EUID == 0)) || die "not root"
 	exec unshare --mount env RIOD_OWN_MOUNTS=1 "$@"
 }
 
-# mount_root ROOT: what programs in it expect
+# mount_root ROOT: mount /proc and /dev for programs in the root
 mount_root() {
 	mount -t proc proc "$1/proc"
 	mount --rbind /dev "$1/dev"
 }
 
-# overlay ROOT DIR: mount DIR/root, a copy of ROOT; what is written there is in DIR/upper
+# overlay ROOT DIR: mount DIR/root, a writable copy of ROOT; its changes are in DIR/upper
 overlay() {
 	mkdir -p "$2"/{root,upper,work}
 	mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
 	mount_root "$2/root"
 }
 
-# in_root ROOT COMMAND...
+# in_root ROOT COMMAND...: run it in the root
 in_root() {
 	chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root \
 		DEBIAN_FRONTEND=noninteractive "${@:2}"

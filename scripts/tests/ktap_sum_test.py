@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What ktap_sum.py must count, and what it must not let pass."""
+"""Tests of ktap_sum.py: counts, and errors that it must detect."""
 
 import os
 import sys

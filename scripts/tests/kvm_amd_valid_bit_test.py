@@ -15,7 +15,7 @@ R8 = bytes.fromhex("41 f6 80 89 00 00 00 07")
 
 
 class Mended(unittest.TestCase):
-    """What is changed, and what is not."""
+    """Instructions that are changed, and those that are not."""
 
     def test_type_becomes_valid_bit(self):
         module, places = mended(b"\x90" + RAX + b"\x74\x0b" + R8)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What selftests/recording.py takes for a whole recording, and what not."""
+"""Recordings that selftests/recording.py accepts, and those that it rejects."""
 
 import os
 import struct

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What VMs report arrives whole, also when it comes together with a tick (vm_reports):
-# a test's result that is lost costs a timeout and is a failure that nobody made.
+# Reports of VMs must arrive complete, even if they coincide with a tick (vm_reports):
+# losing a test's result costs a timeout and fails a test without a fault of its own.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -13,7 +13,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 
-# 2000 reports, a few milliseconds apart, with ticks as often
+# 2000 reports a few milliseconds apart, with ticks at the same rate
 reports=2000
 vm_reports 0.003
 for ((i = 0; i < reports; i++)); do

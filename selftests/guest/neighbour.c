@@ -4,11 +4,11 @@
  *
  *	neighbour DEVICE ROUNDS
  *
- * One page holds a sector's buffer and, around it, memory that a second thread rewrites
- * all the time. Each round writes the buffer to a sector and reads it back into the
- * cleared buffer. The device may change the buffer and nothing else: every word of the
- * neighbour must hold what the neighbour wrote last. Where the driver allows it the
- * buffer begins and ends inside a cache line, so that the two share lines. DEVICE is
+ * One page contains a sector's buffer and, around it, memory that a second thread (the
+ * neighbour) rewrites all the time. Each round writes the buffer to a sector and reads
+ * it back into the cleared buffer. The device must change only the buffer: every word of
+ * the neighbour must keep the value that the neighbour wrote last. If the driver allows
+ * it the buffer begins and ends inside cache lines, so that both share lines. DEVICE is
  * overwritten.
  */
 #define _GNU_SOURCE
@@ -28,11 +28,11 @@ enum { PAGE = 4096, SECTOR = 512, WORDS = PAGE / 4, SECTORS = 4096, PLACES = 32 
 
 static uint32_t page[WORDS] __attribute__((aligned(PAGE)));
 
-/* where the buffer is, in words: set between two rounds, while the neighbour rests */
+/* the buffer's offset in words; changes only between rounds, while the neighbour rests */
 static unsigned int buffer;
 
-static atomic_bool work;  /* the neighbour is to write */
-static atomic_bool rests; /* it has seen that it is not */
+static atomic_bool work;  /* the neighbour should write */
+static atomic_bool rests; /* the neighbour has stopped */
 static atomic_bool over;
 static atomic_ulong sweeps;
 static unsigned long bad;
@@ -42,7 +42,7 @@ static bool in_buffer(unsigned int word)
 	return word >= buffer && word < buffer + SECTOR / 4;
 }
 
-/* What the neighbour wrote into a word in its sweep; never 0. */
+/* Value that the neighbour writes to a word in a sweep; never 0. */
 static uint32_t neighbours(unsigned long sweep, unsigned int word)
 {
 	return (uint32_t)(sweep * WORDS + word) | 0x80000000;
@@ -56,7 +56,7 @@ static void neighbour_fill(unsigned long sweep)
 	}
 }
 
-/* Every word is looked at, then written: an old value that comes back late is found. */
+/* Checks each word before it writes it, so it detects an old value that is restored late. */
 static void neighbour_sweep(unsigned long sweep)
 {
 	for (unsigned int i = 0; i < WORDS; i++) {
@@ -101,13 +101,13 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* The pattern of a round: no word of it is any other round's, or 0. */
+/* The pattern of a round: each word is unique among all rounds, and not 0. */
 static uint32_t pattern(unsigned long round, unsigned int word)
 {
 	return (uint32_t)(round * (SECTOR / 4) + word + 1) & 0x7fffffff;
 }
 
-/* One sector there and back. Returns whether it came back as it went. */
+/* Writes a sector and reads it back; false if the data differ. */
 static bool one(int fd, unsigned long round)
 {
 	char *at = (char *)&page[buffer];
@@ -156,7 +156,7 @@ int main(int argc, char **argv)
 	fd = open(argv[1], O_RDWR | O_DIRECT);
 	if (fd < 0)
 		die(argv[1]);
-	/* 4 bytes is what NVMe's PRP entries allow; a driver that does not wants a sector */
+	/* NVMe's PRP entries allow an alignment of 4; a driver that refuses it gets a sector's */
 	buffer = 1;
 	if (pread(fd, &page[buffer], SECTOR, 0) != SECTOR)
 		align = SECTOR;

@@ -4,11 +4,11 @@
  *
  *   wave DEVICE PERIODS BUFFERED RATE
  *
- * BUFFERED of the PERIODS fit into the buffer that the card plays from, RATE frames a second.
+ * Plays PERIODS periods at RATE frames per second; the card's buffer has BUFFERED periods.
  *
- * A frame of period n is the pair n, f(n, frame); n is not 0.  What the kernel has
- * played becomes silence, so that a late guest makes a gap and not an old period.
- * selftests/recording.py looks at the recording.
+ * A frame of period n is the pair n, f(n, frame); n is not 0.  The kernel silences the
+ * periods that it has played, so that a late guest causes a gap and not an old period.
+ * selftests/recording.py checks the recording.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +68,7 @@ static void setup(int fd, unsigned int buffered, unsigned int rate)
 	if (ioctl(fd, SNDRV_PCM_IOCTL_HW_PARAMS, &hw))
 		die("hw_params");
 
-	/* the first call only tells the boundary */
+	/* the first call is needed to get the boundary */
 	sw.avail_min = FRAMES;
 	sw.start_threshold = buffered * FRAMES;
 	sw.stop_threshold = buffered * FRAMES;
@@ -79,7 +79,7 @@ static void setup(int fd, unsigned int buffered, unsigned int rate)
 		die("sw_params, silence");
 }
 
-/* frames taken; a stream that ran dry is begun again */
+/* Returns the number of frames accepted; prepares the stream again after an underrun. */
 static snd_pcm_uframes_t play(int fd, void *from, snd_pcm_uframes_t frames, int *late)
 {
 	struct snd_xferi xfer = { .buf = from, .frames = frames };
@@ -95,9 +95,9 @@ static snd_pcm_uframes_t play(int fd, void *from, snd_pcm_uframes_t frames, int 
 }
 
 /*
- * Until it runs dry, which is when all was played.  SNDRV_PCM_IOCTL_DRAIN would give up
- * after little more than the time that the buffer takes to play.  A stream that was begun
- * again with less than fills the buffer has not started by itself.
+ * Waits for the underrun that follows the last frame.  SNDRV_PCM_IOCTL_DRAIN would give up
+ * soon after the playing time of the buffer.  A stream that was prepared again starts by
+ * itself only with a full buffer, so start it here.
  */
 static void play_out(int fd)
 {
@@ -140,7 +140,7 @@ int main(int argc, char **argv)
 			period[i][0] = n;
 			period[i][1] = (n * 40503 + i * 25173) & 0x7fff;
 		}
-		/* late on purpose, once: slow machines are so anywhere, and here it is hardest */
+		/* one deliberate underrun before the last period, which is the hardest place */
 		if (n == count)
 			play_out(fd);
 		for (done = 0; done < FRAMES;)

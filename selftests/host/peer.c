@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * peer.c - a server host that is not what it should be
+ * peer.c - a malicious or broken server host
  *
  *   peer [OPTION...]
  *     --port N       listen on 127.0.0.1:N (17463)
  *     --ids V:D      PCI vendor and device id of the function it offers (1234:5678), hex
  *     --class C      class code, hex (ff0000)
- *     --lost-ms N    what it proposes (10000)
+ *     --lost-ms N    lost time that it proposes (10000)
  *     --silent       take connections, say "connection" on stdout, and nothing to the client
  *
  * Offers one function with one memory BAR that reads as 0, to one client after the other,
- * and answers all requests.  Prints "listening" when it does.  After SIGUSR1 it is mute:
- * it goes on to acknowledge and to send keepalives, and answers nothing.
+ * and answers all requests.  Prints "listening" when it listens.  After SIGUSR1 it still
+ * acknowledges and sends keepalives, but answers no request.
  */
 #include "wire.h"
 
@@ -41,7 +41,7 @@ static struct {
 
 static volatile sig_atomic_t mute;
 
-/* one connection */
+/* the connection */
 static int conn;
 static uint64_t tx_seq, rx_seq;
 
@@ -56,7 +56,7 @@ static bool get(void *buf, size_t len)
 	return recv(conn, buf, len, MSG_WAITALL) == (ssize_t)len;
 }
 
-/* a frame; @numbered: of a session, and no ACK */
+/* sends a frame; @numbered: a frame of a session that is not an ACK */
 static void put(uint8_t type, const void *body, size_t len, bool numbered)
 {
 	struct riod_frame_hdr h = {
@@ -125,7 +125,7 @@ static void describe(void)
 	put(RIOD_FRAME_READY, &ready, sizeof(ready), true);
 }
 
-/* requests begin with their tag; what has none, or 0, is not answered */
+/* requests begin with their tag; frames without a tag, or with tag 0, get no answer */
 static void answer(uint8_t type, const void *body, size_t len)
 {
 	struct riod_wire_reply r = {};
@@ -169,7 +169,7 @@ static void session(void)
 		n = poll(&p, 1, KEEPALIVE_MS / 2);
 		if (n > 0)
 			more = one_frame();
-		/* what was processed is acknowledged at once, whatever becomes of it */
+		/* acknowledge at once, even if no answer follows */
 		if (more)
 			put(RIOD_FRAME_ACK, NULL, 0, false);
 	}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * uevents.c - print the kernel's uevents that a command causes
+ * uevents.c - print the uevents that a command causes
  *
  *   uevents COMMAND [ARG...]
  *
- * One line for each event: ACTION@DEVPATH and its variables.  The last one is an event
- * that this program asks for itself, so that it knows when it has seen all of the command's.
+ * One line for each event: ACTION@DEVPATH and its variables.  This program triggers the last
+ * event by itself, to know when it has seen all events of the command.
  */
 #include <linux/netlink.h>
 

@@ -1,14 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# planted.sh - a leak, a lock inversion and a use after free, planted, are each reported by
-# the debug kernel
+# planted.sh - the debug kernel must report a planted leak, lock inversion and use after free
 #
-# In this order, in one VM: the leak leaves all checkers as they are, lockdep switches
-# itself off after its report, and with panic_on_warn, as all debug runs have it, KASAN's
-# ends the VM. So the third has no result line here. That all three reports reached the
-# console, where the harness looks for those of real bugs, is what "console-expect"
-# demands.
+# All in one VM, in this order: the leak does not affect the other checkers, lockdep disables
+# itself after its report, and KASAN's report ends the VM, because debug runs set
+# panic_on_warn. So the third has no result line here. The "console-expect" lines require
+# all three reports on the console, where the harness looks for the reports of real bugs.
 #
 # console-expect: kmemleak: [1-9][0-9]* new suspected memory leaks
 # console-expect: WARNING: possible circular locking dependency detected
@@ -19,14 +17,14 @@ set -uo pipefail
 
 kmemleak=/sys/kernel/debug/kmemleak
 
-# plant BUG - the module's init does it
+# plant BUG - load the module, whose init causes the bug
 plant()
 {
 	dmesg --clear
 	modprobe riod_planted "bug=$1"
 }
 
-# reported NUMBER BUG REGEX - what the kernel said since must match
+# reported NUMBER BUG REGEX - the kernel log since plant must match
 reported()
 {
 	dmesg | sed 's/^/# /'
@@ -38,8 +36,8 @@ reported()
 	fi
 }
 
-# found - does kmemleak name who lost it? An object is suspect at an age of 5 s (of the
-# VM's clock), and if two scans in a row find no pointer to it and its content unchanged.
+# found - true if kmemleak names the leaking function. kmemleak reports an object that is older
+# than 5 s (of the VM's clock), if two scans in a row find no pointer to it and no change.
 found()
 {
 	echo scan > $kmemleak

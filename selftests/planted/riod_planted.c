@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bugs on purpose: proof that the debug kernel and the harness around it would
- * have reported them in riod's own modules. Load with bug=uaf, inversion or leak.
+ * Deliberate bugs: they prove that the debug kernel and the harness would report such
+ * bugs in riod's own modules. Load with bug=uaf, inversion or leak.
  */
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -32,7 +32,7 @@ static noinline int riod_planted_uaf(void)
 	return 0;
 }
 
-/* Lockdep needs no second thread: it is told of each order once. */
+/* Lockdep needs no second thread, because it records each lock order. */
 static noinline int riod_planted_inversion(void)
 {
 	mutex_lock(&riod_planted_a);
@@ -51,11 +51,11 @@ static noinline void riod_planted_lose(void)
 {
 	struct riod_planted *p = kzalloc(sizeof(*p), GFP_KERNEL);
 
-	/* Keeps the compiler from dropping an allocation nobody looks at. */
+	/* Keeps the compiler from dropping an unused allocation. */
 	OPTIMIZER_HIDE_VAR(p);
 }
 
-/* Several, so that a stale copy of one pointer on a stack hides not all. */
+/* Leaks several objects, because a stale pointer on a stack may hide one of them. */
 static noinline int riod_planted_leak(void)
 {
 	int i;

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Switch off one rule of the engine at a time and see that the simulator notices within
-# 10000 schedules (SCHEDULES), and by the invariant that is there for it. Prints KTAP.
+# Disable one rule of the engine at a time and check that the simulator fails within 10000
+# schedules (SCHEDULES), by one of the invariants that cover the rule. Prints KTAP.
 set -euo pipefail
 
 usage() { echo "usage: ${0##*/} OUTDIR [MUTANT...]"; }
@@ -12,7 +12,7 @@ out=$1
 shift
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 common=$here/../../kernel/common
-# schedules within which each has to be caught
+# schedules within which each mutant must be caught
 most=${SCHEDULES:-10000}
 
 # name ~ file ~ what is changed, as a sed script ~ invariants, one of which must fail ~
@@ -67,7 +67,7 @@ build() {
 		"$dir"/*.c "$here"/{shim,tasks,world,world_guest,world_device,world_net,rings}.c "$here"/proto_*.c
 }
 
-# ok where the mutant fails by one of the invariants that are there for it
+# succeeds if the mutant fails by one of the invariants that cover the rule
 try() {
 	local file=$1 change=$2 wanted=$3 protocol=$4 dir=$5 log=$5/log inv
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A BAR that is memory (rule 16): the page behind it is the device's, where the engine
- * stores without locked cycles.
+ * A BAR that is memory (rule 16): at the stub the page is the BAR itself, which the engine
+ * changes without locked cycles.
  *
- *  memory_bar	driver and device count in bytes side by side, and look at each other's
+ *  memory_bar	driver and device count in adjacent bytes, and check each other's
  */
 #include "world.h"
 
@@ -11,8 +11,8 @@ enum { BAR };
 enum { GO, AT, AT2 };
 
 #define BAR_MEMORY	(RIOD_PROT_READ | RIOD_PROT_WRITE | RIOD_SYNC_MMIO)
-#define CELLS		12	/* bytes of a granule and a half; every other one is the device's */
-#define FIRST		2060	/* across the end of one granule */
+#define CELLS		12	/* bytes; the device writes odd ones, the driver even ones */
+#define FIRST		2060	/* so that they cross the end of a granule */
 #define COUNTS		300
 
 struct side {
@@ -28,7 +28,7 @@ static void bar_init(void)
 	device = (struct side){ .name = "device" };
 }
 
-/* @now is what @cell holds: of one's own what one has written, of the other's not less */
+/* check @now: a side's own byte has its last value, the other's byte never decreases */
 static void look(struct side *s, u32 cell, bool own, u8 now)
 {
 	if (own && now != s->own[cell])
@@ -73,7 +73,7 @@ static void bar_guest(void)
 		cell = sim_random(CELLS);
 		look(&driver, cell, !(cell % 2), sim_load8(sim_page(BAR) + FIRST + cell));
 		if (cell % 2) {
-			/* any access to the device brings both sides up to date */
+			/* any access to the device makes both sides exchange their changes */
 			if (!sim_random(4))
 				sim_write_reg(0, AT2, n);
 			else if (!sim_random(4))
@@ -85,7 +85,7 @@ static void bar_guest(void)
 	sim_wait_irq(0, 0);
 }
 
-/* each has all of the other's counts in the end, which "converge" asks of both memories */
+/* the driver's final values; "converge" compares both memories */
 static void bar_check(void)
 {
 	u32 cell;

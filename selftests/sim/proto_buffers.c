@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Buffers that share their memory with somebody else, or change hands without a word.
+ * Buffers that share a page with other users, or change owners without a signal.
  *
- *  small_buffer	64 bytes of the device's beside memory that another CPU rewrites
+ *  small_buffer	64 bytes for the device beside memory that another CPU rewrites
  *  read_buffer		mapped for long, device reads only, rewritten without a signal
- *  contended		bytes that both write, each once
- *  shared		bytes that both write, over and over, back to what they were too
- *  words		counters of both sides side by side: never torn
- *  publish		words in several pages, by doorbell and by interrupt, many on their way
+ *  contended		bytes that both sides write, each once
+ *  shared		bytes that both sides write repeatedly, also back to old values
+ *  words		adjacent counters of both sides, which must never be torn
+ *  publish		words in several pages, by doorbell and by interrupt, many in flight
  */
 #include "world.h"
 
@@ -41,7 +41,7 @@ static void small_device(u32 att)
 	}
 }
 
-/* the bytes before and behind belong to this CPU alone */
+/* only this CPU writes the bytes before and behind the buffer */
 static void small_neighbour(void)
 {
 	while (!neighbour_rests) {
@@ -141,8 +141,8 @@ static void contended_init(void)
 }
 
 /*
- * Each writes a byte once, and only while it has not seen the other do so: where both
- * did, they did at the same time.
+ * Each side writes a byte once, and only if it does not see the other's write.  If both
+ * have written it, they did so concurrently.
  */
 static void contended_device(u32 att)
 {
@@ -197,7 +197,7 @@ const struct sim_proto sim_proto_contended = {
 
 /* ------------------------------------------------------------ shared */
 
-/* few bytes, in granules of their own, and few values: all that counts is the end */
+/* few bytes, each in its own granule, and few values; only the final state is checked */
 #define SHARED		6
 #define SHARED_WRITES	80
 
@@ -242,7 +242,7 @@ const struct sim_proto sim_proto_shared = {
 
 /* ------------------------------------------------------------ words */
 
-/* 0x00ff to 0x0100 is never seen as 0x0000: a step back is a value that never was */
+/* a change from 0x00ff to 0x0100 never shows 0x0000: a decrease means a torn value */
 static void check_count(u64 *seen, u64 now, const char *whose)
 {
 	if (now < *seen)
@@ -308,7 +308,7 @@ static iova_t publish_at(u32 att, u32 base, u32 i)
 	return sim_reg(att, AT) + sim_page(where[i]) + base + off_of(i);
 }
 
-/* what was published before @n was is there, or something later */
+/* all words have at least the value @n that was published */
 static void look(bool guest, u32 att, u32 base, u32 n, const char *invariant)
 {
 	u32 i, got;
@@ -322,7 +322,7 @@ static void look(bool guest, u32 att, u32 base, u32 n, const char *invariant)
 	}
 }
 
-/* the device publishes by interrupts, and looks at what doorbells published */
+/* the device publishes by interrupts, and checks words published by doorbells */
 static void publish_device(u32 att)
 {
 	u32 seen = 0, n = 0, i;
@@ -353,8 +353,8 @@ static void publish_irqs(void)
 		if (!sim_wait_irq(0, 0))
 			return;
 		/*
-		 * One interrupt may stand for several, and more may have been stored since:
-		 * whatever the word that is stored last says, the others must not be behind.
+		 * Interrupts may be merged, and the device may have stored more since: the
+		 * other words must not be behind the one that it stores last.
 		 */
 		n = sim_load32(sim_page(where[WORDS - 1]) + 2048 + off_of(WORDS - 1));
 		look(true, 0, 2048, n, "acquire");

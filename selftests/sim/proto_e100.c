@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Command blocks that the driver appends behind its doorbell, as e100's.
+ * Command blocks that the driver appends after its doorbell, as e100 does.
  *
- * Each block suspends the controller.  The driver appends a block, takes the suspend bit
- * off the one ahead of it, and rings.  QEMU's controller runs blocks within the register
- * write until one suspends it, which is one block.  The cut ahead of a posted write holds what
- * the driver appended meanwhile, so one ring runs two blocks, and the next one a block that is
- * not there yet.
+ * Each block suspends the controller.  The driver appends a block, clears the suspend bit
+ * of the block before it, and rings.  QEMU's controller runs blocks within the register
+ * write until one suspends it, normally after one block.  But the cut ahead of a posted write
+ * also contains blocks that the driver appended after the write.  Then one ring runs two
+ * blocks, and the next one a block that is not there yet.
  *
  *  e100	register writes are posted
- *  e100_sync	register writes are completed before the driver goes on
+ *  e100_sync	the driver waits until a register write has completed
  */
 #include "world.h"
 
@@ -22,11 +22,11 @@ enum { RESUME };
 #define SERIAL		16
 #define NBLOCKS		8
 #define ROUNDS		20
-#define AHEAD		4	/* blocks on their way */
+#define AHEAD		4	/* blocks in flight */
 
 static iova_t iova;
 static bool sync;
-static u32 handled;	/* register writes that the controller is done with */
+static u32 handled;	/* register writes that the controller has handled */
 
 static void device(u32 att)
 {
@@ -49,7 +49,7 @@ static void device(u32 att)
 	}
 }
 
-/* the controller does its work within the write: that is what the reply waits for */
+/* the controller works within the write, so a synchronous write waits for this */
 static bool is_handled(void *arg)
 {
 	u32 *n = arg;
@@ -57,7 +57,7 @@ static bool is_handled(void *arg)
 	return handled >= *n || sim_lost(0);
 }
 
-/* interrupts may be fewer than blocks, but one comes behind the last */
+/* interrupts may be fewer than blocks, but one follows the last block */
 static void drive(void)
 {
 	u32 n;
@@ -71,7 +71,7 @@ static void drive(void)
 		if (n)
 			sim_store32(sim_page(BLOCKS) + BLOCK * ((n - 1) % NBLOCKS) + SUSPEND, 0);
 		sim_write_reg(0, RESUME, n + 1);
-		/* nothing is stored before the answer is here */
+		/* store nothing before the write has completed */
 		if (sync) {
 			u32 ring = n + 1;
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Receive rings of Intel's gigabit controllers, written back in place, polled; with their
- * profile.
+ * Receive rings of Intel's gigabit controllers, written back in place and polled, with
+ * their profile.
  *
- *  packet_split  descriptors of 32 bytes, with the status in their first half and the
- *		  lengths of the parts in the second (e1000e)
- *  descriptors	  of 16 bytes, with status and length (igb)
+ *  packet_split  descriptors of 32 bytes: status in the first half, lengths of the parts
+ *		  in the second (e1000e)
+ *  descriptors	  descriptors of 16 bytes, with status and length (igb)
  *
- * The device writes data, lengths, status; the driver polls the status.  Each half of the
- * long ones is a granule, and the one with the status is the lower one: in ascending order it
- * would show first (rule 10).  The data pages are mapped before or behind the ring.
+ * The device writes data, lengths, status; the driver polls the status.  Each half of a
+ * long descriptor is a granule, and the lower one has the status: applied in ascending
+ * order it would be visible first (rule 10).  Data pages are mapped before or after the ring.
  */
 #include "world.h"
 
@@ -19,14 +19,14 @@ enum { RING, DATA, NDATA = 4, NPAGES = DATA + NDATA };	/* pages */
 
 #define ENTRIES		8
 #define RING_AT		128
-#define STATUS		8	/* counts rounds, where the real one is set and cleared */
+#define STATUS		8	/* counts rounds; a real status is set and cleared */
 #define PACKETS		20
 #define HEADER_AT	0
 #define HEADER		16
 #define BODY_AT		512
 #define WORDS		3
 
-/* registers, and where they are in BAR 0 */
+/* registers, and their offsets in BAR 0 */
 enum { RCTL, BASE_LOW, BASE_HIGH, LENGTH, TAIL };
 
 static const u64 offsets[] = {
@@ -35,8 +35,8 @@ static const u64 offsets[] = {
 };
 
 struct kind {
-	u32 desc;	/* bytes */
-	u32 lengths;	/* of header and data, where in it */
+	u32 desc;	/* size of a descriptor */
+	u32 lengths;	/* offset of the lengths of header and data */
 	u32 rctl;
 };
 
@@ -79,7 +79,7 @@ static u32 status_of(u32 packet)
 	return 1 + packet / ENTRIES;
 }
 
-/* no length comes twice in a row in one place */
+/* the length in a descriptor changes with every packet */
 static u32 length_of(u32 packet)
 {
 	return 60 + packet;
@@ -110,7 +110,7 @@ static void receive(u32 att, u32 packet)
 	sim_dma_store32(att, desc + STATUS, status_of(packet));
 }
 
-/* as many as come before it gets round to the next interrupt */
+/* receives all packets that it may, then raises one interrupt */
 static void device(u32 att)
 {
 	u32 packet = 0;
@@ -145,7 +145,7 @@ static void take(u32 packet)
 	}
 }
 
-/* the tail counts on; while it polls it looks a few times before it sleeps */
+/* the tail does not wrap; the driver polls a few times before it waits for an interrupt */
 static void drive(void)
 {
 	bool data_first = sim_random(2);
@@ -161,7 +161,7 @@ static void drive(void)
 	write_reg(BASE_LOW, iova[RING] + RING_AT);
 	write_reg(BASE_HIGH, 0);
 	write_reg(LENGTH, ENTRIES * kind->desc);
-	/* as drivers do before they let the device begin */
+	/* as drivers do before they start the device */
 	sim_read_reg(0, TAIL);
 	write_reg(TAIL, ENTRIES);
 	while (packet < PACKETS) {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A linked schedule, as EHCI's asynchronous one.
+ * A linked schedule, like EHCI's asynchronous one.
  *
  * The list ends in a dummy.  The driver appends by making the dummy the first element of a
- * transfer and adding another dummy behind it; the token with which the element becomes
- * active is written last.  It is in the element's first granule, and half of the buffer
- * pointers in the second: in ascending order it would show before them (rule 10).  The
- * controller follows the list by itself as long as elements are active, and writes tokens
- * back; the driver polls those.
+ * transfer and adding another dummy behind it; the token that makes the element active is
+ * written last.  The token is in the element's first granule, and half of the buffer
+ * pointers are in the second: applied in ascending order the token would be visible first
+ * (rule 10).  The controller follows the list while elements are active, and writes tokens
+ * back, which the driver polls.
  *
  *  ehci		with the order of rule 10
  *  ehci_plain		without it
- *  ehci_unlink		an element is unlinked, and its memory goes after some time
+ *  ehci_unlink		an element is unlinked, and its memory is unmapped some time later
  */
 #include "world.h"
 
@@ -20,18 +20,18 @@ enum { LIST, DATA, NDATA = 2, NPAGES = DATA + NDATA };	/* pages */
 #define RW		(RIOD_PROT_READ | RIOD_PROT_WRITE)
 #define DOORBELL	0
 
-/* queue element transfer descriptor: two granules and more */
+/* queue element transfer descriptor: more than two granules */
 #define QTD		64
 #define NEXT		0
 #define TOKEN		8
 #define BUFFER0		12
 #define BUFFER1		16
 #define ACTIVE		0x80
-#define DONE		0x100	/* and upwards: which one it was */
+#define DONE		0x100	/* DONE + n: element n is done */
 
 #define QTDS		8
 #define TRANSFERS	14
-#define ELEMENTS_MAX	3	/* of a transfer; two are on their way */
+#define ELEMENTS_MAX	3	/* of a transfer; two transfers are in flight */
 #define LOOKS		8
 
 static iova_t iova[NPAGES];
@@ -42,7 +42,7 @@ static u32 word(u32 element, u32 i)
 	return element * 0x9e3779b1u + i;
 }
 
-/* an element's two buffers; both are used again at once when it is done */
+/* an element's two buffers; both are reused as soon as it is done */
 static u32 page_of(u32 element)
 {
 	return DATA + element % NDATA;
@@ -133,7 +133,7 @@ static void activate(u32 n)
 	sim_store32(sim_page(LIST) + QTD * (n % QTDS) + TOKEN, ACTIVE);
 }
 
-/* elements @n to @n + @len - 1, the first being the dummy of now */
+/* submit elements @n to @n + @len - 1; the first one is the current dummy */
 static void submit(u32 n, u32 len)
 {
 	u32 i;
@@ -186,7 +186,7 @@ static void drive(void)
 
 		iova[page] = sim_map(0, page, RW);
 	}
-	/* a reply comes when the list is known everywhere */
+	/* the reply arrives after the stub has mapped the list */
 	sim_read_reg(0, DOORBELL);
 	if (!plain)
 		say_order();
@@ -228,15 +228,15 @@ const struct sim_proto sim_proto_ehci_plain = {
 /* ------------------------------------------------------------ unlink */
 
 /*
- * The periodic schedule: the driver takes an element out of the list and waits until the
- * controller has walked the list twice more, which it knows by the time that this takes.
- * No register is touched, so nothing says that the store of the link has to cross.
+ * The periodic schedule: the driver unlinks an element and waits for the time in which the
+ * controller walks the list twice.  It accesses no register, so no event makes the store of
+ * the link cross.
  */
 #define HEAD		16
-#define WALKS		2	/* after which the controller holds no old link */
+#define WALKS		2	/* walks after which the controller has no old link */
 #define UNLINKS		6
 
-static u32 walks;	/* stands for the time */
+static u32 walks;	/* as a measure of time */
 
 static void unlink_init(void)
 {
@@ -274,7 +274,7 @@ static void unlink_guest(void)
 	for (n = 0; n < UNLINKS && !sim_lost(0); n++) {
 		iova[DATA] = sim_map(0, DATA, RW);
 		sim_store32(sim_page(DATA) + NEXT, 0);
-		/* the element is known everywhere before it is linked */
+		/* the stub must have mapped the element before it is linked */
 		sim_read_reg(0, DOORBELL);
 		sim_store32(sim_page(LIST) + HEAD, iova[DATA]);
 		sim_read_reg(0, DOORBELL);

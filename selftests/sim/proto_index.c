@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An index in a page that was mapped behind the pages of its data.
+ * An index in a page that was mapped after the pages of its data.
  *
- * The driver fills a ring and counts an index on; the device polls the index.  Pages are
- * applied from the one mapped last to the one mapped first, so the index shows before its
- * data, unless an order names it (rule 10).
+ * The driver fills a ring and increments an index; the device polls the index.  Pages are
+ * applied from the one mapped last to the one mapped first, so the index is visible before
+ * its data, unless an order includes it (rule 10).
  *
  *  index	with that order
  *  index_plain	without it
@@ -34,7 +34,7 @@ static void drive(void)
 
 	for (i = 0; i < NPAGES; i++)
 		iova[i] = sim_map(0, i, RW);
-	/* a reply comes when the pages are known everywhere */
+	/* the reply arrives after the stub has mapped the pages */
 	sim_read_reg(0, GO);
 	if (!plain)
 		sim_order(0, (struct riod_sync_span[]){

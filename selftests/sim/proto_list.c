@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* the protocols there are, in the order of their results */
+/* all protocols, in the order of their results */
 #include "world.h"
 
 extern const struct sim_proto sim_proto_nvme, sim_proto_nvme_polled,
@@ -47,7 +47,7 @@ const struct sim_proto *const sim_protos[] = {
 	&sim_proto_filling,
 	&sim_proto_index,
 	&sim_proto_e100_sync,
-	/* from here on the 8-byte build knows it to be wrong */
+	/* sound, except in the build without a 16-byte exchange */
 	&sim_proto_r8169,
 	&sim_proto_xhci_plain,
 	&sim_proto_ehci_plain,

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings: more than one of a page, in one attachment and in two, and such that come
- * and go while data is on its way.
+ * Mappings: several of a page, in one attachment and in two, and mappings that come and
+ * go while data is in flight.
  *
  *  alias	a header that the device reads and a status that it writes, in one page
- *		under two addresses (virtio-blk)
- *  bridge	what one device wrote, another reads
- *  churn	the device writes all the time, also when the guest has unmapped
- *  lazy	the page is used for something else before it is unmapped
- *  filling	one CPU of the guest's maps buffers and writes what names them, for ever, while
- *		another waits for its register write to arrive
+ *		at two addresses (virtio-blk)
+ *  bridge	one device writes a page, another one reads it
+ *  churn	the device writes all the time, also after the guest has unmapped the page
+ *  lazy	the page is reused before it is unmapped
+ *  filling	one CPU of the guest maps buffers and writes descriptors without end, while
+ *		another one waits for its register write to arrive
  */
 #include "world.h"
 
@@ -131,8 +131,8 @@ const struct sim_proto sim_proto_bridge = {
 
 /* ------------------------------------------------------------ churn */
 
-#define TAGGED		32	/* bytes that the device writes its tag to */
-#define BESIDE		1024	/* words of the guest's in the same page */
+#define TAGGED		32	/* bytes where the device writes its tag */
+#define BESIDE		1024	/* words of the guest in the same page */
 
 static bool churn_over;
 
@@ -168,7 +168,7 @@ static void churn_guest(void)
 	u32 n, off, tag, page, prot;
 	iova_t iova;
 
-	/* all stay readable, or are mapped anew, number and all */
+	/* some pages stay readable; the others get a new number with each map */
 	for (page = PAGE; page <= PAGE2; page++) {
 		if (sim_random(2))
 			sim_map(0, page, R);
@@ -186,7 +186,7 @@ static void churn_guest(void)
 			sim_relax();
 		}
 		sim_unmap(0, iova);
-		/* the page is the guest's alone: what is stored stays */
+		/* the page is unmapped: the guest's stores must remain */
 		for (off = 0; off < TAGGED; off++)
 			sim_store8(sim_page(page) + off, 0);
 		for (off = sim_random(6); off; off--) {
@@ -236,7 +236,7 @@ static void lazy_guest(void)
 				sim_fail("acquire", "round %u, word %u is %x, not %x", n, i, got,
 					 word(n, i));
 		}
-		/* somebody else's already, while the device still could write it */
+		/* reuse the page while the device may still write it */
 		for (i = 0; i < WORDS; i++)
 			sim_store32(sim_page(page) + 64 * i, ~word(n, i));
 		sim_relax();
@@ -245,7 +245,7 @@ static void lazy_guest(void)
 			if (got != ~word(n, i))
 				sim_fail("byte-exact", "round %u, word %u became %x", n, i, got);
 		}
-		/* the flush queue is drained some time later */
+		/* unmap some time later, like a flush queue */
 		if (n > 2)
 			sim_unmap(0, old[n % 2]);
 		old[n % 2] = iova;

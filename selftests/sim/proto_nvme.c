@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * NVMe: submission entries of 64 bytes published by a doorbell, completions of 16 bytes
- * whose phase bit says that they are new; data in pages of its own.
+ * published by their phase bit; data in separate pages.
  *
- * The completion queue is named as the NVMe profile names it (rule 10), so a driver may
- * poll; the other protocol here waits for the interrupt.
+ * The order includes the completion queue, as the NVMe profile's does (rule 10), so one
+ * protocol polls it; the other one waits for the interrupt.
  */
 #include "world.h"
 
@@ -13,7 +13,7 @@ enum { QUEUES, DATA, NDATA = 2 };	/* pages */
 #define SQ		0
 #define CQ		2048
 #define ENTRIES		4
-#define WORK		7	/* commands in a run: the queues wrap */
+#define WORK		7	/* commands in a run, enough for the queues to wrap */
 #define SECTOR		64	/* bytes that a command reads or writes */
 #define SECTOR_AT	512	/* in the data page */
 
@@ -116,7 +116,7 @@ static void verify(u32 page, u32 command)
 	}
 }
 
-/* one at a time: the page is unmapped when its command is done, and mapped for the next */
+/* one command at a time; the page is unmapped after it and mapped again for the next */
 static void drive(bool poll)
 {
 	iova_t queues = sim_map(0, QUEUES, RIOD_PROT_READ | RIOD_PROT_WRITE), data;
@@ -125,7 +125,7 @@ static void drive(bool poll)
 	sim_write_reg(0, SQ_AT, queues + SQ);
 	sim_write_reg(0, CQ_AT, queues + CQ);
 	if (poll) {
-		/* a reply comes when the queues are known everywhere */
+		/* the reply arrives after the stub has mapped the queues */
 		sim_read_reg(0, SQ_AT);
 		sim_order(0, &(struct riod_sync_span){ .iova = queues + CQ,
 			  .len = 16 * ENTRIES }, 1);

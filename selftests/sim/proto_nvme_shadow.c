@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * NVMe with doorbells in memory (Doorbell Buffer Config), and the NVMe profile as it is.
+ * NVMe with doorbells in memory (Doorbell Buffer Config), and the real NVMe profile.
  *
- * Driver and device tell each other in memory how far they are, and whether to ring: each
- * stores and then loads what the other stores (rule 11).  The data page is mapped before
- * the completion queue, which only the profile can know (rule 10); the driver polls it in
- * every second run and waits for interrupts in the others.
+ * Driver and device exchange indexes in memory, and decide by them whether to ring: each
+ * stores its own index and then loads the other's (rule 11).  The data page is mapped before
+ * the completion queue, so the profile must supply the order (rule 10).  The driver polls the
+ * queue in every second run and waits for interrupts in the others.
  */
 #include "world.h"
 
@@ -13,7 +13,7 @@ enum { ASQ, ACQ, DATA, SHADOW, EVENT, SQ, CQ, NPAGES };	/* pages */
 
 #define RW		(RIOD_PROT_READ | RIOD_PROT_WRITE)
 
-/* registers, by what they are in BAR 0 */
+/* registers, by their offsets in BAR 0 */
 #define REG_CC		0x14
 #define REG_AQA		0x24
 #define REG_ASQ		0x28
@@ -21,12 +21,12 @@ enum { ASQ, ACQ, DATA, SHADOW, EVENT, SQ, CQ, NPAGES };	/* pages */
 #define REG_DOORBELL	0x1000
 #define ADMIN_TAIL	REG_DOORBELL
 #define IO_TAIL		(REG_DOORBELL + 8)
-#define IO_TAIL_AT	8	/* the same in the pages of shadow and event indexes */
+#define IO_TAIL_AT	8	/* the same in the shadow and event index pages */
 
 #define ENTRIES		4
 #define SQE		64
 #define CQE		16
-#define WORK		9	/* commands: the queues wrap */
+#define WORK		9	/* commands, enough for the queues to wrap */
 #define WORDS		4
 #define DATA_AT		256
 
@@ -52,13 +52,13 @@ static void complete(u32 att, iova_t cq, u32 entries, u32 n, u16 cid)
 {
 	iova_t cqe = cq + CQE * (n % entries);
 
-	/* dword 3: cid, phase; the device writes it last */
+	/* dword 3 has CID and phase; the device writes it last */
 	sim_dma_store32(att, cqe, n);
 	sim_dma_store32(att, cqe + 12, cid | (1 ^ n / entries % 2) << 16);
 	sim_irq(att, 0);
 }
 
-/* the two commands that make the I/O queue work */
+/* the two admin commands that create the I/O queues */
 static void admin(u32 att)
 {
 	u32 tail = reg_of(ADMIN_TAIL), head = 0;
@@ -87,7 +87,7 @@ static u32 shadow_tail(u32 att)
 	return sim_dma_load32(att, iova[SHADOW] + IO_TAIL_AT);
 }
 
-/* what it has done it says as event index, looks again, and sleeps */
+/* stores its progress as event index, checks the doorbell again, and sleeps */
 static void device(u32 att)
 {
 	u32 n = 0, rung = 0;
@@ -151,7 +151,7 @@ static bool begin(void)
 	       admin_command(1, ADMIN_CREATE_CQ, iova[CQ], 0, (ENTRIES - 1) << 16 | 1, 1);
 }
 
-/* does the device sleep, as far as its event index says? */
+/* true if the event index requests a doorbell for this step */
 static bool needs_ringing(u32 event, u32 new, u32 old)
 {
 	return (new - event - 1) % ENTRIES < (new - old) % ENTRIES;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that runs free, and completions whose owner is in their last byte.
+ * Free-running memory, and completions whose owner is in their last byte.
  *
- *  sound	the device fills a buffer and says in memory how far it is, all the time;
+ *  sound	the device fills a buffer and updates its position in memory all the time;
  *		the driver polls
- *  mlx5	completions of 64 bytes whose last byte says whose they are, polled; the
- *		driver says in memory how far it is (doorbell record)
+ *  mlx5	completions of 64 bytes with the owner bit in the last byte, polled; the
+ *		driver stores its consumer index in memory (doorbell record)
  */
 #include "world.h"
 
@@ -18,8 +18,8 @@ enum { GO, AT, AT2 };
 
 #define POSITION	128
 #define SAMPLES		96	/* in the ring */
-#define PLAYED		160	/* in a run: it wraps */
-#define AHEAD		60	/* a device that laps the driver is an overrun */
+#define PLAYED		160	/* in a run, so that the ring wraps */
+#define AHEAD		60	/* samples that the device may be ahead of the driver */
 
 static u32 read_to;
 
@@ -32,7 +32,7 @@ static bool may_record(void *arg)
 {
 	u32 *n = arg;
 
-	/* a real one would overrun; time is what keeps them together */
+	/* a real device does not wait; timing keeps it from overrunning the driver */
 	return *n < read_to + AHEAD || sim_over(0);
 }
 
@@ -98,7 +98,7 @@ static void mlx5_device(u32 att)
 
 	while (sim_wait_reg(att, GO, done)) {
 		ctrl = sim_reg(att, AT);
-		/* no room: look at the record again; nobody rings for that */
+		/* full: poll the record, as the driver does not ring for it */
 		while (done - sim_dma_load32(att, ctrl + RECORD) >= CQES && !sim_over(att))
 			sim_relax();
 		if (sim_over(att))
@@ -120,7 +120,7 @@ static void mlx5_guest(void)
 
 	sim_write_reg(0, AT, sim_map(0, CTRL, RW));
 	sim_write_reg(0, AT2, sim_map(0, DATA, RW));
-	/* several at once, so that the ring fills */
+	/* request several completions at once, so that the ring fills */
 	sim_write_reg(0, GO, WORK);
 	while (n < WORK) {
 		gaddr_t cqe = sim_page(CTRL) + CQE * (n % CQES);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Transmit descriptors with an ownership bit, as r8169's.
+ * Transmit descriptors with an ownership bit, as r8169 has them.
  *
  * A packet is one to three descriptors of 16 bytes.  The driver gives the first one to the
- * controller last.  A running controller goes on by itself as long as it finds descriptors
- * that it owns, and expects the rest of a packet whose first descriptor it owns.  It gives
- * each back by clearing the bit.
+ * controller last.  A running controller continues while it finds descriptors that it owns,
+ * and relies on a packet being complete if it owns the first descriptor.  It gives each one
+ * back by clearing the bit.
  *
  *  r8169	with the order of rule 10: first descriptors are applied last
  *  r8169_plain	without it
  *
- * The flag is in the first half of a descriptor, the address in the second: a CPU without a
- * 16-byte exchange, which applies one half and then the other, gets these wrong (rule 8).
+ * The flag is in the first half of a descriptor, the address in the second.  So it fails
+ * without a 16-byte exchange, where the engine applies one half after the other (rule 8).
  */
 #include "world.h"
 
@@ -29,7 +29,7 @@ enum { RING, DATA, NDATA = 2, NPAGES = DATA + NDATA };	/* pages */
 
 #define DESCS		8
 #define PACKETS		14
-#define FRAGS_MAX	3	/* two packets are on their way */
+#define FRAGS_MAX	3	/* of a packet; two packets are in flight */
 #define LOOKS		8
 
 static iova_t iova[NPAGES];
@@ -40,7 +40,7 @@ static u32 word(u32 desc)
 	return desc * 0x9e3779b1u + 1;
 }
 
-/* descriptor @n has its buffer there; it is used again when the descriptor is */
+/* the page of descriptor @n's buffer, which is reused together with the descriptor */
 static u32 page_of(u32 n)
 {
 	return DATA + n % NDATA;
@@ -85,7 +85,7 @@ static void fragment(u32 att, u32 n, u32 opts)
 	sim_dma_store32(att, desc_iova(n), opts & ~OWN);
 }
 
-/* the first descriptor is the controller's; @return: the one behind the packet */
+/* process a packet whose first descriptor the controller owns; returns the next descriptor */
 static u32 packet(u32 att, u32 n)
 {
 	u32 opts;
@@ -167,7 +167,7 @@ static void drive(void)
 
 		iova[page] = sim_map(0, page, RW);
 	}
-	/* a reply comes when the ring is known everywhere */
+	/* the reply arrives after the stub has mapped the ring */
 	sim_read_reg(0, DOORBELL);
 	if (!plain)
 		say_order();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that does not hold still while a cut is taken.
+ * Memory that changes while a cut is taken.
  *
- *  beat	a flag that moves far more often than what it publishes: an index that says
- *		how far a ring is filled
- *  noise	another CPU rewrites the rest of a page, all over, while words in it and in
+ *  beat	a flag that changes far more often than the data it publishes, like the fill
+ *		index of a ring
+ *  noise	another CPU rewrites the rest of a page at random, while words in it and in
  *		others are published by a flag in memory
- *  rewritten	many words and their flag, rewritten far ahead of who reads them
+ *  rewritten	many words and their flag, rewritten far ahead of the consumer
  */
 #include "world.h"
 
@@ -17,11 +17,11 @@ enum { GO, AT };
 
 /* ------------------------------------------------------------ beat */
 
-#define WORD_AT		736	/* ahead of the flag: bytes are applied in this order */
+#define WORD_AT		736	/* below the flag, so it is applied first */
 #define FLAG_AT		768
 #define ACK_AT		896
-#define BEATS		8	/* values of the flag that go with one word */
-#define BEAT_RING	450	/* that its producer may be ahead of its consumer */
+#define BEATS		8	/* values of the flag for one word */
+#define BEAT_RING	450	/* values that the producer may be ahead of its consumer */
 #define BEAT_END	900
 
 static void beat_guest(void)
@@ -64,15 +64,15 @@ const struct sim_proto sim_proto_beat = {
 
 /* ------------------------------------------------------------ noise, rewritten */
 
-/* words that a flag in memory publishes, rewritten while the consumer is behind */
+/* words published by a flag in memory, and rewritten before the consumer has read them */
 struct rewritten {
 	u32 words, pages;
 	u32 rounds;
-	u32 ring;	/* rounds that the producer may be ahead; less than makes restless */
+	u32 ring;	/* rounds that the producer may be ahead; fewer than make restless */
 };
 
 #define NOISE_AT	2048
-#define NOISE_END	1500	/* stores: where this CPU is the quickest, the others need a turn */
+#define NOISE_END	1500	/* stores; a limit, so that a fast CPU leaves turns to others */
 
 static const struct rewritten noise = { .words = 8, .pages = 3, .rounds = 24, .ring = 8 };
 static const struct rewritten rewritten = { .words = 24, .pages = 1, .rounds = 60, .ring = 40 };
@@ -101,7 +101,7 @@ static void noise_cpu(void)
 	}
 }
 
-/* by turns in all pages; in that of the flag, ahead of it */
+/* words are spread over all pages; in the flag's page they are below the flag */
 static gaddr_t word_at(u32 i)
 {
 	return sim_page(i % kind->pages) + 16 * i;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Receive rings of network cards: descriptors that the device writes back in place.
+ * Receive rings of network cards: the device writes descriptors back in place.
  *
- * Two buffers share a page.  The driver gets interrupts, takes whatever is done, rewrites
- * what it got as a stack does (a TTL that is counted down, and up again by the next
- * packet) and gives the buffer back with no remap.  In the second protocol it also clears
- * the status word that the device sets, which the first leaves to the device.
+ * Two buffers share a page.  At an interrupt the driver takes all completed packets,
+ * rewrites their data as a network stack does (decrements a TTL, which the next packet
+ * restores) and returns the buffer without a remap.  In the second protocol it also clears
+ * the status word that the device sets; in the first only the device writes it.
  */
 #include "world.h"
 
@@ -14,7 +14,7 @@ enum { RING, BUFS, NBUFS = 2 };	/* pages */
 #define ENTRIES		4
 #define PACKETS		9
 #define PACKET		48	/* bytes */
-#define TTL_AT		12	/* a word that both sides rewrite */
+#define TTL_AT		12	/* a word that both sides write */
 #define TTL		64
 #define HALF		(RIOD_PAGE_SIZE / 2)
 
@@ -40,7 +40,7 @@ static void device(u32 att)
 {
 	u32 head = 0, i;
 
-	/* the tail counts on, so that it never looks like one of before */
+	/* the tail does not wrap, so each value is new */
 	while (sim_wait_reg(att, TAIL, head)) {
 		for (; head != sim_reg(att, TAIL) && !sim_over(att); head++) {
 			iova_t desc = sim_reg(att, RING_AT) + DESC * (head % ENTRIES);
@@ -86,7 +86,7 @@ static void take(u32 packet)
 			 "packet %u, word %u: the guest reads %x, not %x", packet, i, got,
 			 word(packet, i));
 	}
-	/* the stack counts it down; a device that writes the same again must be heard */
+	/* the stack decrements it; the device's next write of the old value must arrive */
 	sim_store32(buf + TTL_AT, TTL - 1);
 }
 

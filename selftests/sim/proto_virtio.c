@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * virtio, split and packed, with event suppression, and the virtio profile as it is.
+ * virtio, split and packed rings, with event suppression, and the real virtio profile.
  *
- * Each side publishes by memory alone and notifies only where the other says that it
- * sleeps (rule 11).  Chains of one or two descriptors: a request that the driver wrote,
- * and room for the answer.  In every second run its page is mapped for the request, and
- * unmapped when it is done: a descriptor must not show at the device before the page that
- * it names (rule 1).  In the others pages stay mapped, before the rings or behind, so that
- * the order of pages helps in every second one only (rule 10).
+ * Each side publishes in memory and notifies only if the other has requested it (rule 11).
+ * A chain has one or two descriptors: the driver's request, and room for the answer.  In
+ * every second run the page is mapped for each request and unmapped afterwards: a descriptor
+ * must not be visible to the device before its page is mapped (rule 1).  In the other runs
+ * pages stay mapped; they were mapped before or after the rings, so the order of pages
+ * helps in only half of these runs (rule 10).
  *
- * Split: the index is below its entries.  Packed: the ring lies across two pages, and a
- * chain may go from its end to its start; its first descriptor is made available last.
+ * Split: the index is below its entries.  Packed: the ring spans two pages, and a chain may
+ * wrap; its first descriptor is made available last.
  */
 #include <linux/bits.h>
 
@@ -27,13 +27,13 @@ enum { RING, RING2, EVENTS, DATA, NDATA = 2, NPAGES = DATA + NDATA };	/* pages *
 #define STATUS		20
 
 #define FEATURE_EVENT_IDX	BIT(29)
-#define FEATURE_PACKED		BIT(2)		/* of the second word */
+#define FEATURE_PACKED		BIT(2)		/* in the second word */
 
 #define ENTRIES		4
 #define WORK		12
 #define WORDS		3
 
-/* a slot's request and answer in a data page */
+/* size of a slot in a data page: request and answer */
 #define SLOT		256
 #define ANSWER_AT	128
 
@@ -44,10 +44,10 @@ enum { RING, RING2, EVENTS, DATA, NDATA = 2, NPAGES = DATA + NDATA };	/* pages *
 #define USED		0x8000
 #define EVENT_DESC	2
 
-/* split: as Linux lays a ring out, in one page */
+/* split: Linux's layout of a ring in one page */
 #define AVAIL_AT	(ENTRIES * DESC)
 #define USED_AT		128
-/* packed: so that two entries are on each page */
+/* packed: two entries on each page */
 #define PACKED_AT	(RIOD_PAGE_SIZE - 2 * DESC)
 #define DRIVER_EVENT	0
 #define DEVICE_EVENT	64
@@ -79,14 +79,14 @@ static void config(struct riod_cfg *cfg)
 	/* common configuration */
 	memcpy(cfg->bytes + 0x40, (u8[]){ 0x09, 0x50, 16, 1, 0 }, 5);
 	put32(cfg->bytes + 0x4c, 64);
-	/* notifications, 4 bytes from one to the next */
+	/* notifications, 4 bytes apart */
 	memcpy(cfg->bytes + 0x50, (u8[]){ 0x09, 0, 20, 2, 0 }, 5);
 	put32(cfg->bytes + 0x58, NOTIFY);
 	put32(cfg->bytes + 0x5c, 64);
 	put32(cfg->bytes + 0x60, 4);
 }
 
-/* the device found what must not be; what it reads once the connection broke is nothing */
+/* the device found a violation; ignore it if the connection is lost, as loads fail then */
 static void wrong(u32 att, u32 n, const char *what, u32 value)
 {
 	if (!sim_over(att))
@@ -98,9 +98,9 @@ static bool need_event(u16 event, u16 new, u16 old)
 	return (u16)(new - event - 1) < (u16)(new - old);
 }
 
-/* ------------------------------------------------------------ what is asked and said */
+/* ------------------------------------------------------------ requests and answers */
 
-/* requests: their slot, how many descriptors; the answer goes behind the request */
+/* page and offset of a slot; the answer follows the request */
 static u32 slot_page(u32 slot)
 {
 	return DATA + slot % NDATA;
@@ -147,7 +147,7 @@ static void verify(u32 slot, u32 n)
 	}
 }
 
-/* ------------------------------------------------------------ beginning */
+/* ------------------------------------------------------------ set-up */
 
 static void map_all(void)
 {
@@ -167,7 +167,7 @@ static void write16(u32 offset, u16 value)
 	sim_write_bar(offset, 2, value);
 }
 
-/* an address, in halves as Linux does */
+/* write an address in two halves, as Linux does */
 static void write_area(u32 which, iova_t at)
 {
 	sim_write_bar(32 + 8 * which, 4, at);
@@ -243,7 +243,7 @@ static void split_device(u32 att)
 
 /* ------------------------------------------------------------ split: driver */
 
-/* request @n: two descriptors of slot @n % 2; at most two are on their way */
+/* request @n has the two descriptors of slot @n % 2; at most two requests are in flight */
 static void split_submit(u16 n)
 {
 	gaddr_t ring = sim_page(RING);
@@ -258,7 +258,7 @@ static void split_submit(u16 n)
 	sim_store16(ring + DESC * (head + 1) + 12, WRITE);
 	sim_store16(ring + AVAIL_AT + 4 + 2 * (n % ENTRIES), head);
 	sim_store16(ring + AVAIL_AT + 2, n + 1);
-	/* the first one sets the device going */
+	/* the first notification starts the device */
 	if (!n || need_event(sim_load16(ring + USED_AT + 4 + 8 * ENTRIES), n + 1, n))
 		notify();
 }
@@ -303,7 +303,7 @@ static void split_drive(void)
 
 /* ------------------------------------------------------------ packed */
 
-/* descriptor number @n, counted on, and the wrap counter that belongs to it */
+/* offset and wrap counter of descriptor number @n, which does not wrap */
 static u32 packed_at(u32 n)
 {
 	return PACKED_AT + DESC * (n % ENTRIES);
@@ -324,7 +324,7 @@ static u16 event_of(u32 n)
 	return n % ENTRIES | wrap_of(n) << 15;
 }
 
-/* 2.8.10: was descriptor @event passed on the way from @old to @new? */
+/* virtio 2.8.10: true if the step from @old to @new passed descriptor @event */
 static bool packed_need(u16 event, u32 new, u32 old)
 {
 	for (; old != new; old++) {
@@ -343,7 +343,7 @@ static bool is_avail(u32 att, u32 n)
 	return (flags & (AVAIL | USED)) == state_of(wrap_of(n), !wrap_of(n));
 }
 
-/* a request at descriptor @at; how many descriptors it had */
+/* process the request at descriptor @at; returns its number of descriptors */
 static u32 packed_work(u32 att, u32 n, u32 at)
 {
 	iova_t first = iova[RING] + packed_at(at), second = iova[RING] + packed_at(at + 1);
@@ -359,7 +359,7 @@ static u32 packed_work(u32 att, u32 n, u32 at)
 	id = dma16(att, (len == 2 ? second : first) + 12);
 	answer(att, from, to, n);
 	sim_dma_store(att, first + 12, 2, id);
-	/* NEXT is left as it may be: it means nothing in a used descriptor */
+	/* NEXT is reserved in a used descriptor and may have any value */
 	sim_dma_store(att, first + 14, 2, state_of(wrap_of(at), wrap_of(at)) | (n & NEXT));
 	if (sim_dma_load(att, iova[EVENTS] + DRIVER_EVENT + 2, 2) != EVENT_DESC ||
 	    packed_need(dma16(att, iova[EVENTS] + DRIVER_EVENT), at + len, at))
@@ -376,7 +376,7 @@ static void packed_device(u32 att)
 	while (!sim_over(att)) {
 		while (is_avail(att, at) && !sim_over(att))
 			at += packed_work(att, n++, at);
-		/* both at once, as a device does that knows about wrap counters */
+		/* write both halves at once, because the offset includes a wrap counter */
 		sim_dma_store32(att, iova[EVENTS] + DEVICE_EVENT,
 				event_of(at) | EVENT_DESC << 16);
 		if (is_avail(att, at))
@@ -397,7 +397,7 @@ static void packed_put(u32 n, iova_t addr, u16 id, u16 flags)
 	sim_store16(desc + 14, flags | state_of(wrap_of(n), !wrap_of(n)));
 }
 
-/* request @n at descriptor @at, of @len descriptors; the first one's flags come last */
+/* submit request @n at @at with @len descriptors; writes the first one's flags last */
 static void packed_submit(u32 n, u32 at, u32 len)
 {
 	u32 slot = n % 2;

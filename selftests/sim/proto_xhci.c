@@ -2,12 +2,11 @@
 /*
  * xHCI: a transfer ring of two segments, and an event ring.
  *
- * Entries are of 16 bytes with a cycle bit each.  A transfer is one to three entries that
- * are chained, in which links may be; the first one's cycle bit is written last.  The
- * controller goes on by itself as long as it finds entries that are its own, and takes it
- * for granted that a transfer whose first entry is, is whole.  No order of addresses makes
- * that so: rings wrap (rule 10).  The driver polls the event ring, whose entries come behind
- * the data that they speak of.
+ * An entry has 16 bytes with a cycle bit.  A transfer is one to three chained entries, with
+ * a link among them at times; the first one's cycle bit is written last.  The controller
+ * continues while it finds entries that it owns, and relies on a transfer being complete if
+ * it owns the first entry.  No fixed order of addresses ensures that, as rings wrap (rule
+ * 10).  The driver polls the event ring; the device writes an entry after its data.
  *
  *  xhci	with the order of rule 10
  *  xhci_plain	without it
@@ -31,14 +30,14 @@ enum { SEGMENT, SEGMENT2, EVENTS, DATA, NDATA = 2, NPAGES = DATA + NDATA };	/* p
 #define TRBS		4	/* of a segment, without its link */
 #define NEVENTS		4
 #define TRANSFERS	14
-#define TRBS_MAX	3	/* of a transfer; two are on their way */
+#define TRBS_MAX	3	/* of a transfer; two transfers are in flight */
 
-/* entry @i of transfer @n has its buffer there, the answer behind it */
+/* buffer of an entry; the answer follows the request */
 #define BUFFER		256
 #define ANSWER_AT	128
 #define WORDS		2
 
-/* how often one looks again before it sleeps */
+/* polls before a side sleeps */
 #define LOOKS		8
 
 static iova_t iova[NPAGES];
@@ -59,7 +58,7 @@ static u32 control_of(const struct riod_sync_entry *e)
 	return control;
 }
 
-/* does something begin here?  Links are of what is ahead of them. */
+/* true if a transfer begins at @e; a link belongs to the transfer before it */
 static bool begins(struct riod_sync_entry *e)
 {
 	do {
@@ -82,7 +81,7 @@ static void say_order(void)
 
 /* ------------------------------------------------------------ controller */
 
-/* where it is on the transfer ring */
+/* position on the transfer ring */
 struct place {
 	u32 segment, i;
 	u32 cycle;
@@ -121,7 +120,7 @@ static void transfer_one(u32 att, const struct place *p, u32 n, u32 i)
 	}
 }
 
-/* the whole of it; its first entry is the controller's */
+/* process all of a transfer whose first entry the controller owns */
 static void transfer(u32 att, struct place *p, u32 n)
 {
 	u32 control, i = 0;
@@ -173,14 +172,14 @@ static void device(u32 att)
 
 /* ------------------------------------------------------------ driver */
 
-static struct place put;	/* where the next entry goes */
+static struct place put;	/* of the next entry */
 
 static gaddr_t put_at(void)
 {
 	return sim_page(SEGMENT + put.segment) + TRB * put.i;
 }
 
-/* the link is the controller's now; within a transfer it chains as the entry ahead does */
+/* give the link to the controller; within a transfer it has the chain bit of the entry before */
 static void give_link(u32 chain)
 {
 	u32 toggle = put.segment == SEGMENTS - 1 ? TOGGLE : 0;
@@ -203,7 +202,7 @@ static void submit(u32 n, u32 len)
 		if (i) {
 			sim_store32(put_at() + CONTROL, (i + 1 < len ? CHAIN : 0) | put.cycle);
 		} else {
-			/* not the controller's before all of it is there */
+			/* give it to the controller only when the transfer is complete */
 			first = put_at() + CONTROL;
 			control = (len > 1 ? CHAIN : 0) | put.cycle;
 			sim_store32(first, control ^ CYCLE);
@@ -257,7 +256,7 @@ static void drive(void)
 
 		iova[page] = sim_map(0, page, RW);
 	}
-	/* a reply comes when the rings are known everywhere */
+	/* the reply arrives after the stub has mapped the rings */
 	sim_read_reg(0, DOORBELL);
 	if (!plain)
 		say_order();

@@ -3,13 +3,13 @@
  * sim-rings - drivers and devices of every kind of ring, interleaved
  *
  * Each run is one schedule of one protocol, drawn from a seed.  Prints KTAP: a result for
- * each protocol, and one for each race window, which must have been hit.  A failure is
- * run again with turns taken out, until none can be missed, and what is left is told
- * access by access.
+ * each protocol, and one for the race windows, all of which must have been hit.  A failed
+ * schedule is reduced by removing turns until none can be removed, and then printed access
+ * by access.
  *
- * Some protocols are known to be wrong without a profile.  They have to violate the
- * invariant that they name within WRONG_SCHEDULES, and are reported as XFAIL.  Where one
- * does not, Documentation/profiles.rst and the frontend's warning are out of date.
+ * Some protocols are known to be wrong without a profile.  Each must violate the invariant
+ * that it names within WRONG_SCHEDULES, and is reported as XFAIL.  If one does not,
+ * Documentation/profiles.rst and the frontend's warning are out of date.
  */
 #include <getopt.h>
 #include <sys/mman.h>
@@ -42,7 +42,7 @@ static const struct sim_proto *find(const char *name)
 	exit(2);
 }
 
-/* ------------------------------------------------------------ making it short */
+/* ------------------------------------------------------------ reducing a failure */
 
 static bool fails_as(const struct sim_proto *p, u64 seed, const struct sim_tape *tape,
 		     const char *invariant)
@@ -53,7 +53,7 @@ static bool fails_as(const struct sim_proto *p, u64 seed, const struct sim_tape 
 	return r.invariant && !strcmp(r.invariant, invariant);
 }
 
-/* @tape without turns @from to @to */
+/* copies @tape without the turns from @from up to, not including, @to */
 static void without(const struct sim_tape *tape, size_t from, size_t to, struct sim_tape *out)
 {
 	out->n = tape->n - (to - from);
@@ -62,7 +62,7 @@ static void without(const struct sim_tape *tape, size_t from, size_t to, struct 
 	memcpy(out->turns + from, tape->turns + to, (tape->n - to) * sizeof(*out->turns));
 }
 
-/* take out pieces of turns, large ones first, for as long as it fails in the same way */
+/* remove runs of turns, long runs first, while the schedule still fails in the same way */
 static void shrink(const struct sim_proto *p, u64 seed, struct sim_tape *tape,
 		   const char *invariant)
 {
@@ -112,12 +112,12 @@ static void explain(const struct sim_proto *p, u64 seed, const struct sim_result
 
 /* ------------------------------------------------------------ runs */
 
-/* what the processes tell each other */
+/* shared between the processes */
 static struct shared {
 	u64 windows[SIM_WINDOWS];
 	u64 done[PROTOS_MAX];
-	u64 failed[PROTOS_MAX];		/* lowest seed that does, 0: none */
-	u64 violated[PROTOS_MAX];	/* a seed that does as &sim_proto.violates says, 0: none */
+	u64 failed[PROTOS_MAX];		/* lowest seed that failed, 0: none */
+	u64 violated[PROTOS_MAX];	/* a seed that violated &sim_proto.violates, 0: none */
 } *shared;
 
 static u64 seeds_of(const struct sim_proto *p)
@@ -170,7 +170,7 @@ static void work(u32 job)
 
 	for (i = 0; i < nsound; i++)
 		work_one(i, job);
-	/* the windows count for the sound protocols alone */
+	/* count windows of sound protocols only */
 	for (i = 0; i < SIM_WINDOWS; i++)
 		__atomic_fetch_add(&shared->windows[i], sim_windows[i], __ATOMIC_RELAXED);
 	for (i = nsound; i < sim_nprotos; i++)
@@ -192,7 +192,7 @@ static void tell_progress(void)
 			100 * done / all);
 }
 
-/* false: one of them did not come to its end */
+/* false: one of the processes did not complete */
 static bool work_all(void)
 {
 	bool ok = true, tell = isatty(STDERR_FILENO);
@@ -241,7 +241,7 @@ static bool report(u32 nr, u32 n)
 	return !shared->failed[nr];
 }
 
-/* a protocol that has to fail did so, in the way that it names, or it is out of date */
+/* a protocol that must violate its invariant has done so; otherwise it is out of date */
 static bool report_wrong(u32 nr, u32 n)
 {
 	const struct sim_proto *p = sim_protos[nr];

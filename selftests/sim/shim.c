@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the engine takes from the kernel.
+ * Kernel functions that the engine uses.
  */
 #include <malloc.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@ void *kmalloc(size_t size, gfp_t gfp)
 
 	if (sim_alloc_fails && sim_alloc_fails())
 		return NULL;
-	/* sizes that are a power of two are aligned to it, as the kernel's are */
+	/* sizes that are powers of two are naturally aligned, as in the kernel */
 	p = aligned_alloc(size & (size - 1) ? 16 : size,
 			  size & (size - 1) ? ALIGN(size, (size_t)16) : size);
 	return gfp & __GFP_ZERO ? memset(p, 0, size) : p;
@@ -35,7 +35,7 @@ void *kzalloc(size_t size, gfp_t gfp)
 
 void kfree(const void *p)
 {
-	/* bases and snapshots, and nothing else, are just a page */
+	/* only bases and snapshots have the size of a page; they need kfree_sensitive() */
 	WARN_ON(p && malloc_usable_size((void *)p) / 64 == RIOD_PAGE_SIZE / 64);
 	free((void *)p);
 }

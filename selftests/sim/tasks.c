@@ -2,10 +2,10 @@
 /*
  * Coroutines and the schedule.
  *
- * A coroutine begins by swapcontext(), which costs a system call, and is switched to by
- * the compiler's own longjmp, which saves next to nothing.  The one that is running when
- * a run ends is left where it is: whatever it held belongs to the world, which is made
- * anew for each run.
+ * A coroutine is started by swapcontext(), which costs a system call.  Later switches use
+ * the compiler's longjmp, which saves almost no state.  A coroutine that is unfinished at
+ * the end of a run is abandoned: everything it held belongs to the world, which is set up
+ * again for each run.
  */
 #include <stdio.h>
 #include <sys/mman.h>
@@ -16,11 +16,11 @@
 #include "tasks.h"
 
 #define STACK_SIZE	(128u * 1024)
-/* accesses of others that a task lets pass before it polls again */
+/* most accesses of other tasks before a resting task polls again */
 #define RELAX_MAX	600
-/* turns of services alone that did nothing, after which each gets one for sure ... */
+/* idle turns of services, with no other task runnable, before every service gets a turn */
 #define QUIET_TURNS	48
-/* ... and rounds of those, after which none will do anything any more */
+/* idle rounds of all services after which nothing more will happen */
 #define IDLE_ROUNDS	4
 
 struct task {
@@ -32,7 +32,7 @@ struct task {
 	bool (*ready)(void *arg);
 	void *ready_arg;
 	u32 weight, burst;
-	u64 rests_until;	/* accesses */
+	u64 rests_until;	/* in accesses */
 };
 
 static struct task tasks[SIM_TASKS_MAX];
@@ -46,10 +46,10 @@ static u32 idle, quiet_turns;
 
 _Thread_local long sim_budget = LONG_MAX;
 _Thread_local u64 sim_seed = 1;
-/* apart from what data is drawn from, which a replayed tape must not change */
+/* separate from the seed of data, so that a replayed tape does not change the data */
 static u64 schedule_seed;
 
-/* xorshift64*; anything will do that is the same everywhere */
+/* xorshift64*; it only has to give the same numbers everywhere */
 static u32 draw_from(u64 *seed, u32 below)
 {
 	*seed ^= *seed >> 12;
@@ -66,8 +66,8 @@ u32 sim_random(u32 below)
 /* ------------------------------------------------------------ coroutines */
 
 /*
- * Never in the function that has the setjmp; and opaque, all three, or who calls leave()
- * would believe that it knows which registers that changes.
+ * longjmp must not be in the function that has the setjmp.  All three functions are noipa:
+ * otherwise callers of leave() would assume which registers it clobbers.
  */
 static __attribute__((noipa, noreturn)) void jump(void **env)
 {
@@ -104,7 +104,7 @@ static __attribute__((noipa)) void enter(struct task *t)
 	running = NULL;
 }
 
-/* for @n accesses, or until it pauses; how many it made */
+/* run a task for @n accesses or until it pauses; returns the number of accesses made */
 static u32 turn(struct task *t, u32 n)
 {
 	sim_budget = n;
@@ -194,7 +194,7 @@ void mutex_unlock(struct mutex *l)
 		pthread_mutex_unlock(&l->m);
 }
 
-/* ------------------------------------------------------------ what is asked */
+/* ------------------------------------------------------------ queries */
 
 const char *sim_task_name(void)
 {
@@ -249,7 +249,7 @@ void sim_spawn(const struct sim_task_params *params)
 	memset(t, 0, sizeof(*t));
 	t->stack = stack;
 	t->p = *params;
-	/* who is quick and who is slow differs from seed to seed */
+	/* which tasks are fast differs from seed to seed */
 	t->weight = 1u << draw_from(&schedule_seed, 6);
 	t->burst = 1u << draw_from(&schedule_seed, params->burst_max + 1);
 }
@@ -265,8 +265,8 @@ static bool runnable(struct task *t)
 }
 
 /*
- * Which tasks may have a turn, as bits; @others: there are such that are no services.
- * Who rests has one only where nobody else has.
+ * Mask of the tasks that may run; @others: some of them are not services.  Resting tasks
+ * run only if no other task can.
  */
 static u32 who_may(bool *others)
 {
@@ -312,7 +312,7 @@ static u32 draw(u32 may)
 	}
 }
 
-/* everybody who can, each until it waits or pauses */
+/* run each runnable task until it waits or pauses */
 static void round_robin(bool services)
 {
 	u32 i;
@@ -347,7 +347,7 @@ enum sim_outcome sim_sched_run(struct sim_tape *record, const struct sim_tape *r
 			quiet_turns = 0;
 		}
 		if (!may || quiet_turns > QUIET_TURNS) {
-			/* only what is on its way can help */
+			/* only messages in flight can make a task runnable */
 			round_robin(true);
 			if (idle >= IDLE_ROUNDS)
 				return SIM_STUCK;

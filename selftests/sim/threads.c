@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sim-threads - the coherence engine between a guest and a device, all of them threads
+ * sim-threads - guest, device, pumps and receive threads as real threads
  *
- * Prints KTAP.  Every run is different; rings.c has what can be run again.
+ * Prints KTAP.  Every run is different; rings.c has reproducible runs.
  */
 #include <unistd.h>
 
@@ -10,7 +10,7 @@
 
 struct sim_world *world;
 
-/* ------------------------------------------------------------ life of a world */
+/* ------------------------------------------------------------ set-up and end of a world */
 
 static void map_pages(void)
 {
@@ -46,7 +46,7 @@ static void drain(void)
 	int idle = 0;
 
 	world->quiet = true;
-	/* an empty round of everybody, several times over: acknowledgements too */
+	/* several idle rounds of all, because acknowledgments take rounds, too */
 	while (idle < 4) {
 		idle++;
 		if (sim_pump(&world->fe) | sim_receive(&world->st) |

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest, a device and a network around two coherence engines, each a thread of its own,
- * to be run under sanitizers: what no order of accesses that one CPU makes can show.
+ * A guest, a device and a network around two coherence engines, all as threads that run
+ * under sanitizers: finds races that no interleaving on one CPU can show.
  */
 #ifndef _SIM_THREADS_H
 #define _SIM_THREADS_H
@@ -17,23 +17,23 @@
 enum sim_page_name {
 	FLAGS,		/* flags, mapped before all data (rule 10) */
 	DATA0, DATA1,	/* buffers of both directions */
-	NOISY,		/* the same, with a neighbour who rewrites the rest */
-	READ_ONLY,	/* the device may read it */
-	CHURN,		/* readable for good, writable by turns */
+	NOISY,		/* the same, and a neighbour rewrites the rest of the page */
+	READ_ONLY,	/* the device may only read it */
+	CHURN,		/* always readable, writable at times */
 	RECYCLED,	/* memory that is unmapped and mapped again */
 	NPAGES,
 };
 
-/* a place in a page */
-#define MIXED		64	/* even bytes are the guest's, odd ones the device's */
+/* offsets in a page */
+#define MIXED		64	/* the guest writes even bytes, the device odd ones */
 #define SHARED		128	/* both write (rule 7) */
 #define COUNTERS	192	/* guest: +0 and +32, device: +16 and +48 */
-#define TTL		256	/* one byte, handed back and forth (rule 6) */
+#define TTL		256	/* one byte, passed back and forth (rule 6) */
 #define POLL_GUEST	512	/* words of the guest, published by a flag in memory */
 #define POLL_DEV	768
 #define EVENT_GUEST	1024	/* words published by a doorbell */
 #define EVENT_DEV	1280	/* words published by an interrupt */
-#define TAGGED		1536	/* CHURN, RECYCLED: bytes that name a mapping */
+#define TAGGED		1536	/* CHURN, RECYCLED: bytes that identify a mapping */
 #define TAGGED_LEN	256
 #define CONTENDED	1792	/* bytes that both write, each once (rule 7) */
 #define CONTENDED_LEN	200
@@ -41,38 +41,38 @@ enum sim_page_name {
 #define NOISE_LEN	2048
 #define FLAG_GUEST	512	/* in FLAGS */
 #define FLAG_DEV	576
-#define ACK_DEV		640	/* written by the device: the guest's flag that it has seen */
+#define ACK_DEV		640	/* the device's copy of the guest's flag */
 #define ACK_GUEST	704
-#define BEAT_AT		736	/* in FLAGS: what flags that beat publish, just below them */
-#define BEAT_GUEST	768	/* the guest's such flag, and ... */
+#define BEAT_AT		736	/* in FLAGS: words of struct beat, just below its flags */
+#define BEAT_GUEST	768	/* the guest's flag of struct beat */
 #define BEAT_DEV	832
-#define BEAT_GUEST_ACK	896	/* ... how far its consumer is */
+#define BEAT_GUEST_ACK	896	/* its consumer's copy */
 #define BEAT_DEV_ACK	960
-#define BEATS		8	/* values of such a flag that go with one word */
-#define BEAT_RING	450	/* that its producer may be ahead of its consumer */
-#define WINDOW		24	/* messages that may be on their way */
-#define WORDS		12	/* that one flag or event publishes */
+#define BEATS		8	/* values of such a flag for one word */
+#define BEAT_RING	450	/* values that its producer may be ahead of its consumer */
+#define WINDOW		24	/* messages in flight */
+#define WORDS		12	/* words that one flag or event publishes */
 #define RING		8	/* publications that a producer may be ahead of its consumer */
 
 struct sim_page {
 	u8 *_Atomic shadow;	/* S; NULL while the stub does not know the page */
 	u8 *mem;		/* L */
-	u64 id;			/* changes where the memory is mapped anew */
+	u64 id;			/* page number; changes when RECYCLED is mapped again */
 	atomic_int st_tag;	/* stub: tag of the writable mapping, 0: none */
-	u8 guest[RIOD_PAGE_SIZE];	/* what bytes of the guest's alone must be */
-	u8 dev[RIOD_PAGE_SIZE];		/* what bytes of the device's alone must be */
+	u8 guest[RIOD_PAGE_SIZE];	/* expected values of bytes that only the guest writes */
+	u8 dev[RIOD_PAGE_SIZE];		/* the same for the device */
 };
 
 /* a mapping that comes and goes */
 enum { UNMAPPED, WANTED, MAPPED };
 struct sim_churn {
 	enum sim_page_name page;
-	bool whole;		/* no other mapping keeps the page */
+	bool whole;		/* the page has no other mapping */
 	atomic_int state;
 	u8 tag;
 };
 
-/* what crosses the network beside frames */
+/* messages on the network */
 enum sim_what { CUT, MAP, UNMAP, DOORBELL, DOORBELL_TTL, IRQ, IRQ_TTL };
 struct sim_msg {
 	struct list_head list;
@@ -106,17 +106,17 @@ struct sim_world {
 	struct sim_churn churn[2];
 	struct sim_end fe, st;
 	struct sim_queue up, down;	/* to the frontend, to the stub */
-	atomic_ullong applied;	/* frontend: last cut applied: the acknowledgment */
+	atomic_ullong applied;	/* frontend: last cut applied, the acknowledgment */
 	u64 next_id;
 	bool quiet;		/* actors rest */
 	atomic_bool stop;
-	atomic_bool ttl_guest, ttl_dev;	/* the byte is this side's */
+	atomic_bool ttl_guest, ttl_dev;	/* this side owns the byte */
 	atomic_uint doorbells, irqs, ttls;
-	pthread_mutex_t map_lock;	/* what of the churn is queued */
+	pthread_mutex_t map_lock;	/* the device's stores to CHURN, RECYCLED against unmaps */
 };
 
 extern struct sim_world *world;
-/* an invariant does not hold: say so, once per run */
+/* report a violated invariant, once per run */
 void sim_fail(const char *invariant, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 bool sim_failed(void);
@@ -135,7 +135,7 @@ void sim_on_irq(u32 value);
 void sim_on_ttl_doorbell(void);
 void sim_on_ttl_irq(void);
 void sim_check_quiet(void);
-/* both consumers of what memory alone publishes have seen something */
+/* true if both polling consumers have seen a flag */
 bool sim_polling_works(void);
 
 /* threads_ends.c */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What guest and device do to their memories, and what must hold of it.
+ * Actions of guest and device on their memories, and the invariants.
  */
 #include <stdarg.h>
 
@@ -12,10 +12,10 @@ struct word {
 };
 
 /*
- * Writes its words one by one, then says so.  As on every ring, one that says so in
- * memory alone waits for its consumer when it is far ahead: one that rewrites what
- * nobody has read yet could not be followed on one machine either, and what it does
- * is not promised (rule 9: restless granules).
+ * Writes its words one by one, then publishes them.  As on every ring, a producer that
+ * publishes by a flag in memory waits when it is too far ahead of its consumer.  One that
+ * overwrites unread words would not work on one machine either, and is not covered
+ * (rule 9, restless granules).
  */
 struct producer {
 	bool guest;
@@ -27,7 +27,7 @@ struct producer {
 	u32 next;
 };
 
-/* sees the flag, then looks at the words one by one, then says how far it is */
+/* reads the flag, checks the words one by one, then acknowledges */
 struct consumer {
 	const struct producer *from;
 	bool has_flag;
@@ -37,13 +37,13 @@ struct consumer {
 
 struct counter {
 	struct word at;
-	u64 value;	/* the writer's */
-	u64 seen;	/* the reader's */
+	u64 value;	/* last value written */
+	u64 seen;	/* last value read */
 };
 
 /*
- * A flag that moves far more often than what it publishes: a word goes with every
- * BEATS values of it.  In a burst no look at the flag finds it as it was.
+ * A flag that changes far more often than the data that it publishes: one word for BEATS
+ * values of the flag.  In a burst every reading of the flag finds another value.
  */
 struct beat {
 	bool guest;
@@ -51,7 +51,7 @@ struct beat {
 	struct word flag;
 	struct word ack;
 	u32 n;
-	bool stored;		/* the word, and not the flag yet */
+	bool stored;		/* the word was stored, the flag was not */
 };
 
 static struct beat guest_beat, dev_beat;
@@ -80,7 +80,7 @@ bool sim_failed(void)
 
 /* ------------------------------------------------------------ memory */
 
-/* the side's memory; NULL where the device has no shadow of it */
+/* the side's copy of a page; NULL if the device has no shadow page */
 static u8 *mem(bool guest, enum sim_page_name page)
 {
 	struct sim_page *p = &world->pages[page];
@@ -110,7 +110,7 @@ static void store_byte(bool guest, enum sim_page_name page, u32 offset, u8 value
 
 /* ------------------------------------------------------------ publishing */
 
-/* an event publishes words wherever they are; a flag in memory those below it */
+/* an event publishes words in any page, FLAGS included; a flag in memory not those in FLAGS */
 static void producer_init(struct producer *p, bool guest, bool by_event, u32 offset,
 			  u32 flag, u32 ack)
 {
@@ -168,7 +168,7 @@ static void beat_consume(const struct beat *b)
 	store_word(!b->guest, b->ack, n);
 }
 
-/* one side's turn with both flags */
+/* one side produces its own flag, and at times consumes the other's */
 void sim_beat_step(bool guest)
 {
 	if (world->quiet)
@@ -234,7 +234,7 @@ static void count(bool guest, struct counter *c, u32 step)
 			 __ATOMIC_RELEASE);
 }
 
-/* a value that was never there shows as a step back, now or at the next look */
+/* a value that was never written shows as a decrease, now or at the next check */
 static void check_count(bool guest, struct counter *c)
 {
 	u64 now = __atomic_load_n((u64 *)(mem(guest, c->at.page) + c->at.offset),
@@ -245,7 +245,7 @@ static void check_count(bool guest, struct counter *c)
 	c->seen = now;
 }
 
-/* ------------------------------------------------------------ bytes side by side */
+/* ------------------------------------------------------------ adjacent bytes */
 
 static const enum sim_page_name mixed_pages[] = { DATA0, DATA1, NOISY };
 
@@ -270,8 +270,8 @@ static void shared(bool guest)
 }
 
 /*
- * A byte that a side writes once, and only while it has not seen the other side
- * do so: where both did, they did at the same time and the device wins.
+ * Each side writes a byte once, and only if it does not see a write of the other side.
+ * So if both have written it, they did so concurrently, and the device must win.
  */
 static void contend(bool guest)
 {
@@ -341,10 +341,10 @@ void sim_on_ttl_doorbell(void)
 
 /* ------------------------------------------------------------ rule 4 */
 
-/* bytes of a mapping that comes and goes: what the device writes names the mapping */
+/* the device writes tags that identify a temporary mapping; no tag may arrive late */
 static void check_tagged_byte(struct sim_churn *c, u32 off)
 {
-	/* in this order: only the guest, which runs this, ends a mapping */
+	/* in this order, because only this thread, the guest, ends a mapping */
 	u8 byte = load_byte(true, c->page, off);
 	int state = atomic_load(&c->state);
 
@@ -366,7 +366,7 @@ void sim_device_tagged(void)
 	enum sim_page_name page = sim_random(2) ? CHURN : RECYCLED;
 	u8 tag;
 
-	/* the IOMMU is about to be changed */
+	/* the stub is changing the IOMMU */
 	if (pthread_mutex_trylock(&world->map_lock))
 		return;
 	tag = atomic_load(&world->pages[page].st_tag);
@@ -375,7 +375,7 @@ void sim_device_tagged(void)
 	pthread_mutex_unlock(&world->map_lock);
 }
 
-/* map what is not, unmap what is; the memory is the guest's alone then */
+/* toggle a mapping; after an unmap only the guest uses the memory, so clear it */
 void sim_guest_churn(void)
 {
 	struct sim_churn *c = &world->churn[sim_random(ARRAY_SIZE(world->churn))];
@@ -463,7 +463,7 @@ void sim_device_step(void)
 	}
 }
 
-/* ------------------------------------------------------------ ends */
+/* ------------------------------------------------------------ final checks, set-up */
 
 static void check_page(enum sim_page_name page)
 {
@@ -504,7 +504,7 @@ static void check_contended(void)
 	}
 }
 
-/* nobody writes, nothing is on its way */
+/* final checks: nothing writes, and nothing is in flight */
 void sim_check_quiet(void)
 {
 	u32 i;
@@ -538,7 +538,7 @@ static void fill_pages(void)
 	for (i = 0; i < NPAGES; i++) {
 		p = &world->pages[i];
 		memset(p->mem, 0, RIOD_PAGE_SIZE);
-		/* what is there before the device knows of it (rule 5) */
+		/* content from before the map (rule 5, byte exact) */
 		for (n = NOISE; n < RIOD_PAGE_SIZE; n++)
 			p->mem[n] = sim_random(4) ? 0 : sim_random(256);
 		memset(p->guest, 0, sizeof(p->guest));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The two ends and the network between them: what link_pump.c and the session do,
- * without the kernel.  An acknowledgment overtakes everything, for a header is
- * filled in when its frame leaves.
+ * The two ends and the network between them: the work of link_pump.c and the session,
+ * without the kernel.  An acknowledgment overtakes everything, as a header is filled
+ * in when its frame is sent.
  */
 #include <sched.h>
 
@@ -78,7 +78,7 @@ void sim_map(enum sim_page_name page, u32 prot, u8 tag, bool fresh)
 	queue_put(&world->fe.maps, m);
 }
 
-/* local, at once; the stub hears of it with the next cut */
+/* takes effect at once (rule 4); the record is sent with the next cut */
 void sim_unmap(enum sim_page_name page, u32 prot)
 {
 	struct sim_msg *m = new_msg(UNMAP);
@@ -91,7 +91,7 @@ void sim_unmap(enum sim_page_name page, u32 prot)
 	queue_put(&world->fe.maps, m);
 }
 
-/* frontend's pump, before the cut is begun */
+/* frontend's pump, before it takes the cut */
 static void prepare(struct sim_end *fe)
 {
 	struct sim_msg *m;
@@ -128,7 +128,7 @@ static void stub_map(const struct sim_msg *m)
 		atomic_store(&page->st_tag, m->tag ?: 1);
 }
 
-/* the IOMMU first: the device has no more access when the engine is told */
+/* the IOMMU first: the device must have no access when the engine drops the page */
 static void stub_unmap(const struct sim_msg *m)
 {
 	struct sim_page *page = &world->pages[m->page];
@@ -275,12 +275,12 @@ void cond_resched(void)
 	sched_yield();
 }
 
-/* ------------------------------------------------------------ life */
+/* ------------------------------------------------------------ set-up and end */
 
 static void end_init(struct sim_end *end, enum riod_sync_role role,
 		     struct sim_queue *tx, struct sim_queue *rx)
 {
-	/* no deadline: a thread may be off its CPU for as long as it pleases the host */
+	/* practically no deadline, because the host may deschedule a thread for any time */
 	const struct riod_sync_params params = { .deadline_us = 1000000000 };
 
 	riod_sync_init(&end->y, role, &params);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A world: how it begins, how it ends, what must hold then, and who says so.
+ * A world: set-up, end, invariants at the end, reports.
  */
 #include <stdarg.h>
 
@@ -11,7 +11,7 @@
 
 struct sim_world sim_w;
 
-/* in some runs a pump finds no memory, now and then */
+/* in some runs allocations of a pump fail at times */
 static bool memory_is_short;
 
 static bool alloc_fails(void)
@@ -74,7 +74,7 @@ void sim_fail(const char *invariant, const char *fmt, ...)
 	sim_stop();
 }
 
-/* ------------------------------------------------------------ life */
+/* ------------------------------------------------------------ set-up and end */
 
 static void end_init(struct att *a, struct end *e, enum riod_sync_role role)
 {
@@ -116,7 +116,7 @@ static void end_exit(struct end *e, bool shadows)
 	sim_drop(&e->events);
 	sim_drop(&e->waiting);
 	while ((page = list_first_entry_or_null(&e->y.pages, struct riod_sync_page, scan))) {
-		/* taken down as it was put up, one mapping at a time */
+		/* one unmap for each map */
 		n = page->nmaps;
 		for (i = 0; i < n; i++) {
 			prot = (page->nread ? RIOD_PROT_READ : 0) |
@@ -126,13 +126,13 @@ static void end_exit(struct end *e, bool shadows)
 				free(priv);
 		}
 	}
-	/* tasks were stopped wherever they were: what they had allocated is lost */
+	/* tasks were stopped at arbitrary points and have leaked their allocations */
 	if (sim_w.result->invariant)
 		atomic64_set(&e->y.budget.held, e->y.staged_bytes + e->y.handed);
 	riod_sync_destroy(&e->y);
 }
 
-/* a run may end in the middle of anything */
+/* a run may end while a task holds the locks */
 static void let_go(struct end *e)
 {
 	e->y.lock.held = false;
@@ -200,7 +200,7 @@ static void spawn(u64 seed)
 		spawn_actor("cutter", sim_run_cutter, &sim_w.atts[0]);
 }
 
-/* ------------------------------------------------------------ what must hold at the end */
+/* ------------------------------------------------------------ final checks */
 
 static void check_page(struct att *a, u32 page)
 {

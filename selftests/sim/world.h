@@ -2,8 +2,8 @@
 /*
  * One guest, one or two devices, and the engines and networks between them
  *
- * What protocols (proto_*.c) are made of.  All functions marked "access" are one access
- * to memory and one point of the schedule.  Everything is that of the run under way.
+ * The interface for protocols (proto_*.c).  A function marked "access" makes one memory
+ * access and is one point of the schedule.  All functions act on the current run.
  */
 #ifndef _SIM_WORLD_H
 #define _SIM_WORLD_H
@@ -14,12 +14,12 @@
 #include "transport.h"
 
 #define SIM_PAGES	8	/* pages of guest memory */
-#define SIM_ATTS	2	/* attachments, of one device each */
+#define SIM_ATTS	2	/* attachments, with one device each */
 #define SIM_IOVAS	16	/* pages of an attachment's I/O address space */
 #define SIM_REGS	32	/* registers of a device */
 #define SIM_VECTORS	4
 
-/* an address in guest memory, and one in a device's I/O address space */
+/* an address in guest memory; an address in a device's I/O address space */
 typedef u32 gaddr_t;
 typedef u32 iova_t;
 
@@ -29,22 +29,23 @@ static inline gaddr_t sim_page(u32 page)
 }
 
 /**
- * struct sim_proto - how a driver and a device hand work to each other
- * @name: as users write it
- * @pages: of guest memory that it uses
- * @natts: devices; 0 counts as 1
- * @guest: the driver; done when all work is done and all was looked at
- * @cpu: another CPU of the guest, which does something of its own; may be NULL
- * @device: what each device does, for ever; @arg of the task is its number
- * @check: when nobody does anything any more
- * @may_lose: the connection may break on the way
- * @profile: of the first attachment; NULL: none
- * @reg_of: with @profile: the register that an offset in BAR 0 is
- * @config: likewise: config space, all zeroes, as far as the profile looks at it
+ * struct sim_proto - how a driver and a device exchange work
+ * @name: name on the command line
+ * @pages: number of pages of guest memory that it uses
+ * @natts: number of devices; 0 counts as 1
+ * @guest: the driver; returns when all work is done and checked
+ * @cpu: another CPU of the guest with its own work; may be NULL
+ * @device: body of each device, called with its number; does not return
+ * @check: final check, when nothing runs any more
+ * @may_lose: the connection may break during a run
+ * @profile: profile of the first attachment; NULL: none
+ * @reg_of: with @profile: maps an offset in BAR 0 to a register
+ * @config: with @profile: fills in config space, all zeroes before, as far as the profile
+ *	reads it
  * @violates: the invariant that this protocol is known to violate, because it has no profile
- *	and needs one; NULL: none, it must hold in every schedule
- * @share: of the schedules, in percent of the others'; 0 counts as 100.  Less for those
- *	that take long.
+ *	and needs one; NULL: all invariants must hold in every schedule
+ * @share: share of the schedules, in percent of another protocol's; 0 counts as 100.
+ *	Smaller for slow protocols.
  */
 struct sim_proto {
 	const char *name;
@@ -63,11 +64,11 @@ struct sim_proto {
 	u32 share;
 };
 
-/* those that have to hold come first, then those with @violates */
+/* sound protocols come first, then those with @violates */
 extern const struct sim_proto *const sim_protos[];
 extern const u32 sim_nprotos;
 
-/* an invariant does not hold: the run ends */
+/* report a violated invariant and end the run */
 void sim_fail(const char *invariant, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -77,7 +78,7 @@ void sim_fail(const char *invariant, const char *fmt, ...)
 u64 sim_load(gaddr_t addr, u32 width);
 void sim_store(gaddr_t addr, u32 width, u64 value);
 
-/* store @new where there is @old, as one access; false: there was not */
+/* compare and exchange as one access; false if the byte was not @old */
 bool sim_exchange8(gaddr_t addr, u8 old, u8 new);
 bool sim_dma_exchange8(u32 att, iova_t addr, u8 old, u8 new);
 
@@ -90,14 +91,14 @@ static inline void sim_store16(gaddr_t a, u16 v) { sim_store(a, 2, v); }
 static inline void sim_store32(gaddr_t a, u32 v) { sim_store(a, 4, v); }
 static inline void sim_store64(gaddr_t a, u64 v) { sim_store(a, 8, v); }
 
-/* map a page for a device; unmapping is local and at once (rule 4) */
+/* map a page for a device; unmapping takes effect at once (rule 4, unmap is local) */
 iova_t sim_map(u32 att, u32 page, u32 prot);
-/* the same; the device may ask for @tag, to write what names the mapping */
+/* the same; the device can store @tag, which identifies the mapping */
 iova_t sim_map_tagged(u32 att, u32 page, u32 prot, u32 tag);
 void sim_unmap(u32 att, iova_t iova);
 
 void sim_write_reg(u32 att, u32 reg, u64 value);	/* posted */
-/* the same by its offset in BAR 0, seen by the profile first */
+/* the same by the offset in BAR 0; passes through the profile first */
 void sim_write_bar(u64 offset, u32 width, u64 value);
 u64 sim_read_reg(u32 att, u32 reg);			/* waits for the reply */
 /* wait until the vector has fired since the last call; false: the device is lost */
@@ -106,59 +107,62 @@ bool sim_lost(u32 att);
 
 /* ------------------------------------------------------------ a device's side */
 
-/* access; one to what is not mapped fails the run: the device was told of it too early */
+/*
+ * access.  An access to an unmapped address fails the run: the device received the address
+ * before the map.
+ */
 u64 sim_dma_load(u32 att, iova_t addr, u32 width);
 void sim_dma_store(u32 att, iova_t addr, u32 width, u64 value);
-/* store the mapping's tag; false where the device may not write there */
+/* store the mapping's tag; false if the device may not write there */
 bool sim_dma_store_tag(u32 att, iova_t addr);
 
 static inline u32 sim_dma_load32(u32 att, iova_t a) { return sim_dma_load(att, a, 4); }
 static inline void sim_dma_store32(u32 att, iova_t a, u32 v) { sim_dma_store(att, a, 4, v); }
 
-/* what register writes have left; wait until one arrives */
+/* value of the last write to a register; wait until it is another one */
 u64 sim_reg(u32 att, u32 reg);
 bool sim_wait_reg(u32 att, u32 reg, u64 not_value);	/* false: no more will come */
-/* the same for any write; @seen: how many were, begins as 0 */
+/* wait for a write of any value; @seen: count of writes seen, initially 0 */
 bool sim_wait_write(u32 att, u32 reg, u32 *seen);
 void sim_irq(u32 att, u32 vector);
-/* the guest's driver has ended, or the connection: a device that polls may stop */
+/* the guest's driver or the connection has ended, so a polling device may stop */
 bool sim_over(u32 att);
 
 /* ------------------------------------------------------------ profiles */
 
-/* rule 10: said as a profile would, for the pages as they are mapped now */
+/* set a publish order as a profile does (rule 10), for the current mappings */
 void sim_order(u32 att, const struct riod_sync_span *spans, u32 n);
 
 /* ------------------------------------------------------------ race windows */
 
 /*
- * What has to have happened in the sum of all runs, or they prove little.  Told from
- * outside the engine, so those of conflicts and of pages mapped again are likely cases
- * of what they are named after, not certain ones.
+ * Races that all runs together must have hit, or they prove little.  They are detected
+ * from outside the engine, so the windows of conflicts and of pages mapped again are
+ * likely cases of the race, not certain ones.
  */
 enum sim_window {
 	WIN_STORE_IN_PASS,	/* a guest's store into a page while a cut is taken */
-	WIN_DMA_IN_PASS,	/* a device's, likewise */
+	WIN_DMA_IN_PASS,	/* a device's store, likewise */
 	WIN_STORE_IN_APPLY,	/* a guest's store while a cut is applied to that page */
 	WIN_DMA_IN_APPLY,
-	WIN_LOAD_IN_APPLY,	/* the guest looks while a cut is half applied */
+	WIN_LOAD_IN_APPLY,	/* a guest's load while a cut is half applied */
 	WIN_DMA_LOAD_IN_APPLY,
 	WIN_POST_IN_PASS,	/* a register write while a cut is taken */
 	WIN_IRQ_IN_PASS,
 	WIN_HELD_BACK,		/* a register write waited for the gate */
 	WIN_MORE_PASSES,	/* two passes did not agree */
 	WIN_MAP_IN_PASS,	/* a page joined a cut that was being taken */
-	WIN_MAP_HELD,		/* a map waited for a cut that had found no quiet */
+	WIN_MAP_HELD,		/* a map waited for a cut that had not found memory quiet */
 	WIN_UNMAP_IN_PASS,	/* a page left a cut that was being taken */
 	WIN_UNMAP_IN_APPLY,
-	WIN_UNMAP_UNTOLD,	/* of a map that the stub never heard of */
-	WIN_FOLLOWED,		/* an event left right behind a cut in flight */
+	WIN_UNMAP_UNTOLD,	/* unmap of a map that was never sent to the stub */
+	WIN_FOLLOWED,		/* an event was sent right behind a cut in flight */
 	WIN_LATE,		/* data for a page that was unmapped meanwhile */
-	WIN_CONFLICT_UNSENT,	/* both changed a byte: the device's was not sent yet */
-	WIN_CONFLICT_FLIGHT,	/* ... was on its way */
-	WIN_REMAP,		/* a page was mapped again while its last cut was on its way */
+	WIN_CONFLICT_UNSENT,	/* both changed a byte; the device's was not sent yet */
+	WIN_CONFLICT_FLIGHT,	/* ... the device's was in flight */
+	WIN_REMAP,		/* a page was mapped again while its last cut was in flight */
 	WIN_LOST_STAGED,	/* the connection broke with half a cut staged */
-	WIN_LOST_QUEUED,	/* ... with a whole one on its way */
+	WIN_LOST_QUEUED,	/* ... with a whole cut in flight */
 	SIM_WINDOWS,
 };
 
@@ -169,14 +173,14 @@ extern u64 sim_windows[SIM_WINDOWS];
 
 struct sim_result {
 	enum sim_outcome outcome;
-	const char *invariant;	/* NULL: all held */
+	const char *invariant;	/* the violated one; NULL: none */
 	char text[256];
 };
 
 void sim_world_run(const struct sim_proto *proto, u64 seed, struct sim_tape *record,
 		   const struct sim_tape *replay, struct sim_result *result);
 
-/* print what happens, access by access */
+/* print each access */
 extern bool sim_tracing;
 void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The devices' side of the world: DMA through the stub's IOMMU, registers, interrupts.
+ * The devices of the world: DMA through the stub's IOMMU, registers, interrupts.
  */
 #include "world_priv.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's side of the world: its memory, what its driver maps, its registers; of the
- * frontend, what dma.c does with maps.
+ * The guest of the world: memory, mappings, registers; and the frontend's handling of
+ * maps, as in its dma.c.
  */
 #include <linux/err.h>
 
@@ -183,7 +183,7 @@ void sim_unmap(u32 att, iova_t iova)
 	mutex_unlock(&a->dma_lock);
 }
 
-/* pump: enter a queued map; the stub hears of it ahead of the next cut */
+/* pump: enter a queued map; its record is sent ahead of the next cut */
 static void enter(struct att *a, struct msg *m)
 {
 	struct fe_map *map = &a->maps[m->n];
@@ -193,7 +193,7 @@ static void enter(struct att *a, struct msg *m)
 		id = ++a->next_id;
 	else if (cut_is_on_its_way(a) && map->prot & RIOD_PROT_WRITE)
 		sim_window(WIN_REMAP);
-	/* a BAR is the device's memory, at the stub; here it is RAM */
+	/* a BAR is device memory at the stub only; here it is RAM */
 	while (riod_sync_map(&a->fe.y, id, sim_w.mem[map->page], map->prot & ~RIOD_SYNC_MMIO,
 			     NULL))
 		;
@@ -340,7 +340,7 @@ static bool profile_changed(void *priv, u64 iova, u64 len)
 	return riod_sync_span_changed(&a->fe.y, iova, len, page_id, a);
 }
 
-/* as the frontend does it: the engine gets it without the lock */
+/* like the frontend, which sets the order in the engine after dropping the lock */
 static int profile_order(void *priv, const struct riod_sync_span *spans, u32 n)
 {
 	struct att *a = priv;
@@ -413,7 +413,7 @@ void sim_profile_exit(struct att *a)
 	a->next_order = NULL;
 }
 
-/* under the lock that also keeps what it sees of memory mapped */
+/* under the lock that also keeps the profile's view of memory mapped */
 void sim_profile_turn(struct att *a, void (*turn)(void *state))
 {
 	if (!turn)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pumps, receive threads and the network between them: what link_pump.c, the session and
- * the stub do, without the kernel.  An acknowledgment overtakes everything, for a header
- * is filled in when its frame leaves.
+ * Pumps, receive threads and the network between them: the work of link_pump.c, the session
+ * and the stub, without the kernel.  An acknowledgment overtakes everything, as a header
+ * is filled in when its frame is sent.
  */
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -99,7 +99,7 @@ bool sim_pump_runs(void)
 	return false;
 }
 
-/* one round; whether anything was sent */
+/* one round; true if anything was sent */
 static bool pump(struct att *a, struct end *e)
 {
 	struct queue events;
@@ -108,7 +108,7 @@ static bool pump(struct att *a, struct end *e)
 	bool sent;
 	struct msg *m;
 
-	/* those that wait now: later ones join the next cut */
+	/* only events that wait now; later ones join the next cut */
 	sim_queue_init(&events);
 	while ((m = sim_get(&e->waiting)))
 		sim_put(&events, m);
@@ -141,7 +141,7 @@ static bool in_flight(struct att *a)
 	return a->acked < a->st.y.tx_cut || a->st.y.nsent > RIOD_SYNC_SENT_MAX;
 }
 
-/* stub, a cut in flight: riod_link_follow() */
+/* stub, while a cut is in flight: as riod_link_follow() */
 static bool follow(struct att *a)
 {
 	struct end *e = &a->st;
@@ -169,7 +169,7 @@ static bool follow(struct att *a)
 struct service {
 	struct att *a;
 	struct end *e;
-	u64 due;		/* accesses after which a background cut is due (rule 12) */
+	u64 due;		/* time of the next background cut, in accesses (rule 12) */
 };
 
 static bool has_events(struct att *a, struct end *e)
@@ -256,7 +256,7 @@ static void stub_map(struct att *a, const struct msg *m)
 	a->iommu[m->n] = (struct st_map){ shadow, m->prot, m->tag };
 }
 
-/* the IOMMU first: the device has no more access when the engine is told */
+/* the IOMMU first: the device must have no access when the engine drops the page */
 static void stub_unmap(struct att *a, const struct msg *m)
 {
 	void *shadow;
@@ -266,7 +266,7 @@ static void stub_unmap(struct att *a, const struct msg *m)
 		free(shadow);
 }
 
-/* rule 9: the device gets no new work while a cut looks for quiet */
+/* rule 9 (a cut is consistent): the device gets no new work while a cut waits for quiet */
 static void stub_write_reg(struct att *a, const struct msg *m)
 {
 	if (a->st.y.gate.held)
@@ -345,7 +345,7 @@ void sim_run_cutter(void *arg)
 		sim_window(WIN_LOST_STAGED);
 	if (a->up.n || a->down.n)
 		sim_window(WIN_LOST_QUEUED);
-	/* fenced: no store of the device's from here on */
+	/* the fence: the device stores nothing from here on */
 	a->lost = true;
 	sim_drop(&a->up);
 	sim_drop(&a->down);
@@ -354,7 +354,7 @@ void sim_run_cutter(void *arg)
 	sim_drop(&a->st.waiting);
 }
 
-/* a point of the schedule like any other: no lock but the gate is held here */
+/* a point of the schedule: callers hold no lock other than the gate */
 void cond_resched(void)
 {
 	sim_step();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of the simulated world share; protocols see world.h only.
+ * Shared by the files of the simulated world; protocols include world.h only.
  */
 #ifndef _SIM_WORLD_PRIV_H
 #define _SIM_WORLD_PRIV_H
@@ -9,11 +9,11 @@
 
 #include "world.h"
 
-#define FRAMES_MAX	24	/* that may be on their way */
+#define FRAMES_MAX	24	/* in flight */
 
 enum what { CUT, MAP, UNMAP, REG_WRITE, REG_READ, REPLY, IRQ };
 
-/* what crosses the network, or waits to */
+/* a message on the network, or waiting to be sent */
 struct msg {
 	struct list_head list;
 	enum what what;
@@ -37,17 +37,17 @@ struct end {
 	bool in_collect, in_apply;
 	struct queue waiting;	/* stub: events that join the next cut */
 	u64 looked;		/* stub: the cut in flight that they could not follow */
-	const void *pump;	/* the task that takes a cut, while it does */
+	const void *pump;	/* the task that is taking a cut */
 };
 
-/* a mapping, as the frontend has it */
+/* a mapping at the frontend */
 struct fe_map {
-	u64 id;			/* of the page; 0: the pump has not entered it */
+	u64 id;			/* page number; 0: the pump has not entered it */
 	u32 page, prot, tag;
 	bool used;
 };
 
-/* the same at the stub: an entry of its IOMMU */
+/* a mapping at the stub: an entry of its IOMMU */
 struct st_map {
 	u8 *shadow;
 	u32 prot, tag;
@@ -58,8 +58,8 @@ struct att {
 	struct end fe, st;
 	struct queue up, down;
 	u64 acked;		/* frontend: last cut applied */
-	struct mutex dma_lock;	/* maps, and what of them is queued */
-	struct queue records;	/* MAP and UNMAP that the stub is to hear of */
+	struct mutex dma_lock;	/* @maps and @records */
+	struct queue records;	/* MAP and UNMAP to be sent to the stub */
 	struct fe_map maps[SIM_IOVAS];
 	u64 next_id, ids[SIM_PAGES];
 	u32 id_maps[SIM_PAGES];
@@ -67,11 +67,11 @@ struct att {
 	u64 regs[SIM_REGS];
 	u32 writes[SIM_REGS];
 	u32 irqs[SIM_VECTORS], irqs_raised[SIM_VECTORS];
-	void *profile;		/* its state */
+	void *profile;		/* state of the profile */
 	struct riod_sync_order *order, *next_order;
 	u64 reply;
 	bool reply_here;
-	bool held;		/* maps wait for a cut that finds no quiet */
+	bool held;		/* maps wait until the cut finds memory quiet, see riod_sync.hold */
 	bool lost;
 };
 
@@ -84,7 +84,7 @@ struct sim_world {
 	struct sim_result *result;
 };
 
-/* what somebody waits for: a vector to fire, a register to be other than @value */
+/* condition of a waiter: vector @n fires, or register @n differs from @value */
 struct wait {
 	struct att *a;
 	u32 n;
@@ -103,20 +103,20 @@ static inline void sim_window(enum sim_window win)
 struct riod_sync_page *sim_engine_page(struct end *e, u64 id);
 u64 sim_mem_load(const u8 *p, u32 width);
 void sim_mem_store(u8 *p, u32 width, u64 value);
-/* pump: enter what is queued, and send word of it ahead of the cut */
+/* pump: enter the queued maps, and send their records ahead of the cut */
 void sim_prepare(struct att *a);
-/* the same while the cut is being taken; the engine's riod_sync.join */
+/* riod_sync.join: the same while the cut is being taken */
 int sim_join(void *att);
 void sim_hold(void *att, bool on);
 
 void sim_order_settle(struct att *a);
 void sim_profile_init(struct att *a);
 void sim_profile_exit(struct att *a);
-/* pump, receive thread: the profile's turn (after_cut, after_apply) */
+/* pump, receive thread: call a hook of the profile (after_cut, after_apply) */
 void sim_profile_turn(struct att *a, void (*turn)(void *state));
 
 /* world_net.c */
-/* is the task that runs a pump that takes a cut? */
+/* true if the running task is a pump that is taking a cut */
 bool sim_pump_runs(void);
 void sim_queue_init(struct queue *q);
 struct msg *sim_new_msg(enum what what, u32 n, u64 value);

@@ -3,9 +3,9 @@
  * config.c - power states and the expansion ROM of an igb or e1000e
  * function through VFIO
  *
- *   config PCI-ADDRESS rom      the ROM, to standard output
- *   config PCI-ADDRESS sleep    MSI-X on, D3hot, and die
- *   config PCI-ADDRESS wake     the function works
+ *   config PCI-ADDRESS rom      write the ROM to standard output
+ *   config PCI-ADDRESS sleep    enable MSI-X, enter D3hot, die
+ *   config PCI-ADDRESS wake     check that the function works
  */
 #include "device.h"
 
@@ -63,7 +63,7 @@ static void works(void)
 	check(!power_state(pm), "in D0");
 	device_enable(&dev);
 	check((uint32_t)device_read(&dev, BAR0, STATUS, 4) != ~0u, "registers answer");
-	/* ends the program where it fails */
+	/* exits if it fails */
 	for (i = 0; i < 3; i++)
 		irq_enable(&dev, MSIX, i);
 	irq_disable(&dev, MSIX);
@@ -91,7 +91,7 @@ static void rom(void)
 	if (ioctl(dev.fd, VFIO_DEVICE_GET_REGION_INFO, &info))
 		err(1, "VFIO_DEVICE_GET_REGION_INFO");
 	buf = malloc(info.size);
-	/* as QEMU does: all of it in one read */
+	/* read all of it at once, as QEMU does */
 	if (!buf || pread(dev.fd, buf, info.size, info.offset) != (ssize_t)info.size)
 		err(1, "the ROM");
 	if (fwrite(buf, info.size, 1, stdout) != 1)

@@ -2,8 +2,8 @@
 /*
  * device.h - a PCI function through VFIO, and KTAP results, for test programs
  *
- * Every function ends the program with a message where the kernel refuses what
- * the test needs; check() records a result.
+ * Every function exits with a message if the kernel refuses the operation; check()
+ * records a result.
  */
 #ifndef SELFTESTS_VFIO_DEVICE_H
 #define SELFTESTS_VFIO_DEVICE_H
@@ -29,26 +29,26 @@ void device_reset(struct device *d);
 uint64_t device_read(struct device *d, int region, uint64_t offset, int width);
 void device_write(struct device *d, int region, uint64_t offset, int width, uint64_t value);
 uint64_t region_size(struct device *d, int region);
-/* I/O, memory decoding, bus mastering on */
+/* enables I/O and memory decoding and bus master */
 void device_enable(struct device *d);
-/* bus mastering off, the rest on */
+/* clears bus master, keeps decoding enabled */
 void device_no_master(struct device *d);
-/* where capability @id is in config space; ends the program where there is none */
+/* offset of capability @id in config space; exits if there is none */
 uint64_t device_cap(struct device *d, uint8_t id);
 
 /* anonymous memory of @size bytes, mapped for DMA at @iova */
 void *dma_map(struct device *d, uint64_t iova, size_t size, uint32_t flags);
-/* memory that there is, of whole pages */
+/* maps existing memory, whole pages */
 void dma_map_at(struct device *d, void *mem, uint64_t iova, size_t size, uint32_t flags);
 void dma_unmap(struct device *d, uint64_t iova, size_t size);
 
-/* an eventfd that vector @start of @index triggers */
+/* returns an eventfd that vector @start of @index triggers */
 int irq_enable(struct device *d, unsigned int index, unsigned int start);
-/* the vector stays set up, and triggers nothing */
+/* removes the eventfd of a vector that stays set up */
 void irq_take_fd(struct device *d, unsigned int index, unsigned int start);
 void irq_disable(struct device *d, unsigned int index);
 void irq_unmask_intx(struct device *d);
-/* did it fire within @ms?  Clears it. */
+/* true if it fires within @ms; clears it */
 bool irq_wait(int eventfd, int ms);
 
 void plan(int n);

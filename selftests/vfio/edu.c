@@ -76,7 +76,7 @@ static void intx_without_fd(void)
 	irq_disable(&dev, VFIO_PCI_INTX_IRQ_INDEX);
 }
 
-/* what the device gets, it gives back; bytes around stay as they are */
+/* the device returns the bytes that it has read; bytes around them do not change */
 static void dma_round(uint8_t *mem, unsigned int seed, int fd, const char *how)
 {
 	uint8_t want[PAGE];
@@ -100,7 +100,7 @@ static void dma_round(uint8_t *mem, unsigned int seed, int fd, const char *how)
 	check(i == 2 * PAGE, "DMA %s: neighbours", how);
 }
 
-/* The device ignores address bits from 28 up: it reaches the last page below, and no other. */
+/* The device ignores address bits 28 and up, so it reaches only the last page below. */
 static void dma_mask(void)
 {
 	const unsigned int flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;
@@ -149,8 +149,8 @@ int main(int argc, char **argv)
 	dma_mask();
 
 	/*
-	 * Rule 14: a page that the device may only read keeps its bytes.  The
-	 * server's IOMMU says so on its console.
+	 * Rule 14 (direction is enforced at both ends): a page that the device
+	 * may only read keeps its bytes.  The server's IOMMU logs the fault.
 	 */
 	dma_unmap(&dev, IOVA, 2 * PAGE);
 	mem = dma_map(&dev, IOVA, PAGE, VFIO_DMA_MAP_FLAG_READ);

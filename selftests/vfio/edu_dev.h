@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * edu_dev.h - QEMU's edu device: its registers (docs/specs/edu.rst of QEMU), its DMA
+ * edu_dev.h - QEMU's edu device: registers (docs/specs/edu.rst of QEMU) and DMA
  *
- * It reaches 28 bits of I/O addresses, and has a buffer of 4096 bytes.
+ * Its DMA addresses have 28 bits, and its buffer has 4096 bytes.
  */
 #ifndef SELFTESTS_VFIO_EDU_DEV_H
 #define SELFTESTS_VFIO_EDU_DEV_H
@@ -34,8 +34,8 @@ uint64_t edu_read(struct device *d, uint64_t offset, int width);
 void edu_write(struct device *d, uint64_t offset, int width, uint64_t value);
 
 /*
- * One transfer, to its end: told by the MSI or INTx of eventfd @fd, or, where that is -1,
- * by polling a register. False where the interrupt does not come.
+ * Does one transfer and waits for its end: for the MSI or INTx of eventfd @fd, or, if @fd
+ * is -1, by polling a register. False if the interrupt does not arrive.
  */
 bool edu_dma(struct device *d, uint64_t src, uint64_t dst, uint64_t count, unsigned int cmd,
 	     int fd);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * function.c - what every PCI function has: power states, reset, a config space with
- * things in it that are not the guest's. On an NVMe controller, through VFIO
+ * function.c - generic PCI features of an NVMe controller, through VFIO: power states,
+ * reset, config registers that belong to the server host
  */
 #include "device.h"
 
@@ -45,7 +45,7 @@ static void power_states(void)
 	check(device_read(&dev, BAR0, NVME_VS, 4) == version, "registers are back in D0");
 }
 
-/* as vfio-pci does it: registers begin anew, the command register is put back */
+/* as with vfio-pci: a reset clears registers, but preserves the command register */
 static void vfio_reset(void)
 {
 	check(device_can_reset(&dev), "can be reset");
@@ -58,7 +58,7 @@ static void vfio_reset(void)
 	check(!device_read(&dev, BAR0, NVME_CC, 4), "and makes registers begin anew");
 }
 
-/* PCIe 6.6.2: it clears the command register, too */
+/* an FLR also clears the command register (PCIe 6.6.2) */
 static void function_level_reset(void)
 {
 	uint64_t exp = device_cap(&dev, PCI_CAP_ID_EXP);
@@ -73,7 +73,7 @@ static void function_level_reset(void)
 	check(!device_read(&dev, BAR0, NVME_CC, 4), "then registers begin anew");
 }
 
-/* what belongs to the server host the guest may write as it likes, to no effect */
+/* the guest's writes to registers that belong to the server host have no effect */
 static void not_the_guests(void)
 {
 	uint32_t id = config(PCI_VENDOR_ID, 4), bar, version = device_read(&dev, BAR0, NVME_VS, 4);
@@ -92,7 +92,7 @@ static void not_the_guests(void)
 	device_enable(&dev);
 }
 
-/* every byte of config space, in each width: nothing but answers */
+/* reads of config space at different widths agree */
 static void whole_config(void)
 {
 	uint64_t size = region_size(&dev, CONFIG), at, sum = 0, bytes = 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * maps.c - what mappings come and go under a device's DMA (QEMU's edu, through VFIO)
+ * maps.c - mappings that change while a device does DMA (QEMU's edu, through VFIO)
  *
- * Each transfer of this device takes a tenth of a second. The server's IOMMU complains on
- * its console about what the device may not do.
+ * Each transfer of this device takes a tenth of a second. The server's IOMMU logs faults
+ * of the device on the console.
  */
 #include "edu_dev.h"
 
@@ -36,7 +36,7 @@ static bool holds(const uint8_t *mem, uint8_t value)
 	return true;
 }
 
-/* rule 13: one page, two addresses, one content */
+/* rule 13 (one shadow per guest page): a page at two addresses has one content */
 static void two_addresses(void)
 {
 	uint8_t *mem = dma_map(&dev, LOW, PAGE, RW);
@@ -57,7 +57,7 @@ static void two_addresses(void)
 	dma_unmap(&dev, HIGH, PAGE);
 }
 
-/* rule 4: what is unmapped is the guest's alone */
+/* rule 4 (unmap is local): after an unmap only the guest changes the page */
 static void after_unmap(void)
 {
 	uint8_t *mem = dma_map(&dev, LOW, PAGE, RW);
@@ -74,7 +74,7 @@ static void after_unmap(void)
 	dma_unmap(&dev, LOW, PAGE);
 }
 
-/* without bus mastering nothing crosses; with it, all that is mapped does */
+/* with bus master clear no page crosses; when it is set, all mapped pages do */
 static void bus_mastering(void)
 {
 	uint8_t *mem = dma_map(&dev, LOW, PAGE, RW);
@@ -95,7 +95,7 @@ static void bus_mastering(void)
 	dma_unmap(&dev, LOW, PAGE);
 }
 
-/* rewritten without any signal but the register that starts the DMA (rule 2) */
+/* memory rewritten with no other signal than the register write that starts DMA (rules 1, 2) */
 static void rewrites(void)
 {
 	uint8_t *mem = dma_map(&dev, LOW, 2 * PAGE, RW);
@@ -111,7 +111,7 @@ static void rewrites(void)
 	dma_unmap(&dev, LOW, 2 * PAGE);
 }
 
-/* more mappings than fit into a frame, taken away in another order */
+/* more mappings than fit into a frame, unmapped in another order */
 static void many(void)
 {
 	uint8_t *mem[MANY];

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * shadow.c - memory in a BAR (ivshmem's BAR 2) that is kept in step with another host's
+ * shadow.c - use a BAR that is memory (ivshmem's BAR 2) and is shared with another host
  *
- *   shadow vfio ADDRESS              commands from standard input, an answer to each
- *   shadow sysfs ADDRESS COMMAND...  one, on a function of this machine
+ *   shadow vfio ADDRESS              run commands from standard input, answer each
+ *   shadow sysfs ADDRESS COMMAND...  run one command, on a function of this machine
  *
  * Commands: "fill SEED", "check SEED": all of the memory; "poke OFFSET VALUE", "peek
- * OFFSET": one byte. Answers: "ok", "peek VALUE", or what is wrong. A register is read
- * behind what writes and ahead of what reads, by which both sides are in step.
- * With vfio also "regions", "dma", and "trapped" and "mapped", which read.
+ * OFFSET": one byte. Answers: "ok", "peek VALUE", or an error. A register read after each
+ * write command and before each read command synchronizes both sides.
+ * With vfio also "regions", "dma", and "trapped" and "mapped", which measure reads.
  */
 #include "device.h"
 
@@ -26,7 +26,7 @@
 
 #define REGS	VFIO_PCI_BAR0_REGION_INDEX
 #define MEMORY	VFIO_PCI_BAR2_REGION_INDEX
-#define POSITION 8	/* a register that does nothing */
+#define POSITION 8	/* a register without side effects */
 #define TRAPPED_READS 1000
 
 static struct device dev;
@@ -82,7 +82,7 @@ static double seconds(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* for the record: time lies on emulated machines; each crosses the network */
+/* informative only, as time is unreliable on emulated machines; each read is a round trip */
 static void trapped(void)
 {
 	double t = seconds();
@@ -119,7 +119,7 @@ static void regions(void)
 	putchar('\n');
 }
 
-/* other devices must not reach pages that go when this one is closed */
+/* other devices must not reach the pages, which are freed when this device is closed */
 static void dma(void)
 {
 	struct vfio_iommu_type1_dma_map map = {
@@ -204,7 +204,7 @@ static void open_sysfs(const char *addr)
 {
 	int fd = open_resource(addr, "enable");
 
-	/* who is enabled already may be enabled once more */
+	/* an enabled device may be enabled again */
 	if (write(fd, "1", 1) != 1)
 		err(1, "enable");
 	close(fd);

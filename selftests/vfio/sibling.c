@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sibling.c - one function of a card goes on when another one is removed from the bus
+ * sibling.c - a function keeps working when its sibling is removed from the bus
  *
- * The functions of an attachment share one IOVA space; this program has the first of two
+ * The functions of an attachment share one IOVA space. This program uses the first of two
  * edu functions, and removes the second.
  */
 #include "edu_dev.h"

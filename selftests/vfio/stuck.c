@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * stuck.c - a program that maps more than it may
+ * stuck.c - a program that maps more than the limit
  *
  *   stuck PCI-ADDRESS [keep]
  *
- * Prints "running" when it drives the function, waits for a line of input, unmaps what it
- * has ("keep": does not) and maps 4 MiB, prints "mapped", waits for a line, reads a register,
- * prints "answered", waits for a line, and closes the function.  Whether it gets as far is
- * the server's to say.
+ * Prints "running" when it drives the function, waits for a line of input, unmaps its
+ * memory ("keep": does not) and maps 4 MiB, prints "mapped", waits for a line, reads a
+ * register, prints "answered", waits for a line, and closes the function.  The server host
+ * may prevent any of these steps.
  */
 #include "device.h"
 
@@ -33,7 +33,7 @@ int main(int argc, char **argv)
 	puts("running");
 	fflush(stdout);
 	getchar();
-	/* with nothing mapped in between, the limits count again */
+	/* the limits apply again once nothing is mapped */
 	if (argc == 2)
 		dma_unmap(&dev, MIB, 4096);
 	dma_map(&dev, 2 * MIB, 4 * MIB, rw);

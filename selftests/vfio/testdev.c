@@ -2,8 +2,8 @@
 /*
  * testdev.c - QEMU's pci-testdev through VFIO: I/O ports and memory at each width
  *
- * A test is chosen by writing its number to offset 0; its header then says which
- * write (offset, width, data) raises the count in it.
+ * Writing a number to offset 0 selects a test; its header then describes the write
+ * (offset, width, data) that increments the count in the header.
  */
 #include "device.h"
 
@@ -33,7 +33,7 @@ static void name_of(int region, char *name, size_t size)
 	name[i] = 0;
 }
 
-/* Return: false where the device has no such test */
+/* Returns false if the device has no such test. */
 static bool run(int region, const char *kind, int test)
 {
 	unsigned int width, count;

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# devices.sh - emulated PCI devices that a test asks for, as QEMU arguments
+# devices.sh - QEMU arguments for the emulated PCI devices that a test asks for
 #
 # SPEC is KIND[,OPTION=VALUE...]; KIND is one of the kinds below or any QEMU device
-# model. Options go to QEMU's device unless they are one of the harness's own:
+# model. Options are passed to QEMU's device, except for the harness's own:
 #
 #   size=SIZE      size of the disk image (nvme, ahci, usb, virtio-blk-pci; 512M)
 #   rom=BYTES      an expansion ROM of that size, with random contents
@@ -18,10 +18,10 @@
 #   nvme, e1000e, igb, virtio-blk-pci, virtio-net-pci, ...   as in QEMU
 #   ahci           ich9-ahci with a disk
 #   usb            qemu-xhci with usb-storage and usb-kbd
-#   ivshmem        ivshmem-plain with 64 MiB; the same memory in all of a run
+#   ivshmem        ivshmem-plain with 64 MiB; all of a run share the same memory
 #   hda            intel-hda with a duplex codec
 #
-# What a sound device plays is in the run's results/KIND<N><F>.wav, N and F counted from 0.
+# A sound device's output is recorded in the run's results/KIND<N><F>.wav, N and F from 0.
 #
 # Addresses: the N-th device behind a port (from 0) is 0000:<03+N>:00.0, buses 01 and
 # 02 being empty hot-plug ports (rp0, rp1); the N-th on the root bus is
@@ -46,14 +46,14 @@ device_is_conventional()
 
 device_serial() { od -An -N6 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# device_disk N SIZE - a fresh sparse image as drive<N>
+# device_disk N SIZE - add drive<N> with a new sparse image
 device_disk()
 {
 	truncate -s "$2" "disk$1.img"
 	DEVICE_ARGS+=(-drive "file=disk$1.img,if=none,id=drive$1,format=raw,cache=unsafe,file.locking=off,discard=unmap")
 }
 
-# device_nic N F - netdev nic<N>f<F>, its far end the virtio NIC peer<N*2+F>
+# device_nic N F - add netdev nic<N>f<F>; its far end is the virtio NIC peer<N*2+F>
 device_nic()
 {
 	local id=$(( $1 * 2 + $2 ))
@@ -62,8 +62,8 @@ device_nic()
 		-device "virtio-net-pci,netdev=far$1f$2,romfile=,mac=$(printf '52:54:00:55:00:%02x' $id)")
 }
 
-# device_recorder KIND N - audiodev audio<N>, what it plays in results/KIND<N>.wav, at the
-# lowest rate that suits the card: the slower its buffer is played, the later a guest may be
+# device_recorder KIND N - add audiodev audio<N>, which records to results/KIND<N>.wav. The
+# rate is the lowest that suits the card, so that its buffer lasts as long as possible.
 device_recorder()
 {
 	local rate=44100
@@ -74,8 +74,8 @@ device_recorder()
 	DEVICE_ARGS+=(-audiodev "wav,id=audio$2,path=results/$1$2.wav,out.frequency=$rate,out.channels=2,out.format=s16")
 }
 
-# device_rom FILE SIZE - an image for a processor that nobody has (PCI Firmware Specification
-# 3.0, 5.1), so that no firmware runs it: header, PCI data structure at 0x1c, then noise
+# device_rom FILE SIZE - make a ROM image with an unknown code type (PCI Firmware Specification
+# 3.0, 5.1), so that no firmware runs it: header, PCI data structure at 0x1c, random bytes
 device_rom()
 {
 	local blocks=$(( $2 / 512 ))
@@ -88,7 +88,7 @@ device_rom()
 	} | head -c "$2" > "$1"
 }
 
-# device_one N SPEC - adds one device
+# device_one N SPEC - add one device
 device_one()
 {
 	local n=$1 kind=${2%%,*} model size=512M functions=1 at='' rom='' opts='' opt f place own extra
@@ -126,7 +126,7 @@ device_one()
 		DEVICE_BRIDGED=$((DEVICE_BRIDGED + 1))
 		place=bus=bridge
 		own=$(printf '0x%x' $DEVICE_BRIDGED)
-		# which bus, devices_args knows in the end
+		# devices_args replaces "bridge" by the bus number, once it is known
 		DEVICE_ADDRS+=" $kind=$(printf '0000:bridge:%02x.0' $DEVICE_BRIDGED)"
 	else
 		place=bus=pcie.0
@@ -171,8 +171,8 @@ device_one()
 				-device "usb-kbd,bus=dev$n$f.0") ;;
 		hda)
 			device_recorder "$kind" "$n$f"
-			# no amplifier, which would change the samples; and no timer: with one QEMU
-			# drops what it has buffered where it is late itself
+			# no mixer, which would change the samples; no timer, with which QEMU
+			# drops buffered samples when it runs late
 			DEVICE_ARGS+=(-device "hda-duplex,bus=dev$n$f.0,audiodev=audio$n$f,mixer=off,use-timer=off") ;;
 		esac
 	done

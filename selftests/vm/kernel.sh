@@ -3,21 +3,21 @@
 #
 # kernel.sh - make a kernel bootable by the harness; print its directory
 #
-#   selftests/vm/kernel.sh stock     the distribution's 6.12, the build of the headers
+#   selftests/vm/kernel.sh stock     the newest installed 6.12 of the distribution
 #   selftests/vm/kernel.sh DIR       a self-built one: DIR/{vmlinuz,lib/modules/VERSION}
 #   selftests/vm/kernel.sh vmtool    not a kernel: build vmtool, print its path
-#   selftests/vm/kernel.sh image DIR FILE   nor this: an ext4 image of a directory
+#   selftests/vm/kernel.sh image DIR FILE   not a kernel: make an ext4 image of a directory
 #
-# What is printed is a directory $RIOD_CACHE/boot/<key>, holding
+# It prints the directory $RIOD_CACHE/boot/<key>, which contains
 #
 #   release            the kernel's version
-#   vmlinuz            the kernel: unpacked (an ELF image, booted by its PVH entry) where
-#                      it has one, because unpacking it under TCG costs seconds
-#   bzImage            the kernel as it came, for kexec
-#   initrd             vminit, vmtool, the modules that lead to the root file system
-#   lib/modules/<ver>  its modules; the stock kernel's are unpacked and freed of BTF and
-#                      signatures, all of which cost seconds of a boot under TCG
-#   image              all of this as an ext4 image, the disk that VMs see
+#   vmlinuz            the kernel; decompressed if it has a PVH entry (an ELF image),
+#                      because decompressing it under TCG takes seconds
+#   bzImage            the original kernel, for kexec
+#   initrd             vminit, vmtool, the modules needed to mount the root file system
+#   lib/modules/<ver>  its modules; the stock kernel's are decompressed and stripped of BTF
+#                      and signatures, which would cost seconds of a boot under TCG
+#   image              all of this as an ext4 image, the disk that VMs use
 #
 # The key is the hash of the kernel, this script, vminit and vmtool.
 #
@@ -28,12 +28,12 @@ set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cache=${RIOD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/riod}
 
-# what must be loaded to mount everything and to talk to the harness
+# modules needed for all mounts and for the harness's ports and links
 boot_modules=(virtio_pci virtio_iommu virtio_blk ext4 overlay virtio_console 9pnet_virtio 9p virtio_net)
 
 die() { echo "kernel: error: $*" >&2; exit 1; }
 
-# build_program NAME - NAME.c as a static executable; its path
+# build_program NAME - build NAME.c as a static executable; print its path
 build_program()
 {
 	local key dir
@@ -47,7 +47,7 @@ build_program()
 	echo "$dir/$1"
 }
 
-# make_image DIR FILE - without journal and checksums: it is only ever read
+# make_image DIR FILE - no journal and no checksums, because it is only read
 make_image()
 {
 	local size
@@ -67,7 +67,7 @@ stock_release()
 	echo "${img#/boot/vmlinuz-}"
 }
 
-# module_list DIR RELEASE - files of boot_modules, dependencies first
+# module_list DIR RELEASE - list the files of boot_modules, dependencies first
 module_list()
 {
 	local mod
@@ -91,11 +91,11 @@ make_initrd()
 	rm -rf "$root"
 }
 
-# le FILE OFFSET SIZE - a little-endian number
+# le FILE OFFSET SIZE - print a little-endian number
 le() { od -An -v -j "$2" -N "$3" -t "u$3" "$1" | tr -d ' '; }
 
-# unpack_kernel BZIMAGE OUT - its payload, if that can be booted as it is; the boot
-# protocol's header says where it is (Documentation/arch/x86/boot.rst)
+# unpack_kernel BZIMAGE OUT - extract the payload if it has a PVH entry, else copy BZIMAGE;
+# the setup header has its offset and length (Documentation/arch/x86/boot.rst)
 unpack_kernel()
 {
 	local start len tool
@@ -170,7 +170,7 @@ main()
 			make_dir "$dir.tmp" "$release" "$vmlinuz" "$modules"
 			mv "$dir.tmp" "$dir"
 		fi
-		# what nobody has used for a while (running VMs keep theirs open)
+		# delete directories unused for 4 hours (running VMs keep their files open)
 		find "$cache/boot" -mindepth 1 -maxdepth 1 -type d -mmin +240 -exec rm -rf {} +
 	fi
 	touch "$dir"

@@ -5,11 +5,11 @@
 #
 #   selftests/vm/rootfs.sh     make it if there is none; print its path
 #
-# An ext4 image of the Debian release the build machine runs (so that riodctl,
-# built here, finds its libraries there), with QEMU from that release's backports
-# and the packages listed in rootfs-packages. It holds no kernel: the kernel's
-# modules are mounted over /lib/modules (see kernel.sh). VMs have it as a read-only
-# disk: over 9p every exec takes twice as long, in a guest in a guest far more.
+# An ext4 image of the build machine's Debian release (so that it has the libraries
+# of a riodctl built here), with QEMU from that release's backports and the packages
+# listed in rootfs-packages. It contains no kernel: the kernel's modules are mounted
+# over /lib/modules (see kernel.sh). VMs use it as a read-only disk: over 9p an exec
+# takes twice as long, and far longer in a nested guest.
 #
 # It is $RIOD_CACHE/rootfs/<key>.img; the key is the hash of the package list,
 # the release and the recipe's number.
@@ -18,7 +18,7 @@
 
 set -euo pipefail
 
-# to be raised when what is done below changes the result
+# increment it when a change below changes the image
 recipe=1
 
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")

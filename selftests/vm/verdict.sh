@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# verdict.sh - what a finished run amounts to (sourced by run)
+# verdict.sh - evaluate a finished run (sourced by run)
 
-# kernel messages that fail a run, whatever the test says
+# kernel messages that fail a run, whatever the test reports
 console_bad='BUG:|WARNING:|Oops|Kernel panic|KASAN|UBSAN|KFENCE|DEADLOCK|possible circular locking|possible recursive locking|inconsistent lock state|suspicious RCU usage|INFO: task .* blocked|INFO: rcu.*stall|rcu: INFO|soft lockup|hard LOCKUP|kmemleak: [1-9]|refcount_t|general protection|list_(add|del) corruption|Voluntary context switch within RCU|sleeping function called|scheduling while atomic|DMAR: .*fault|Object remaining|unreferenced object|stack guard page'
 
-# console_lines ALLOW LOG... - the offending lines, with their log's name
+# console_lines ALLOW LOG... - print the offending lines, with the name of their log
 console_lines()
 {
 	local allow=$1 log; shift
@@ -18,10 +18,10 @@ console_lines()
 	done
 }
 
-# ktap_count LOG - "PASS FAIL SKIP PLANNED", of the innermost result lines
+# ktap_count LOG - print "PASS FAIL SKIP PLANNED SHORT"; SHORT: incomplete plans
 #
-# A result line that closes a subtest (one that follows more deeply indented
-# results) is not counted again.
+# Counts the innermost result lines: one that follows more deeply indented results
+# closes a subtest and is not counted again.
 ktap_count()
 {
 	awk '

@@ -3,24 +3,24 @@
 #
 # vm.sh - boot, watch and end host VMs (sourced by run)
 #
-# Every VM of a run lives in the run's directory, which is the current one:
+# The files of a run's VMs are in the run's directory, which is the current directory:
 #
-#   console-VM.log   kernel console         VM.ctl.in/.out  fifos: the init's reports
+#   console-VM.log   kernel console         VM.ctl.in/.out  the init's control port
 #   qemu-VM.log      QEMU's own messages    VM.qmp          QEMU's monitor
-#   ktap.log         the test's output      VM.shell        socket of the shell on hvc0
-#   ctl              fifo: what the inits report, all VMs' (behind VM.ctl.out), and ticks
-#   results/         what the VMs put into /results
+#   ktap-VM.log      the test's output      VM.shell        socket of the shell on hvc0
+#   ctl              fifo: reports of all inits (VM.ctl.out links to it), and ticks
+#   results/         the VMs' /results
 #
-# A VM sees, read-only: the images of the root file system, of its kernel and of the
-# kernel for nested guests as virtio disks; the checkout, the build directory and the
-# project's modules over virtio-9p. Writable: results/. Nothing else of the build machine:
-# the disk images of emulated devices are in the run's directory, so that only the VM
-# that has the device reaches them.
+# A VM has read-only access to the images of the root file system, of its kernel and of
+# the kernel for nested guests, as virtio disks, and to the checkout, the build directory
+# and the project's modules, over virtio-9p. It may write to results/. It has access to
+# nothing else of the build machine. Disk images of emulated devices are in the run's
+# directory, so that only the VM that has the device reaches them.
 
 declare -A VM_PID=()
 
-# vm_initrd VM JOB-FILE - the kernel's initrd with /job appended, and with riodctl, without
-# the debugging information that costs a debug kernel a minute to read from a share
+# vm_initrd VM JOB-FILE - append /job and a stripped riodctl to the kernel's initrd; a debug
+# kernel needs a minute to read its debugging information from a share
 vm_initrd()
 {
 	local d=job-$1.d
@@ -34,21 +34,21 @@ vm_initrd()
 	rm -r "$d"
 }
 
-# vm_share TAG DIR [OPTION] - a virtio-9p share, into SHARES
+# vm_share TAG DIR [OPTION] - add a virtio-9p share to SHARES
 vm_share()
 {
 	SHARES+=(-fsdev "local,id=$1,path=$2,security_model=none,multidevs=remap${3:-,readonly=on}"
 		-device "virtio-9p-pci,fsdev=$1,mount_tag=$1")
 }
 
-# vm_disk NAME IMAGE - a read-only disk, known to the VM by its serial; into SHARES
+# vm_disk NAME IMAGE - add a read-only disk to SHARES; the VM identifies it by its serial
 vm_disk()
 {
 	SHARES+=(-drive "file=$2,if=none,id=$1,format=raw,readonly=on,file.locking=off"
 		-device "virtio-blk-pci,drive=$1,serial=riod-$1")
 }
 
-# vm_link NAME MAC-BYTE SERVER|CLIENT - one end of a link between two VMs, into LINKS
+# vm_link NAME MAC-BYTE server|client - add one end of a link between two VMs to LINKS
 vm_link()
 {
 	local end=server=on host=1
@@ -60,7 +60,7 @@ vm_link()
 		-device "virtio-net-pci,netdev=$1,romfile=,mac=52:54:00:$2:00:0$host")
 }
 
-# vm_boot VM SMP MEMORY-MiB [QEMU-ARG...]
+# vm_boot VM SMP MEMORY-MiB [QEMU-ARG...] - start the VM; sets VM_PID[VM]
 vm_boot()
 {
 	local vm=$1 smp=$2 mem=$3; shift 3
@@ -80,7 +80,7 @@ vm_boot()
 	mkfifo "$vm.ctl.in"
 	ln -s "$PWD/ctl" "$vm.ctl.out"
 
-	# a VM dies with this shell, however that ends
+	# kill the VM when this shell ends, even by SIGKILL
 	setpriv --pdeathsig KILL qemu-system-x86_64 \
 		-name "riod-$vm" -M q35,kernel-irqchip=split -accel tcg,thread=multi \
 		-cpu "$VM_CPU" -smp "$smp" -m "$mem" -nodefaults -display none -no-reboot \
@@ -100,9 +100,9 @@ vm_boot()
 	VM_PID[$vm]=$!
 }
 
-# vm_reports SECONDS - makes ctl, open as descriptor 8, with a "run tick" in it every so
-# often, so that who reads it has a look at the VMs, too. `read -t` is no way to do that:
-# it loses the bytes of a line that it was reading when its time was up.
+# vm_reports SECONDS - make ctl, open it as descriptor 8, and write "run tick" to it every
+# SECONDS, so that the reader also checks the VMs. `read -t` cannot do this: at its timeout
+# it loses the part of a line that it has read.
 vm_reports()
 {
 	mkfifo ctl
@@ -114,30 +114,30 @@ vm_reports()
 }
 
 # shellcheck disable=SC2034 # VM, WHAT and REST are the callers'
-# vm_report - waits for the next one: VM, WHAT and REST of "<vm> <what> <rest>"
+# vm_report - wait for the next report; sets VM, WHAT and REST from "<vm> <what> <rest>"
 vm_report() { read -r -u 8 VM WHAT REST; }
 
 vm_alive() { [[ -n ${VM_PID[$1]:-} ]] && kill -0 "${VM_PID[$1]}" 2> /dev/null; }
 
-# vm_say VM LINE - to its init; opened for both, as who only writes waits for a reader, and a
-# VM may have ended
+# vm_say VM LINE - send a line to the VM's init. The fifo is opened for reading and writing,
+# because opening it for writing only would block if the VM has ended.
 vm_say() { printf '%s\n' "$2" 1<> "$1.ctl.in"; }
 
-# vm_nudge VM - an interrupt, if the VM waits for nothing else: an empty line for its init
+# vm_nudge VM - send the VM's init an empty line, for the interrupt that it causes
 #
 # QEMU's TCG sometimes loses the local APIC's timer interrupt of a CPU that runs guests. If
-# that was the only thing to wake it, the VM stands still: 20 minutes were seen, until
-# somebody pressed a key on its console.
+# nothing else wakes the CPU, the VM hangs (seen: for 20 minutes, until a key was pressed on
+# its console).
 vm_nudge() { vm_say "$1" ''; }
 
-# vm_monitor VM COMMAND... - QEMU's human monitor
+# vm_monitor VM COMMAND... - run a command of QEMU's human monitor
 vm_monitor()
 {
 	local vm=$1; shift
 	"$VMTOOL" hmp "$vm.qmp" 10 "$*"
 }
 
-# vm_end_all - every VM of this run, now
+# vm_end_all - kill every VM of this run
 vm_end_all()
 {
 	local vm
@@ -152,9 +152,9 @@ vm_end_all()
 	VM_PID=() TICKER=
 }
 
-# vm_request VM LINE - "hmp ID TARGET COMMAND..." from a test (see vm_monitor in lib.sh)
+# vm_request VM LINE - run a test's "ID TARGET COMMAND..." (see vm_monitor in lib.sh)
 #
-# Only what a test may do to its hosts: nothing that opens files of this machine.
+# Refuses commands that could open files of this machine.
 vm_request()
 {
 	local vm=$1 id target cmd out
@@ -171,6 +171,6 @@ vm_request()
 			out="no VM '$target'"
 		fi
 	fi
-	# one line, base64: the test waits for its id
+	# base64, because the answer must be one line
 	vm_say "$vm" "answer $id $(base64 -w0 <<< "$out")"
 }

@@ -2,21 +2,21 @@
 /*
  * vminit - /init of the initramfs of host VMs and guests
  *
- * From nothing to a complete system without starting a process, because under TCG
- * each costs tens of milliseconds, and in a guest in a guest far more. Loads the
- * modules packed beside it (in the order of their names) and mounts
+ * Sets up the whole system without starting a process, because a process costs tens of
+ * milliseconds under TCG and far more in a nested guest. Loads the modules of the
+ * initramfs (in the order of their names) and mounts
  *
  *   /                   the disk riod-root, under a writable tmpfs overlay
- *   /run/riod/kernel    the disk riod-kernel, and its modules on /lib/modules, the
- *                       share "modules" (the project's, and an index of both) laid over
+ *   /run/riod/kernel    the disk riod-kernel; its modules on /lib/modules, overlaid with
+ *                       the share "modules" (the project's, and an index of both)
  *   /run/riod/gkernel   the disk riod-gkernel, if there is one: the kernel of nested
  *                       guests; else a link to kernel
  *   /riod, /riod-build, /results   the 9p shares riod, build, results
  *
- * A disk is known by its serial. Then it names links (by MAC) and virtio ports. /job and
- * /riodctl, appended to the initramfs per run, become files of /run/riod; job's line
- * RIOD_VM=NAME says who this is. A host goes on with selftests/vm/init; a guest needs no
- * more than the command agent, so this process stays as its process 1.
+ * Disks are identified by their serials. Then it names links (by MAC) and virtio ports.
+ * /job and /riodctl, which run appends to the initramfs, are copied to /run/riod; the line
+ * RIOD_VM=NAME of job has this VM's name. A host continues with selftests/vm/init; a guest
+ * needs only the command agent, so this process stays its process 1.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -49,7 +49,7 @@ static char vm_name[64] = "host";
 static char shares[MAX_SHARES][64];
 static int nr_shares;
 
-/* Into the kernel log, so that it is seen wherever that goes. */
+/* Writes to the kernel log, which reaches every console. */
 static void say(const char *fmt, ...)
 {
 	char text[512];
@@ -63,7 +63,7 @@ static void say(const char *fmt, ...)
 	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	/* if that fails, there is nowhere to complain */
+	/* a failure cannot be reported anywhere */
 	n = write(fd, text, strlen(text));
 	(void)n;
 	close(fd);
@@ -77,7 +77,7 @@ static void fail(const char *what)
 		pause();
 }
 
-/* Reads a small file as one string without its last line end; false if it is not there. */
+/* Reads the first line of a file, without its newline; false if it cannot be read. */
 static bool read_file(const char *path, char *buf, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -115,7 +115,7 @@ static int visible(const struct dirent *e)
 	return e->d_name[0] != '.';
 }
 
-/* Calls @fn for what is in @dir, in the order of the names. */
+/* Calls @fn for each entry of @dir, in the order of the names. */
 static void for_each(const char *dir, void (*fn)(const char *path, const char *name))
 {
 	struct dirent **list;
@@ -150,7 +150,7 @@ static void must_mount(const char *src, const char *dst, const char *type,
 		fail(dst);
 }
 
-/* For what a kernel may lack. */
+/* For file systems that the kernel may lack. */
 static void may_mount(const char *type, const char *dst, const char *opts)
 {
 	mkdir(dst, 0755);
@@ -200,7 +200,7 @@ static bool mount_share(const char *tag, const char *dst, unsigned long flags, c
 	return false;
 }
 
-/* @dst shows @lower, writable, what is written staying in memory. */
+/* Mounts @lower on @dst with a writable layer in memory. */
 static void mount_overlay(const char *lower, const char *name, const char *dst)
 {
 	char upper[64], work[64], opts[MAX_PATH];
@@ -230,7 +230,7 @@ static void mount_root(void)
 	mount_overlay(mount_share("modules", "/delta", MS_RDONLY, "loose") ?
 		      "/delta:/new/run/riod/kernel/lib/modules" :
 		      "/new/run/riod/kernel/lib/modules", "modules", "/new/lib/modules");
-	/* what is read-only does not change under a test: cached */
+	/* cached, because read-only shares do not change during a test */
 	if (!mount_share("riod", "/new/riod", MS_RDONLY, "loose"))
 		fail("no checkout");
 	mount_share("build", "/new/riod-build", MS_RDONLY, "loose");
@@ -304,7 +304,7 @@ static void rename_link(const char *dev, const char *name)
 		say("init: name %s: %s", name, strerror(errno));
 }
 
-/* The kind of link is in the fourth byte of the MAC that vm.sh and devices.sh gave it. */
+/* vm.sh and devices.sh encode the kind of link in the fourth byte of its MAC. */
 static void name_link(const char *path, const char *dev)
 {
 	int host = !strcmp(vm_name, "server") ? 1 : !strcmp(vm_name, "guest") ? 15 : 2;
@@ -348,7 +348,7 @@ static void links_and_ports(void)
 	for_each("/sys/class/virtio-ports", name_port);
 }
 
-/* ---- the whole ---- */
+/* ---- main ---- */
 
 static int nr_unbound;
 
@@ -365,8 +365,8 @@ static void count_unbound(const char *path, const char *name)
 }
 
 /*
- * Behind a virtio-iommu the other devices are probed in the background, once its
- * driver is there; else all are bound when their modules are loaded.
+ * Behind a virtio-iommu other devices are probed in the background, after its driver is
+ * bound; otherwise loading a module binds its devices.
  */
 static void wait_for_virtio(void)
 {

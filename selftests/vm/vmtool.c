@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmtool - the harness's way into its virtual machines
+ * vmtool - command agent of the harness's virtual machines, and its client
  *
- *   vmtool serve PORT                  run commands for whoever connects
+ *   vmtool serve PORT                  run commands for clients that connect
  *   vmtool call HOST:PORT SECS CMD     run CMD (a bash command line) there
- *   vmtool hmp SOCKET SECS CMD         give QEMU's monitor CMD, print its answer
+ *   vmtool hmp SOCKET SECS CMD         run CMD in QEMU's monitor, print its answer
  *   vmtool wait SECS FILE              wait until FILE exists (a socket, a flag)
  *   vmtool raw FILE                    put a terminal or port in raw mode
- *   vmtool json                        standard input's JSON, a line for each value:
+ *   vmtool json                        print standard input's JSON, one line per value:
  *                                      "exports.0.name=nvme" (jq takes a second to
  *                                      start under TCG)
  *
- * serve/call carry standard input, output, error and the exit status. A call
- * whose client goes away has its process group killed. When the command exits,
- * what it wrote is sent and the call ends, even if something it left running in
- * the background still holds its output. SECS is a deadline, 0 for none; a call
- * that passes it exits 124, one that cannot connect or loses its peer 255.
+ * serve and call forward standard input, output, error and the exit status. If the
+ * client disconnects, serve kills the command's process group. When the command
+ * exits, serve sends its remaining output and ends the call, even if a background
+ * process still holds the output open. SECS is a deadline, 0 for none. A call exits
+ * with 124 at the deadline, and with 255 if it cannot connect or loses its peer.
  *
  * Frame: type (1 byte), length (4 bytes, little-endian), payload.
  *
- * Linked statically: it runs from the initramfs as well. Built and cached by
+ * Linked statically, because it also runs from the initramfs. Built and cached by
  * kernel.sh.
  */
 #define _GNU_SOURCE
@@ -118,7 +118,7 @@ static bool send_frame(int fd, enum frame_type type, const void *buf, uint32_t l
 	return write_all(fd, head, sizeof(head)) && write_all(fd, buf, len);
 }
 
-/* Returns the payload's length, -1 when the peer is gone or talks nonsense. */
+/* Returns the payload's length; -1 if the peer is gone or the frame is invalid. */
 static ssize_t recv_frame(int fd, enum frame_type *type, char *buf, size_t size)
 {
 	unsigned char head[5];
@@ -151,7 +151,7 @@ static void on_sigchld(int sig)
 
 	(void)sig;
 	child_exited = 1;
-	/* fails if the pipe is full: then a wake-up is pending anyway */
+	/* fails if the pipe is full; then a wake-up is already pending */
 	n = write(wake_pipe[1], "", 1);
 	(void)n;
 	errno = saved;
@@ -186,7 +186,7 @@ static struct child spawn(const char *command)
 	return c;
 }
 
-/* Passes on what @fd has; false once it is at its end. */
+/* Forwards the data that @fd has; false at its end. */
 static bool forward(int fd, int conn, enum frame_type type)
 {
 	static char buf[CHUNK];
@@ -199,7 +199,7 @@ static bool forward(int fd, int conn, enum frame_type type)
 	return send_frame(conn, type, buf, n);
 }
 
-/* The command is over: send what is in its pipes, without waiting for more. */
+/* The command has exited: send the data in its pipes, without waiting for more. */
 static void drain(struct child *c, int conn)
 {
 	struct pollfd p[2] = { { c->out, POLLIN, 0 }, { c->err, POLLIN, 0 } };
@@ -212,7 +212,7 @@ static void drain(struct child *c, int conn)
 	}
 }
 
-/* One frame from the client; false when it has gone. */
+/* Handles one frame from the client; false if the client is gone. */
 static bool from_client(int conn, struct child *c)
 {
 	static char buf[CHUNK];
@@ -310,7 +310,7 @@ static int64_t deadline_after(const char *secs)
 	return s > 0 ? now_ms() + (int64_t)(s * 1000) : INT64_MAX;
 }
 
-/* Milliseconds left for poll(); ends the program when there are none. */
+/* Milliseconds left for poll(); exits the program at the deadline. */
 static int left(int64_t deadline, const char *what)
 {
 	int64_t ms;
@@ -401,7 +401,7 @@ static int call(const char *where, const char *secs, const char *command)
 static char qmp_buf[1 << 20];
 static size_t qmp_len;
 
-/* The next line QEMU sends, without its line end. */
+/* Reads QEMU's next line, without its newline. */
 static char *qmp_line(int fd, int64_t deadline, const char *path)
 {
 	static size_t used;
@@ -513,7 +513,7 @@ static int raw(const char *path)
 	return tcsetattr(fd, TCSANOW, &t) != 0;
 }
 
-/* A JSON text, and the path to where its reader is. */
+/* A JSON text, and the path to the reader's position. */
 struct json {
 	const char *at;
 	char path[512];
@@ -524,7 +524,7 @@ static void json_space(struct json *j)
 	j->at += strspn(j->at, " \t\r\n");
 }
 
-/* Where the string that begins at @at ends: its closing quote. */
+/* Returns the closing quote of the string that begins at @at. */
 static const char *json_string_end(const char *at)
 {
 	for (at++; *at && *at != '"'; at++) {
@@ -536,7 +536,7 @@ static const char *json_string_end(const char *at)
 	return at;
 }
 
-/* Lengthens the path, by a member's name or an index; the caller cuts it again. */
+/* Appends a member's name or an index to the path; the caller truncates it again. */
 static void json_push(struct json *j, size_t base, const char *name, int len)
 {
 	int n = snprintf(j->path + base, sizeof(j->path) - base, "%s%.*s", base ? "." : "", len,

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t code_page = 4096;
 
-// Where a signal's context has the general registers, in the order of their numbers.
+// Indexes of the general registers in a signal's context, in the order of their numbers.
 constexpr std::array<int, 16> greg_of = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
 					 REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
 					 REG_R12, REG_R13, REG_R14, REG_R15};
@@ -28,7 +28,7 @@ struct Instruction {
 	const ZydisDecodedOperand &from() const { return operands[1]; }
 };
 
-// The processor has read the instruction, so its bytes can be read, but perhaps no more.
+// The processor has fetched the instruction, so its bytes are readable; bytes behind it may not be.
 bool decode(const void *code, Instruction &instruction)
 {
 	const auto address = reinterpret_cast<std::uintptr_t>(code);
@@ -95,7 +95,7 @@ std::uint64_t mask_of(unsigned int bits)
 	return bits < 64 ? (std::uint64_t{1} << bits) - 1 : ~std::uint64_t{0};
 }
 
-// Writing 32 bits clears the upper half, writing 8 or 16 leaves the rest alone (Intel SDM
+// Writing 32 bits clears the upper half, writing 8 or 16 keeps the other bits (Intel SDM
 // volume 1, 3.4.1.1).
 void set_register(ucontext_t &context, const ZydisDecodedOperand &operand, std::uint64_t value)
 {
@@ -141,7 +141,7 @@ void store(ucontext_t &context, const Instruction &instruction, const Window &wi
 		value = static_cast<std::uint64_t>(greg(context, from.reg.value)) >>
 			shift_of(from.reg.value);
 	}
-	// what a device that is gone does not take is lost
+	// if the device is gone the write is lost
 	(void)!pwrite(window.file, &value, instruction.to().size / 8, offset);
 }
 
@@ -157,7 +157,7 @@ bool access_carry_out(ucontext_t &context, std::uintptr_t address, const Window 
 	greg_t &ip = context.uc_mcontext.gregs[REG_RIP];
 	Instruction instruction{};
 
-	// NOLINTNEXTLINE(performance-no-int-to-ptr): so the context has it
+	// NOLINTNEXTLINE(performance-no-int-to-ptr): the context has an integer
 	if (!decode(reinterpret_cast<const void *>(ip), instruction) || !is_plain_move(instruction))
 		return false;
 	const bool loads = instruction.from().type == ZYDIS_OPERAND_TYPE_MEMORY;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// riod-mmap.so - for VFIO programs that only know mapped BARs (DPDK, for one).
+// riod-mmap.so - for VFIO programs that require mapped BARs (DPDK, for example).
 //
-// riod's functions offer registers by read() and write() alone, as each access has to cross
-// to another host.  Preloaded, this library has the program see BARs that can be mapped: what
-// it gets is address space without access.  Touching it faults, and the handler does the
-// access with the program's own VFIO descriptor.  "riodctl exec" starts programs with it.
+// riod's functions offer registers only by read() and write(), because each access crosses to
+// another host.  This library, preloaded, makes the program see BARs that can be mapped.  Such a
+// mapping is address space without access rights: an access faults, and the handler makes it
+// through the program's own VFIO descriptor.  "riodctl exec" starts programs with the library.
 //
-// DPDK furthermore knows VFIO's functions by the name of a driver, "vfio-pci".
+// DPDK also recognizes VFIO functions only by the driver name "vfio-pci".
 #include <cerrno>
 #include <csignal>
 #include <cstdarg>
@@ -31,7 +31,7 @@ namespace {
 
 using namespace riod_mmap;
 
-// The C library's functions, which have the names of those below
+// The C library's functions, which the functions below replace
 struct Libc {
 	template <typename Function>
 	static Function find(const char *name)
@@ -48,7 +48,7 @@ struct Libc {
 			 struct sigaction *) = find<decltype(sigaction)>("sigaction");
 };
 
-// Found when first needed: other libraries' constructors may run ahead of this one's.
+// Looked up on first use, as other libraries' constructors may run before this one's.
 const Libc &libc()
 {
 	static const Libc functions;
@@ -58,8 +58,8 @@ const Libc &libc()
 
 // ---- faults ----
 
-// What the program itself wants done about SIGSEGV.  Read in the handler without a lock: a
-// program that changes it while it faults in another thread has that race without us, too.
+// The program's own action for SIGSEGV.  The handler reads it without a lock: a program that
+// changes it while another thread faults has this race without the library, too.
 struct sigaction programs_action;
 
 void complain()
@@ -80,7 +80,7 @@ void pass_on(int number, siginfo_t *info, void *context)
 	} else if (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN) {
 		action.sa_handler(number);
 	} else {
-		// it faults again, and dies of it
+		// the instruction faults again and kills the program
 		struct sigaction fatal = {};
 		fatal.sa_handler = SIG_DFL;
 		libc().sigaction(SIGSEGV, &fatal, nullptr);
@@ -104,7 +104,7 @@ void on_fault(int number, siginfo_t *info, void *context)
 	pass_on(number, info, context);
 }
 
-// Once, ahead of the first window
+// Installs the handler once, before the first window exists
 bool handle_faults()
 {
 	static const bool done = [] {
@@ -119,7 +119,7 @@ bool handle_faults()
 
 // ---- windows ----
 
-// Address space for @length bytes of a BAR, where mmap() would have put them
+// Reserves address space for @length bytes of a BAR, where mmap() would have put them
 void *map_window(void *where, std::size_t length, int flags, int file, off_t offset)
 {
 	constexpr int kept = MAP_FIXED | MAP_FIXED_NOREPLACE;
@@ -157,7 +157,7 @@ int change_action(const struct sigaction *wanted, struct sigaction *was)
 
 } // namespace
 
-// ---- what the program calls ----
+// ---- functions that the program calls ----
 
 // NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the C library's names
 // NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): and its parameters'
@@ -218,7 +218,7 @@ ssize_t readlink(const char *path, char *buffer, std::size_t size) noexcept
 	return static_cast<ssize_t>(target.size() + known.size());
 }
 
-// What readlink() is in programs built with _FORTIFY_SOURCE
+// readlink() in programs built with _FORTIFY_SOURCE
 ssize_t __readlink_chk(const char *path, char *buffer, std::size_t size, std::size_t room)
 {
 	if (size > room)

@@ -12,15 +12,15 @@ namespace {
 
 constexpr std::uint64_t page_size = 4096;
 
-// Size by descriptor and offset.  A descriptor may have been closed and be another file's by
-// now; whoever opens another device asks for its regions, which puts this right, and other
-// files have nothing at VFIO's offsets.
+// Size by descriptor and offset.  A descriptor may have been closed and reused by now.  That is
+// harmless: a program that opens another device queries its regions, which updates this, and
+// other files have no data at VFIO's offsets.
 struct Regions {
 	std::mutex lock;
 	std::map<std::pair<int, std::uint64_t>, std::uint64_t> sizes;
 };
 
-// Never destroyed: the program's own destructors may still map.
+// Never destroyed, because the program's own destructors may still map.
 Regions &regions()
 {
 	static auto &all = *new Regions; // NOLINT(cppcoreguidelines-owning-memory)

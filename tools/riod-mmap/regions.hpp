@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Regions: BARs that VFIO describes to the program and that cannot be mapped.
+// Regions: BARs that VFIO has described to the program and that cannot be mapped.
 #pragma once
 
 #include <cstddef>
@@ -9,11 +9,11 @@
 
 namespace riod_mmap {
 
-// VFIO described a region of @file.  A BAR of whole pages that cannot be mapped is kept in
-// mind, and @info says that it can.
+// Called when VFIO has described a region of @file.  Records a BAR of whole pages that cannot be
+// mapped, and changes @info so that it looks mappable.
 void region_described(int file, vfio_region_info &info);
 
-// Does [@offset, @offset + @length) of @file lie in such a BAR?
+// True if [@offset, @offset + @length) of @file is inside such a BAR.
 bool region_covers(int file, off_t offset, std::size_t length);
 
 } // namespace riod_mmap

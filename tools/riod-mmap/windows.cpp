@@ -14,10 +14,10 @@ namespace riod_mmap {
 
 namespace {
 
-// Six BARs of some functions; DPDK maps those with an MSI-X table in two parts.
+// Enough for six BARs of many functions; DPDK maps a BAR with an MSI-X table in two parts.
 constexpr std::size_t windows_max = 256;
 
-// Written under the lock; read in signal handlers, which take none: @start is set last and
+// Written under the lock.  Signal handlers read it without a lock, so @start is set last and
 // cleared first.
 struct Slot {
 	std::atomic<std::uintptr_t> start{0};
@@ -82,7 +82,7 @@ void window_remove(std::uintptr_t start, std::size_t length)
 		if (!was.start || was.start >= end || was_end <= start)
 			continue;
 		slot.start.store(0, std::memory_order_release);
-		// Without a slot or a descriptor for what is left, it faults when it is used.
+		// If no slot or descriptor is left for the rest, later accesses to it fault.
 		if (was.start < start)
 			slot_fill(was.start, start - was.start, was.file, was.offset);
 		if (was_end > end) {

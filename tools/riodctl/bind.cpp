@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// bind: take functions from this host's drivers and, with --export, offer them to peers.
+// bind: takes functions from this host's drivers and, with --export, offers them to peers.
 #include <algorithm>
 #include <cerrno>
 
@@ -23,7 +23,7 @@ namespace {
 // RIOD_FUNCS_MAX of the modules
 constexpr std::size_t functions_max = 8;
 
-// The command, parsed: nothing was looked up yet.
+// The parsed command; nothing was looked up yet.
 struct Plan {
 	std::vector<PciAddress> functions;
 	ExportRequest request;
@@ -36,7 +36,7 @@ std::vector<PciAddress> parse_addresses(const std::vector<std::string> &texts)
 	for (const auto &text : texts) {
 		const auto address = PciAddress::parse(text);
 		if (!address) {
-			throw usage_error(fmt::format("'{}' is no PCI address", text),
+			throw usage_error(fmt::format("'{}' is not a PCI address", text),
 					  "write it as 'lspci -D' does: 0000:03:00.0");
 		}
 		if (std::ranges::find(functions, *address) == functions.end())
@@ -59,15 +59,15 @@ Plan parse(const Context &context, const BindOptions &options)
 		plan.request.devices.push_back(address.str());
 	check_transport_name(options.transport);
 	if (options.name.size() > 63)
-		throw usage_error("the name of an export has at most 63 bytes");
+		throw usage_error("an export name has at most 63 bytes");
 	if (!std::ranges::all_of(options.name, [](unsigned char c) { return c > ' ' && c < 0x7f; }))
-		throw usage_error("the name of an export has ASCII characters and no blanks");
+		throw usage_error("an export name must be ASCII without blanks");
 	if (plan.functions.size() > functions_max && options.exported)
 		throw usage_error(fmt::format("an export has at most {} functions", functions_max));
 	return plan;
 }
 
-// One refusal as it is; several as a list, the first one's remedy beside each.
+// A single refusal is printed as it is; several are a list, each with its remedy.
 [[noreturn]] void throw_refusals(const std::vector<Refusal> &refusals, bool final)
 {
 	const bool busy = std::ranges::any_of(
@@ -81,7 +81,7 @@ Plan parse(const Context &context, const BindOptions &options)
 			remedy += "; " + refusals[i].remedy;
 	}
 	if (busy && !final)
-		remedy += "; or take it all the same with --force, and lose what uses it";
+		remedy += "; or override with --force, which breaks that use";
 	throw Error(busy ? Exit::busy : refusals.front().exit, message, remedy);
 }
 
@@ -99,7 +99,7 @@ std::vector<std::string> sorted(std::vector<std::string> names)
 
 constexpr std::string_view allow_list = "allow list";
 
-// What an existing export has otherwise than @wanted; empty where it is the same.
+// Describes how an existing export differs from @wanted; empty if it does not.
 std::string difference(const Export &have, const ExportRequest &wanted)
 {
 	std::vector<std::string> differs;
@@ -117,7 +117,7 @@ std::string difference(const Export &have, const ExportRequest &wanted)
 	return fmt::format("{}", fmt::join(differs, ", "));
 }
 
-// How an export that there is becomes as wanted.
+// The command that changes an existing export to @wanted.
 std::string way_to(const Export &have, const ExportRequest &wanted, const std::string &differs)
 {
 	if (differs != allow_list)
@@ -126,7 +126,7 @@ std::string way_to(const Export &have, const ExportRequest &wanted, const std::s
 			   wanted.allow.empty() ? "--clear" : networks_str(wanted.allow, " "));
 }
 
-// The export that has one of the functions already, if it is as wanted.
+// The export that already has one of the functions, if it is as wanted.
 std::optional<Export> existing_export(const std::vector<Export> &exports,
 				      const ExportRequest &wanted)
 {
@@ -156,13 +156,13 @@ void check_name(const std::vector<Export> &exports, const ExportRequest &wanted)
 
 	if (found != exports.end()) {
 		throw Error(Exit::failed,
-			    fmt::format("there is an export '{}' already: {}", name,
+			    fmt::format("an export '{}' already exists: {}", name,
 					fmt::join(found->devices, ", ")),
 			    "choose another name with --name");
 	}
 }
 
-// riod listens on the port of an export that there is; anything else may not.
+// The port may be in use by riod for another export, but not by another program.
 void check_port(const Context &context, const std::vector<Export> &exports,
 		const ExportRequest &wanted)
 {
@@ -179,7 +179,7 @@ void check_port(const Context &context, const std::vector<Export> &exports,
 	}
 }
 
-// Is there the export that is wanted, or can it be made, as far as can be told before?
+// Returns the export if it already exists; throws if it is known that it cannot be made.
 std::optional<Export> check_export(const Context &context, const ExportRequest &request)
 {
 	const auto exports = all_objects(context).exports;
@@ -206,14 +206,14 @@ void check_permission(const Context &context, const Plan &plan)
 	}
 }
 
-// All that can be known before the first function is taken from its driver; --dry-run
-// ends here.  Returns the export that is already as wanted, if there is one.
+// All checks that are possible before the first function is taken from its driver; --dry-run
+// ends after them.  Returns the wanted export if it already exists.
 std::optional<Export> check(const Context &context, const Plan &plan, const BindOptions &options)
 {
 	check_possible(context.sysfs, plan.functions);
 	const auto refusals =
 		find_refusals(context.sysfs, context.probes, plan.functions, options.no_reset);
-	// what --force cannot change: the modules refuse to export it
+	// --force does not help here: the modules refuse to export it
 	const bool final = options.exported && std::ranges::any_of(refusals, [](const Refusal &r) {
 				   return r.isolation;
 			   });
@@ -257,7 +257,7 @@ std::string make_export(const Context &context, const ExportRequest &request,
 	}
 }
 
-// Which of them have to be taken from somebody; the rest riod_stub has already.
+// The functions that riod_stub does not have yet.
 std::vector<PciAddress> to_take(const Context &context, const std::vector<PciAddress> &functions)
 {
 	std::vector<PciAddress> found;

@@ -65,16 +65,17 @@ void refuse_no_iommu(const PciDevice &device, std::vector<Refusal> &refusals)
 	if (!device.iommu_group()) {
 		refusals.push_back(
 			{Exit::failed, device.describe(),
-			 "is behind no IOMMU, so nothing would keep its DMA within what the peer "
-			 "may reach",
+			 "is behind no IOMMU, so nothing would confine its DMA to the memory of "
+			 "the "
+			 "guest",
 			 "enable VT-d or AMD-Vi in the firmware setup, boot with intel_iommu=on "
 			 "(Intel), and see that 'ls /sys/kernel/iommu_groups' lists groups",
 			 true});
 	}
 }
 
-// Several functions of a slot may have a reset in common that none has alone: there
-// the kernel decides, when they are exported.
+// The functions of a slot may share a reset that none of them has alone.  The kernel decides
+// about that when they are exported.
 void refuse_no_reset(const PciDevice &device, const std::vector<PciAddress> &functions,
 		     std::vector<Refusal> &refusals)
 {
@@ -101,7 +102,7 @@ void check_possible(const Sysfs &sysfs, const std::vector<PciAddress> &functions
 		if (!device.exists()) {
 			throw Error(Exit::not_found,
 				    fmt::format("there is no PCI device {}", address.str()),
-				    "'lspci -D' or 'riodctl list --devices' shows those there are");
+				    "see 'lspci -D' or 'riodctl list --devices'");
 		}
 		if (device.is_bridge()) {
 			throw Error(Exit::failed,

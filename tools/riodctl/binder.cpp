@@ -22,7 +22,7 @@ fs::path driver_dir(const std::string &driver)
 	return fs::path("sys/bus/pci/drivers") / driver;
 }
 
-// A line feed alone clears it.
+// A single line feed clears it.
 void set_override(Sysfs &sysfs, const PciDevice &device, const std::string &driver)
 {
 	sysfs.write(device.dir() / "driver_override", driver + "\n");
@@ -38,7 +38,7 @@ void unbind_from(Sysfs &sysfs, const PciDevice &device, const std::string &drive
 	sysfs.write(driver_dir(driver) / "unbind", device.name());
 }
 
-// Below /run: gone with the drivers at the next boot.
+// Below /run, so that a reboot clears the record together with the bindings.
 fs::path record_of(const PciDevice &device)
 {
 	return fs::path("run/riodctl") / device.name();
@@ -47,7 +47,7 @@ fs::path record_of(const PciDevice &device)
 Error write_error(const PciDevice &device, const char *what, const std::system_error &error)
 {
 	const int err = error.code().value();
-	std::string remedy = "see 'dmesg' for what the driver said";
+	std::string remedy = "see 'dmesg' for the driver's messages";
 
 	if (exit_of_errno(err) == Exit::permission)
 		remedy = "run riodctl as root";
@@ -56,9 +56,9 @@ Error write_error(const PciDevice &device, const char *what, const std::system_e
 		remedy};
 }
 
-// The driver and the override that a function had when it was bound to riod_stub.
+// The driver and the override of a function before it was bound to riod_stub.
 struct Former {
-	std::string driver; // empty: none
+	std::string driver; // empty: no driver
 	std::string override;
 };
 
@@ -74,15 +74,15 @@ std::optional<Former> recall(const Sysfs &sysfs, const PciDevice &device)
 	return Former{.driver = text->substr(0, end), .override = text->substr(end + 1)};
 }
 
-// Where it went, so that unbind finds the way back in another process, also when
-// riod_stub was unloaded meanwhile.
+// Records the former driver, so that unbind, another process, can restore it, even if
+// riod_stub is unloaded meanwhile.
 void remember(const Sysfs &sysfs, const PciDevice &device, const Former &former)
 {
 	const fs::path file = sysfs.path(record_of(device));
 	std::error_code ec;
 
 	fs::create_directories(file.parent_path(), ec);
-	// without it, the kernel chooses the driver
+	// if this fails the kernel chooses the driver
 	std::ofstream(file) << former.driver << '\n' << former.override << '\n';
 }
 
@@ -98,7 +98,7 @@ bool left_by_stub(const PciDevice &device)
 	return !device.driver() && device.driver_override() == stub_driver;
 }
 
-// Loads the driver that the function is for.
+// Loads the driver that matches the function.
 void load_driver(Sysfs &sysfs, const Modules &modules, const PciDevice &device,
 		 const std::string &driver)
 {
@@ -109,7 +109,7 @@ void load_driver(Sysfs &sysfs, const Modules &modules, const PciDevice &device,
 	}
 }
 
-// A driver that has the function by an id it was given (new_id) may match no more.
+// A driver that got the function by new_id may no longer match it.
 bool bind_to_former(Sysfs &sysfs, const PciDevice &device, const std::string &driver)
 {
 	try {
@@ -137,13 +137,13 @@ void Rebind::release(const PciDevice &device)
 	const auto driver = device.driver();
 
 	taken_.push_back({device.address(), driver.value_or(""), device.driver_override()});
-	// what riod_stub left when it was unloaded has its former driver on record already
+	// functions that riod_stub left at its unload already have a record
 	if (!left_by_stub(device)) {
 		remember(sysfs_, device,
 			 {.driver = taken_.back().driver, .override = taken_.back().override});
 	}
 	try {
-		// The override first: nothing else can grab the function in between.
+		// The override first, so that no other driver binds the function in between.
 		set_override(sysfs_, device, stub_driver);
 		if (driver)
 			unbind_from(sysfs_, device, *driver);
@@ -152,7 +152,7 @@ void Rebind::release(const PciDevice &device)
 	}
 }
 
-// All are released before the first is bound: a group has one owner at a time.
+// All are released before the first is bound, because a group has one owner at a time.
 void Rebind::take(const std::vector<PciAddress> &functions)
 {
 	for (const auto &address : functions) {
@@ -163,7 +163,7 @@ void Rebind::take(const std::vector<PciAddress> &functions)
 	for (const auto &address : functions) {
 		const PciDevice device(sysfs_, address);
 		try {
-			// Unlike drivers_probe this tells why the driver refused.
+			// Unlike drivers_probe, this returns the driver's error.
 			bind_to(sysfs_, device, stub_driver);
 		} catch (const std::system_error &error) {
 			throw write_error(device, "bind riod_stub to", error);
@@ -171,7 +171,7 @@ void Rebind::take(const std::vector<PciAddress> &functions)
 		if (device.driver() != stub_driver) {
 			throw Error(Exit::failed,
 				    fmt::format("riod_stub did not take {}", device.name()),
-				    "see 'dmesg' for what the driver said");
+				    "see 'dmesg' for the driver's messages");
 		}
 	}
 }
@@ -193,7 +193,7 @@ std::string Rebind::give_back(const Taken &taken)
 	if (taken.override != stub_driver)
 		forget(sysfs_, device);
 	if (taken.driver.empty())
-		return fmt::format("{} is without a driver, as before", device.name());
+		return fmt::format("{} has no driver, as before", device.name());
 	return fmt::format("{} is back with {}", device.name(), taken.driver);
 }
 

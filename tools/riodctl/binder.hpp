@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Taking functions from their drivers and giving them back.
+// Takes functions from their drivers and gives them back.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace riodctl {
 
 constexpr const char *stub_driver = "riod_stub";
 
-// Binds functions to riod_stub, all or none: what was not commit()ted is rolled back.
+// Binds functions to riod_stub, all or none: rolls back unless commit() was called.
 class Rebind {
 public:
 	explicit Rebind(Sysfs &sysfs) : sysfs_(sysfs) {}
@@ -20,16 +20,16 @@ public:
 	Rebind &operator=(const Rebind &) = delete;
 	~Rebind();
 
-	// Throws Error after which the destructor (or roll_back()) puts all back.
+	// Throws Error; the destructor (or roll_back()) then restores all functions.
 	void take(const std::vector<PciAddress> &functions);
 	void commit() { taken_.clear(); }
-	// Returns a sentence for each function: where it went.  Never throws.
+	// Returns a sentence for each function about its driver.  Never throws.
 	std::vector<std::string> roll_back();
 
 private:
 	struct Taken {
 		PciAddress address;
-		std::string driver; // empty: it had none
+		std::string driver; // empty: no driver
 		std::string override;
 	};
 
@@ -40,12 +40,12 @@ private:
 	std::vector<Taken> taken_;
 };
 
-// Is the function bound to riod_stub, or without a driver since riod_stub was unloaded?
+// True if the function is bound to riod_stub, or has no driver since riod_stub was unloaded.
 bool is_ours(const PciDevice &device);
 
-// Takes a function from riod_stub, if that has it, and gives it to @driver; without one to
-// the driver that it was taken from, or else to the one that the kernel chooses.
-// Returns the driver that has it now, empty where none took it.  Throws Error.
+// Takes a function from riod_stub, if bound to it, and gives it to @driver; if that is empty, to
+// its former driver, or else to the one that the kernel chooses.
+// Returns the driver that has it now; empty if there is none.  Throws Error.
 std::string give_back_to_host(Sysfs &sysfs, const Modules &modules, const PciAddress &address,
 			      const std::string &driver);
 

@@ -23,10 +23,10 @@ using Action = std::function<void(const Context &)>;
 struct Cli {
 	CLI::App app{"Plug a PCI device of one host into a KVM guest on another, over TCP."};
 	bool json = false;
-	Action action;                    // of the verb that was given
+	Action action;                    // action of the given verb
 	std::vector<std::string> program; // PROGRAM [ARG...] of exec
 
-	// A verb with its one-line help, its examples, and what all verbs have.
+	// Adds a verb with its one-line help, its examples, and the options of all verbs.
 	CLI::App *verb(const char *name, const char *help, const char *examples);
 };
 
@@ -43,18 +43,18 @@ void add_bind(Cli &cli)
 {
 	auto options = std::make_shared<BindOptions>();
 	CLI::App *sub = cli.verb(
-		"bind", "Take PCI functions from this host's drivers; offer them with --export",
+		"bind", "Take PCI functions from this host's drivers; export them with --export",
 		"  riodctl bind 0000:03:00.0 --export --allow 192.0.2.0/24\n"
 		"  riodctl bind 03:00.0 03:00.1 --export --name nic   # a whole IOMMU group\n"
 		"  riodctl bind 0000:03:00.0 --dry-run                # only check");
 
 	sub->add_option("ADDR", options->addresses, "PCI addresses")->required();
-	auto *exported = sub->add_flag("--export", options->exported, "Offer them to peers");
+	auto *exported = sub->add_flag("--export", options->exported, "Export them to peers");
 	sub->add_option("--name", options->name, "Name of the export (default: the first address)")
 		->needs(exported);
 	sub->add_option("--allow", options->allow,
 			"Peers that may attach, as ADDRESS[/LENGTH]; may be repeated.\n"
-			"Without it only peers on this host may")
+			"Without it only peers on this host may attach")
 		->needs(exported)
 		->allow_extra_args(false);
 	sub->add_option("--port", options->port, "Port of the transport (default 7463)")
@@ -64,9 +64,9 @@ void add_bind(Cli &cli)
 			"Transport that peers come by (default tcp)")
 		->needs(exported)
 		->type_name("NAME");
-	sub->add_flag("--no-reset", options->no_reset, "Accept functions that cannot be reset");
-	sub->add_flag("--force", options->force, "Take them although they are in use");
-	sub->add_flag("--dry-run", options->dry_run, "Check, and change nothing");
+	sub->add_flag("--no-reset", options->no_reset, "Accept functions without a reset method");
+	sub->add_flag("--force", options->force, "Take them even if they are in use");
+	sub->add_flag("--dry-run", options->dry_run, "Only check, change nothing");
 	sub->callback([&cli, options] {
 		cli.action = [options](const Context &context) { bind(context, *options); };
 	});
@@ -102,17 +102,17 @@ void add_unbind(Cli &cli)
 {
 	auto options = std::make_shared<UnbindOptions>();
 	CLI::App *sub =
-		cli.verb("unbind", "Give functions back to this host's own drivers",
+		cli.verb("unbind", "Give functions back to this host's drivers",
 			 "  riodctl unbind 0000:03:00.0\n"
 			 "  riodctl unbind nic                    # an export, by name\n"
 			 "  riodctl unbind 03:00.0 --driver vfio-pci\n"
-			 "  riodctl unbind nic --force            # although a guest uses it");
+			 "  riodctl unbind nic --force            # even if a guest uses it");
 
 	sub->add_option("ADDR|NAME", options->targets, "PCI addresses or names of exports")
 		->required();
 	sub->add_option("--driver", options->driver,
-			"Driver that gets them (default: the one that had them)");
-	sub->add_flag("--force", options->force, "Although a peer is attached");
+			"Driver to bind them to (default: the former driver)");
+	sub->add_flag("--force", options->force, "Even if a peer is attached");
 	sub->callback([&cli, options] {
 		cli.action = [options](const Context &context) { unbind(context, *options); };
 	});
@@ -121,7 +121,7 @@ void add_unbind(Cli &cli)
 void add_attach(Cli &cli)
 {
 	auto options = std::make_shared<AttachOptions>();
-	CLI::App *sub = cli.verb("attach", "Get a PCI device that another host exports",
+	CLI::App *sub = cli.verb("attach", "Attach a PCI device that another host exports",
 				 "  riodctl attach server1\n"
 				 "  riodctl attach tcp://192.0.2.1:7463 nvme0\n"
 				 "  riodctl attach [2001:db8::1]:7463 0000:03:00.0 --profile none\n"
@@ -131,20 +131,20 @@ void add_attach(Cli &cli)
 			"Server host, as [TRANSPORT://]HOST[:PORT]; tcp and 7463 by default")
 		->required();
 	sub->add_option("EXPORT", options->export_name,
-			"Export, as 'riodctl list HOST' shows it; may be left out if there is one");
+			"Export, as 'riodctl list HOST' shows it; optional if there is only one");
 	sub->add_option("--limit", options->limit,
-			"Writable guest memory above which the device is not given DMA at first\n"
+			"Hold off DMA while the guest maps more writable memory than this\n"
 			"(default 64M; rule 18)");
 	sub->add_option("--profile", options->profile,
-			"Device profile instead of the one for its ids; 'none' for none");
+			"Device profile to use instead of the default one; 'none': no profile");
 	sub->add_option("--shadow-bar", options->shadow_bars,
-			"BAR that is memory, and nothing but memory: it is mapped into the guest,\n"
-			"and both hosts keep what was touched of it in step (may be repeated)")
+			"BAR that contains only memory: map it into the guest and keep the pages\n"
+			"that were accessed coherent between both hosts (may be repeated)")
 		->check(CLI::Range(0U, 5U))
 		->type_name("N");
 	sub->add_flag("--sync-writes", options->sync_writes,
-		      "A register write waits until the device has it. Slower; for drivers that\n"
-		      "fill a ring further behind its doorbell (e100)");
+		      "Register writes wait until the device has them. Slower; for drivers that\n"
+		      "add to a ring after its doorbell (e100)");
 	sub->callback([&cli, options] {
 		cli.action = [options](const Context &context) { attach(context, *options); };
 	});
@@ -153,15 +153,15 @@ void add_attach(Cli &cli)
 void add_detach(Cli &cli)
 {
 	auto options = std::make_shared<DetachOptions>();
-	CLI::App *sub = cli.verb("detach", "Give back what was attached",
+	CLI::App *sub = cli.verb("detach", "Detach a PCI device of another host",
 				 "  riodctl detach 1\n"
 				 "  riodctl detach 0001:00:00.0\n"
-				 "  riodctl detach nvme0 --force   # although a guest has it open");
+				 "  riodctl detach nvme0 --force   # even if a guest has it open");
 
 	sub->add_option("ID|ADDR|EXPORT", options->target,
 			"Attachment: its number, a function of it, or the export's name")
 		->required();
-	sub->add_flag("--force", options->force, "Although a guest has it open");
+	sub->add_flag("--force", options->force, "Even if a guest has it open");
 	sub->callback([&cli, options] {
 		cli.action = [options](const Context &context) { detach(context, *options); };
 	});
@@ -172,11 +172,11 @@ void add_list(Cli &cli)
 	auto options = std::make_shared<ListOptions>();
 	CLI::App *sub = cli.verb("list", "Show exports and attachments, or another host's exports",
 				 "  riodctl list\n"
-				 "  riodctl list server1              # what it offers this host\n"
-				 "  riodctl list --devices            # what could be bound here");
+				 "  riodctl list server1              # exports for this host\n"
+				 "  riodctl list --devices            # candidates for 'bind'");
 
 	auto *host = sub->add_option("HOST", options->host,
-				     "Server host to ask, as [TRANSPORT://]HOST[:PORT]");
+				     "Server host to query, as [TRANSPORT://]HOST[:PORT]");
 	sub->add_flag("--devices", options->devices, "This host's PCI functions, for 'bind'")
 		->excludes(host);
 	sub->add_flag("--names", options->names)->group("")->excludes(host);
@@ -194,7 +194,7 @@ void add_status(Cli &cli)
 				 "  riodctl status 0000:03:00.0 --json");
 
 	sub->add_option("ID|NAME", *target,
-			"Attachment or export; a PCI address names what has the function");
+			"Attachment or export, by number, name or PCI address of a function");
 	sub->callback([&cli, target] {
 		cli.action = [target](const Context &context) { status(context, *target); };
 	});
@@ -210,8 +210,8 @@ void add_stats(Cli &cli)
 				 "  riodctl stats --json");
 
 	sub->add_option("ID|NAME", options->target,
-			"Attachment or export; a PCI address names what has the function");
-	sub->add_option("--watch", options->watch, "Show rates, every so many seconds")
+			"Attachment or export, by number, name or PCI address of a function");
+	sub->add_option("--watch", options->watch, "Show rates at this interval, in seconds")
 		->check(CLI::Range(0.1, 86400.0));
 	sub->add_flag("--all", options->all, "Show every counter");
 	sub->callback([&cli, options] {
@@ -222,11 +222,11 @@ void add_stats(Cli &cli)
 void add_monitor(Cli &cli)
 {
 	auto options = std::make_shared<MonitorOptions>();
-	CLI::App *sub = cli.verb("monitor", "Show events as they come, until Ctrl-C",
+	CLI::App *sub = cli.verb("monitor", "Print events until Ctrl-C",
 				 "  riodctl monitor\n"
 				 "  riodctl monitor --json --count 1");
 
-	sub->add_option("--count", options->count, "End after so many events");
+	sub->add_option("--count", options->count, "Exit after this many events");
 	sub->callback([&cli, options] {
 		cli.action = [options](const Context &context) { monitor(context, *options); };
 	});
@@ -236,21 +236,21 @@ void add_qemu_args(Cli &cli)
 {
 	auto options = std::make_shared<QemuOptions>();
 	CLI::App *sub = cli.verb(
-		"qemu-args", "Print what QEMU or libvirt needs for an attachment",
+		"qemu-args", "Print the QEMU or libvirt configuration for an attachment",
 		"  riodctl qemu-args 1\n"
 		"  qemu-system-x86_64 $(riodctl qemu-args 1) -m 4G ...\n"
 		"  riodctl qemu-args 1 --virtio-iommu\n"
 		"  riodctl qemu-args 1 --libvirt > fn.xml && virsh attach-device GUEST fn.xml\n"
-		"  riodctl qemu-args 1 --libvirt-domain   # what the domain needs besides");
+		"  riodctl qemu-args 1 --libvirt-domain   # other elements of the domain");
 
 	sub->add_option("ID|ADDR", options->target, "Attachment, or a function of it")->required();
 	sub->add_flag(
 		"--virtio-iommu", options->virtio_iommu,
 		"virtio-iommu instead of intel-iommu (needs no kernel argument in the guest)");
 	auto *libvirt = sub->add_flag("--libvirt", options->libvirt,
-				      "XML of the function, as 'virsh attach-device' takes it");
+				      "XML of the function, for 'virsh attach-device'");
 	sub->add_flag("--libvirt-domain", options->libvirt_domain,
-		      "XML of what the domain needs besides: a vIOMMU and a port")
+		      "XML of the domain's other elements: a vIOMMU and a port")
 		->excludes(libvirt);
 	sub->callback([&cli, options] {
 		cli.action = [options](const Context &context) { qemu(context, *options); };
@@ -262,13 +262,13 @@ void add_exec(Cli &cli)
 	auto options = std::make_shared<ExecOptions>();
 	CLI::App *sub = cli.verb(
 		"exec",
-		"Start [--] PROGRAM [ARG...], which uses VFIO and wants to map registers, as DPDK "
+		"Start [--] PROGRAM [ARG...], a VFIO program that has to map registers, as DPDK "
 		"does",
 		"  riodctl exec dpdk-testpmd -a 0001:00:00.0 -- --auto-start\n"
 		"  riodctl exec --library build/mmap/riod-mmap.so -- ./vfio_program 0001:00:00.0");
 
 	sub->add_option("--library", options->library,
-			"Where riod-mmap.so is (default: ../lib/riod, seen from riodctl)");
+			"Path of riod-mmap.so (default: in ../lib/riod, relative to riodctl)");
 	sub->callback([&cli, options] {
 		options->command = cli.program;
 		if (options->command.empty())
@@ -277,7 +277,7 @@ void add_exec(Cli &cli)
 	});
 }
 
-// For the list of verbs; rewrite_help() makes options of it.
+// Adds "help" to the list of verbs; rewrite_help() turns it into options.
 void add_help(Cli &cli)
 {
 	cli.app.add_subcommand("help", "Show help for riodctl, or for a verb: help [VERB]");
@@ -293,14 +293,14 @@ constexpr const char *exit_statuses =
 
 using Words = std::vector<std::string>;
 
-// No option of riodctl itself has a value, so the first other word is the verb.
+// riodctl's global options have no values, so the first other word is the verb.
 Words::iterator find_verb(Words &words)
 {
 	return std::ranges::find_if(words,
 				    [](const std::string &word) { return !word.starts_with('-'); });
 }
 
-// "help VERB" is "VERB --help".
+// "help VERB" becomes "VERB --help".
 void rewrite_help(Words &words)
 {
 	const auto verb = find_verb(words);
@@ -325,8 +325,8 @@ void check_verb(const Cli &cli, Words &words)
 			  "'riodctl help' lists the verbs");
 }
 
-// Of "exec [OPTION...] [--] PROGRAM [ARG...]" all from PROGRAM on is the program's,
-// whatever it looks like.
+// In "exec [OPTION...] [--] PROGRAM [ARG...]" all words from PROGRAM on belong to the program,
+// even if they look like options.
 void split_program(Cli &cli, Words &words)
 {
 	auto word = find_verb(words);
@@ -348,11 +348,11 @@ void parse_words(Cli &cli, Words words)
 	rewrite_help(words);
 	check_verb(cli, words);
 	split_program(cli, words);
-	std::ranges::reverse(words); // CLI11 takes them from the end
+	std::ranges::reverse(words); // CLI11 pops them from the end
 	cli.app.parse(std::move(words));
 }
 
-// Usage errors, too, are an object where JSON is wanted.
+// With --json, usage errors are objects, too.
 int parse_failed(Cli &cli, const CLI::ParseError &error, Output &out, std::ostream &text)
 {
 	if (error.get_exit_code() == 0) {

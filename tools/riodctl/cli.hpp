@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The command line: parses it and runs the verb that it names.
+// Parses the command line and runs its verb.
 #pragma once
 
 #include <iosfwd>
@@ -8,7 +8,7 @@
 
 namespace riodctl {
 
-// Returns the exit status; prints errors.  For main() and for tests of usage.
+// Returns the exit status; prints errors.  Called by main() and by tests.
 int run(int argc, const char *const *argv, Sysfs &sysfs, Kernel &kernel, const Modules &modules,
 	const Probes &probes, std::ostream &out, std::ostream &err);
 

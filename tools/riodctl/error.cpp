@@ -21,7 +21,7 @@ std::string usual_remedy(int err)
 	return {};
 }
 
-// Kernel texts may end in a full stop or a line feed; sentences are built from them.
+// Removes a full stop or line feed at the end of a kernel text, as it becomes part of a sentence.
 std::string_view trimmed(std::string_view text)
 {
 	while (!text.empty() && (text.back() == '.' || text.back() == '\n' || text.back() == ' '))
@@ -72,7 +72,7 @@ Error explain(std::string_view action, const KernelError &error, std::string rem
 	const std::string why =
 		text.empty() ? std::generic_category().message(error.err()) : std::string(text);
 
-	// A text of the kernel names its own remedy; ours would be a guess beside it.
+	// A kernel text includes its remedy; the usual one for the errno would be a guess.
 	if (remedy.empty() && (text.empty() || error.err() == EPERM))
 		remedy = usual_remedy(error.err());
 	return {exit_of_errno(error.err()), fmt::format("cannot {}: {}", action, why),
@@ -86,7 +86,7 @@ Error explain_peer(std::string_view action, std::string_view peer, const KernelE
 	Error plain =
 		explain(named ? std::string(action) : fmt::format("{} at {}", action, peer), error);
 
-	// "PEER refused: ..." is the peer's word, whatever the errno; a closed port refuses
+	// "PEER refused: ..." comes from the peer, whatever the errno; a closed port refuses
 	// "the connection".
 	if (text.find(" refused: ") != std::string_view::npos) {
 		return {Exit::failed, plain.what(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What goes wrong, as a sentence with a remedy and an exit status.
+// Errors: a sentence with a remedy and an exit status.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ private:
 	std::string remedy_;
 };
 
-// The kernel refused a command: its errno, and its extended-ack text if any.
+// The kernel refused a command: the errno, and the extended-ack text if any.
 class KernelError : public std::runtime_error {
 public:
 	explicit KernelError(int err, const std::string &text = {})
@@ -53,12 +53,12 @@ private:
 
 Exit exit_of_errno(int err);
 
-// "cannot attach nvme0: the export is busy", with the remedy that @remedy gives
-// or, where it is empty, the usual one for that errno.
+// "cannot attach nvme0: the export is busy", with @remedy
+// or, if that is empty, the usual one for the errno.
 Error explain(std::string_view action, const KernelError &error, std::string remedy = {});
 
-// As explain(), for what was asked of @peer ("192.0.2.1:7463"), which is named once, by
-// the kernel or by us.  Exit::unreachable means that no peer answered.
+// Like explain(), for a request to @peer ("192.0.2.1:7463"), which the text names once, either
+// the kernel's part or ours.  Exit::unreachable means that no peer answered.
 Error explain_peer(std::string_view action, std::string_view peer, const KernelError &error);
 
 Error usage_error(const std::string &message, std::string remedy = {});

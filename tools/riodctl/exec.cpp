@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// exec: start a VFIO program that wants to map the registers of a function.
+// exec: starts a VFIO program that has to map the registers of a function.
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// PREFIX/lib/riod, where riodctl is in PREFIX/sbin
+// PREFIX/lib/riod, if riodctl is in PREFIX/sbin
 fs::path installed_library()
 {
 	std::error_code ec;
@@ -30,14 +30,14 @@ fs::path find_library(const std::string &wanted)
 	std::error_code ec;
 	const fs::path library = wanted.empty() ? installed_library() : fs::absolute(wanted, ec);
 
-	// what ld.so cannot find, or parts at a blank or a colon, it only warns of
+	// ld.so only warns if it cannot find the library, and splits paths at blanks and colons
 	if (!fs::exists(library, ec)) {
 		throw Error(Exit::not_found, fmt::format("{} is not there", library.string()),
-			    "'make install' puts it there; or say where it is with --library");
+			    "install it with 'make install', or give its path with --library");
 	}
 	if (library.string().find_first_of(" :") != std::string::npos) {
 		throw usage_error(fmt::format("'{}' has a blank or a colon", library.string()),
-				  "the dynamic linker takes no such path in LD_PRELOAD");
+				  "the dynamic linker does not support that in LD_PRELOAD");
 	}
 	return library;
 }
@@ -52,7 +52,7 @@ void exec(const ExecOptions &options)
 	if (const char *others = std::getenv("LD_PRELOAD"); others && *others)
 		preload += fmt::format(":{}", others);
 	if (setenv("LD_PRELOAD", preload.c_str(), 1))
-		throw Error(Exit::failed, "there is no memory for the environment");
+		throw Error(Exit::failed, "no memory for the environment");
 	for (const auto &word : options.command)
 		words.push_back(const_cast<char *>(word.c_str())); // NOLINT: execvp() is older
 	words.push_back(nullptr);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The generic netlink family "riod"; genl.cpp is the only file that knows netlink.
+// The generic netlink family "riod"; only genl.cpp and genl_attr.cpp use netlink.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace riodctl {
 
-// Opens no socket before the first use.
+// Opens its socket on first use.
 std::unique_ptr<Kernel> make_genl_kernel();
 
 } // namespace riodctl

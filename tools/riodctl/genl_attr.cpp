@@ -70,7 +70,7 @@ Cidr decode_allow(const Attrs &attrs)
 	return cidr;
 }
 
-// Counters that this riodctl does not know are left out.
+// Ignores counters that this riodctl does not know.
 Stats decode_stats(const Attrs &attrs)
 {
 	Stats stats;
@@ -120,7 +120,7 @@ Offer decode_offer(const Attrs &attrs)
 	return offer;
 }
 
-// What changes while an attachment lives.
+// Attributes that change during the life of an attachment.
 void decode_condition(const nlattr *a, Attachment &t)
 {
 	switch (nla_type(a)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Attributes of the family to values and back; part of genl.cpp's job, apart so
+// Converts attributes of the family to values and back; separate from genl.cpp so
 // that tests can feed it messages without a kernel.
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace riodctl {
 
-// A run of attributes, as a message or a nest holds them.
+// The attributes of a message or a nest.
 class Attrs {
 public:
 	explicit Attrs(std::span<const std::byte> bytes) : bytes_(bytes) {}
@@ -34,16 +34,16 @@ private:
 	std::span<const std::byte> bytes_;
 };
 
-// By payload length, 1, 2, 4 or 8 bytes: "uint" of the spec is 4 or 8.  0 otherwise.
+// Reads 1, 2, 4 or 8 bytes, by payload length ("uint" of the spec has 4 or 8); else returns 0.
 std::uint64_t attr_integer(const nlattr *attr);
-// Terminated or not, as the sender had it.
+// Accepts strings with and without a terminator.
 std::string attr_string(const nlattr *attr);
 
 Export decode_export(const Attrs &attrs);
 Attachment decode_attachment(const Attrs &attrs);
 Remote decode_remote(const Attrs &attrs);
 
-// Throw std::length_error where the message has no room.
+// Throw std::length_error if the message has no room.
 void encode(nl_msg *msg, const ExportRequest &request);
 void encode(nl_msg *msg, const ExportChange &change);
 void encode(nl_msg *msg, const AttachRequest &request);

@@ -41,7 +41,7 @@ InterruptGuard::InterruptGuard()
 InterruptGuard::~InterruptGuard()
 {
 	depth--;
-	// Unblock first: what is pending belongs to the flag, not to the old handler.
+	// Unblock first, so that a pending signal sets the flag and does not reach the old handler.
 	sigprocmask(SIG_SETMASK, &old_mask_, nullptr);
 	sigaction(SIGINT, &old_int_, nullptr);
 	sigaction(SIGTERM, &old_term_, nullptr);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Ctrl-C (and SIGTERM) where leaving at once would leave something behind.
+// Ctrl-C (and SIGTERM) where an immediate exit would skip a clean-up.
 #pragma once
 
 #include <csignal>
 
 namespace riodctl {
 
-// While one lives, SIGINT and SIGTERM only set a flag and end ppoll() with EINTR.
-// May be nested; the outermost one clears the flag when it begins.
+// During its lifetime SIGINT and SIGTERM only set a flag and end ppoll() with EINTR.
+// May be nested; the outermost one clears the flag at its start.
 class InterruptGuard {
 public:
 	InterruptGuard();
@@ -15,7 +15,7 @@ public:
 	InterruptGuard &operator=(const InterruptGuard &) = delete;
 	~InterruptGuard();
 
-	// The handler's signals are blocked outside ppoll() with this mask, so
+	// The signals are blocked except in ppoll() with this mask, so
 	// that a signal between the test of the flag and the wait is not lost.
 	const sigset_t &wait_mask() const { return wait_mask_; }
 

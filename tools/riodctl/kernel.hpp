@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What the modules can be asked; genl.cpp asks the real ones, tests a fake.
+// Commands of the modules: genl.cpp sends them to the kernel, tests use a fake.
 #pragma once
 
 #include <functional>
@@ -17,10 +17,10 @@ public:
 	Kernel &operator=(const Kernel &) = delete;
 	virtual ~Kernel() = default;
 
-	// Is the family there, that is: is riod_core loaded?
+	// True if the family exists, that is, if riod_core is loaded.
 	virtual bool present() = 0;
 
-	// Every one of these throws KernelError where the kernel refuses.
+	// The following throw KernelError if the kernel refuses.
 	virtual std::string export_new(const ExportRequest &request) = 0;
 	// Returns the peer that is attached and no longer allowed, or nothing.
 	virtual std::string export_set(const ExportChange &change) = 0;
@@ -32,8 +32,8 @@ public:
 	virtual Remote discover(const std::string &host, std::uint16_t port,
 				const std::string &transport) = 0;
 
-	// May be interrupted (interrupt.hpp): then nothing stays attached, unless the text
-	// says so, and KernelError is EINTR.  Calls @waiting once if it takes long.
+	// If interrupted (interrupt.hpp) it throws KernelError with EINTR and leaves nothing
+	// attached, unless the text says so.  Calls @waiting once if it takes long.
 	virtual AttachResult attach(const AttachRequest &request,
 				    const std::function<void()> &waiting) = 0;
 

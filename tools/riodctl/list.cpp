@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// list: exports and attachments of this host, what it could export, or what another
-// host offers.
+// list: exports and attachments of this host, devices that it could export, or exports
+// of another host.
 #include <algorithm>
 #include <sstream>
 
@@ -61,7 +61,7 @@ void list_remote(const Context &context, const std::string &host)
 	for (const auto &offer : remote.offers)
 		offers.push_back(to_json(offer));
 	if (remote.offers.empty()) {
-		context.out.line(fmt::format("{} offers this host nothing",
+		context.out.line(fmt::format("{} has no exports for this host",
 					     endpoint_str(remote.host, remote.port)));
 	} else {
 		context.out.line(offers_table(remote));
@@ -129,7 +129,7 @@ void list_local(const Context &context)
 	context.out.document({{"exports", exports}, {"attachments", attachments}});
 }
 
-// Can @device be bound?  The first reason against it, or nothing.
+// The first reason why @device cannot be bound; empty if it can.
 std::string obstacle(const Context &context, const PciDevice &device)
 {
 	if (device.driver() == "riod_stub")
@@ -148,14 +148,14 @@ std::size_t width_of(const Context &context)
 	return columns == 0 ? 0 : std::max<std::size_t>(columns, 80);
 }
 
-// "NVMe: Samsung Electronics Co Ltd NVMe SSD Controller", or the ids where pci.ids does not
+// "NVMe: Samsung Electronics Co Ltd NVMe SSD Controller", or the IDs if pci.ids does not
 // list the device.
 std::string long_name(const Context &context, const Identity &identity)
 {
 	std::string name = context.probes.device_name(identity);
 	const std::string kind = class_name(identity.class_code);
 	if (!name.empty() && kind.starts_with("class "))
-		return name; // there is no word for the class
+		return name; // the class has no name here
 	return fmt::format("{}: {}", kind, name.empty() ? ids(identity) : name);
 }
 
@@ -175,8 +175,8 @@ json device_json(const Context &context, const PciDevice &device, const std::str
 	return one;
 }
 
-// The name of the device is what a narrow terminal cuts off; why a function cannot be bound
-// stands below it, wrapped.
+// A narrow terminal cuts off the name of the device.  The reason why a function cannot be bound
+// is wrapped below it.
 void list_devices(const Context &context)
 {
 	const std::size_t width = width_of(context);
@@ -208,7 +208,7 @@ void list_devices(const Context &context)
 	context.out.document({{"devices", devices}});
 }
 
-// For shell completion: what other verbs take, one to a line.
+// For shell completion: arguments of other verbs, one per line.
 void list_names(const Context &context)
 {
 	const Objects all = all_objects(context);

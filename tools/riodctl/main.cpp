@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// riodctl - control riod's modules.  cli.cpp holds the table of verbs.
+// riodctl - controls riod's modules.  cli.cpp has the table of verbs.
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 		return riodctl::run(argc, argv, sysfs, *kernel, modules, probes, std::cout,
 				    std::cerr);
 	} catch (const std::exception &error) {
-		// Only what cannot even be told in the usual way: there is no memory.
+		// Errors that run() cannot print, such as lack of memory.
 		(void)std::fprintf(stderr, "riodctl: %s\n", error.what());
 		return static_cast<int>(riodctl::Exit::failed);
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Values that go between parsing, kernel access and output.
+// Values passed between parsing, kernel access and output.
 #pragma once
 
 #include <array>
@@ -42,7 +42,7 @@ struct Export {
 	std::vector<Cidr> allow;
 	std::uint16_t port = default_port;
 	std::string transport = default_transport;
-	std::optional<std::uint32_t> state; // none: an event says that it is gone
+	std::optional<std::uint32_t> state; // none: the object is gone (event)
 	std::string peer;
 	Identity identity;
 	bool resettable = false;
@@ -58,7 +58,7 @@ struct Attachment {
 	std::string transport = default_transport;
 	std::string export_name;
 	std::vector<std::string> devices;
-	std::optional<std::uint32_t> state; // none: an event says that it is gone
+	std::optional<std::uint32_t> state; // none: the object is gone (event)
 	std::string reason;
 	std::uint32_t error = 0; // errno with which attaching failed
 	bool in_use = false;
@@ -71,7 +71,7 @@ struct Attachment {
 	std::string profile;
 	std::uint32_t shadow_bars = 0;
 	std::uint64_t shadowed = 0;
-	std::optional<std::uint64_t> iova_last; // none: modules that do not tell
+	std::optional<std::uint64_t> iova_last; // none: not reported by the modules
 	bool sync_writes = false;
 	Stats stats;
 };
@@ -128,19 +128,19 @@ struct AttachResult {
 	std::string export_name;
 };
 
-// What a detach came to: the functions have left the bus; or the session is over and they
+// Result of a detach: the functions have left the bus; or the session is over and they
 // stay, while a process has one open (the guest was cut off), or has its VFIO device open
 // without using it.
 enum class Removal : std::uint8_t { gone, open, held };
 
-// One multicast event: the object as far as the event tells.
+// One multicast event: the object, with the fields that the event has.
 struct Event {
 	std::optional<Export> exported;
 	std::optional<Attachment> attachment;
 	bool lost = false; // the kernel dropped events before this one
 };
 
-// Where a counter stands in print: its key in JSON is the name in the spec with
+// How a counter is printed: its key in JSON is the name in the spec with
 // underscores.
 struct StatField {
 	int attr;
@@ -154,7 +154,7 @@ const std::vector<StatField> &stat_fields();
 std::string state_name(std::uint32_t state);
 std::string state_name(const std::optional<std::uint32_t> &state);
 std::string bus_master_name(std::uint32_t bus_master);
-// Of a mask with a bit for each BAR.
+// Numbers of the BARs in a mask.
 std::vector<unsigned> bar_numbers(std::uint32_t bars);
 
 } // namespace riodctl

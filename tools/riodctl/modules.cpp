@@ -29,7 +29,7 @@ struct ListFree {
 	void operator()(kmod_list *list) const { kmod_module_unref_list(list); }
 };
 
-// libkmod prints to standard error by default; the reason is in what it returns.
+// libkmod prints to standard error by default; its return value has the reason.
 void ignore_log(void * /*data*/, int /*priority*/, const char * /*file*/, int /*line*/,
 		const char * /*fn*/, const char * /*format*/, va_list /*args*/)
 {
@@ -42,7 +42,7 @@ std::string kernel_release()
 	return uname(&name) == 0 ? name.release : "this kernel";
 }
 
-// The order in which insmod wants them.
+// insmod commands in the order of dependencies.
 std::string insmod_line(const std::string &module)
 {
 	if (module == "riod_core")
@@ -50,7 +50,7 @@ std::string insmod_line(const std::string &module)
 	return fmt::format("insmod riod_core.ko && insmod {}.ko", module);
 }
 
-// What modprobe would say, with the remedy.
+// An error text like modprobe's, with a remedy.
 Error load_error(const std::string &module, int err)
 {
 	const std::string what = fmt::format("cannot load the module {}: ", module);
@@ -73,7 +73,7 @@ Error load_error(const std::string &module, int err)
 	case ENOEXEC:
 	case EINVAL:
 		return {Exit::failed, what + why,
-			"see 'dmesg'; modules of another kernel have to be built again for Linux " +
+			"see 'dmesg'; rebuild modules of another kernel for Linux " +
 				kernel_release()};
 	default:
 		return {exit_of_errno(err), what + why, "see 'dmesg'"};
@@ -97,7 +97,7 @@ int load_module(const std::string &name, bool dry_run)
 {
 	const std::unique_ptr<kmod_ctx, ContextFree> context(kmod_new(nullptr, nullptr));
 	kmod_list *raw = nullptr;
-	// an alias must not load what the administrator has blacklisted; a name may
+	// the blacklist applies to aliases, not to names
 	unsigned int flags = KMOD_PROBE_APPLY_BLACKLIST_ALIAS_ONLY;
 	int first = 0;
 

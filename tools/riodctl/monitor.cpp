@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// monitor: events as they come, a line or a JSON object each.
+// monitor: prints events as they arrive, each as a line or a JSON object.
 #include <chrono>
 #include <ctime>
 
@@ -45,7 +45,7 @@ std::string attachment_text(const Attachment &a)
 	return text;
 }
 
-// Only what the event carries; see the spec.
+// Only the fields that the event has; see the spec.
 json export_json(const Export &e)
 {
 	return {{"event", "export"},
@@ -103,7 +103,7 @@ void monitor(const Context &context, const MonitorOptions &options)
 		context.kernel.monitor(
 			[&] {
 				if (!context.out.wants_json())
-					context.out.note("waiting for events; Ctrl-C ends this");
+					context.out.note("waiting for events, Ctrl-C to stop");
 			},
 			[&](const Event &event) {
 				print(context, event);

@@ -86,7 +86,7 @@ Endpoint Endpoint::parse(const std::string &whole)
 		const auto close = text.find(']');
 		if (close == std::string::npos ||
 		    (close + 1 != text.size() && text.at(close + 1) != ':'))
-			throw usage_error(fmt::format("'{}' is no [ADDRESS]:PORT", text));
+			throw usage_error(fmt::format("'{}' is not an [ADDRESS]:PORT", text));
 		e.host = text.substr(1, close - 1);
 		if (close + 1 != text.size())
 			e.port = parse_port(std::string_view(text).substr(close + 2), text);
@@ -97,7 +97,7 @@ Endpoint Endpoint::parse(const std::string &whole)
 		e.host = text; // no colon: a name; several: a bare IPv6 address
 	}
 	if (e.host.empty())
-		throw usage_error(fmt::format("'{}' names no host", whole));
+		throw usage_error(fmt::format("'{}' contains no host", whole));
 	return e;
 }
 
@@ -125,7 +125,7 @@ Cidr parse_cidr(const std::string &text, bool *masked)
 				    ? bits
 				    : number(std::string_view(text).substr(slash + 1), bits);
 	if (!length || inet_pton(cidr.family, address.c_str(), cidr.address.data()) != 1) {
-		throw usage_error(fmt::format("'{}' is no address range", text),
+		throw usage_error(fmt::format("'{}' is not an address range", text),
 				  "write it as 192.0.2.0/24, 192.0.2.7 or 2001:db8::/32");
 	}
 	cidr.prefix_len = static_cast<std::uint8_t>(*length);

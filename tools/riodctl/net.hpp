@@ -29,12 +29,12 @@ std::string url_str(const std::string &transport, const std::string &host, std::
 // Throws a usage Error unless it can be the name of a transport.
 void check_transport_name(const std::string &name);
 
-// ADDRESS or ADDRESS/LENGTH; host bits are cleared, and @masked says if there were any.
+// ADDRESS or ADDRESS/LENGTH; clears host bits and sets @masked if there were any.
 // Throws a usage Error.
 Cidr parse_cidr(const std::string &text, bool *masked = nullptr);
 std::string cidr_str(const Cidr &cidr);
 
-// Numeric addresses of @host in the resolver's order, none twice.  Throws Error.
+// Numeric addresses of @host in the resolver's order, without duplicates.  Throws Error.
 std::vector<std::string> resolve(const std::string &host);
 
 } // namespace riodctl

@@ -14,7 +14,7 @@ namespace riodctl {
 
 namespace {
 
-// A module that is not loaded has no objects.
+// Returns nothing if the module is not loaded.
 template <typename Fn>
 auto dumped(Fn &&fn, const char *what) -> decltype(fn())
 {
@@ -90,7 +90,7 @@ Objects select_objects(const Context &context, const std::string &target)
 		throw Error(
 			Exit::not_found,
 			fmt::format("there is no export or attachment '{}' on this host", target),
-			"'riodctl list' shows those there are");
+			"see 'riodctl list'");
 	}
 	return found;
 }
@@ -118,10 +118,10 @@ Attachment select_attachment(const Context &context, const std::string &target)
 	if (found.empty()) {
 		throw Error(Exit::not_found,
 			    fmt::format("there is no attachment '{}' on this host", target),
-			    "'riodctl list' shows those there are");
+			    "see 'riodctl list'");
 	}
 	for (const auto &attachment : found) {
-		// A number means the attachment of that number, whatever else is called so.
+		// A number selects that attachment, even if an export has that name.
 		if (std::to_string(attachment.id) == target)
 			return attachment;
 		ids.push_back(attachment.id);

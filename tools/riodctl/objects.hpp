@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Finding exports and attachments by what people call them.
+// Finds exports and attachments by name, number or address.
 #pragma once
 
 #include <string>
@@ -15,25 +15,25 @@ struct Objects {
 	std::vector<Attachment> attachments;
 };
 
-// All of this host; empty where riod_core is not loaded.  Throws Error.
+// All objects of this host; empty if riod_core is not loaded.  Throws Error.
 Objects all_objects(const Context &context);
 
-// Loads riod_core where it is missing: that there is nothing can be said only of modules
-// that are there.  Throws Error.
+// Loads riod_core if it is missing, because an empty answer is only meaningful from loaded
+// modules.  Throws Error.
 void require_core(const Context &context);
 
-// Those that @target names: an export's name, an attachment's number, the PCI
-// address of a function of either.  All where it is empty; throws Error where
-// it names none.
+// The objects that @target selects: an export's name, an attachment's number, the PCI
+// address of a function of either.  All objects if it is empty; throws Error if
+// there is none.
 Objects select_objects(const Context &context, const std::string &target);
 
-// The export that @target names.  Throws Error.
+// The export that @target selects.  Throws Error.
 Export select_export(const Context &context, const std::string &target);
 
-// The one attachment that @target names.  Throws Error.
+// The attachment that @target selects.  Throws Error if it is not exactly one.
 Attachment select_attachment(const Context &context, const std::string &target);
 
-// Full form of a PCI address, or @text as it is.
+// Full form of a PCI address; other texts are returned unchanged.
 std::string canonical_address(const std::string &text);
 
 bool holds(const std::vector<std::string> &devices, const std::string &address);

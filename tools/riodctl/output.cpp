@@ -17,13 +17,13 @@ using nlohmann::json;
 
 namespace {
 
-// Text from a peer or a driver may hold anything; JSON is valid UTF-8 all the same.
+// Text from a peer or a driver may contain any bytes, but JSON must be valid UTF-8.
 std::string dump(const json &object, int indent)
 {
 	return object.dump(indent, ' ', false, json::error_handler_t::replace);
 }
 
-// And a terminal gets no control characters from it.
+// Removes control characters, so that such text cannot control the terminal.
 std::string printable(std::string_view text)
 {
 	std::string safe(text);
@@ -77,7 +77,7 @@ void Output::error(const Error &error)
 {
 	if (*error.what() == '\0')
 		return;
-	// People read standard error also where a program reads the other.
+	// Also with --json: a program reads standard output, people read standard error.
 	err_ << "riodctl: " << printable(error.what()) << '\n';
 	if (!error.remedy().empty())
 		err_ << "  try: " << printable(error.remedy()) << '\n';

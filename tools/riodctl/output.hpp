@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Text for people, or JSON for programs: a verb says both, one is printed.
+// Text for people, or JSON for programs: a verb supplies both, one is printed.
 #pragma once
 
 #include <iosfwd>
@@ -24,31 +24,31 @@ public:
 	void use_json(bool json) { json_ = json; }
 	bool wants_json() const { return json_; }
 
-	// For people only.
+	// Text only.
 	void line(std::string_view text);
-	// What a person should know besides; in JSON a member "notes" of the document.
+	// Additional information; in JSON, the member "notes" of the document.
 	void note(const std::string &text);
-	// The document, an object; ends the output.
+	// The JSON document, an object; ends the output.
 	void document(const nlohmann::json &object);
-	// One line of a stream, flushed.
+	// Prints one line of a stream and flushes.
 	void record(std::string_view text, const nlohmann::json &object);
-	// Nothing for people where the message is empty: an interrupted stream just ends.
+	// Prints no text if the message is empty, as for an interrupted stream.
 	void error(const Error &error);
 
 private:
 	std::ostream &out_;
 	std::ostream &err_;
 	bool json_;
-	bool streaming_ = false; // a line for each object
+	bool streaming_ = false; // one line per object
 	std::vector<std::string> notes_;
 };
 
 // Columns as wide as their widest cell; the first row is the heading.
 std::string table(const std::vector<std::vector<std::string>> &rows);
 
-// The line, or as much of it as @width columns hold; 0: all of it.
+// Truncates the line to @width columns; 0: no limit.
 std::string cut(const std::string &line, std::size_t width);
-// The text in lines of at most @width columns, all indented; 0: one line.
+// Wraps the text to indented lines of at most @width columns; 0: one line.
 std::string wrapped(const std::string &text, std::size_t width, std::size_t indent);
 
 nlohmann::json to_json(const Export &exported);

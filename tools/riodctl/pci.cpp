@@ -11,7 +11,7 @@ namespace riodctl {
 
 namespace {
 
-// All of @text as a hexadecimal number of at most @digits digits and at most @max.
+// Parses all of @text as a hexadecimal number with at most @digits digits, up to @max.
 std::optional<std::uint32_t> hex(std::string_view text, std::size_t digits, std::uint32_t max)
 {
 	std::uint32_t value = 0;

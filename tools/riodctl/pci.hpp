@@ -26,7 +26,7 @@ struct PciAddress {
 	bool same_slot(const PciAddress &other) const;
 };
 
-// "nvme" for 0x010802 and the like; "class 0x0108" where there is no word for it.
+// "nvme" for 0x010802 and the like; "class 0x0108" for classes without a name.
 std::string class_name(std::uint32_t class_code);
 // "8086:10c9"
 std::string ids(const Identity &identity);

@@ -19,7 +19,7 @@ struct AccessFree {
 };
 using Access = std::unique_ptr<pci_access, AccessFree>;
 
-// libpci wants functions that print; of what it prints only the last error matters.
+// libpci requires print functions; only the text of a fatal error matters.
 // NOLINTBEGIN(cert-dcl50-cpp): their type is libpci's, and clang's [[noreturn]] is not of the type
 __attribute__((noreturn)) void fatal(char *text, ...)
 {
@@ -31,7 +31,7 @@ void ignore(char * /*text*/, ...) {}
 
 // NOLINTEND(cert-dcl50-cpp)
 
-// No pci_init(): it looks for a way to the devices, and only names are wanted.
+// No pci_init(): it searches for an access method to devices, which names do not need.
 Access open_names()
 {
 	Access access(pci_alloc());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Names of pci.ids.
+// Names from pci.ids.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace riodctl {
 
-// "Intel Corporation 82576 Gigabit Network Connection"; empty where pci.ids is not
+// "Intel Corporation 82576 Gigabit Network Connection"; empty if pci.ids is not
 // installed or does not list the device.
 std::string pci_device_name(const Identity &identity);
 

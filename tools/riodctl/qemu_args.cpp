@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// qemu-args: what to give QEMU or libvirt for an attachment.
+// qemu-args: prints QEMU options or libvirt XML for an attachment.
 #include <algorithm>
 #include <bit>
 #include <set>
@@ -16,18 +16,18 @@ using nlohmann::json;
 
 namespace {
 
-// Root ports of a chassis differ by their slot. Others rarely take this chassis, and the
-// slot is the attachment's number.
+// Root ports of a chassis must have different slots. This chassis number is rarely used by
+// others, and the slot is the attachment's number.
 constexpr unsigned int port_chassis = 74;
 constexpr unsigned int port_slot_mask = 0x1fff; // PCIe 7.5.3.9: physical slot number
-// The bus behind the bridge of several functions in libvirt's domain; libvirt fills the
-// numbers below with root ports.
+// The bus behind the bridge for several functions in libvirt's domain; libvirt uses the
+// lower numbers for root ports.
 constexpr unsigned int libvirt_bus = 8;
-// Address widths that intel-iommu of QEMU has
+// Address widths of QEMU's intel-iommu
 constexpr unsigned int narrow_bits = 39;
 constexpr unsigned int wide_bits = 48;
 
-// Does an IOMMU group hold two of them?  QEMU then wants them in one address space.
+// True if two of them share an IOMMU group; QEMU then requires one address space for them.
 bool share_group(const Sysfs &sysfs, const std::vector<std::string> &devices)
 {
 	std::set<std::string> groups;
@@ -48,8 +48,8 @@ struct Placed {
 	unsigned int function; // in the guest
 };
 
-// Functions keep their numbers.  A guest looks at the others of a slot only where there is
-// a function 0: without one the lowest takes its place.
+// Functions keep their numbers.  But a guest probes other functions of a slot only if function
+// 0 exists, so without one the lowest takes its place.
 std::vector<Placed> placed(const std::vector<std::string> &devices)
 {
 	std::vector<Placed> found;
@@ -64,7 +64,7 @@ std::vector<Placed> placed(const std::vector<std::string> &devices)
 	return found;
 }
 
-// Does the guest's firmware drive such a device, or may an option ROM of it do so?
+// True if the guest's firmware, or an option ROM, may drive such a device.
 bool firmware_drives(const Identity &identity)
 {
 	const auto base = identity.class_code >> 16;
@@ -91,7 +91,7 @@ std::string hostdev_xml(const Placed &fn, bool bridged, bool multifunction)
 	return xml + "</hostdev>\n";
 }
 
-// The narrower of QEMU's widths where the remote IOMMU does not have the wider one.
+// True if the remote IOMMU does not support the wider of QEMU's widths.
 bool needs_narrow(const Attachment &attachment)
 {
 	const auto bits = iova_bits(attachment);
@@ -115,7 +115,7 @@ std::optional<unsigned int> iova_bits(const Attachment &attachment)
 	return static_cast<unsigned int>(std::bit_width(*attachment.iova_last));
 }
 
-// A function on pcie.0 could not be unplugged, so it is behind a root port of its own.
+// A function on pcie.0 cannot be unplugged, so it gets its own root port.
 std::vector<std::pair<std::string, std::string>>
 qemu_args(const Sysfs &sysfs, const Attachment &attachment, bool virtio_iommu)
 {
@@ -141,7 +141,7 @@ qemu_args(const Sysfs &sysfs, const Attachment &attachment, bool virtio_iommu)
 	args.emplace_back("-device",
 			  fmt::format("pcie-root-port,id={},bus=pcie.0,chassis={},slot={}", port,
 				      port_chassis, attachment.id & port_slot_mask));
-	// Behind a conventional bridge all functions have the bridge's address space.
+	// Behind a conventional bridge all functions share the bridge's address space.
 	if (shared) {
 		args.emplace_back("-device",
 				  fmt::format("pcie-pci-bridge,id={},bus={}", bus, port));

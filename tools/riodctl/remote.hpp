@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What other hosts offer, in print; list.cpp.
+// Prints the exports of other hosts; used by list.cpp.
 #pragma once
 
 #include <string>

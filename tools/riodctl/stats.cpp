@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// stats: the counters of exports and attachments.
+// stats: prints the counters of exports and attachments.
 #include <array>
 #include <chrono>
 #include <map>
@@ -68,14 +68,14 @@ std::string counters_text(const Counted &counted)
 	return text;
 }
 
-// Only what moved: counter, value, rate.
+// Only counters that changed: counter, value, rate.
 std::string all_moved_text(const Counted &now, const Stats &before, double seconds)
 {
 	std::string text = now.title + ":";
 
 	for (const auto &f : stat_fields()) {
 		const std::uint64_t value = now.stats[f.attr];
-		// A new session counts from nothing.
+		// A new session starts at 0.
 		const std::uint64_t old = before[f.attr] > value ? 0 : before[f.attr];
 		if (value != old) {
 			text += fmt::format(" {} +{} ({:.0f}/s)", f.key, value - old,
@@ -96,7 +96,7 @@ bool pause(const InterruptGuard &guard, double seconds)
 	return !interrupted() && ppoll(nullptr, 0, &time, &guard.wait_mask()) == 0;
 }
 
-// A line of the summary: what a person watches, in words.
+// A line of the summary.
 struct Line {
 	std::string_view name;
 	int attr;
@@ -118,16 +118,16 @@ constexpr std::array<Line, 11> summary = {{
 	{"cuts sent", RIOD_A_STATS_CUTS_SENT, false},
 }};
 
-// These are shown where they are not 0.
+// Printed only if not 0.
 constexpr std::array<std::pair<int, std::string_view>, 4> warnings = {{
 	{RIOD_A_STATS_FORCED, "forced cuts: data may be corrupt (rule 9)"},
-	{RIOD_A_STATS_FREE_RUNNING, "granules that never rest, left out of comparisons (rule 9)"},
+	{RIOD_A_STATS_FREE_RUNNING, "restless granules, left out of comparisons (rule 9)"},
 	{RIOD_A_STATS_DENIED, "accesses dropped by the stub's filter"},
 	{RIOD_A_STATS_THROTTLED, "events that had to wait: the network is too slow for them"},
 }};
 // NOLINTEND(modernize-use-designated-initializers)
 
-// A new session counts from nothing.
+// Increase since @before; a new session starts at 0.
 std::uint64_t moved(const Stats &now, const Stats &before, int attr)
 {
 	return before[attr] > now[attr] ? now[attr] : now[attr] - before[attr];
@@ -164,7 +164,7 @@ std::string summary_text(const Counted &now, const Stats &before, double seconds
 	return text;
 }
 
-// One line with the rates that are not 0.
+// One line with all rates that are not 0.
 std::string rates_text(const Counted &now, const Stats &before, double seconds)
 {
 	std::string text = now.title + ":";
@@ -185,7 +185,7 @@ std::string rates_text(const Counted &now, const Stats &before, double seconds)
 
 using Clock = std::chrono::steady_clock;
 
-// Counters and when they were read.
+// Counters and the time of the reading.
 struct Sample {
 	std::vector<Counted> all;
 	Clock::time_point time;
@@ -210,7 +210,7 @@ std::map<std::string, Stats> by_title(const Sample &sample)
 	return stats;
 }
 
-// Rates take two looks, this far apart.
+// Rates need two readings, with this interval.
 constexpr double look_seconds = 0.5;
 
 void print_once(const Context &context, const StatsOptions &options)
@@ -230,7 +230,7 @@ void print_once(const Context &context, const StatsOptions &options)
 		seconds = seconds_between(first, now);
 	}
 	for (const auto &one : now.all) {
-		// what came meanwhile has no rate yet
+		// new objects have no rate yet
 		const Stats &old = before.try_emplace(one.title, one.stats).first->second;
 		context.out.line(options.all ? counters_text(one)
 					     : summary_text(one, old, seconds));

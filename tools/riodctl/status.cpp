@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// status: exports and attachments in detail, and what to do where one does not run.
+// status: prints exports and attachments in detail, with remedies for those that do not run.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -83,7 +83,7 @@ void show_export(const Context &context, const Export &e)
 	field(context, "reset",
 	      e.resettable
 		      ? "yes"
-		      : "no (--no-reset): what one guest leaves in the device, the next finds");
+		      : "no (--no-reset): the next guest finds the state left by the last one");
 	if (e.fence_ns) {
 		field(context, "fenced",
 		      fmt::format("{} after the last peer was declared lost",
@@ -116,8 +116,8 @@ void show_bus_master(const Context &context, const Attachment &a)
 	case RIOD_BUS_MASTER_HELD_LIMIT:
 		show_held(context, a);
 		remedy(context,
-		       fmt::format("the guest has no vIOMMU or does not use it: start it with what "
-				   "'riodctl qemu-args {}' prints (Linux guests of other "
+		       fmt::format("the guest has no vIOMMU or does not use it: start it with the "
+				   "output of 'riodctl qemu-args {}' (Linux guests of other "
 				   "distributions may need intel_iommu=on)",
 				   a.id));
 		remedy(context,
@@ -126,9 +126,8 @@ void show_bus_master(const Context &context, const Attachment &a)
 			       : "or set a higher shadow_max_mib of riod_stub on the server "
 				 "host, and attach again");
 		remedy(context,
-		       "a guest that hangs in its firmware polls the device and waits for DMA: "
-		       "firmware uses no vIOMMU; add the function when the guest runs "
-		       "(device_add), "
+		       "a guest that hangs in its firmware waits for DMA, as firmware uses no "
+		       "vIOMMU: add the function to the running guest (device_add), "
 		       "or attach with a --limit above the guest's memory");
 		break;
 	case RIOD_BUS_MASTER_HELD_LOST:

@@ -99,7 +99,7 @@ void Sysfs::write(const fs::path &relative, const std::string &value)
 	int error = errno;
 
 	if (fd >= 0) {
-		// One write: the kernel takes a value whole or refuses it.
+		// A single write, because the kernel accepts or refuses a value as a whole.
 		error = ::write(fd, value.data(), value.size()) < 0 ? errno : 0;
 		close(fd);
 	}
@@ -149,7 +149,7 @@ bool PciDevice::is_bridge() const
 {
 	const auto config = sysfs_.read(dir_ / "config");
 
-	// Header type, PCI 3.0 section 6.1; bit 7 tells of multiple functions.
+	// Header type, PCI 3.0 section 6.1; bit 7: multi-function.
 	if (config && config->size() > 0x0e)
 		return (static_cast<unsigned char>(config->at(0x0e)) & 0x7f) != 0;
 	return identity().class_code >> 8 == 0x0604;

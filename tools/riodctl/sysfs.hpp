@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Files of /sys, /proc and /dev below a root of choice, and PCI functions in them.
+// Files of /sys, /proc and /dev below a configurable root, and PCI functions in them.
 #pragma once
 
 #include <filesystem>
@@ -20,21 +20,21 @@ public:
 	Sysfs &operator=(const Sysfs &) = delete;
 	virtual ~Sysfs() = default;
 
-	// All paths are relative to the root ("sys/block"), and none throws:
-	// devices come and go while one looks.
+	// Paths are relative to the root ("sys/block"), and these do not throw:
+	// devices may come and go meanwhile.
 	std::filesystem::path path(const std::filesystem::path &relative) const;
 	std::optional<std::string> read(const std::filesystem::path &relative) const;
 	std::vector<std::string> list(const std::filesystem::path &relative) const;
 	bool exists(const std::filesystem::path &relative) const;
-	// May this process write to it?
+	// True if this process may write to it.
 	bool writable(const std::filesystem::path &relative) const;
-	// Last component of what a symbolic link points to.
+	// Last component of a symbolic link's target.
 	std::optional<std::string> link(const std::filesystem::path &relative) const;
 	std::optional<std::uint64_t> number(const std::filesystem::path &relative) const;
-	// Directory behind links, again relative to the root.
+	// Directory after resolving links, relative to the root.
 	std::optional<std::filesystem::path> real(const std::filesystem::path &relative) const;
 
-	// Throws std::system_error with what the kernel's store function returned.
+	// Throws std::system_error with the error of the kernel's store function.
 	virtual void write(const std::filesystem::path &relative, const std::string &value);
 
 private:
@@ -51,10 +51,10 @@ public:
 	const std::filesystem::path &dir() const { return dir_; }
 	bool exists() const;
 	std::optional<std::string> driver() const;
-	// Empty where there is none ("(null)" in the file).
+	// Empty if there is none ("(null)" in the file).
 	std::string driver_override() const;
 	std::optional<std::string> iommu_group() const;
-	// Functions in the same group, this one included.
+	// Functions of the same group, including this one.
 	std::vector<PciAddress> group_members() const;
 	bool is_bridge() const;
 	bool can_reset() const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// unbind: take an export back and give its functions to this host's own drivers.
+// unbind: removes an export and gives its functions back to this host's drivers.
 #include <algorithm>
 #include <cerrno>
 
@@ -18,7 +18,7 @@ namespace {
 
 struct Work {
 	std::vector<Export> exports;
-	std::vector<std::string> devices; // each once
+	std::vector<std::string> devices; // without duplicates
 };
 
 void add_device(Work &work, const std::string &device)
@@ -37,7 +37,7 @@ const Export *find_export(const std::vector<Export> &exports, const std::string 
 	return found == exports.end() ? nullptr : &*found;
 }
 
-// An export goes as a whole: its functions share an IOMMU group.
+// An export is removed as a whole, as its functions share an IOMMU group.
 void add_export(Work &work, const Export &exported)
 {
 	const bool known = std::ranges::any_of(
@@ -60,13 +60,13 @@ void add_target(const Context &context, const std::vector<Export> &exports,
 	const auto address = PciAddress::parse(target);
 	if (!address) {
 		throw Error(Exit::not_found, fmt::format("there is no export '{}'", target),
-			    "'riodctl list' shows those there are");
+			    "see 'riodctl list'");
 	}
 	const PciDevice device(context.sysfs, *address);
 	if (!device.exists()) {
 		throw Error(Exit::not_found,
 			    fmt::format("there is no PCI device {}", address->str()),
-			    "'riodctl list' shows what is bound");
+			    "see 'riodctl list'");
 	}
 	if (!is_ours(device)) {
 		context.out.note(fmt::format("{} is not bound to riod_stub; its driver is {}",
@@ -83,7 +83,7 @@ void take_back(const Context &context, const Export &exported, bool force)
 	} catch (const KernelError &error) {
 		std::string remedy;
 		if (error.err() == ENOENT)
-			return; // somebody else was faster
+			return; // removed meanwhile
 		if (error.err() == EBUSY) {
 			remedy = fmt::format(
 				"detach it on {} first ('riodctl detach' there), or use "
@@ -92,10 +92,9 @@ void take_back(const Context &context, const Export &exported, bool force)
 					? "the VMM host"
 					: exported.peer.substr(0, exported.peer.rfind(':')));
 		}
-		throw explain(fmt::format("take back the export '{}'", exported.name), error,
-			      remedy);
+		throw explain(fmt::format("remove the export '{}'", exported.name), error, remedy);
 	}
-	context.out.line(fmt::format("'{}' is exported no more", exported.name));
+	context.out.line(fmt::format("'{}' is no longer exported", exported.name));
 }
 
 json give_back(const Context &context, const std::string &name, const std::string &wanted)
@@ -114,8 +113,8 @@ json give_back(const Context &context, const std::string &name, const std::strin
 	}
 	if (!wanted.empty() && driver != wanted) {
 		throw Error(Exit::failed,
-			    fmt::format("{} was freed, but the driver '{}' did not take it", name,
-					wanted),
+			    fmt::format("{} was released, but the driver '{}' did not bind it",
+					name, wanted),
 			    fmt::format("modprobe {}, then write the address to "
 					"/sys/bus/pci/drivers_probe",
 					wanted));
@@ -132,7 +131,7 @@ void unbind(const Context &context, const UnbindOptions &options)
 	json names = json::array();
 	Work work;
 
-	// All are found before one is touched: a typing error changes nothing.
+	// Look up all targets before changing one, so that a typing error changes nothing.
 	for (const auto &target : options.targets)
 		add_target(context, exports, target, work);
 	for (const auto &exported : work.exports) {

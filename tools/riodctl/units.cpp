@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view prefixes = "KMGTPE";
 
-// @value with one decimal where it is small and not whole.
+// Prints @value, with one decimal if it is small and not an integer.
 std::string scaled(double value, std::string_view unit)
 {
 	if (value < 10 && value != static_cast<double>(static_cast<std::uint64_t>(value)))
@@ -42,7 +42,7 @@ std::uint64_t parse_size(const std::string &text)
 	}
 	const bool known = unit.empty() || unit == "B" || (shift != 0 && unit == "IB");
 	if (error != std::errc{} || !known || (value << shift) >> shift != value) {
-		throw usage_error(fmt::format("'{}' is no size", text),
+		throw usage_error(fmt::format("'{}' is not a size", text),
 				  "write it as 64M, 2G or a number of bytes");
 	}
 	return value << shift;

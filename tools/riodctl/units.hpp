@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Sizes and times, to and from people.
+// Parses and prints sizes and times.
 #pragma once
 
 #include <cstdint>

@@ -29,8 +29,8 @@ namespace {
 
 bool node_claimed(const fs::path &node)
 {
-	// O_EXCL without O_CREAT: fails where a filesystem, a swap area, another block
-	// device or a cautious program holds the device, whatever namespace it is in.
+	// O_EXCL without O_CREAT fails if a filesystem, a swap area, another block
+	// device or a program holds the device exclusively, in any namespace.
 	const int fd = open(node.c_str(), O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
@@ -70,7 +70,7 @@ std::vector<std::string> interface_addresses(const std::string &interface)
 	return found;
 }
 
-// As the stub listens: on all addresses, IPv4's included.
+// Binds like the stub: to all addresses, including IPv4.
 bool port_free(std::uint16_t port)
 {
 	const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -81,7 +81,7 @@ bool port_free(std::uint16_t port)
 		return true; // the kernel decides
 	any.sin6_family = AF_INET6;
 	any.sin6_port = htons(port);
-	// connections that were closed a moment ago do not keep the port
+	// recently closed connections must not block the port
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	const bool taken = ::bind(fd, reinterpret_cast<const sockaddr *>(&any), sizeof(any)) != 0 &&
 			   errno == EADDRINUSE;
@@ -96,7 +96,7 @@ std::size_t terminal_columns()
 	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-// VFIO's nodes for the function: the group's and, with iommufd, its own.
+// VFIO's nodes for the function: the group's and, with cdevs, its own.
 std::vector<std::string> vfio_nodes(const Sysfs &sysfs, const PciDevice &device)
 {
 	std::vector<std::string> nodes;
@@ -118,7 +118,7 @@ std::vector<Use> vfio_uses(const Sysfs &sysfs, const PciDevice &device)
 		return {};
 	return {{.what = fmt::format("a guest or program uses it through VFIO: {}",
 				     fmt::join(users, ", ")),
-		 .remedy = "shut that guest down or take the device from it (device_del) first"}};
+		 .remedy = "first shut the guest down or unplug the device (device_del)"}};
 }
 
 std::vector<Use> other_uses(const Sysfs &sysfs, const PciDevice &device)
@@ -189,7 +189,7 @@ std::vector<std::string> processes_using(const Sysfs &sysfs, const std::vector<s
 			return !ec && std::ranges::find(nodes, target.string()) != nodes.end();
 		});
 		const std::string comm = sysfs.read(dir / "comm").value_or("?");
-		// udev's workers look at a device for a moment and go.
+		// udev's workers open a device only for a moment.
 		if (uses && comm.find("udev") == std::string::npos)
 			users.push_back(fmt::format("{} (pid {})", comm, pid));
 	}

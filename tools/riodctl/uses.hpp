@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What on this host would break if a PCI function were taken from its driver.
+// Uses on this host that would break if a PCI function were taken from its driver.
 #pragma once
 
 #include <functional>
@@ -15,17 +15,17 @@ struct Use {
 	std::string remedy; // "umount /"
 };
 
-// What sysfs does not tell.
+// Information that sysfs does not have.
 struct Probes {
-	// Does somebody hold the block device node (below /dev) exclusively?
+	// True if the block device node (below /dev) is held exclusively.
 	std::function<bool(const std::filesystem::path &node)> claimed;
-	// Addresses of a network interface that somebody gave it (not link-local ones).
+	// Addresses that were assigned to a network interface (not link-local ones).
 	std::function<std::vector<std::string>(const std::string &interface)> addresses;
-	// Can the TCP port be listened on?
+	// True if it is possible to listen on the TCP port.
 	std::function<bool(std::uint16_t port)> port_free;
-	// Columns of the terminal; 0 where standard output is none.
+	// Columns of the terminal; 0 if standard output is none.
 	std::function<std::size_t()> columns;
-	// "Vendor Device" of pci.ids, empty where it is not listed.
+	// "Vendor Device" from pci.ids; empty if it is not listed.
 	std::function<std::string(const Identity &identity)> device_name;
 	// Numeric addresses of a host; throws Error.
 	std::function<std::vector<std::string>(const std::string &host)> resolve;
@@ -33,7 +33,7 @@ struct Probes {
 
 Probes system_probes();
 
-// Empty where the function is free to take.
+// Empty if the function is not in use.
 std::vector<Use> find_uses(const Sysfs &sysfs, const Probes &probes, const PciDevice &device);
 
 // Entries of a class directory ("sys/block", "sys/class/net") whose device is the
@@ -42,7 +42,7 @@ std::vector<std::filesystem::path> class_devices_below(const Sysfs &sysfs,
 						       const std::filesystem::path &class_dir,
 						       const PciDevice &device);
 
-// The kinds of use, each in a file or a section of its own.
+// The kinds of use.
 std::vector<Use> block_uses(const Sysfs &sysfs, const Probes &probes, const PciDevice &device);
 std::vector<Use> net_uses(const Sysfs &sysfs, const Probes &probes, const PciDevice &device);
 

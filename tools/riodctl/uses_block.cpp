@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Block devices below a PCI function: mounts, swap, and what is built upon them.
+// Block devices below a PCI function: mounts, swap, and devices built on them.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -19,13 +19,13 @@ namespace fs = std::filesystem;
 namespace {
 
 // Mount points by block device: by "major:minor" and, for filesystems that have
-// numbers of their own (btrfs), by the name of the source.
+// their own numbers (btrfs), by the name of the source.
 struct Mounts {
 	std::map<std::string, std::vector<std::string>> by_number;
 	std::map<std::string, std::vector<std::string>> by_name;
 };
 
-// mountinfo writes blanks in paths as \040 and the like.
+// mountinfo escapes blanks in paths as \040 and the like.
 std::string unescape(const std::string &text)
 {
 	std::string plain;
@@ -96,7 +96,7 @@ bool boots_from(const std::vector<std::string> &points)
 	});
 }
 
-// Looks at a disk, its partitions, and whatever holds one of them, down the tree.
+// Searches a disk, its partitions, and their holders, recursively.
 class Search {
 public:
 	Search(const Sysfs &sysfs, const Probes &probes)
@@ -126,7 +126,7 @@ private:
 	const Probes &probes_;
 	Mounts mounts_;
 	std::set<std::string> swaps_;
-	std::set<std::string> seen_; // what two partitions share is told once
+	std::set<std::string> seen_; // report a holder of two partitions once
 	std::vector<Use> uses_;
 };
 
@@ -205,7 +205,7 @@ void Search::holders(const fs::path &dir, const std::string &label)
 			continue;
 		disk(block, label);
 		if (uses_.size() != before)
-			continue; // the holder's own use says more than that it holds
+			continue; // the holder's own use is more specific
 		uses_.push_back({fmt::format("{} is part of {}{}", label, holder,
 					     mapped ? " (" + *mapped + ")" : ""),
 				 raid     ? fmt::format("mdadm --stop /dev/{}", holder)

@@ -19,7 +19,7 @@ namespace {
 constexpr std::uint64_t iff_up = 0x1;
 constexpr std::uint32_t class_ethernet = 0x0200;
 
-// Drivers that make no interface.
+// Drivers that create no interface.
 bool for_userspace(const std::string &driver)
 {
 	static constexpr std::array<std::string_view, 5> drivers = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What riodctl can do: one function for each verb, each in the file of its name.
+// riodctl's verbs: one function each, in the file of that name.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace riodctl {
 
-// What verbs act on; tests make one of fakes.
+// Environment of the verbs; tests fill it with fakes.
 struct Context {
 	Sysfs &sysfs;
 	Kernel &kernel;
@@ -90,7 +90,7 @@ struct QemuOptions {
 
 struct ExecOptions {
 	std::string library;              // empty: the installed one
-	std::vector<std::string> command; // one word at least
+	std::vector<std::string> command; // at least one word
 };
 
 // Each throws Error or KernelError.
@@ -104,7 +104,7 @@ void status(const Context &context, const std::string &target);
 void stats(const Context &context, const StatsOptions &options);
 void monitor(const Context &context, const MonitorOptions &options);
 void qemu(const Context &context, const QemuOptions &options);
-// Comes back only by throwing.
+// Returns only by throwing.
 [[noreturn]] void exec(const ExecOptions &options);
 
 } // namespace riodctl

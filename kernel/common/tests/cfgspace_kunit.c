@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cfgspace_kunit.c - the config space model, on images made here
+ * cfgspace_kunit.c - the config space model, on synthetic images
  */
 #include <kunit/test.h>
 #include <linux/module.h>
@@ -35,7 +35,7 @@ static void put32(struct image *m, u16 pos, u32 v)
 	put_unaligned_le32(v, m->raw + pos);
 }
 
-/* an endpoint with every kind of BAR and capability, addresses already set */
+/* an endpoint with every kind of BAR and capability, and BAR addresses set */
 static struct image *image(struct kunit *test)
 {
 	struct image *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
@@ -147,7 +147,7 @@ static void bars_bad(struct kunit *test)
 	}
 }
 
-/* walk a list as a guest does; count, and fail on a loop */
+/* walk a capability list as a guest does; returns the count, fails on a loop */
 static unsigned int count_caps(struct kunit *test, struct image *m, u8 id)
 {
 	unsigned int found = 0, ttl = 48;
@@ -170,7 +170,7 @@ static void caps_shown(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_EXP), 1);
 	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_VNDR), 1);
 	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_VPD), 1);
-	/* AER hidden: the first header is a null capability that leads on */
+	/* AER is hidden: the first header becomes a Null capability with a link */
 	KUNIT_EXPECT_EQ(test, rd(m, 0x100, 4), 0x140u << 20);
 	KUNIT_EXPECT_EQ(test, rd(m, 0x104, 4), 0);
 	KUNIT_EXPECT_EQ(test, rd(m, 0x140, 4), PCI_EXT_CAP_ID_DSN | 1 << 16 | 0x200 << 20);
@@ -186,7 +186,7 @@ static void caps_hostile(struct kunit *test)
 {
 	struct image *m = image(test);
 
-	/* a loop of one, and a list that runs into the header */
+	/* a capability that links to itself, and a list that points into the header */
 	put16(m, PM, PCI_CAP_ID_PM | PM << 8);
 	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
 	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_PM), 1);
@@ -195,7 +195,7 @@ static void caps_hostile(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
 	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_PM), 1);
 
-	/* a capability inside another, and one that leaves the space */
+	/* a capability inside another one, and one that exceeds the space */
 	put16(m, PM, PCI_CAP_ID_PM | (PM + 4) << 8);
 	m->raw[PM + 4] = PCI_CAP_ID_VNDR;
 	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
@@ -206,12 +206,12 @@ static void caps_hostile(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
 	KUNIT_EXPECT_EQ(test, count_caps(test, m, PCI_CAP_ID_MSI), 0);
 
-	/* two of what there is one of */
+	/* a duplicate of a capability that must be unique */
 	put16(m, PM, PCI_CAP_ID_PM | 0x48 << 8);
 	put16(m, 0x48, PCI_CAP_ID_PM);
 	KUNIT_EXPECT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), -EINVAL);
 
-	/* extended: a loop, and a vendor capability longer than the space */
+	/* extended capabilities: a loop, and a vendor capability longer than the space */
 	m = image(test);
 	put32(m, 0x180, PCI_EXT_CAP_ID_ATS | 0x100 << 20);
 	KUNIT_EXPECT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
@@ -220,14 +220,14 @@ static void caps_hostile(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);
 	KUNIT_EXPECT_EQ(test, rd(m, 0x180, 4), 0);
 
-	/* a bridge is no endpoint */
+	/* a bridge */
 	m->raw[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_BRIDGE;
 	KUNIT_EXPECT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), -EINVAL);
 	m->raw[PCI_HEADER_TYPE] = 0;
 	KUNIT_EXPECT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 1000, m->bars), -EINVAL);
 }
 
-/* may the peer or the guest change any byte of what the device has here? */
+/* true if the guest may write any byte of this range of the device */
 static bool writable(struct image *m, u16 pos, u16 len)
 {
 	u16 i;
@@ -239,7 +239,7 @@ static bool writable(struct image *m, u16 pos, u16 len)
 	return false;
 }
 
-/* a function with the header of image() and no capability yet */
+/* a function with the header of image() and no capability */
 static struct image *blank(struct kunit *test)
 {
 	struct image *m = image(test);
@@ -249,14 +249,14 @@ static struct image *blank(struct kunit *test)
 }
 
 /*
- * Registers that the kernel drives stay read-only however the list is laid out:
- * either the model knows them as such, or they are hidden.
+ * Registers that the kernel owns stay read-only for any layout of the list:
+ * the model either recognizes them or hides them.
  */
 static void caps_overlap(struct kunit *test)
 {
 	struct image *m = blank(test);
 
-	/* shorter than the 8 bytes that were once taken for it: debug port, slot id */
+	/* capabilities shorter than 8 bytes: debug port, slot ID */
 	put16(m, 0x40, PCI_CAP_ID_DBG | 0x44 << 8);
 	put16(m, 0x44, PCI_CAP_ID_MSI | 0x60 << 8);
 	put16(m, 0x46, PCI_MSI_FLAGS_64BIT);
@@ -271,7 +271,7 @@ static void caps_overlap(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, writable(m, 0x60, PCI_PM_SIZEOF));
 	KUNIT_EXPECT_FALSE(test, writable(m, 0x80, 0x3c));
 
-	/* one that runs into the next is hidden; the next stays */
+	/* a capability that overlaps the next one is hidden; the next one stays */
 	m = blank(test);
 	put32(m, 0x40, PCI_CAP_ID_VNDR | 0x50 << 8 | 0x14 << 16);
 	put16(m, 0x50, PCI_CAP_ID_MSI | 0x68 << 8);
@@ -283,7 +283,7 @@ static void caps_overlap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->cfg.pm_cap, 0x68);
 	KUNIT_EXPECT_FALSE(test, writable(m, 0x40, 0x68 + PCI_PM_SIZEOF - 0x40));
 
-	/* the same with the MSI-X table behind it */
+	/* the same with MSI-X as the next one */
 	put16(m, 0x50, PCI_CAP_ID_MSIX);
 	put16(m, 0x52, 3);
 	put32(m, 0x54, 0);
@@ -292,8 +292,8 @@ static void caps_overlap(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, riod_cfg_is_msix(&m->cfg, 0, 0, 4));
 
 	/*
-	 * PCI Express that says version 1, but has the registers of version 2; and a
-	 * capability that is on no list
+	 * PCI Express version 1, which may have the registers of version 2; and a
+	 * capability that is not on the list
 	 */
 	m = blank(test);
 	put16(m, 0x40, PCI_CAP_ID_EXP);
@@ -303,7 +303,7 @@ static void caps_overlap(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, writable(m, 0x40, 0xc0));
 	KUNIT_EXPECT_TRUE(test, riod_cfg_may_read(&m->cfg, 0x80, 4));
 
-	/* unknown length: nothing is known of the bytes up to the end */
+	/* unknown length: the bytes up to the end are hidden */
 	m = blank(test);
 	put16(m, 0x40, PCI_CAP_ID_AGP);
 	put32(m, 0x48, 0x12345678);
@@ -311,7 +311,7 @@ static void caps_overlap(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, writable(m, 0x40, 0xc0));
 	KUNIT_EXPECT_EQ(test, rd(m, 0x48, 4), 0);
 
-	/* extended: a vendor-specific one whose length covers SR-IOV */
+	/* extended: a vendor-specific capability whose length covers SR-IOV */
 	m = image(test);
 	put32(m, 0x140, PCI_EXT_CAP_ID_VNDR | 0x180 << 20 | 1 << 16);
 	put32(m, 0x144, 0x80 << 20);
@@ -587,7 +587,7 @@ static void msi_pending(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_cfg_msi_mask(&m->cfg), 0);
 	KUNIT_EXPECT_EQ(test, rd(m, MSI + PCI_MSI_PENDING_64, 4), 0);
 
-	/* without mask bits there is nothing to set */
+	/* no mask bits, so nothing is writable */
 	m = image(test);
 	put16(m, MSI + PCI_MSI_FLAGS, PCI_MSI_FLAGS_64BIT);
 	KUNIT_ASSERT_EQ(test, riod_cfg_init(&m->cfg, m->raw, 4096, m->bars), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ends.h - two ends of the coherence engine in one kernel, with cuts carried by
- * hand
+ * ends.h - two ends of the coherence engine in one kernel; the test carries the
+ * cuts
  */
 #ifndef _RIOD_TESTS_ENDS_H
 #define _RIOD_TESTS_ENDS_H
@@ -19,7 +19,7 @@
 #define R	RIOD_PROT_READ
 #define W	RIOD_PROT_WRITE
 
-/* guest memory, its shadow, and the engines between them; page i has number i + 1 */
+/* guest memory, its shadow, and both engines; page i has number i + 1 */
 struct ends {
 	struct kunit *test;
 	struct riod_sync fe;
@@ -122,7 +122,7 @@ static inline struct riod_sync *other_end(struct ends *e, struct riod_sync *y)
 	return y == &e->fe ? &e->st : &e->fe;
 }
 
-/* take a cut; every frame of it must be one that the peer would accept */
+/* take a cut; the peer must accept every frame of it */
 static inline s64 take(struct ends *e, struct riod_sync *y, struct list_head *frames)
 {
 	struct riod_frame *f;
@@ -171,7 +171,7 @@ static inline int deliver(struct ends *e, struct riod_sync *y, struct list_head 
 	return committed;
 }
 
-/* take, deliver, acknowledge */
+/* take a cut, deliver it, acknowledge it */
 static inline s64 cross(struct ends *e, struct riod_sync *y)
 {
 	LIST_HEAD(frames);
@@ -182,7 +182,7 @@ static inline s64 cross(struct ends *e, struct riod_sync *y)
 	return bytes;
 }
 
-/* until nothing moves any more */
+/* exchange cuts until nothing changes */
 static inline void calm_down(struct ends *e)
 {
 	int i;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * examples.h - the frames of the example in Documentation/protocol.rst
+ * examples.h - frames of the example in Documentation/protocol.rst
  */
 #ifndef _RIOD_TESTS_EXAMPLES_H
 #define _RIOD_TESTS_EXAMPLES_H

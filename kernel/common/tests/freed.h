@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * freed.h - what is left in memory that was freed
+ * freed.h - remains of data in freed memory
  */
 #ifndef _RIOD_TESTS_FREED_H
 #define _RIOD_TESTS_FREED_H
@@ -10,13 +10,13 @@
 #include <linux/types.h>
 
 /**
- * words_left() - words of a pattern in memory that was just freed
- * @at: where it was, aligned
+ * words_left() - count words of a pattern in memory that was just freed
+ * @at: address, aligned
  * @len: bytes
- * @byte: the pattern
+ * @byte: byte of the pattern
  *
- * Whoever has the memory now has overwritten it at the most.  KASAN is not asked; what
- * KFENCE had handed out cannot be read any more.
+ * A new owner of the memory may have overwritten it, so 0 is possible without zeroing.
+ * Bypasses KASAN; memory of KFENCE cannot be read, so it counts as 0.
  */
 static inline unsigned int words_left(const void *at, size_t len, u8 byte)
 {

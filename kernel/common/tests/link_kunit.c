@@ -8,7 +8,7 @@
 
 /* ------------------------------------------------------------ cuts and events */
 
-/* what was written before an event is there when the event is handed over */
+/* memory written before an event arrives before the event */
 static void cut_before_event(struct kunit *test)
 {
 	struct ends x = ends_start_mapped(test);
@@ -20,7 +20,7 @@ static void cut_before_event(struct kunit *test)
 		pair_expect_done(test, &x.stub->got);
 		KUNIT_EXPECT_EQ(test, x.stub->type, RIOD_FRAME_REG);
 		KUNIT_EXPECT_EQ(test, x.stub->seen, n);
-		/* the device answers into the same page */
+		/* the device writes its answer to the same page */
 		end_put(x.stub, n | 0x80000000);
 		KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
 		pair_expect_done(test, &x.fe->got);
@@ -32,7 +32,7 @@ static void cut_before_event(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, x.fe->nlost + x.stub->nlost, 0);
 }
 
-/* an event with nothing changed is one frame and no more */
+/* an event without changed memory is a single frame */
 static void event_alone(struct kunit *test)
 {
 	struct ends x = ends_start_mapped(test);
@@ -72,15 +72,15 @@ static void empty_round(struct kunit *test)
 		riod_link_kick(x.stub->l);
 		KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&x.stub->collected) == n));
 	}
-	/* behind this wake-up are those of the rounds before */
+	/* the wake-ups of earlier rounds, if any, come before this one */
 	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
 	pair_expect_done(test, &x.fe->got);
 	remove_wait_queue(&s->tx_wait, &w.entry);
-	/* the IRQ frame's, and one for its acknowledgment */
+	/* one wake-up for the IRQ frame, one for its acknowledgment */
 	KUNIT_EXPECT_LE(test, atomic_read(&w.n), 2);
 }
 
-/* what a CPU is kept busy with passes: a fifth, or where nothing moves a thirtieth */
+/* passes may keep a CPU busy for a fifth of the time, or a thirtieth while idle */
 static void rest(struct kunit *test)
 {
 	static const struct {
@@ -106,21 +106,21 @@ static void rest(struct kunit *test)
 	}
 }
 
-/* in microseconds from the last cut */
+/* all times are in microseconds from the last cut */
 static void due_at(struct kunit *test)
 {
 	static const struct {
 		u32 took_us, applied_us, interval_us, due_us;
 		bool idle;
 	} cases[] = {
-		/* nothing was applied */
+		/* no cut was applied */
 		{ 10, 0, 1000, 1000 },
 		{ 3000, 0, 20000, 93000, true },
-		/* after a long time, or when the pump would rest for long: soon, but not at once */
+		/* long after the last cut, or during a long rest: soon, but not at once */
 		{ 3000, 90000, 1000, 91000 },
 		{ 10, 15000, 1000, 16000 },
 		{ 10, 50000, 1000, 51000 },
-		/* right behind the last cut: the rest counts */
+		/* right after the last cut: the rest is kept */
 		{ 3000, 100, 1000, 12000 },
 	};
 	const ktime_t cut_at = ktime_set(1000, 0);
@@ -138,7 +138,7 @@ static void due_at(struct kunit *test)
 	}
 }
 
-/* a steady stream of cuts puts no background cut off: what counts is the first of them */
+/* a stream of applied cuts does not delay a background cut: the first one counts */
 static void applied_again(struct kunit *test)
 {
 	static const struct riod_sync_params slow = {
@@ -162,14 +162,14 @@ static void applied_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&x.stub->applied), 3);
 	KUNIT_EXPECT_NE(test, first, 0);
 	KUNIT_EXPECT_EQ(test, READ_ONCE(x.stub->l->applied_at), first);
-	/* an event's cut ends it */
+	/* the cut of an event resets it */
 	end_put(x.stub, 1);
 	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
 	pair_expect_done(test, &x.fe->got);
 	KUNIT_EXPECT_EQ(test, READ_ONCE(x.stub->l->applied_at), 0);
 }
 
-/* the stub has been idle for long: what it applies makes no pass due at once */
+/* the stub was idle for long: an applied cut does not make a pass due at once */
 static void applied_while_idle(struct kunit *test)
 {
 	static const struct riod_sync_params slow = {
@@ -182,7 +182,7 @@ static void applied_while_idle(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, riod_link_start(x.stub->l), 0);
 	end_map(test, x.stub);
 	end_map(test, x.fe);
-	/* the pump is asleep, and looks at the time once the cut has been applied */
+	/* the pump sleeps, and checks the time after the cut was applied */
 	schedule_timeout_idle(2);
 	WRITE_ONCE(x.stub->l->cut_at, long_ago);
 	end_put(x.fe, 1);
@@ -193,7 +193,7 @@ static void applied_while_idle(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&x.stub->collected), 0);
 }
 
-/* the stub's next cut, and the events for it, wait until the last one is applied */
+/* the stub's next cut and its events wait until the last cut is applied */
 static void one_in_flight(struct kunit *test)
 {
 	struct ends x = ends_start_mapped(test);
@@ -202,7 +202,7 @@ static void one_in_flight(struct kunit *test)
 	end_put(x.stub, 1);
 	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&x.fe->applied) == 1));
-	/* everything that could make the pump go */
+	/* everything that could trigger the pump */
 	end_put(x.stub, 2);
 	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
 	riod_link_kick(x.stub->l);
@@ -244,15 +244,15 @@ static void interrupt_follows(struct kunit *test)
 
 	x.fe->held_back = true;
 	end_put(x.stub, 1);
-	/* as the time would: no event asks for the cut */
+	/* like the timer: take a cut without an event */
 	riod_link_kick(x.stub->l);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&x.fe->applied) == 1));
 	KUNIT_EXPECT_TRUE(test, riod_sync_in_flight(riod_link_sync(x.stub->l)));
-	/* frames on the way: the cut's two, and the interrupt's */
+	/* three frames were sent: two of the cut, and the interrupt */
 	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(riod_session_last_seq(s) == 3));
 	KUNIT_EXPECT_TRUE(test, riod_sync_in_flight(riod_link_sync(x.stub->l)));
-	/* this one's bytes are not, so it joins the next cut, and so do those behind it */
+	/* the data of this one is not in it, so it and later ones join the next cut */
 	end_put(x.stub, 2);
 	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make()), 0);
 	schedule_timeout_idle(2);
@@ -270,7 +270,7 @@ static void interrupt_follows(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nl_stat(test, x.stub->l, RIOD_A_STATS_FOLLOWED), 1);
 }
 
-/* the frontend does not wait: its cuts follow each other while none is applied */
+/* the frontend sends further cuts before the first one is applied */
 static void frontend_pipelines(struct kunit *test)
 {
 	struct ends x = ends_start_mapped(test);
@@ -290,7 +290,7 @@ static void frontend_pipelines(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, x.stub->nlost, 0);
 }
 
-/* nobody posts anything, and the bytes arrive all the same */
+/* changes arrive without any event */
 static void background(struct kunit *test)
 {
 	struct ends x = ends_create(test, NULL);
@@ -300,7 +300,7 @@ static void background(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, riod_link_start(x.stub->l), 0);
 	end_map(test, x.stub);
 	end_map(test, x.fe);
-	/* the owner's part: mapped elsewhere than in ops->frame() */
+	/* pages were mapped outside of ops->frame(), so the owner must kick the pump */
 	riod_link_kick(x.stub->l);
 	riod_link_kick(x.fe->l);
 	end_put(x.stub, 77);
@@ -309,7 +309,7 @@ static void background(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(*(u32 *)x.stub->page) == 78));
 	riod_sync_get_stats(riod_link_sync(x.fe->l), &st);
 	KUNIT_EXPECT_GT(test, st.background, 0);
-	/* with nothing mapped the pumps come to rest */
+	/* the pumps stop when nothing is mapped */
 	end_unmap(x.fe);
 	end_unmap(x.stub);
 	riod_link_kick(x.fe->l);
@@ -317,7 +317,7 @@ static void background(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, x.fe->nlost + x.stub->nlost, 0);
 }
 
-/* bits become frames before the scan, maps go ahead of the cut; no memory is waited out */
+/* @gather runs before the scan, MAPs precede the cut; both are retried without memory */
 static void gather_and_prepare(struct kunit *test)
 {
 	struct ends x = ends_start_mapped(test);
@@ -331,7 +331,7 @@ static void gather_and_prepare(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, x.fe->seen, 5);
 
 	atomic_set(&x.fe->fail_prepare, 3);
-	/* more than is kept back, so some of it is sent at once */
+	/* more than is batched, so some are sent at once */
 	atomic_set(&x.fe->prepare, 3000);
 	end_put(x.fe, 6);
 	KUNIT_EXPECT_EQ(test, riod_link_post(x.fe->l, reg_make(RIOD_REG_WRITE, 0)), 0);
@@ -611,7 +611,7 @@ static struct poster *poster_make(struct kunit *test, struct end *e, u32 count)
 	return keep(test, p);
 }
 
-/* the pump does not run yet, so events and replies pile up to their limits */
+/* the pump is not started, so events and replies queue up to their limits */
 static void limits(struct kunit *test)
 {
 	struct ends x = ends_create(test, &by_events);
@@ -623,7 +623,7 @@ static void limits(struct kunit *test)
 	for (n = 0; n < RIOD_REQUESTS_MAX; n++)
 		KUNIT_EXPECT_EQ(test, riod_link_post_reply(x.stub->l, reply_make(1, 0, 0)), 0);
 	KUNIT_EXPECT_EQ(test, riod_link_post_reply(x.stub->l, reply_make(1, 0, 0)), -EPROTO);
-	/* replies count as events too */
+	/* replies count as events, too */
 	r[0] = runner_start(test, poster_run, poster);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(({
 		riod_link_get_stats(x.stub->l, &st); st.throttled == 1; })));
@@ -665,7 +665,7 @@ static void nowait(struct kunit *test)
 	expect_lost(test, x.stub, RIOD_REASON_EVENTS);
 }
 
-/* far more events than fit, from several threads, against a window that fills */
+/* several threads post far more events than the queue holds; the window fills */
 static void event_load(struct kunit *test)
 {
 	struct ends x = ends_start_mapped(test);
@@ -680,13 +680,13 @@ static void event_load(struct kunit *test)
 	for (n = 0; n < ARRAY_SIZE(r); n++)
 		KUNIT_EXPECT_EQ(test, runner_join(test, r[n]), 0);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(x.fe->frames) == RIOD_LOAD(10000)));
-	/* events coalesce: by far fewer rounds than events */
+	/* events coalesce: fewer rounds than events */
 	riod_link_get_stats(x.stub->l, &st);
 	KUNIT_EXPECT_EQ(test, st.events, RIOD_LOAD(10500));
 	KUNIT_EXPECT_LT(test, st.rounds, RIOD_LOAD(10000));
 }
 
-/* the connection breaks with everything in use; nothing hangs, all is freed */
+/* the link ends under load: nothing hangs, everything is freed */
 static void breaks_under_load(struct kunit *test)
 {
 	struct ends x = ends_start_mapped(test);
@@ -700,12 +700,12 @@ static void breaks_under_load(struct kunit *test)
 	runner_join(test, r[1]);
 	expect_lost(test, x.fe, RIOD_REASON_DETACH);
 	expect_lost(test, x.stub, RIOD_REASON_DETACH);
-	/* once more is fine, and so is reading */
+	/* stopping twice is allowed, and the session may still be read */
 	riod_link_stop(x.stub->l);
 	KUNIT_EXPECT_GT(test, riod_session_last_seq(riod_link_session(x.stub->l)), 0);
 }
 
-/* a cut is being applied: the owner is told all the same, and lost() waits for it */
+/* over() runs at once while a cut is being applied; lost() waits for the apply */
 static void over_while_applying(struct kunit *test)
 {
 	struct ends x = ends_start_mapped(test);
@@ -721,7 +721,7 @@ static void over_while_applying(struct kunit *test)
 	complete_all(&x.stub->hold);
 	expect_lost(test, x.stub, RIOD_REASON_UNBIND);
 	expect_lost(test, x.fe, RIOD_REASON_UNBIND);
-	/* what came behind it was not handed over */
+	/* the frame behind the cut was not delivered */
 	KUNIT_EXPECT_EQ(test, x.stub->frames, 0);
 }
 

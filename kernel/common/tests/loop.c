@@ -2,12 +2,12 @@
 /*
  * Two ends in one kernel's memory, for tests
  *
- * Behaves like a socket where it matters: a sender blocks while the reader is
- * behind, what was sent before a shutdown is still read after it, and a
- * listener is found by its port (in whatever network namespace).
+ * Behaves like a socket in the aspects that matter: a sender blocks while the
+ * reader is behind, data sent before a shutdown can be read after it, and a
+ * listener is found by its port (in any network namespace).
  *
- * Unlike TCP, it hands up frames that are not freed as others are, as a transport
- * does that receives into buffers of its own.
+ * Unlike TCP, it delivers frames with their own free function, like a transport
+ * that receives into its own buffers.
  */
 #include <linux/atomic.h>
 #include <linux/container_of.h>
@@ -31,19 +31,19 @@
 #include "compat_export.h"
 #include "loop.h"
 
-#define RIOD_LOOP_QUEUE		SZ_64K	/* bytes under way, each way */
+#define RIOD_LOOP_QUEUE		SZ_64K	/* bytes in flight, in each direction */
 #define RIOD_LOOP_BACKLOG	16
 
 /**
  * struct riod_loop_pipe - one direction
- * @lock: protects all of it; innermost
- * @wait: the reader and the writer
- * @frames: copies under way
- * @bytes: what they weigh
+ * @lock: protects all members; innermost
+ * @wait: reader and writer wait here
+ * @frames: copies of frames in flight
+ * @bytes: total length of @frames
  * @shut: either end was shut down
  */
 struct riod_loop_pipe {
-	spinlock_t lock;		/* all of it */
+	spinlock_t lock;		/* all members */
 	wait_queue_head_t wait;
 	struct list_head frames;
 	u32 bytes;
@@ -52,8 +52,8 @@ struct riod_loop_pipe {
 
 /**
  * struct riod_loop_pair - a connection; lives until both ends are closed
- * @ref: one per end
- * @port: the listener's
+ * @ref: one reference per end
+ * @port: port of the listener
  * @pipe: end n writes to pipe n
  */
 struct riod_loop_pair {
@@ -72,7 +72,7 @@ struct riod_loop_conn {
 };
 
 struct riod_loop_listener {
-	struct list_head list;		/* the four: under riod_loop_lock */
+	struct list_head list;		/* this and the next three: under riod_loop_lock */
 	struct list_head backlog;
 	unsigned int nbacklog;
 	__be16 port;
@@ -82,11 +82,11 @@ struct riod_loop_listener {
 	void *priv;
 };
 
-/* Protects riod_loop_listeners and the backlogs.  Nothing is taken inside. */
+/* Protects riod_loop_listeners and the backlogs; no lock is taken inside. */
 static DEFINE_SPINLOCK(riod_loop_lock);
 static LIST_HEAD(riod_loop_listeners);
 
-/* frames that were made and not freed, of all connections */
+/* frames of all connections that were not freed yet */
 static atomic_t riod_loop_frames = ATOMIC_INIT(0);
 
 static struct riod_loop_conn *to_loop(struct riod_conn *conn)
@@ -326,7 +326,7 @@ static struct riod_frame *riod_loop_copy(const struct riod_frame *f)
 	return copy;
 }
 
-/* 1: done, @f is taken over; 0: no room yet; -EPIPE */
+/* 1: queued, @f is consumed; 0: no room yet; -EPIPE */
 static int riod_loop_push(struct riod_loop_pipe *p, struct riod_frame *f)
 {
 	u32 size = riod_frame_size(f);
@@ -378,7 +378,7 @@ static int riod_loop_send(struct riod_conn *conn, struct list_head *frames)
 	return 0;
 }
 
-/* the next frame, an ERR_PTR() at the end of the stream, NULL: nothing there yet */
+/* returns the next frame, an ERR_PTR() at the end of the stream, NULL: none yet */
 static struct riod_frame *riod_loop_pop(struct riod_loop_pipe *p)
 {
 	struct riod_frame *f;
@@ -409,7 +409,7 @@ static struct riod_frame *riod_loop_recv(struct riod_conn *conn, u32 max_frame)
 		return ERR_PTR(left ? -EINTR : -ETIMEDOUT);
 	if (IS_ERR(f))
 		return f;
-	/* a stream would be out of step here; what was said must be what came */
+	/* the length in the header must match; a stream would lose synchronization here */
 	if (le32_to_cpu(f->hdr.len) > max_frame ||
 	    le32_to_cpu(f->hdr.len) != riod_frame_size(f)) {
 		riod_frame_free(f);

@@ -9,7 +9,7 @@
 
 extern const struct riod_transport_ops riod_loop_ops;
 
-/* frames that loop connections carry or have handed up, and that were not freed */
+/* frames of loop connections that were not freed, in flight or delivered */
 int riod_loop_frames_out(void);
 
 #endif /* _RIOD_TESTS_LOOP_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * negotiate_kunit.c - the handshake: both sides over the loop transport, and
- * both against any bytes at all
+ * negotiate_kunit.c - handshake: both sides over the loop transport, and both
+ * sides against random bytes
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -15,20 +15,20 @@
 #include "loop.h"
 #include "paper.h"
 
-/* ------------------------------------------------------------ both, over the loop */
+/* ---------------------------------------------------------- both sides, over the loop transport */
 
 #define LOOP_PORT	47
 
 /**
- * struct server - what answers on the loop transport
- * @listener: where it does
- * @reason: refuse with it, unless NONE
- * @text: of the refusal
- * @count: exports to list
- * @total: exports there are
- * @err: what the answer came to
- * @hello: what was asked
- * @params: what was agreed
+ * struct server - server side of handshakes on the loop transport
+ * @listener: its listener
+ * @reason: reason to refuse with; NONE: accept
+ * @text: text of the refusal
+ * @count: number of exports to list
+ * @total: total number of exports
+ * @err: result of the answer
+ * @hello: the client's HELLO
+ * @params: negotiated parameters
  * @done: the connection was answered and closed
  */
 struct server {
@@ -207,7 +207,7 @@ static void loop_refused(struct kunit *test)
 static void loop_list(struct kunit *test)
 {
 	static const u32 counts[][3] = {
-		/* count, total, what arrives */
+		/* count, total, number received */
 		{ 0, 0, 0 }, { 1, 1, 1 }, { 3, 5, 3 }, { 5, 3, 5 },
 		{ RIOD_EXPORTS_MAX, RIOD_EXPORTS_MAX, RIOD_EXPORTS_MAX },
 		{ 300, 300, RIOD_EXPORTS_MAX },
@@ -237,7 +237,7 @@ static void loop_list(struct kunit *test)
 	}
 }
 
-/* a peer that connects and goes: the server is told, and nobody waits */
+/* a peer that connects and closes: the server gets an error at once */
 static void loop_silent_peer(struct kunit *test)
 {
 	struct server *s = server_start(test);
@@ -248,11 +248,11 @@ static void loop_silent_peer(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, s->err, -ECONNRESET);
 }
 
-/* ------------------------------------------------------------ any bytes at all */
+/* ------------------------------------------------------------ random bytes */
 
 typedef struct riod_frame *(*base_fn)(struct kunit *test);
 
-/* one byte of a legal frame is another one; a fixed seed, so that it comes again */
+/* change one byte of a legal frame; a fixed seed makes failures reproducible */
 static void mutate(struct kunit *test, base_fn base, struct rnd_state *rnd,
 		   void (*feed)(struct kunit *test, struct paper *p))
 {
@@ -263,7 +263,7 @@ static void mutate(struct kunit *test, base_fn base, struct rnd_state *rnd,
 		struct riod_frame *f = base(test);
 		u32 at = prandom_u32_state(rnd) % riod_frame_size(f);
 
-		/* the length is the transport's to check */
+		/* the transport checks the length */
 		if (at < sizeof(f->hdr.len))
 			at += sizeof(f->hdr.len);
 		*frame_byte(f, at) = prandom_u32_state(rnd);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * negotiate_peer_kunit.c - the handshake: each side against a peer that says
- * anything but what it should
+ * negotiate_peer_kunit.c - handshake: each side against a peer that sends
+ * invalid frames
  */
 #include <kunit/test.h>
 #include <linux/module.h>
@@ -10,7 +10,7 @@
 #include "compat_export.h"
 #include "paper.h"
 
-/* a copy of @f with another length, in an allocation that ends where it does */
+/* a copy of @f with another length, in an allocation of exactly its size */
 static struct riod_frame *resize(struct kunit *test, struct riod_frame *f, u32 len)
 {
 	struct riod_frame *g = new_frame(test, f->hdr.type, len);
@@ -20,18 +20,18 @@ static struct riod_frame *resize(struct kunit *test, struct riod_frame *f, u32 l
 	return g;
 }
 
-/* ------------------------------------------------------------ what a server takes */
+/* ------------------------------------------------------------ server side */
 
 #define DOES_NOT_SPEAK	"does not speak riod"
 #define MALFORMED	RIOD_REASON_PROTOCOL
 
 /**
- * struct hello_case - a HELLO and what becomes of it
- * @name: of the case
+ * struct hello_case - a HELLO and its result
+ * @name: name of the case
  * @err: what riod_negotiate_hello() returns
- * @reason: of the REFUSE that it is answered with; NONE: it is not answered
- * @text: what that says
- * @patch: what is other than in good_hello()
+ * @reason: reason of the REFUSE; NONE: no answer
+ * @text: text of the REFUSE
+ * @patch: changes to good_hello()
  * @resize: the body has @len bytes
  * @len: see @resize
  */
@@ -123,7 +123,7 @@ static void hello_desc(const struct hello_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(hello, hello_cases, hello_desc);
 
-/* a peer may be told anything, as long as it is what the client side accepts */
+/* expect a REFUSE that the client side accepts */
 static void expect_refused(struct kunit *test, struct paper *p, enum riod_reason reason,
 			   const char *text)
 {
@@ -164,7 +164,7 @@ static void server_hello(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, p->nheard, 0);
 }
 
-/* the first and the last character that a name may have, and no more than fit */
+/* names with the first and the last legal character, and the longest name */
 static void server_names(struct kunit *test)
 {
 	struct paper *p = new_paper(test);
@@ -226,7 +226,7 @@ static void server_transport_errors(struct kunit *test)
 static void server_welcome_is_legal(struct kunit *test)
 {
 	static const u32 times[][4] = {
-		/* asked for, got */
+		/* requested, result */
 		{ 1000, 5000, 1000, 5000 },
 		{ 0, 0, RIOD_KEEPALIVE_MIN_MS, 2 * RIOD_KEEPALIVE_MIN_MS },
 		{ ~0u, ~0u, RIOD_KEEPALIVE_MAX_MS, RIOD_LOST_MAX_MS },
@@ -252,7 +252,7 @@ static void server_welcome_is_legal(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, server.tx_max_frame, RIOD_FRAME_MIN);
 		KUNIT_EXPECT_EQ(test, server.rx_max_frame, RIOD_FRAME_MAX);
 		KUNIT_EXPECT_EQ(test, server.features, 0);
-		/* and what it says is what a client takes */
+		/* a client accepts the WELCOME */
 		q = new_paper(test);
 		q->say = p->heard;
 		p->heard = NULL;
@@ -283,19 +283,19 @@ static void server_welcome_errors(struct kunit *test)
 			-EPIPE);
 }
 
-/* ------------------------------------------------------------ what a client takes */
+/* ------------------------------------------------------------ client side */
 
 /**
- * struct answer_case - an answer and what becomes of it
- * @name: of the case
- * @err: what the client is told, or exports in the list
- * @base: the legal frame; with good_exports() the client asked for the list
- * @text: what the refusal says
- * @patch: what is other than in @base
+ * struct answer_case - an answer and its result
+ * @name: name of the case
+ * @err: error of the client, or number of exports in the list
+ * @base: the legal frame; with good_exports() the client requested the list
+ * @text: text of the refusal
+ * @patch: changes to @base
  * @resize: the body has @len bytes
  * @len: see @resize
- * @reason: what the refusal has
- * @list: the client asked for the list
+ * @reason: reason of the refusal
+ * @list: the client requested the list
  */
 struct answer_case {
 	const char *name;
@@ -418,7 +418,7 @@ static void answer_desc(const struct answer_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(answer, answer_cases, answer_desc);
 
-/* count or errno; a list is freed */
+/* returns count or errno; frees the list */
 static int ask(struct paper *p, bool list, struct riod_session_params *params,
 	       struct riod_refusal *refusal)
 {
@@ -493,7 +493,7 @@ static void client_transport_errors(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, ask(p, i & 1, &params, &refusal), err);
 		KUNIT_EXPECT_STREQ(test, refusal.text, error_text(err));
 		KUNIT_EXPECT_EQ(test, refusal.reason, RIOD_REASON_NONE);
-		/* what could not be sent is not waited for */
+		/* no answer is awaited if sending failed */
 		p->send_err = err;
 		p->recv_err = -EIO;
 		KUNIT_EXPECT_EQ(test, ask(p, i & 1, &params, &refusal), err);
@@ -535,7 +535,7 @@ static const u8 example_hello[] = {
 	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
 };
 
-/* texts and names of a peer that fill their field, and have no end */
+/* texts and names of the peer that fill their field, with and without a terminator */
 static void client_unterminated(struct kunit *test)
 {
 	struct riod_session_params params;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * netlink_kunit.c - what user space may ask for, and what it is told
+ * netlink_kunit.c - requests of user space, and the messages sent to it
  */
 #include <kunit/test.h>
 #include <linux/in6.h>
@@ -14,12 +14,12 @@
 /* ------------------------------------------------------------ a request */
 
 /**
- * struct nl_request - a message as genetlink hands it to a command
- * @skb: it
- * @nlh: its header
- * @info: what points into it
+ * struct nl_request - a message as genetlink passes it to a command
+ * @skb: the message
+ * @nlh: header of the message
+ * @info: the parsed message
  * @attrs: info->attrs
- * @extack: where the command leaves its text
+ * @extack: error text of the command
  */
 struct nl_request {
 	struct sk_buff *skb;
@@ -50,7 +50,7 @@ static struct nl_request *new_request(struct kunit *test)
 	return r;
 }
 
-/* the last attribute of each type is in @attrs, as genetlink leaves them */
+/* like genetlink, keeps the last attribute of each type in @attrs */
 static struct genl_info *end_request(struct kunit *test, struct nl_request *r)
 {
 	nlmsg_end(r->skb, r->nlh);
@@ -376,7 +376,7 @@ static void export_changes(struct kunit *test)
 
 struct host_case {
 	const char *host;
-	const char *shown;	/* NULL: it is refused */
+	const char *shown;	/* NULL: refused */
 };
 
 static const struct host_case host_cases[] = {
@@ -480,7 +480,7 @@ static void transports(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_nl_parse_attach(end_request(test, r), &req), -EINVAL);
 }
 
-/* ------------------------------------------------------------ what is told */
+/* ------------------------------------------------------------ messages to user space */
 
 static void peer_errors(struct kunit *test)
 {
@@ -509,7 +509,7 @@ static void peer_errors(struct kunit *test)
 	riod_nl_peer_error(&extack, &addr, -EPROTO, &refusal);
 	KUNIT_EXPECT_STREQ(test, extack._msg, "198.51.100.7:7463 does not speak riod");
 
-	/* too long with the address: it is what can be left out */
+	/* too long with the address, so the address is left out */
 	memset(&v6.sin6_addr, 0x22, sizeof(v6.sin6_addr));
 	memcpy(&addr, &v6, sizeof(v6));
 	riod_nl_peer_error(&extack, &addr, -ECONNREFUSED, NULL);
@@ -531,7 +531,7 @@ static void no_address(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, shown, "unknown");
 }
 
-/* all function counters are there, and without a link nothing else is */
+/* all function counters are present; without a link no other counters are */
 static void function_stats(struct kunit *test)
 {
 	struct nl_request *r = new_request(test);
@@ -574,7 +574,7 @@ static void stats_without_room(struct kunit *test)
 static const struct riod_nl_stub_ops stub_ops = { .owner = THIS_MODULE };
 static const struct riod_nl_frontend_ops frontend_ops = { .owner = THIS_MODULE };
 
-/* one of each; who is not registered takes nobody's place away */
+/* one of each may register; unregistering another one has no effect */
 static void registration(struct kunit *test)
 {
 	static const struct riod_nl_stub_ops other_stub = { .owner = THIS_MODULE };

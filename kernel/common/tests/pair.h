@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Both ends of a connection in one kernel, and threads, for the tests of what
- * stands on a transport.  The same test bodies run on every transport.
+ * Both ends of a connection in one kernel, and threads, for the tests of the
+ * layers above a transport.  The same test bodies run on every transport.
  */
 #ifndef _RIOD_TESTS_PAIR_H
 #define _RIOD_TESTS_PAIR_H
@@ -30,10 +30,10 @@
 
 #define PAIR_PORT	27463
 #define PAIR_PORTS	64
-/* longest that a test waits for what must come; a failure, never a pace */
+/* time limit of a wait that must succeed; reached only if the test fails */
 #define PAIR_WAIT	(120 * HZ)
 
-/* the parameter of a case is one of these; the first is not part of riod_core */
+/* parameters of the cases; the loop transport is not part of riod_core */
 static const char * const pair_transports[] = { "loop", "tcp" };
 
 static inline void pair_desc(const char * const *name, char *desc)
@@ -43,7 +43,7 @@ static inline void pair_desc(const char * const *name, char *desc)
 
 KUNIT_ARRAY_PARAM(pair_transport, pair_transports, pair_desc);
 
-/* polls for a state that has no event of its own */
+/* polls for a state that has no event */
 #define pair_eventually(cond) ({				\
 	unsigned long __until = jiffies + PAIR_WAIT;		\
 	bool __ok;						\
@@ -53,11 +53,11 @@ KUNIT_ARRAY_PARAM(pair_transport, pair_transports, pair_desc);
 	__ok;							\
 })
 
-/* a test that waited in vain ends: the rest would wait in vain too */
+/* a timeout ends the test, because later waits would time out, too */
 #define pair_expect_done(test, done)				\
 	KUNIT_ASSERT_NE(test, wait_for_completion_timeout(done, PAIR_WAIT), 0)
 
-/* a suite's init: user space may not have brought up the loopback device */
+/* suite init: user space may not have brought up the loopback device */
 static inline int pair_suite_init(struct kunit_suite *suite)
 {
 	int err;
@@ -71,11 +71,11 @@ static inline int pair_suite_init(struct kunit_suite *suite)
 /**
  * struct pair - two ends of a connection
  * @ops: transport, with a reference
- * @addr: where the listener is
- * @listener: made @far
- * @got: @far is there
- * @near: connected; NULL it when somebody else closes it
- * @far: accepted; likewise
+ * @addr: address of the listener
+ * @listener: accepts @far
+ * @got: @far was accepted
+ * @near: connected end; the test sets it to NULL if it closes it by itself
+ * @far: accepted end; likewise
  */
 struct pair {
 	const struct riod_transport_ops *ops;
@@ -114,7 +114,7 @@ static inline void pair_exit(void *data)
 	if (!IS_ERR_OR_NULL(p->listener))
 		p->ops->unlisten(p->listener);
 	riod_transport_put(p->ops);
-	/* every test frees what it received */
+	/* every test frees the frames that it received */
 	WARN_ON_ONCE(riod_loop_frames_out());
 }
 
@@ -171,13 +171,13 @@ static inline struct pair *pair_connect(struct kunit *test)
 	p->near = conn;
 	pair_expect_done(test, &p->got);
 	KUNIT_ASSERT_NOT_NULL(test, p->far);
-	/* a test that went wrong must fail, not hang */
+	/* a failing test must not hang */
 	p->ops->timeouts(p->near, 20000, 20000);
 	p->ops->timeouts(p->far, 20000, 20000);
 	return p;
 }
 
-/* a copy that outlives the test's stack, which goes first when the test fails */
+/* a copy that outlives the test's stack, which is gone first when the test fails */
 static inline void *pair_keep(struct kunit *test, const void *value, size_t size)
 {
 	void *copy = kunit_kmalloc(test, size, GFP_KERNEL);
@@ -201,12 +201,12 @@ static inline int pair_send(struct riod_conn *conn, struct riod_frame *f)
 
 /**
  * struct runner - a thread of a test
- * @fn: what it does
- * @priv: for @fn
- * @ret: what it returned
+ * @fn: body of the thread
+ * @priv: argument of @fn
+ * @ret: return value of @fn
  * @task: the thread; a reference is held
  * @started: @fn is about to be called
- * @done: @ret is there
+ * @done: @ret is valid
  */
 struct runner {
 	int (*fn)(void *priv);
@@ -221,7 +221,7 @@ static inline int runner_thread(void *data)
 {
 	struct runner *r = data;
 
-	/* so that runner_kill() reaches it, as it would a task of user space */
+	/* makes runner_kill() work as on a user space task */
 	allow_signal(SIGKILL);
 	complete(&r->started);
 	r->ret = r->fn(r->priv);
@@ -238,12 +238,12 @@ static inline void runner_exit(void *data)
 {
 	struct runner *r = data;
 
-	/* for a test that failed: everything that it may wait in is killable */
+	/* if the test failed; all waits of the thread are killable */
 	runner_kill(r);
 	kthread_stop_put(r->task);
 }
 
-/* at the latest when the test ends the thread is waited for */
+/* the thread is joined at the end of the test, if not before */
 static inline struct runner *runner_start(struct kunit *test, int (*fn)(void *priv),
 					  void *priv)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * paper.h - a connection whose other end is a script, and what that says
+ * paper.h - a connection whose other end is scripted, and frames for the script
  */
 #ifndef _RIOD_TESTS_PAPER_H
 #define _RIOD_TESTS_PAPER_H
@@ -16,20 +16,20 @@
 
 #define TIMEOUT_MS	10000
 
-/* ------------------------------------------------------------ a peer made of paper */
+/* ------------------------------------------------------------ scripted peer */
 
 /**
- * struct paper - a connection whose other end is a script
+ * struct paper - a connection whose other end is scripted
  * @conn: its ops are paper_ops
- * @say: the one frame that recv finds, taken over; NULL: @recv_err
- * @recv_err: what recv returns then
- * @send_err: what send returns
+ * @say: the frame that recv() returns, owned; NULL: recv() fails with @recv_err
+ * @recv_err: see @say
+ * @send_err: result of send()
  * @heard: the last frame that was sent, owned
- * @nheard: frames that were sent
- * @max_frame: what the last recv asked for
- * @recv_ms: timeout as it is set now
+ * @nheard: number of frames sent
+ * @max_frame: argument of the last recv()
+ * @recv_ms: current timeout
  * @send_ms: likewise
- * @recv_ms_in_recv: as it was when recv was called
+ * @recv_ms_in_recv: @recv_ms during the last recv()
  */
 struct paper {
 	struct riod_conn conn;
@@ -62,7 +62,7 @@ static inline int paper_send(struct riod_conn *conn, struct list_head *frames)
 	return p->send_err;
 }
 
-/* as transports do: of a frame that is too long only the length is looked at */
+/* like a transport, checks only the length of a frame that is too long */
 static inline struct riod_frame *paper_recv(struct riod_conn *conn, u32 max_frame)
 {
 	struct paper *p = to_paper(conn);
@@ -119,9 +119,9 @@ static inline struct paper *new_paper(struct kunit *test)
 	return p;
 }
 
-/* ------------------------------------------------------------ what it says */
+/* ------------------------------------------------------------ its frames */
 
-/* zeroed, and freed by whoever receives it */
+/* a zeroed frame, which the receiver frees */
 static inline struct riod_frame *new_frame(struct kunit *test, u8 type, u32 len)
 {
 	struct riod_frame *f = kzalloc(struct_size(f, body, len), GFP_KERNEL);

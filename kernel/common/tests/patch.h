@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * patch.h - frames that are legal but for a field or two
+ * patch.h - legal frames with one or two changed fields
  */
 #ifndef _RIOD_TESTS_PATCH_H
 #define _RIOD_TESTS_PATCH_H
@@ -15,10 +15,10 @@
 #define BODY_MAX	(RIOD_FRAME_MAX - HDR_LEN)
 
 /**
- * struct patch - what becomes of a field
- * @at: its first byte, counted from the header
- * @size: bytes; more than 8 stay as they are
- * @value: what they become, little-endian
+ * struct patch - a new value for a field
+ * @at: offset of the field from the start of the header
+ * @size: size in bytes; only the first 8 are changed
+ * @value: new value, stored little-endian
  */
 struct patch {
 	u16 at;
@@ -26,7 +26,7 @@ struct patch {
 	u64 value;
 };
 
-/* a field of the header, a field of a body, @size bytes at @off in any body */
+/* patch a field of the header, a field of a body, @size bytes at @off in any body */
 #define PATCH(base, v, type, ...) \
 	{ (base) + offsetof(type, __VA_ARGS__), sizeof_field(type, __VA_ARGS__), v }
 #define HDR(field, v) \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of the profile of Intel's gigabit controllers: a guest's driver as far as
- * registers go
+ * KUnit tests of the profile of Intel's gigabit controllers, against the register
+ * accesses of a guest's driver
  */
 #include <kunit/test.h>
 #include <linux/bits.h>
@@ -63,7 +63,7 @@ static void guest_exit(struct kunit *test)
 	p->exit(g->state);
 }
 
-/* no write is swallowed */
+/* the profile passes every write on to the device */
 static void wr(struct guest *g, u64 offset, u32 value)
 {
 	KUNIT_EXPECT_FALSE(g->test, p->bar_write(g->state, 0, offset, 4, value));
@@ -76,7 +76,7 @@ static void ring(struct guest *g, u64 at, u64 base, u32 len)
 	wr(g, at + LEN, len);
 }
 
-/* as many cuts as it says the order behind, and one behind which it does not */
+/* the profile must set the order after each of the next @told cuts, and not after one more */
 static void cuts(struct guest *g, unsigned int told)
 {
 	unsigned int i, before = g->calls;
@@ -133,7 +133,7 @@ static void all_queues(struct kunit *test)
 	}
 }
 
-/* the first four have two addresses each */
+/* the first four queues have two register addresses each */
 static void same_ring_at_both_places(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -155,16 +155,16 @@ static void packet_split(struct kunit *test)
 	cuts(g, 2);
 	expect_span(g, 0, 0x1000, 4096, 32);
 	expect_span(g, 1, 0x8000, 4096, 0);
-	/* the other types are of 16 bytes */
+	/* the other descriptor types have 16 bytes */
 	wr(g, RCTL, 3 * RCTL_SPLIT | 2);
 	cuts(g, 2);
 	expect_span(g, 0, 0x1000, 4096, 0);
-	/* not said anew for bits that do not matter */
+	/* other bits do not change the order */
 	wr(g, RCTL, 3 * RCTL_SPLIT | 6);
 	cuts(g, 0);
 }
 
-/* bits that the device does not have */
+/* reserved bits are ignored */
 static void what_is_reserved(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -173,7 +173,7 @@ static void what_is_reserved(struct kunit *test)
 	cuts(g, 2);
 	KUNIT_EXPECT_EQ(test, g->nspans, 1);
 	expect_span(g, 0, 0x1000, 0xfff80, 0);
-	/* shorter than any ring: none */
+	/* shorter than the shortest ring: no ring */
 	wr(g, RX(0) + LEN, 127);
 	cuts(g, 2);
 	KUNIT_EXPECT_EQ(test, g->nspans, 0);
@@ -199,7 +199,7 @@ static void resets(struct kunit *test)
 	cuts(g, 0);
 }
 
-/* pages have new numbers */
+/* pages have new numbers, so the order must be set again */
 static void said_again_when_mapped(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -222,7 +222,7 @@ static void said_again_without_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->calls, 2);
 	g->ret = 0;
 	cuts(g, 2);
-	/* what cannot be is not tried for ever */
+	/* -E2BIG is permanent: no retry */
 	g->ret = -E2BIG;
 	ring(g, RX(0), 0x2000, 4096);
 	cuts(g, 2);
@@ -234,10 +234,10 @@ static void what_is_not_looked_at(struct kunit *test)
 
 	ring(g, RX(0), 0x1000, 4096);
 	cuts(g, 2);
-	/* the same once more */
+	/* the same values again */
 	ring(g, RX(0), 0x1000, 4096);
 	cuts(g, 0);
-	/* other registers, another BAR, other widths */
+	/* other registers, BARs and widths */
 	wr(g, RX(0) + TAIL, 7);
 	wr(g, 0x5400, 7);
 	wr(g, RX_ALL(16), 7);
@@ -253,7 +253,7 @@ static void identity(struct kunit *test)
 	static const u16 known[] = {
 		0x1000, 0x100e, 0x10d3, 0x10c9, 0x10ca, 0x1520, 0x1533, 0x57ba,
 	};
-	/* e100, ixgb, ixgbe and its VF, i40e, igc: other registers, or not tried */
+	/* e100, ixgb, ixgbe and its VF, i40e, igc: other registers, or untested */
 	static const u16 unknown[] = { 0x1229, 0x1048, 0x10fb, 0x10ed, 0x1517, 0x1572, 0x15f2 };
 	size_t i;
 

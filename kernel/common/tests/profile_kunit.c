@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Profiles: which one is chosen, and NVMe's against a guest made here.
+ * Profiles: their selection, and the NVMe profile against a simulated guest.
  */
 #include <kunit/test.h>
 #include <linux/err.h>
@@ -12,7 +12,7 @@
 
 #define NVME_CLASS	0x010802
 
-/* guest memory: IOVA 0x10000 onwards, page by page; a page may be unmapped */
+/* guest memory from IOVA 0x10000 on; single pages may be unmapped */
 #define MEM_BASE	0x10000
 #define MEM_PAGES	8
 #define ASQ		(MEM_BASE + 0 * 4096)
@@ -70,7 +70,7 @@ static int guest_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value)
 	return 0;
 }
 
-/* pages are recorded; what is told anew counts instead of what was told before */
+/* records the pages; a new order replaces the previous one */
 static int guest_order(void *priv, const struct riod_sync_span *spans, u32 n)
 {
 	struct guest *g = priv;
@@ -96,7 +96,7 @@ static void write_reg(struct guest *g, u64 offset, u8 width, u64 value)
 static void enable(struct guest *g)
 {
 	write_reg(g, 0x24, 4, (QUEUE_ENTRIES - 1) << 16 | (QUEUE_ENTRIES - 1));
-	/* one address in halves, as Linux does, the other whole */
+	/* write one address in halves, as Linux does, the other one at once */
 	write_reg(g, 0x28, 4, ASQ);
 	write_reg(g, 0x2c, 4, 0);
 	write_reg(g, 0x30, 8, ACQ);
@@ -133,7 +133,7 @@ static void guest_exit(struct kunit *test)
 		g->p->exit(g->state);
 }
 
-/* a command, its doorbell, and the cut that carries both */
+/* write a command and its doorbell */
 static void submit(struct guest *g, u8 opcode, u16 cid, u64 prp1, u64 prp2, u32 cdw10)
 {
 	u8 *sqe = g->mem + ASQ - MEM_BASE + g->tail * 64;
@@ -148,7 +148,7 @@ static void submit(struct guest *g, u8 opcode, u16 cid, u64 prp1, u64 prp2, u32 
 	write_reg(g, 0x1000, 4, g->tail);
 }
 
-/* the device's answer arrives in memory; no callback yet */
+/* the device's completion arrives in memory; the profile is not called */
 static void answer(struct guest *g, u16 cid, u16 status)
 {
 	u8 *cqe = g->mem + ACQ - MEM_BASE + g->cq * 16;
@@ -166,7 +166,7 @@ static void identify(struct guest *g, u16 cid, u64 prp1, u64 prp2)
 	g->p->after_cut(g->state);
 }
 
-/* the byte of an identify buffer */
+/* address of a byte in an identify buffer */
 static u8 *at(struct guest *g, u64 prp1, u64 prp2, u32 pos)
 {
 	u32 first = 4096 - prp1 % 4096;
@@ -200,13 +200,13 @@ static void expect_edited(struct guest *g, u64 prp1, u64 prp2, bool edited)
 	KUNIT_EXPECT_EQ_MSG(g->test, pos, 4096, "byte %u is wrong", pos);
 }
 
-/* ------------------------------------------------------------ choice */
+/* ------------------------------------------------------------ selection */
 
 struct find_case {
 	const char *desc;
 	const char *name;
 	u32 class;
-	const char *found;	/* NULL: none; "?": no such */
+	const char *found;	/* NULL: no profile; "?": no such profile */
 };
 
 static const struct find_case find_cases[] = {
@@ -239,7 +239,7 @@ static void find(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, p->name, c->found);
 }
 
-/* the list for messages has every name, and is cut off where there is no room */
+/* the list for messages has every name, and is truncated if it does not fit */
 static void names(struct kunit *test)
 {
 	char text[48], small[8];
@@ -264,7 +264,7 @@ struct read_case {
 	u8 bar;
 	u64 offset;
 	u8 width;
-	u64 seen;	/* of all ones */
+	u64 seen;	/* result for a value of all-ones */
 };
 
 static const struct read_case read_cases[] = {
@@ -304,7 +304,7 @@ static void read(struct kunit *test)
 			g->p->bar_read(g->state, c->bar, c->offset, c->width, all));
 }
 
-/* a controller memory buffer must not be switched on either */
+/* writes must not enable a controller memory buffer, either */
 static void hidden_writes(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -347,19 +347,19 @@ static void identify_edited(struct kunit *test)
 
 	identify(g, 7, c->prp1, c->prp2);
 	fill_identify(g, c->prp1, c->prp2);
-	/* the data came with one cut, the completion comes with the next */
+	/* the data arrives in one cut, the completion in the next */
 	g->p->after_apply(g->state);
 	expect_edited(g, c->prp1, c->prp2, false);
 	answer(g, 7, c->status);
 	g->p->after_apply(g->state);
 	expect_edited(g, c->prp1, c->prp2, c->edited);
-	/* it is the guest's again */
+	/* the guest reuses the buffer */
 	fill_identify(g, c->prp1, c->prp2);
 	g->p->after_apply(g->state);
 	expect_edited(g, c->prp1, c->prp2, false);
 }
 
-/* the completion is here before the pump ever looked at the command */
+/* the completion arrives before the profile has seen the command */
 static void identify_unseen(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -391,7 +391,7 @@ static void others_untouched(struct kunit *test)
 	expect_edited(g, DATA2, 0, true);
 }
 
-/* both queues wrap, the phase turns */
+/* both queues wrap, the phase flips */
 static void wraps(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -406,7 +406,7 @@ static void wraps(struct kunit *test)
 	}
 }
 
-/* disabled and enabled again: the queues begin anew */
+/* after disable and enable the queues start again */
 static void enabled_again(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -423,7 +423,7 @@ static void enabled_again(struct kunit *test)
 	expect_edited(g, DATA, 0, true);
 }
 
-/* rule 14: what the device may not write is not written for it */
+/* rule 14: the profile does not write memory that the device may not write */
 static void read_only_buffer(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -436,7 +436,7 @@ static void read_only_buffer(struct kunit *test)
 	expect_edited(g, DATA, 0, false);
 }
 
-/* Create or Delete I/O Completion Queue: @entries, one piece of memory */
+/* Create or Delete I/O Completion Queue; @pc: physically contiguous */
 static void admin_cq(struct guest *g, u8 opcode, u16 qid, u64 prp1, u32 entries, bool pc)
 {
 	u8 *sqe = g->mem + ASQ - MEM_BASE + g->tail * 64;
@@ -445,7 +445,7 @@ static void admin_cq(struct guest *g, u8 opcode, u16 qid, u64 prp1, u32 entries,
 	put_unaligned_le32(pc, sqe + 44);
 }
 
-/* the next cut makes the profile say it; @n pages */
+/* after the next cut the profile sets an order with these pages */
 static void expect_told(struct guest *g, const u64 *pages, unsigned int n)
 {
 	unsigned int i;
@@ -465,7 +465,7 @@ static void expect_not_told(struct guest *g)
 	KUNIT_EXPECT_EQ(g->test, g->order_calls, 0);
 }
 
-/* rule 10: completion queues are named, behind the cut that knows them for certain */
+/* rule 10: the order includes completion queues, after the cut that carries the command */
 static void completion_queues(struct kunit *test)
 {
 	static const u64 all[] = { ACQ, DATA, DATA + 4096, DATA2 };
@@ -481,18 +481,18 @@ static void completion_queues(struct kunit *test)
 	expect_told(g, all, 4);
 	expect_told(g, all, 4);
 	expect_not_told(g);
-	/* bus mastering was off, and pages are known anew */
+	/* bus master was cleared and set: pages have new numbers */
 	g->p->mapped(g->state);
 	expect_told(g, all, 4);
 	expect_told(g, all, 4);
-	/* what was a queue may be something else now */
+	/* a deleted queue's memory may be reused */
 	admin_cq(g, 0x04, 2, 0, 1, false);
 	expect_told(g, all, 3);
 	expect_told(g, all, 3);
-	/* a scattered one is not known */
+	/* queues that are not contiguous are not supported */
 	admin_cq(g, 0x05, 3, DATA2, 2, false);
 	expect_not_told(g);
-	/* the controller begins anew */
+	/* the controller restarts */
 	write_reg(g, 0x14, 4, 0x00460000);
 	enable(g);
 	expect_told(g, all, 1);
@@ -500,7 +500,7 @@ static void completion_queues(struct kunit *test)
 	expect_not_told(g);
 }
 
-/* where there is no memory for it the next cut has it; where it is too much, none has */
+/* -ENOMEM: retry after the next cut; -E2BIG: no retry */
 static void order_refused(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -515,7 +515,7 @@ static void order_refused(struct kunit *test)
 	expect_not_told(g);
 }
 
-/* more queues than are kept track of, of addresses that are nonsense */
+/* more queues than the profile tracks, at invalid addresses */
 static void many_completion_queues(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -533,7 +533,7 @@ static void many_completion_queues(struct kunit *test)
 	expect_told(g, (u64[]){ ACQ }, 1);
 }
 
-/* a guest that gives nonsense: nothing but NULL from env->mem() happens */
+/* a guest that writes invalid values: env->mem() returns NULL, nothing else happens */
 static void hostile(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -572,7 +572,7 @@ static void set_shadow(struct guest *g, u32 at_offset, u32 value)
 	put_unaligned_le32(value, g->mem + SHADOW - MEM_BASE + at_offset);
 }
 
-/* rule 11 */
+/* rule 11 (memory-only handshakes need a kick) */
 static void shadow_doorbells(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -583,7 +583,7 @@ static void shadow_doorbells(struct kunit *test)
 	submit(g, 0x7c, 9, SHADOW, SHADOW + 4096, 0);
 	answer(g, 9, 0);
 	g->p->after_apply(g->state);
-	/* the device is busy: the pump tries again after the next cut */
+	/* the kick fails: the profile retries after the next cut */
 	g->kick_ret = -ENOMEM;
 	g->p->after_cut(g->state);
 	g->kick_ret = 0;
@@ -604,7 +604,7 @@ static void shadow_doorbells(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 3, g->nkicks);
 }
 
-/* CAP.DSTRD says how far apart; a hostile guest changes all of them at once */
+/* CAP.DSTRD is the stride; a hostile guest changes all doorbells at once */
 static void shadow_stride_and_bound(struct kunit *test)
 {
 	struct guest *g = test->priv;

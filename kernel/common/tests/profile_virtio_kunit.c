@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of the virtio profile: a guest's driver as far as registers and rings go
+ * KUnit tests of the virtio profile, against the registers and rings of a guest's driver
  */
 #include <kunit/test.h>
 #include <linux/module.h>
@@ -15,7 +15,7 @@
 #define MEM_PAGES	8
 #define AT(page)	(MEM_BASE + (page) * 4096)
 
-/* where the structures are; others than in QEMU, so that nothing is there by chance */
+/* location of the structures; differs from QEMU's, to detect hard-coded values */
 #define BAR		4
 #define COMMON		0x1000
 #define NOTIFY		0x3000
@@ -118,7 +118,7 @@ static void put_cap(struct guest *g, u8 at, u8 next, u8 len, u8 type, u32 offset
 	put_unaligned_le32(size, cap + 12);
 }
 
-/* some other capability, ours, a second one of a kind, and round again */
+/* another capability, virtio's, one with a repeated type, and a loop */
 static void put_config(struct guest *g)
 {
 	g->cfg.bytes[0x34] = 0x41;
@@ -167,7 +167,7 @@ static u64 device_at(unsigned int q)
 	return AT(q) + 0x400;
 }
 
-/* queue @q in page @q, with vector @q + 1, notified at 2 * @q */
+/* set up queue @q in page @q, with vector @q + 1 and notify offset 2 * @q */
 static void queue(struct guest *g, unsigned int q)
 {
 	common(g, 22, 2, q);
@@ -185,7 +185,7 @@ static void queue(struct guest *g, unsigned int q)
 static void run(struct guest *g)
 {
 	common(g, COMMON_STATUS, 1, 0x0f);
-	/* what comes last was said: not what the tests look at */
+	/* let the profile set its order, which the tests do not check */
 	p->after_cut(g->state);
 	p->after_cut(g->state);
 	g->nkicks = 0;
@@ -233,7 +233,7 @@ static void identity(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, riod_profile_find("", 0x1af4, 0x1001, 0x010000), p);
 	KUNIT_EXPECT_PTR_EQ(test, riod_profile_find("", 0x1af4, 0x1041, 0x020000), p);
 	KUNIT_EXPECT_PTR_EQ(test, riod_profile_find("", 0x1af4, 0x107f, 0), p);
-	/* ivshmem, and another vendor */
+	/* ivshmem; another vendor */
 	KUNIT_EXPECT_NULL(test, riod_profile_find("", 0x1af4, 0x1110, 0x050000));
 	KUNIT_EXPECT_NULL(test, riod_profile_find("", 0x1af5, 0x1041, 0x020000));
 	KUNIT_EXPECT_PTR_EQ(test, riod_profile_find("virtio", 0x8086, 0x10c9, 0x020000), p);
@@ -248,7 +248,7 @@ static void hidden_features(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, read_bar(g, COMMON + COMMON_FEATURE, 4, 0xffffffff), 0xffffff3f);
 	common(g, 0, 4, 0);
 	KUNIT_EXPECT_EQ(test, read_bar(g, COMMON + COMMON_FEATURE, 4, 0xffffffff), 0xffffffff);
-	/* the same offset elsewhere */
+	/* the same offset in another structure */
 	common(g, 0, 4, 1);
 	KUNIT_EXPECT_EQ(test, read_bar(g, COMMON_FEATURE, 4, 0xffffffff), 0xffffffff);
 	KUNIT_EXPECT_EQ(test, p->bar_read(g->state, 0, COMMON + COMMON_FEATURE, 4, 0xffffffff),
@@ -290,10 +290,10 @@ static void split_order(struct kunit *test)
 	expect_span(g, 3, device_at(2) + 2, 2, false);
 	KUNIT_EXPECT_NULL(test, g->spans[0].flag);
 	expect_order(g, 0, 4);
-	/* pages have new numbers */
+	/* pages have new numbers, so the order must be set again */
 	p->mapped(g->state);
 	expect_order(g, 2, 4);
-	/* one queue begins anew; then all do */
+	/* reset of one queue; reset of the device */
 	common(g, 22, 2, 0);
 	common(g, 58, 2, 1);
 	expect_order(g, 2, 2);
@@ -304,7 +304,7 @@ static void split_order(struct kunit *test)
 	expect_order(g, 2, 2);
 	p->reset(g->state);
 	expect_order(g, 2, 0);
-	/* no memory: again; too much: not again */
+	/* -ENOMEM: retry; -E2BIG: no retry */
 	g->order_ret = -ENOMEM;
 	queue(g, 1);
 	expect_order(g, 5, 2);
@@ -335,7 +335,7 @@ static u64 page_id(void *priv, u64 iova)
 	return iova == AT(0) ? 1 : 0;
 }
 
-/* granules of the cut's last delta */
+/* mask of the granules in the cut's last delta */
 static u64 last_delta(struct kunit *test, struct list_head *frames)
 {
 	const struct riod_wire_cut_data *body;
@@ -353,16 +353,16 @@ static u64 last_delta(struct kunit *test, struct list_head *frames)
 	}
 	KUNIT_ASSERT_NOT_NULL(test, d);
 	run = (const void *)(d + 1);
-	/* runs are of flags, which do not cross granules */
+	/* runs contain flags, which do not cross granules */
 	for (i = 0; i < le16_to_cpu(d->nruns); i++)
 		granules |= BIT_ULL(le16_to_cpu(run[i].offset) / RIOD_GRANULE);
 	return granules;
 }
 
-/* what the profile takes for the beginning of a chain, with the engine as it is */
+/* first descriptors of chains as the profile finds them, with the real engine */
 static void packed_chains(struct kunit *test)
 {
-	/* flags of the ring's descriptors: 7 chains to 0; what 2 left is of no account */
+	/* descriptor flags: 7 chains to 0; 2 is used, so its NEXT flag does not count */
 	static const u16 flags[SIZE] = { 0x80, 0x81, 0x8081, 0x80, 0x81, 0x81, 0x82, 0x81 };
 	struct guest *g = test->priv;
 	u8 *page = new_memory(test);
@@ -422,31 +422,31 @@ static void split_kicks(struct kunit *test)
 	queue(g, 0);
 	queue(g, 1);
 	put16(g, driver_at(1) + 2, 3);
-	/* not before the driver is ready */
+	/* not before DRIVER_OK */
 	expect_kicks(g, 0, 0);
 	common(g, COMMON_STATUS, 1, 0x0f);
 	expect_kicks(g, 1, 1);
 	expect_kicks(g, 0, 1);
-	/* the guest does it by itself; then it has more */
+	/* the guest notifies by itself; then it adds more */
 	put16(g, driver_at(1) + 2, 4);
 	notify(g, 0);
 	notify(g, 1);
 	expect_kicks(g, 0, 1);
 	put16(g, driver_at(1) + 2, 5);
 	expect_kicks(g, 1, 1);
-	/* no memory: again behind the next cut */
+	/* the kick fails: retry after the next cut */
 	put16(g, driver_at(0) + 2, 0xffff);
 	g->kick_ret = -ENOMEM;
 	expect_kicks(g, 0, 0);
 	g->kick_ret = 0;
 	expect_kicks(g, 1, 0);
-	/* gone from under it */
+	/* the ring was unmapped */
 	g->unmapped[0] = true;
 	put16(g, driver_at(0) + 2, 1);
 	expect_kicks(g, 0, 0);
 }
 
-/* set up anew, by a driver that knows where to notify; and by a device that lies about it */
+/* a driver that sets a queue up again without reading notify_off; invalid notify_off */
 static void where_to_notify(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -462,7 +462,7 @@ static void where_to_notify(struct kunit *test)
 	common(g, 28, 2, 1);
 	put16(g, driver_at(1) + 2, 1);
 	expect_kicks(g, 1, 1);
-	/* the last place that is in the structure, and the first that is not */
+	/* the last offset inside the structure, and the first one outside */
 	read_bar(g, COMMON + 30, 2, 0x1000 / MULTIPLIER - 1);
 	put16(g, driver_at(1) + 2, 2);
 	g->nkicks = 0;
@@ -474,7 +474,7 @@ static void where_to_notify(struct kunit *test)
 	expect_kicks(g, 0, 1);
 }
 
-/* structures in a BAR that there cannot be are not there */
+/* structures in a BAR with an invalid number are ignored */
 static void reserved_bar(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -505,17 +505,17 @@ static void packed_kicks(struct kunit *test)
 	avail(g, 0, true);
 	expect_kicks(g, 1, 0);
 	expect_kicks(g, 0, 0);
-	/* the device has used it: nothing new */
+	/* the device has used the descriptor */
 	put16(g, desc_at(0) + 14, 0x8080);
 	expect_kicks(g, 0, 0);
-	/* all others, and the first once more, of the next lap */
+	/* all others, and the first one of the next lap */
 	for (i = 1; i < SIZE; i++)
 		avail(g, i, true);
 	notify(g, 0);
 	expect_kicks(g, 0, 0);
 	avail(g, 0, false);
 	expect_kicks(g, 1, 0);
-	/* two laps on, counters are the same again and the ring works still */
+	/* after two laps the wrap counters have their first values again */
 	for (i = 1; i < SIZE; i++)
 		avail(g, i, false);
 	expect_kicks(g, 1, 0);
@@ -545,20 +545,20 @@ static void split_interrupts(struct kunit *test)
 	queue(g, 1);
 	run(g);
 	expect_raised(g, 0, 0);
-	/* it sleeps, and wants to hear of the next one */
+	/* the driver sleeps and requests an interrupt for the next buffer */
 	put16(g, device_at(1) + 2, 1);
 	expect_raised(g, 1, 2);
 	expect_raised(g, 0, 2);
-	/* it is not asleep: its event index is one that has passed */
+	/* no request: the event index is in the past */
 	put16(g, device_at(1) + 2, 2);
 	expect_raised(g, 0, 2);
-	/* it wants to hear of the fourth, which comes with others */
+	/* the driver requests one for the fourth buffer, which completes with others */
 	put16(g, event, 4);
 	put16(g, device_at(1) + 2, 4);
 	expect_raised(g, 0, 2);
 	put16(g, device_at(1) + 2, 7);
 	expect_raised(g, 1, 2);
-	/* round the end of 16 bits */
+	/* the 16-bit index wraps */
 	put16(g, event, 0xffff);
 	put16(g, device_at(1) + 2, 0xffff);
 	expect_raised(g, 0, 2);
@@ -595,14 +595,14 @@ static void packed_interrupts(struct kunit *test)
 	features(g, true, true);
 	queue(g, 0);
 	run(g);
-	/* nothing of the ring came with the cut */
+	/* the cut did not change the ring */
 	packed_event(g, 0, 0);
 	expect_raised(g, 0, 1);
 	g->changed = true;
 	expect_raised(g, 1, 1);
 	packed_event(g, 1, 0);
 	expect_raised(g, 0, 1);
-	/* it waits for a descriptor that is used, that is not yet, that is not even there */
+	/* the event descriptor is used; is available, but not used; is not available */
 	packed_event(g, 2, 3 | 0x8000);
 	put16(g, desc_at(0) + 16 * 3 + 14, 0x8080);
 	expect_raised(g, 1, 1);
@@ -610,13 +610,13 @@ static void packed_interrupts(struct kunit *test)
 	expect_raised(g, 1, 1);
 	put16(g, desc_at(0) + 16 * 3 + 14, 0x0000);
 	expect_raised(g, 0, 1);
-	/* the other lap */
+	/* the other wrap counter */
 	packed_event(g, 2, 3);
 	put16(g, desc_at(0) + 16 * 3 + 14, 0x0000);
 	expect_raised(g, 1, 1);
 	put16(g, desc_at(0) + 16 * 3 + 14, 0x8080);
 	expect_raised(g, 0, 1);
-	/* nonsense */
+	/* invalid values */
 	packed_event(g, 2, SIZE);
 	expect_raised(g, 1, 1);
 	packed_event(g, 0xfff0, 0);
@@ -625,7 +625,7 @@ static void packed_interrupts(struct kunit *test)
 	expect_raised(g, 0, 1);
 }
 
-/* without MSI-X the guest asks the device what the interrupt is for */
+/* without MSI-X the guest reads the ISR register */
 static void intx(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -641,7 +641,7 @@ static void intx(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, read_bar(g, ISR, 1, 0), 0);
 }
 
-/* ------------------------------------------------------------ nonsense */
+/* ------------------------------------------------------------ hostile guests */
 
 static void hostile(struct kunit *test)
 {
@@ -661,7 +661,7 @@ static void hostile(struct kunit *test)
 			common(g, 40, 8, a + i);
 			common(g, 48, 8, a - i);
 			common(g, 28, 2, 1);
-			/* too late: it works already */
+			/* too late: the queue is enabled */
 			common(g, 24, 2, 7);
 			common(g, 32, 8, AT(1));
 			notify(g, i);
@@ -672,7 +672,7 @@ static void hostile(struct kunit *test)
 		p->after_apply(g->state);
 		common(g, COMMON_STATUS, 1, 0);
 	}
-	/* accesses of every width, wherever */
+	/* accesses of every width, at all offsets */
 	for (i = 0; i < 80; i++)
 		common(g, i, 1 << i % 4, ~0ULL);
 	p->after_cut(g->state);
@@ -680,7 +680,7 @@ static void hostile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, g->nraised);
 }
 
-/* a queue whose areas wrap is none: nothing of it is looked at */
+/* a queue whose areas wrap is ignored: its memory is not read */
 static void areas_wrap(struct kunit *test)
 {
 	static const u64 top = ~0xfffULL;
@@ -692,7 +692,7 @@ static void areas_wrap(struct kunit *test)
 			which = i % 3;
 			features(g, true, packed);
 			common(g, 22, 2, 0);
-			/* it ends in the last page, or beyond */
+			/* the area ends in the last page, or wraps */
 			common(g, 24, 2, i < 3 ? 255 : 4096);
 			common(g, 32, 8, which == 0 ? top : desc_at(0));
 			common(g, 40, 8, which == 1 ? top : driver_at(0));
@@ -709,7 +709,7 @@ static void areas_wrap(struct kunit *test)
 	}
 }
 
-/* all queues are one ring, notified at one place, and all of it becomes available at once */
+/* all queues share one ring and one notify offset, and all of it becomes available */
 static void queues_on_one_ring(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -733,7 +733,7 @@ static void queues_on_one_ring(struct kunit *test)
 	KUNIT_EXPECT_LE(test, g->nlooks, 65536 + 2 * 128);
 }
 
-/* a list of capabilities that has no end, or none at all */
+/* a capability list without an end; no capability list */
 static void bad_config(struct kunit *test)
 {
 	struct guest *g = test->priv;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How sessions end: by the peer's fault, by either side's will, and in which
- * order their owners are told
+ * How sessions end: by errors of the peer, by either side's request, and in which
+ * order their owners are called
  */
 #include <linux/sizes.h>
 
 #include "compat_export.h"
 #include "session_pair.h"
 
-/* ------------------------------------------------------------ the peer is wrong */
+/* ------------------------------------------------------------ errors of the peer */
 
 static struct riod_frame *make_hello(u32 n)
 {
@@ -43,7 +43,7 @@ struct wrong_case {
 	u64 ack;
 };
 
-/* what the stub gets after frame 1, having sent 2 of which 1 is acknowledged */
+/* frames to the stub after frame 1; it has sent 2 frames, of which 1 is acknowledged */
 static const struct wrong_case wrongs[] = {
 	{ "a number is left out", reg_make, 3, 1 },
 	{ "a number comes again", reg_make, 1, 1 },
@@ -75,7 +75,7 @@ static void peer_is_wrong(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, raw_recv(test, p->far).type, RIOD_FRAME_IRQ);
 		raw_ack(test, p->far, 1);
 		raw_send(test, p->far, w->make(1), w->seq, w->ack);
-		/* the peer is told, and closes */
+		/* the peer receives BYE and closes */
 		raw_expect(test, p->far, RIOD_FRAME_BYE, 3, 1);
 		p->ops->shutdown(p->far);
 		expect_lost(test, stub, RIOD_REASON_PROTOCOL);
@@ -83,7 +83,7 @@ static void peer_is_wrong(struct kunit *test)
 	}
 }
 
-/* a length that cannot be: the stream cannot be read on, the peer is told all the same */
+/* an invalid length: the stream cannot be read further, but the peer receives BYE */
 static void peer_out_of_step(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
@@ -97,7 +97,7 @@ static void peer_out_of_step(struct kunit *test)
 	expect_lost(test, stub, RIOD_REASON_PROTOCOL);
 }
 
-/* ------------------------------------------------------------ the end */
+/* ------------------------------------------------------------ end of a session */
 
 static void peer_says_bye(struct kunit *test)
 {
@@ -110,7 +110,7 @@ static void peer_says_bye(struct kunit *test)
 	((struct riod_wire_bye *)f->body)->reason = cpu_to_le32(RIOD_REASON_UNBIND);
 	raw_send(test, p->far, f, 1, 0);
 	pair_expect_done(test, &fe->lost);
-	/* and closes at once, for the peer waits for it */
+	/* the session closes at once, because the peer waits for that */
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(p->ops->recv(p->far, RIOD_FRAME_MAX)),
 			-ECONNRESET);
 	KUNIT_EXPECT_EQ(test, send_one(fe->s, reg_make(0)), -ENOTCONN);
@@ -127,7 +127,7 @@ static void peer_closes(struct kunit *test)
 	expect_lost(test, fe, RIOD_REASON_CLOSED);
 }
 
-/* the peer sends its keepalives, and processes nothing: that is not for ever */
+/* the peer sends keepalives but acknowledges nothing: the session times out */
 static void peer_processes_nothing(struct kunit *test)
 {
 	struct riod_session_params params = quiet;
@@ -137,7 +137,7 @@ static void peer_processes_nothing(struct kunit *test)
 	params.keepalive_ms = 10;
 	params.stall_ms = 100;
 	fe = end_start(test, &p->near, true, &params);
-	/* with nothing to be processed nothing is waited for */
+	/* no timeout while nothing is unacknowledged */
 	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&fe->lost, msecs_to_jiffies(200)), 0);
 	KUNIT_EXPECT_EQ(test, send_one(fe->s, reg_make(0)), 0);
 	while (!try_wait_for_completion(&fe->lost)) {
@@ -151,7 +151,7 @@ static void peer_processes_nothing(struct kunit *test)
 	expect_lost(test, fe, RIOD_REASON_TIMEOUT);
 }
 
-/* the peer neither reads nor answers: the end does not wait for it for long */
+/* the peer neither reads nor answers: the end of the session does not wait for it */
 static void peer_is_deaf(struct kunit *test)
 {
 	struct riod_session_params params = quiet;
@@ -184,7 +184,7 @@ static const struct answer_case answers[] = {
 	{ -EPROTO, RIOD_REASON_DEVICE, RIOD_REASON_DEVICE },
 };
 
-/* the owner ends it from its callback, in each way; nothing is handed over after */
+/* the owner ends the session from ops->frame(), in each way; no frame follows */
 static void frame_ends(struct kunit *test)
 {
 	unsigned int i;
@@ -208,7 +208,7 @@ static void frame_ends(struct kunit *test)
 	}
 }
 
-/* created and never started, ended or not: it is told once all the same */
+/* never started, ended or only stopped: the owner is still called once */
 static void never_started(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
@@ -233,7 +233,7 @@ static int end_it(void *priv)
 	return 0;
 }
 
-/* everybody ends it at once: one reason wins, each side hears one */
+/* concurrent riod_session_end() at both sides: each owner is called once */
 static void all_end(struct kunit *test)
 {
 	unsigned int i, n;
@@ -255,7 +255,7 @@ static void all_end(struct kunit *test)
 	}
 }
 
-/* halted: readable, refuses to send, and may be halted again */
+/* a halted session can be read and halted again, but refuses to send */
 static void halted(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
@@ -270,13 +270,13 @@ static void halted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, send_one(fe->s, reg_make(1)), -ENOTCONN);
 	riod_session_ack_soon(fe->s);
 	KUNIT_EXPECT_EQ(test, riod_session_params(fe->s)->lost_ms, LOST_NEVER);
-	/* what was retained is retained until the session is freed */
+	/* unacknowledged frames stay retained until the session is freed */
 	KUNIT_EXPECT_GE(test, retained(fe), REG_SIZE);
 }
 
-/* ------------------------------------------------------------ the order of it */
+/* ------------------------------------------------------------ order of the callbacks */
 
-/* a stub whose ops->frame() is under way, and stays so; it has a keepalive to send */
+/* a stub that stays in ops->frame(), and has a keepalive to send */
 static struct end *busy_start(struct kunit *test, struct pair *p)
 {
 	struct riod_session_params params = quiet;
@@ -292,7 +292,7 @@ static struct end *busy_start(struct kunit *test, struct pair *p)
 	return stub;
 }
 
-/* ops->over() has run; ops->lost() gets its chance, and waits for ops->frame() */
+/* ops->over() has run; ops->lost() waits for ops->frame() */
 static void busy_expect_over(struct kunit *test, struct end *stub, enum riod_reason reason)
 {
 	KUNIT_EXPECT_EQ(test, atomic_read(&stub->nover), 1);
@@ -305,7 +305,7 @@ static void busy_expect_over(struct kunit *test, struct end *stub, enum riod_rea
 	KUNIT_EXPECT_EQ(test, stub->count, 1);
 }
 
-/* nothing waits for the frame when the owner ends it: it is told in the call */
+/* riod_session_end() does not wait for the frame: it calls ops->over() */
 static void over_while_busy(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
@@ -313,12 +313,12 @@ static void over_while_busy(struct kunit *test)
 
 	riod_session_end(stub->s, RIOD_REASON_DEVICE);
 	KUNIT_EXPECT_EQ(test, atomic_read(&stub->nover), 1);
-	/* who comes second changes nothing */
+	/* a second call has no effect */
 	riod_session_end(stub->s, RIOD_REASON_DETACH);
 	busy_expect_over(test, stub, RIOD_REASON_DEVICE);
 }
 
-/* nor when the connection breaks, which the transmit thread finds out then */
+/* the same if the connection breaks, which the transmit thread notices */
 static void break_while_busy(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);

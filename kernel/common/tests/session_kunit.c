@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sessions that run: two of them against each other, and one against a raw
- * connection that the test speaks itself
+ * Running sessions: two of them against each other, and one against a raw
+ * connection that the test serves by itself
  */
 #include "compat_export.h"
 #include "session_pair.h"
 
 /* ------------------------------------------------------------ the stream */
 
-/* both ways at a window that is full all the time: in order, and no deadlock */
+/* both directions with full windows: frames stay in order, and no deadlock */
 static void load_both_ways(struct kunit *test)
 {
 	struct riod_session_params params = quiet;
@@ -31,7 +31,7 @@ static void load_both_ways(struct kunit *test)
 	pair_expect_done(test, &stub->reached);
 	KUNIT_EXPECT_GT(test, window_waits(fe), 0);
 	KUNIT_EXPECT_GT(test, window_waits(stub), 0);
-	/* one of them ends it, both are told why */
+	/* one side ends it; both owners get the reason */
 	riod_session_end(fe->s, RIOD_REASON_DETACH);
 	expect_lost(test, fe, RIOD_REASON_DETACH);
 	expect_lost(test, stub, RIOD_REASON_DETACH);
@@ -39,7 +39,7 @@ static void load_both_ways(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stub->count, RIOD_LOAD(3000));
 }
 
-/* the receiver's owner stands still: the sender stops at the window, then goes on */
+/* while the receiver's owner blocks, the sender stops at the window */
 static void window_full(struct kunit *test)
 {
 	struct riod_session_params params = quiet;
@@ -66,7 +66,7 @@ static void window_full(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_session_last_seq(fe->s), 100);
 }
 
-/* each call says which number its last frame got */
+/* each call returns the sequence number of its last frame */
 static void numbers(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
@@ -89,7 +89,7 @@ static void numbers(struct kunit *test)
 	}
 }
 
-/* what is larger than the window goes when nothing else is on its way */
+/* a frame larger than the window is sent when nothing else is in flight */
 static void larger_than_window(struct kunit *test)
 {
 	struct riod_session_params params = quiet;
@@ -117,7 +117,7 @@ static void larger_than_frame(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_session_last_seq(fe->s), 0);
 }
 
-/* numbers count up, frames are retained until acknowledged, one ack frees many */
+/* numbers increase; frames are retained until acknowledged; one ack frees many */
 static void retains(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
@@ -132,7 +132,7 @@ static void retains(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&fe->notified) == 1));
 	KUNIT_EXPECT_EQ(test, riod_session_acked(fe->s), 3);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(retained(fe) == REG_SIZE));
-	/* the same again is no news */
+	/* a repeated ack does not notify the owner */
 	raw_ack(test, p->far, 3);
 	raw_ack(test, p->far, 4);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(riod_session_acked(fe->s) == 4));
@@ -140,7 +140,7 @@ static void retains(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&fe->notified) == 2));
 }
 
-/* frames that go the other way carry the acknowledgment */
+/* frames of the other direction carry the acknowledgment */
 static void acks_ride_along(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
@@ -149,13 +149,13 @@ static void acks_ride_along(struct kunit *test)
 	raw_send(test, p->far, irq_make(0), 1, 0);
 	raw_send(test, p->far, irq_make(1), 2, 0);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(fe->count) == 2));
-	/* processed is when the callback has returned; it may be returning now */
+	/* a frame is acknowledged only after the callback has returned, so poll */
 	KUNIT_ASSERT_TRUE(test, pair_eventually(({
 		send_one(fe->s, reg_make(0));
 		raw_recv(test, p->far).ack == cpu_to_le64(2); })));
 }
 
-/* asked for while the frame is processed: it is included, and nothing is sent before */
+/* an ack requested in ops->frame() is sent afterwards, and includes that frame */
 static void ack_soon(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
@@ -169,7 +169,7 @@ static void ack_soon(struct kunit *test)
 	raw_expect(test, p->far, RIOD_FRAME_ACK, 0, 2);
 }
 
-/* nobody asks: after a quarter of the window it is acknowledged all the same */
+/* without a request an ack is sent after a quarter of the window */
 static void ack_by_bytes(struct kunit *test)
 {
 	struct riod_session_params params = quiet;
@@ -185,7 +185,7 @@ static void ack_by_bytes(struct kunit *test)
 	}
 }
 
-/* ------------------------------------------------------------ time */
+/* ------------------------------------------------------------ timers */
 
 static void keepalive(struct kunit *test)
 {
@@ -199,7 +199,7 @@ static void keepalive(struct kunit *test)
 	hdr = raw_recv(test, p->far);
 	KUNIT_EXPECT_EQ(test, hdr.type, RIOD_FRAME_ACK);
 	KUNIT_EXPECT_EQ(test, hdr.flags, 0);
-	/* with something not acknowledged it asks for an answer */
+	/* with unacknowledged frames a keepalive requests an answer */
 	KUNIT_EXPECT_EQ(test, send_one(fe->s, reg_make(0)), 0);
 	do {
 		hdr = raw_recv(test, p->far);
@@ -210,7 +210,7 @@ static void keepalive(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hdr.flags, RIOD_FRAME_F_ACK_NOW);
 }
 
-/* who is asked answers, with or without news */
+/* ACK_NOW is always answered */
 static void ack_now(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
@@ -240,7 +240,7 @@ static void silence(struct kunit *test)
 	expect_lost(test, fe, RIOD_REASON_TIMEOUT);
 }
 
-/* two idle sessions send each other nothing but keepalives */
+/* two idle sessions exchange only keepalives */
 static void idle(struct kunit *test)
 {
 	struct riod_session_params params = quiet;
@@ -273,12 +273,12 @@ static void kill_ends_send(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, pair_eventually(window_waits(fe) > 0));
 	runner_kill(r);
 	KUNIT_EXPECT_EQ(test, runner_join(test, r), -EINTR);
-	/* the session is none the worse */
+	/* the session continues */
 	KUNIT_EXPECT_EQ(test, fe->nlost, 0);
 	KUNIT_EXPECT_EQ(test, riod_session_last_seq(fe->s), 4);
 }
 
-/* the owner keeps frames: nobody else frees them (KASAN says so) */
+/* the owner keeps frames, and the session does not free them (KASAN would report it) */
 static void frame_keeps(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
@@ -292,7 +292,7 @@ static void frame_keeps(struct kunit *test)
 	pair_expect_done(test, &stub->reached);
 }
 
-/* refused for what they are, and the connection is closed all the same */
+/* invalid parameters are refused, and the connection is closed */
 static void expect_wrong(struct kunit *test, const struct riod_session_params *params)
 {
 	struct pair *p = pair_connect(test);

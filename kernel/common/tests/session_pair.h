@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Sessions of a test: owners that note what they are told, frames, and a raw
- * connection that the test speaks itself
+ * Sessions of a test: owners that record their callbacks, frames, and a raw
+ * connection that the test serves by itself
  */
 #ifndef _RIOD_TESTS_SESSION_PAIR_H
 #define _RIOD_TESTS_SESSION_PAIR_H
@@ -25,23 +25,23 @@ static const struct riod_session_params quiet = {
 };
 
 /**
- * struct end - a session and what its owner was told
+ * struct end - a session and the callbacks of its owner
  * @s: session; NULL once it is stopped
- * @count: numbered frames that were handed over
+ * @count: numbered frames delivered
  * @next: tag that the next REG frame must carry
- * @disorder: frames that came out of order, or after ops->lost(); an ops->lost()
- *	that came before ops->over(); a riod_session_end() that returned before it
+ * @disorder: frames delivered out of order or after ops->lost(); ops->lost()
+ *	before ops->over(); a riod_session_end() that returned before ops->over()
  * @target: @count at which @reached completes
  * @reached: see @target
- * @nover: ops->over() calls
- * @over_reason: the last one's
- * @nlost: ops->lost() calls
- * @reason: the last one's
- * @lost: there was one
- * @notified: calls of the acknowledgment callback
- * @answer: what ops->frame() returns
+ * @nover: number of ops->over() calls
+ * @over_reason: reason of the last one
+ * @nlost: number of ops->lost() calls
+ * @reason: reason of the last one
+ * @lost: ops->lost() was called
+ * @notified: number of calls of the acknowledgment callback
+ * @answer: return value of ops->frame()
  * @ack_soon: ops->frame() asks for an acknowledgment
- * @end_with: ops->frame() ends the session with this
+ * @end_with: reason with which ops->frame() ends the session; 0: it does not
  * @entered: ops->frame() was called
  * @gated: ops->frame() waits for @gate
  * @gate: see @gated; the end opens it
@@ -126,7 +126,7 @@ static const struct riod_session_ops end_ops = {
 	.lost = end_lost,
 };
 
-/* queues one frame, and takes it over */
+/* sends one frame, and consumes it */
 static inline int send_one(struct riod_session *s, struct riod_frame *f)
 {
 	LIST_HEAD(frames);
@@ -157,7 +157,7 @@ static inline void end_exit(void *data)
 	end_stop(data);
 }
 
-/* takes *@conn over */
+/* consumes *@conn */
 static inline struct end *end_create(struct kunit *test, struct riod_conn **conn, bool frontend,
 				     const struct riod_session_params *params)
 {
@@ -165,7 +165,7 @@ static inline struct end *end_create(struct kunit *test, struct riod_conn **conn
 	struct riod_session *s;
 
 	KUNIT_ASSERT_NOT_NULL(test, e);
-	/* a posted write and an interrupt carry numbers from 0 here */
+	/* the tests number posted writes and interrupts from 0 */
 	init_completion(&e->reached);
 	init_completion(&e->lost);
 	init_completion(&e->entered);
@@ -188,7 +188,7 @@ static inline struct end *end_start(struct kunit *test, struct riod_conn **conn,
 	return e;
 }
 
-/* a register write to the stub; @n in its tag */
+/* a register write to the stub, with tag @n */
 static inline struct riod_frame *reg_make(u32 n)
 {
 	struct riod_frame *f = riod_frame_alloc(RIOD_FRAME_REG, 0,
@@ -204,7 +204,7 @@ static inline struct riod_frame *reg_make(u32 n)
 	return f;
 }
 
-/* an interrupt to the frontend; @n in its epoch */
+/* an interrupt to the frontend, with epoch @n */
 static inline struct riod_frame *irq_make(u32 n)
 {
 	struct riod_wire_irq *q;
@@ -221,7 +221,7 @@ static inline struct riod_frame *irq_make(u32 n)
 
 #define REG_SIZE	(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_reg))
 
-/* a frame that the test sends itself */
+/* send a frame on a raw connection */
 static inline void raw_send(struct kunit *test, struct riod_conn *conn, struct riod_frame *f,
 			    u64 seq, u64 ack)
 {
@@ -236,7 +236,7 @@ static inline void raw_ack(struct kunit *test, struct riod_conn *conn, u64 ack)
 	raw_send(test, conn, riod_frame_alloc(RIOD_FRAME_ACK, 0, 0, GFP_KERNEL), 0, ack);
 }
 
-/* the next frame that the test gets itself; only its header counts */
+/* receive a frame on a raw connection; returns its header */
 static inline struct riod_frame_hdr raw_recv(struct kunit *test, struct riod_conn *conn)
 {
 	struct riod_frame *f = conn->ops->recv(conn, RIOD_FRAME_MAX);
@@ -289,7 +289,7 @@ struct burst {
 	struct end *e;
 	struct riod_frame *(*make)(u32 n);
 	u32 count;
-	u32 list;		/* frames in one call, 0: one by one */
+	u32 list;		/* frames per call; 0: one by one */
 };
 
 static inline int burst_send(void *priv)

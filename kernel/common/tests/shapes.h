@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * shapes.h - frames that are legal, and what riod_wire_fault() says of a frame
+ * shapes.h - legal frames, and the result of riod_wire_fault() for a frame
  *
- * Every frame is checked in an allocation of exactly its size, so that KASAN
- * sees a single byte read too far.
+ * Every frame is checked in an allocation of exactly its size, so that KASAN detects
+ * an out-of-bounds read of a single byte.
  */
 #ifndef _RIOD_TESTS_SHAPES_H
 #define _RIOD_TESTS_SHAPES_H
@@ -28,15 +28,15 @@ struct shape {
 enum {
 	ACK, BYE, DESCRIBE, READY, REPLY, IRQ, IRQ_MSI, REG, REG_READ, CFG_WRITE,
 	COMMAND, POWER, UNMASK, IRQ_SETUP, MAP, UNMAP, BAR_MAP, CUT, COMMIT, REPLY_DATA,
-	LARGER,		/* from here on: not the base of a rejected frame */
+	LARGER,		/* these and later shapes have no rejected variants */
 };
 
-/* by the numbers above, and more behind them; wire_kunit.c has them */
+/* indexed by the numbers above, with more behind; defined in wire_kunit.c */
 extern const struct shape wire_shapes[];
 
 /*
- * A frame with @room bytes of body, for the test's life.  Not riod_frame_alloc():
- * that may use vmalloc(), whose pages end too late.
+ * A frame with @room bytes of body, freed with the test.  Not riod_frame_alloc(),
+ * which may use vmalloc(): KASAN misses reads up to the end of a page there.
  */
 static inline struct riod_frame *new_frame(struct kunit *test, u32 room)
 {
@@ -47,7 +47,7 @@ static inline struct riod_frame *new_frame(struct kunit *test, u32 room)
 	return f;
 }
 
-/* the shape's frame, in an allocation with room for the largest */
+/* the shape's frame, in an allocation of the largest size */
 static inline struct riod_frame *build(struct kunit *test, const struct shape *s)
 {
 	struct riod_frame *f = new_frame(test, BODY_MAX);
@@ -59,7 +59,7 @@ static inline struct riod_frame *build(struct kunit *test, const struct shape *s
 	return f;
 }
 
-/* riod_wire_fault() of a copy that ends where the body ends */
+/* riod_wire_fault() of a copy in an allocation that ends with the body */
 static inline const char *fault_of(struct kunit *test, const struct riod_frame *f,
 				   bool to_frontend)
 {

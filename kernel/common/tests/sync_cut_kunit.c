@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The coherence engine's cuts: the granules that they are made of, the frames that
- * carry them, and what a hostile peer may put into those.
+ * The coherence engine's cuts: their granules, the frames that carry them, and
+ * invalid frames of a hostile peer.
  */
 #include <kunit/test.h>
 #include <linux/list.h>
@@ -194,7 +194,7 @@ static void many_frames(struct kunit *test)
 		expect_same(e, i);
 }
 
-/* whatever changes on either side, the ends become the same */
+/* random changes on both sides: the ends converge */
 static void random_rounds(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -225,7 +225,7 @@ static void random_rounds(struct kunit *test)
 
 #define DELTA	24	/* bytes of a delta with a run of one byte */
 
-/* a frame of @n deltas of one byte each, 0x99 */
+/* a frame with @n deltas of one byte each, value 0x99 */
 static struct riod_frame *byte_frame(struct ends *e, u64 cut, u64 page, const u16 *offsets,
 				     u32 n)
 {
@@ -302,7 +302,7 @@ static void numbers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, e->fe.nstaged);
 }
 
-/* what a commit says it had applied never goes back */
+/* the applied number of commits must not decrease */
 static void applied_goes_back(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -327,7 +327,7 @@ static void unknown_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, e->st.stats.late);
 }
 
-/* as many deltas of one page as it has granules: legal, and one base is enough */
+/* one delta for each granule of a page: legal, and allocates a single base */
 static void each_granule_apart(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -345,12 +345,12 @@ static void each_granule_apart(struct kunit *test)
 	e->st.budget.limit = U64_MAX;
 	for (i = 0; i < RIOD_PAGE_SIZE; i++)
 		KUNIT_EXPECT_EQ(test, i % RIOD_GRANULE ? 0 : 0x99, e->s[0][i]);
-	/* the next cut may have the same ones */
+	/* the next cut may contain the same granules */
 	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->st, data_frame(e, 2, id_of(0))));
 	KUNIT_EXPECT_EQ(test, 0, commit(&e->st, 2, 0, 1));
 }
 
-/* a granule in two deltas of a cut, of one frame or of two; nothing is applied */
+/* a granule in two deltas of a cut, in one frame or two: nothing is applied */
 static void granule_twice(struct kunit *test)
 {
 	static const u16 offsets[] = { 1024, 16, 2048, 31 };
@@ -381,7 +381,7 @@ static void send_granule(struct ends *e, u32 n)
 	drop(&up);
 }
 
-/* the guest's cut @nr changes all these granules, and had applied @applied */
+/* the guest's cut @nr, with @applied, changes granules 1 to @n */
 static void guest_cut(struct ends *e, u32 nr, u64 applied, u32 n)
 {
 	u16 offsets[32];
@@ -398,9 +398,9 @@ static void guest_cut(struct ends *e, u32 nr, u64 applied, u32 n)
 }
 
 /*
- * Rule 7: a byte is the device's if any cut above @applied carries it, whichever cuts
- * came and went since the page was last looked at.  Each entry is joined once: what one
- * more delta costs does not depend on how many cuts are kept.
+ * Rule 7 (the device wins): any cut above @applied that carries a byte wins, whatever
+ * entries came and went since the last apply.  Each entry is joined once, so the cost of a
+ * delta does not depend on the number of entries.
  */
 static void conflicts_by_cut(struct kunit *test)
 {
@@ -414,22 +414,22 @@ static void conflicts_by_cut(struct kunit *test)
 	guest_cut(e, 1, 0, 8);
 	list_for_each_entry(s, &e->st.sent, by_cut)
 		KUNIT_EXPECT_TRUE(test, s->joined);
-	/* a part of those that are joined goes, others come */
+	/* some joined entries go, new ones come */
 	for (; n <= 12; n++)
 		send_granule(e, n);
 	guest_cut(e, 2, 3, 12);
-	/* the last joined one goes, and one behind it */
+	/* the last joined entry goes, and one behind it */
 	guest_cut(e, 3, 9, 12);
 	for (; n <= 16; n++)
 		send_granule(e, n);
-	/* all but the last, without a look in between */
+	/* all but the last, without an apply in between */
 	guest_cut(e, 4, 15, 16);
 	KUNIT_EXPECT_EQ(test, 1, e->st.nsent);
 	guest_cut(e, 5, 16, 16);
 	KUNIT_EXPECT_EQ(test, 0, e->st.nsent);
 }
 
-/* the session is over: cuts are neither taken nor applied any more */
+/* after riod_sync_stop() cuts are neither taken nor applied */
 static void stopped(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -485,7 +485,7 @@ static void staged_bound(struct kunit *test)
 		err = riod_sync_stage(&e->st, data_frame(e, 1, 77));
 	KUNIT_EXPECT_EQ(test, -EPROTO, err);
 	KUNIT_EXPECT_LE(test, e->st.staged_bytes, e->st.staged_max);
-	/* with more mapped, more may come */
+	/* mapping a page raises the limit */
 	before = e->st.staged_max;
 	map_one(e, 0, RW);
 	KUNIT_EXPECT_GE(test, e->st.staged_max, before + RIOD_SYNC_DELTA_MAX);
@@ -494,7 +494,7 @@ static void staged_bound(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, e->st.staged_bytes);
 }
 
-/* the stub's allowance follows its unmaps, the frontend's what the stub knows of them */
+/* an unmap lowers the stub's limit at once, the frontend's when the stub knows of it */
 static void staged_bound_shrinks(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -512,7 +512,7 @@ static void staged_bound_shrinks(struct kunit *test)
 	}
 	KUNIT_EXPECT_LT(test, e->st.staged_max, none + 3 * RIOD_SYNC_DELTA_MAX);
 	KUNIT_EXPECT_EQ(test, all, e->fe.staged_max);
-	/* a cut of the stub's that does not know, and those that come to know */
+	/* a cut of the stub from before the unmaps, and later ones */
 	e->s[0][0] = 1;
 	cross(e, &e->st);
 	KUNIT_EXPECT_EQ(test, all, e->fe.staged_max);
@@ -526,7 +526,7 @@ static void staged_bound_shrinks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e->st.staged_max, e->fe.staged_max);
 }
 
-/* ------------------------------------------------------------ what is held */
+/* ------------------------------------------------------------ memory budget */
 
 static void budgets(struct kunit *test)
 {
@@ -668,7 +668,7 @@ static void held(struct kunit *test)
 	e->s[0][0] = 1;
 	cross(e, y);
 	based = riod_sync_held(y);
-	/* the base, and what is kept for rule 7; nothing of the cut */
+	/* the base, and the entry for rule 7; nothing of the cut */
 	KUNIT_EXPECT_EQ(test, based, mapped + RIOD_PAGE_SIZE + RIOD_SYNC_BITMAP +
 				     sizeof(struct riod_sync_sent));
 	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(y, data_frame(e, 1, id_of(0))));
@@ -679,7 +679,7 @@ static void held(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, riod_sync_held(y));
 }
 
-/* beyond the limit each call fails, has changed nothing, and works once there is room */
+/* beyond the limit each call fails without effect, and works with a higher limit */
 static void held_limit(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -690,7 +690,7 @@ static void held_limit(struct kunit *test)
 	map_one(e, 0, RW);
 	e->s[0][0] = 1;
 	before = riod_sync_held(y);
-	/* a snapshot does not fit, then a frame or what is kept of it */
+	/* the limit is too low for the snapshot, then for the frame or the entry */
 	for (y->budget.limit = before; y->budget.limit < before + 2 * RIOD_PAGE_SIZE;
 	     y->budget.limit += 64) {
 		if (riod_sync_collect(y, &frames, RIOD_FRAME_MIN) >= 0)
@@ -704,7 +704,7 @@ static void held_limit(struct kunit *test)
 	y->budget.limit = riod_sync_held(y);
 	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_sync_map(y, id_of(1), e->s[1], RW, NULL));
 	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_sync_stage(y, data_frame(e, 1, id_of(0))));
-	/* the frame fits, a base does not */
+	/* enough for the frame, but not for a base */
 	before = riod_sync_held(&e->fe);
 	e->fe.budget.limit = before + RIOD_PAGE_SIZE;
 	unmap_fe(e, 0, RW);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The coherence engine: two ends in one kernel, with cuts carried by hand.
+ * The coherence engine: two ends in one kernel; the test carries the cuts.
  *
- * Interleavings are the simulator's business (selftests/sim); here each rule
- * that the engine keeps by itself is shown in the smallest case.
+ * The simulator covers interleavings (selftests/sim).  Here each rule that the
+ * engine keeps by itself has its smallest case.
  */
 #include <kunit/test.h>
 #include <linux/kthread.h>
@@ -16,9 +16,9 @@
 #include "load.h"
 #include "sync_cut.h"
 
-/* ------------------------------------------------------------ crossing */
+/* ------------------------------------------------------------ cuts */
 
-/* rules 1 and 5: what the guest had there before is what the device finds */
+/* rules 1 and 5: the device finds the content from before the map */
 static void seed(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -34,7 +34,7 @@ static void seed(struct kunit *test)
 	expect_same(e, 0);
 }
 
-/* rule 2, and that nothing is sent back */
+/* rule 2; and applied bytes are not sent back */
 static void delivery(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -48,7 +48,7 @@ static void delivery(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, e->fe.stats.cuts_applied);
 }
 
-/* rule 5: bytes beside those that changed belong to somebody else */
+/* rule 5 (byte exact): bytes beside the changed ones may have another owner */
 static void byte_exact(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -58,7 +58,7 @@ static void byte_exact(struct kunit *test)
 	map_one(e, 0, RW);
 	for (i = 0; i < RIOD_PAGE_SIZE; i += 2)
 		e->s[0][i] = 0xdd;
-	/* every other byte: the most that a page can be on the wire */
+	/* every other byte: the largest delta of a page */
 	KUNIT_EXPECT_EQ(test, RIOD_PAGE_SIZE / 2, take(e, &e->st, &frames));
 	for (i = 1; i < RIOD_PAGE_SIZE; i += 2)
 		e->l[0][i] = 0x11;
@@ -69,7 +69,7 @@ static void byte_exact(struct kunit *test)
 	expect_same(e, 0);
 }
 
-/* rule 6: 64 is delivered, made 63 and given back, and is 64 again */
+/* rule 6: 64 is delivered, rewritten to 63 and returned, and becomes 64 again */
 static void recycled(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -86,7 +86,7 @@ static void recycled(struct kunit *test)
 	}
 }
 
-/* rule 7: the device wrote after the guest, the stub had not looked yet */
+/* rule 7: the device's byte has not been sent */
 static void device_wins_unsent(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -99,14 +99,14 @@ static void device_wins_unsent(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2, e->s[0][8]);
 	KUNIT_EXPECT_EQ(test, 1, e->s[0][9]);
 	KUNIT_EXPECT_EQ(test, 1, e->st.stats.dropped);
-	/* even where the device now writes back what was there at first */
+	/* even if the device then restores the old value */
 	e->s[0][8] = 0;
 	calm_down(e);
 	KUNIT_EXPECT_EQ(test, 0, e->l[0][8]);
 	expect_same(e, 0);
 }
 
-/* rule 7: two cuts pass each other with the same byte */
+/* rule 7: two cuts with the same byte cross each other */
 static void device_wins_in_flight(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -130,9 +130,9 @@ static void device_wins_in_flight(struct kunit *test)
 }
 
 /*
- * Rule 7: an acknowledgment overtakes a cut that was taken before what it
- * acknowledges, for frame headers are filled in last.  Twice over, so that both
- * of the stub's cuts matter.
+ * Rule 7: an acknowledgment overtakes a cut that was taken before the frontend
+ * applied the acknowledged one, because frame headers are filled in last.  Two
+ * cuts of the stub, both of which matter.
  */
 static void acknowledged_early(struct kunit *test)
 {
@@ -159,7 +159,7 @@ static void acknowledged_early(struct kunit *test)
 	expect_same(e, 0);
 }
 
-/* rule 7: once the frontend knows of the device's byte, its own counts again */
+/* rule 7: once the frontend has applied the device's byte, the guest's next byte counts */
 static void guest_after_device(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -174,7 +174,7 @@ static void guest_after_device(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, e->st.nsent);
 }
 
-/* what is kept for rule 7 has a bound, and the frontend's silence ends */
+/* the entries for rule 7 are bounded, and the frontend sends a commit to free them */
 static void bounded_memory_of_sent(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -189,7 +189,7 @@ static void bounded_memory_of_sent(struct kunit *test)
 		KUNIT_ASSERT_LT(test, n++, 2 * RIOD_SYNC_SENT_MAX / NPAGES);
 	}
 	KUNIT_EXPECT_LE(test, e->st.nsent, RIOD_SYNC_SENT_MAX + NPAGES);
-	/* acknowledged, so it is what is kept that stops the stub */
+	/* all cuts are acknowledged, so the entries stop the stub */
 	KUNIT_EXPECT_EQ(test, e->st.tx_cut, e->st.acked_cut);
 	KUNIT_EXPECT_EQ(test, 0, cross(e, &e->fe));
 	KUNIT_EXPECT_EQ(test, 1, e->st.stats.cuts_applied);
@@ -199,7 +199,7 @@ static void bounded_memory_of_sent(struct kunit *test)
 
 /* ------------------------------------------------------------ mappings */
 
-/* rule 4: late data of a page that is gone */
+/* rule 4: late data of an unmapped page */
 static void late_data(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -217,7 +217,7 @@ static void late_data(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, e->fe.stats.late);
 }
 
-/* rules 4 and 14: it is gone for writing only; the device still reads the page */
+/* rules 4 and 14: only the writable mapping is gone; the device still reads the page */
 static void late_data_shared(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -235,7 +235,7 @@ static void late_data_shared(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, e->s[0][0]);
 }
 
-/* rule 4: nor does it arrive through the next mapping */
+/* rule 4: late data does not arrive through the next mapping */
 static void late_data_remapped(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -249,7 +249,7 @@ static void late_data_remapped(struct kunit *test)
 	unmap_fe(e, 0, W);
 	unmap_st(e, 0, W);
 	map_one(e, 0, W);
-	/* nothing changed, and still there is a commit */
+	/* a commit is due although nothing changed */
 	KUNIT_EXPECT_EQ(test, 0, take(e, &e->fe, &down));
 	KUNIT_EXPECT_FALSE(test, list_empty(&down));
 	deliver(e, &e->fe, &down);
@@ -263,7 +263,7 @@ static void late_data_remapped(struct kunit *test)
 	expect_same(e, 0);
 }
 
-/* rule 4: what no cut has taken does not outlive the mapping in the shadow */
+/* rule 4: unsent bytes in the shadow page are restored at the unmap */
 static void unsent_discarded(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -284,7 +284,7 @@ static void unsent_discarded(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 8, e->s[0][5]);
 }
 
-/* rule 13: one page, many mappings; it is gone with the last */
+/* rule 13: one page, several mappings; the last unmap removes the page */
 static void shared_page(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -300,7 +300,7 @@ static void shared_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, e->fe.npages);
 }
 
-/* rule 14 */
+/* rule 14 (direction is enforced at both ends) */
 static void direction(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -309,14 +309,14 @@ static void direction(struct kunit *test)
 	map_one(e, 0, R);
 	e->s[0][0] = 1;
 	KUNIT_EXPECT_EQ(test, 0, cross(e, &e->st));
-	/* a stub that says so all the same */
+	/* a stub that sends it nevertheless */
 	KUNIT_ASSERT_EQ(test, 0, riod_sync_map(&e->st, id_of(0), e->s[0], W, NULL));
 	KUNIT_EXPECT_EQ(test, 1, cross(e, &e->st));
 	KUNIT_EXPECT_EQ(test, 0, e->l[0][0]);
 	KUNIT_EXPECT_EQ(test, 1, e->fe.stats.late);
 }
 
-/* rule 10: what was mapped first is applied last, whenever it was seen to change */
+/* rule 10: the page that was mapped first is applied last */
 static void oldest_last(struct kunit *test)
 {
 	static const u8 order[] = { 5, 2, 9, 0, 7, 1 };
@@ -347,7 +347,7 @@ static void oldest_last(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, deliver(e, &e->fe, &frames));
 }
 
-/* bases and snapshots are copies of guest memory */
+/* bases and snapshots are copies of guest memory, so they are zeroed */
 static void zeroed_when_freed(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -377,7 +377,7 @@ static void zeroed_when_freed(struct kunit *test)
 
 /* ------------------------------------------------------------ pace and quiet */
 
-/* rule 12 */
+/* rule 12 (pollers exist) */
 static void interval(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -385,7 +385,7 @@ static void interval(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, U32_MAX, riod_sync_interval_us(&e->fe));
 	map_one(e, 0, R);
-	/* the device can write nothing: there is nothing for the stub to look at */
+	/* the device may write no page, so the stub has nothing to scan */
 	KUNIT_EXPECT_EQ(test, U32_MAX, riod_sync_interval_us(&e->st));
 	map_one(e, 1, W);
 	us = riod_sync_interval_us(&e->st);
@@ -444,7 +444,7 @@ static void busy_neighbour(struct kunit *test)
 	expect_same(e, 3);
 }
 
-/* a driver that fills a ring: with each pass it has written one more granule */
+/* a driver that fills a ring: one more granule in each pass */
 struct filler {
 	u8 *ring;
 	u32 written, holds;
@@ -468,7 +468,7 @@ static void note_hold(void *priv, bool on)
 	f->holds += on;
 }
 
-/* rule 9: who maps is asked to wait, and the cut ends soon; a quiet one asks nobody */
+/* rule 9: maps wait if a cut does not find quiet, and it ends soon; else they do not wait */
 static void filled_while_mapping(struct kunit *test)
 {
 	struct ends *e = test->priv;

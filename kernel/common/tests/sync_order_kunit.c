@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of the coherence engine: what comes last in a cut (rule 10)
+ * KUnit tests of the coherence engine: publish order within a cut (rule 10)
  *
- * The frames of a cut are taken apart: deltas are applied as they come, so their order
- * is what a device sees.  What the guest sees is told by two pages of the engine's that
- * are one of memory: what was applied last shows.
+ * The tests check the frames of the guest's cuts: deltas are applied in their order, which
+ * the device sees.  For the device's cuts, two pages of the engine share one page of guest
+ * memory, so the value that was applied last remains.
  */
 #include <kunit/test.h>
 #include <linux/err.h>
@@ -14,7 +14,7 @@
 #include "ends.h"
 #include "sync_cut.h"
 
-/* page i is at address i * 4096, as far as it is mapped: below page 16 */
+/* page i is at address i * 4096; pages from 16 on are not mapped */
 static u64 page_at(void *priv, u64 iova)
 {
 	u64 page = iova / RIOD_PAGE_SIZE;
@@ -88,7 +88,7 @@ static void list_frame(struct ends *e, struct listed *list, const struct riod_fr
 	expect_list(e, want_, ARRAY_SIZE(want_));					\
 } while (0)
 
-/* the guest's next cut, which arrives, too */
+/* take and deliver the guest's next cut; it must contain these granules in this order */
 static void expect_list(struct ends *e, const u32 *want, u32 n)
 {
 	struct listed list = {};
@@ -115,9 +115,9 @@ static void store(struct ends *e, unsigned int page, unsigned int g, u8 value)
 
 #define G(page, granule)	((page) * RIOD_GRANULES + (granule))
 
-/* ------------------------------------------------------------ what the guest writes */
+/* ------------------------------------------------------------ the guest's cuts */
 
-/* granules in the middle of runs of bytes, at a page's ends, on pages of their own */
+/* granules inside runs of bytes, at the ends of a page, on separate pages */
 static void sent_last(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -125,7 +125,7 @@ static void sent_last(struct kunit *test)
 		{ .iova = at(1, 3), .len = 16, .by_guest = true },
 		{ .iova = at(1, 255) + 8, .len = 1, .by_guest = true },
 		{ .iova = at(0, 0), .len = RIOD_PAGE_SIZE, .by_guest = true },
-		/* the device's business, and none of anybody's */
+		/* a span of the device, an empty one, one that is not mapped */
 		{ .iova = at(1, 1), .len = 16 },
 		{ .iova = at(1, 2), .len = 0, .by_guest = true },
 		{ .iova = at(20, 2), .len = 16, .by_guest = true },
@@ -143,14 +143,14 @@ static void sent_last(struct kunit *test)
 		    G(1, 3), G(1, 255), G(0, 9));
 	for (i = 0; i < 3; i++)
 		expect_same(e, i);
-	/* nothing but what comes last */
+	/* only a granule of the order changes */
 	store(e, 1, 3, 8);
 	expect_sent(e, G(1, 3));
-	/* what did not change is no flag */
+	/* an unchanged granule of the order is not sent */
 	store(e, 1, 4, 8);
 	expect_sent(e, G(1, 4));
 	expect_same(e, 1);
-	/* and the device's bytes are not taken for the guest's: the base is whole */
+	/* nothing is left to send: the base is complete */
 	expect_list(e, NULL, 0);
 	unset(e, o);
 	store(e, 1, 3, 9);
@@ -158,7 +158,7 @@ static void sent_last(struct kunit *test)
 	expect_sent(e, G(1, 3), G(1, 4));
 }
 
-/* steps are counted from where the span begins, and over the end of a page */
+/* steps count from the start of the span, across pages */
 static void steps(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -172,13 +172,13 @@ static void steps(struct kunit *test)
 		map_one(e, i, RW);
 	memset(e->l[0] + 253 * 16, 7, 48);
 	memset(e->l[1], 7, 80);
-	/* 254, and two further on: page 1, granule 1 */
+	/* granule 254, and one step further: page 1, granule 1 */
 	expect_sent(e, G(1, 0), G(1, 2), G(1, 3), G(1, 4), G(0, 253), G(0, 255),
 		    G(1, 1), G(0, 254));
 	unset(e, o);
 }
 
-/* a ring's entry is a flag unless the one ahead chains to it: bit 0; links: bit 7 */
+/* an entry is a flag unless the one before chains to it (bit 0); bit 7: link */
 static bool begins(struct riod_sync_entry *e)
 {
 	do {
@@ -188,7 +188,7 @@ static bool begins(struct riod_sync_entry *e)
 	return !(e->now[0] & 1);
 }
 
-/* three entries at the end of page 2, then two at the start of page 0, then round again */
+/* a ring of three entries at the end of page 2 and two at the start of page 0 */
 static const struct riod_sync_span ring[] = {
 	{ .iova = at(2, 253), .len = 48, .by_guest = true, .ring = 1, .flag = begins },
 	{ .iova = at(0, 0), .len = 32, .by_guest = true, .ring = 1, .flag = begins },
@@ -204,7 +204,7 @@ static void rings(struct kunit *test)
 
 	for (i = 0; i < 3; i++)
 		map_one(e, i, RW);
-	/* one piece of two entries, across the pages; and one of one */
+	/* a chain of two entries that crosses the pages; a chain of one */
 	store(e, 2, 255, 3);
 	store(e, 0, 0, 2);
 	store(e, 0, 1, 2);
@@ -213,7 +213,7 @@ static void rings(struct kunit *test)
 	unset(e, o);
 }
 
-/* the same with the ring's order looked at entry by entry */
+/* chains that wrap, are extended, and contain a link */
 static void rings_wrap(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -222,19 +222,19 @@ static void rings_wrap(struct kunit *test)
 
 	for (i = 0; i < 3; i += 2)
 		map_one(e, i, RW);
-	/* a piece that goes round: from the last entry to the first */
+	/* a chain from the last entry to the first */
 	store(e, 0, 1, 3);
 	store(e, 2, 253, 3);
 	store(e, 2, 254, 2);
 	expect_sent(e, G(2, 253), G(2, 254), G(0, 1));
-	/* what did not change counts as it stands: 253 chains to 254 */
+	/* an unchanged entry counts with its current value: 253 chains to 254 */
 	store(e, 2, 254, 4);
 	store(e, 2, 255, 4);
 	expect_sent(e, G(2, 254), G(2, 255));
 	store(e, 2, 255, 6);
 	store(e, 2, 254, 6);
 	expect_sent(e, G(2, 254), G(2, 255));
-	/* through a link, which itself goes with the entry ahead of it */
+	/* through a link, which belongs to the entry before it */
 	store(e, 2, 254, 3);
 	store(e, 2, 255, 0x82);
 	store(e, 0, 0, 8);
@@ -242,7 +242,7 @@ static void rings_wrap(struct kunit *test)
 	unset(e, o);
 }
 
-/* a guest that says of every entry that the one ahead counts: nobody looks for ever */
+/* every entry is a link: the search ends */
 static void rings_of_links(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -255,12 +255,12 @@ static void rings_of_links(struct kunit *test)
 		store(e, 0, g, 0x81);
 	for (g = 253; g < 256; g++)
 		store(e, 2, g, 0x81);
-	/* all are taken for first ones: one turn, the last */
+	/* all entries count as flags and are sent last */
 	expect_sent(e, G(2, 253), G(2, 254), G(2, 255), G(0, 0), G(0, 1));
 	unset(e, o);
 }
 
-/* what was ahead of an entry has gone: then it is taken for a first one */
+/* the page before an entry is unmapped: the entry counts as a flag */
 static void rings_lose_pages(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -273,9 +273,9 @@ static void rings_lose_pages(struct kunit *test)
 	unset(e, o);
 }
 
-/* ------------------------------------------------------------ what the device writes */
+/* ------------------------------------------------------------ the device's cuts */
 
-/* pages 0 and 1 of the engine's are one of the guest's memory */
+/* pages 0 and 1 of the engine share one page of guest memory */
 static void map_twice(struct ends *e)
 {
 	unsigned int i;
@@ -307,13 +307,13 @@ static void applied_last(struct kunit *test)
 	for (g = 5; g < 10; g++)
 		both(e, g);
 	cross(e, &e->st);
-	/* of pages that nobody named the higher number comes first */
+	/* without an order, the page with the higher number is applied first */
 	for (g = 5; g < 10; g++)
 		KUNIT_EXPECT_EQ(test, e->l[0][g * RIOD_GRANULE], g == 6 || g == 8 ? 2 : 1);
 	KUNIT_EXPECT_EQ(test, e->fe.stats.applied, 10);
 	KUNIT_EXPECT_EQ(test, e->fe.stats.late + e->fe.stats.dropped, 0);
 
-	/* a second function's is there beside it; then it takes the first one's place */
+	/* a second function's order; then the first one's is removed */
 	other = set(e, &(struct riod_sync_span){ .iova = at(1, 20), .len = 1 }, 1);
 	both(e, 20);
 	both(e, 21);
@@ -329,7 +329,7 @@ static void applied_last(struct kunit *test)
 	riod_sync_order_free(o);
 }
 
-/* a page that is lost between an order and a cut, and what it weighs */
+/* a page unmapped between the order and the cut: its bytes count as late */
 static void applied_late(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -358,12 +358,12 @@ static void too_much(struct kunit *test)
 	o = riod_sync_order_make(&span, 1, page_at, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(o));
 	riod_sync_order_free(o);
-	/* one byte more is one page more */
+	/* one more page */
 	span.iova = RIOD_PAGE_SIZE - 1;
 	o = riod_sync_order_make(&span, 1, page_at, NULL);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(o), -E2BIG);
 	riod_sync_order_free(NULL);
-	/* a guest's nonsense: addresses that wrap */
+	/* addresses of a hostile guest, which wrap */
 	span.iova = ~0ULL - 100;
 	span.len = 4096;
 	o = riod_sync_order_make(&span, 1, page_at, NULL);
@@ -371,7 +371,7 @@ static void too_much(struct kunit *test)
 		riod_sync_order_free(o);
 }
 
-/* spans on top of each other: work for each cut that no layout needs */
+/* overlapping spans cost work in each cut, and no real layout needs them */
 static void crowded(struct kunit *test)
 {
 	struct riod_sync_span spans[3] = {};
@@ -388,7 +388,7 @@ static void crowded(struct kunit *test)
 	riod_sync_order_free(o);
 	o = riod_sync_order_make(spans, 3, page_at, NULL);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(o), -E2BIG);
-	/* where nothing is mapped it does not matter */
+	/* spans that are not mapped are not limited */
 	for (i = 0; i < 3; i++)
 		spans[i].iova = at(20, 0);
 	o = riod_sync_order_make(spans, 3, page_at, NULL);
@@ -396,7 +396,7 @@ static void crowded(struct kunit *test)
 	riod_sync_order_free(o);
 }
 
-/* asked where the pages are, it is counted */
+/* counts the lookups */
 static u64 page_counted(void *priv, u64 iova)
 {
 	++*(u32 *)priv;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The transports: what every one of them promises, and what is TCP's own
+ * The transports: guarantees that are common to all, and TCP's own behaviour
  */
 #include <linux/file.h>
 #include <linux/in6.h>
@@ -18,7 +18,7 @@
 
 #define BODY_MAX	(RIOD_FRAME_MAX - sizeof(struct riod_frame_hdr))
 
-/* sizes that are small, odd, larger than any buffer below, and the largest */
+/* body sizes: small, odd, larger than the buffers of the transports, and the largest */
 static u32 body_len(u32 n)
 {
 	static const u32 sizes[] = {
@@ -108,7 +108,7 @@ static int flow_recv(void *priv)
 	return 0;
 }
 
-/* frames of all sizes, in batches of all sizes, both ways at once */
+/* frames of many sizes, single and in batches, in both directions at once */
 static void both_ways(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
@@ -141,7 +141,7 @@ struct length_case {
 	int err;
 };
 
-/* a header of @len with nothing behind it */
+/* a header with length @len and no body */
 static const struct length_case lengths[] = {
 	{ 24, 24, 0 },
 	{ 0, 1024, -EPROTO },
@@ -167,7 +167,7 @@ static void impossible_length(struct kunit *test)
 	}
 }
 
-/* what was sent is read after the end, and then the end is seen */
+/* frames sent before the close are received, then the end of the stream */
 static void end_of_stream(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
@@ -204,7 +204,7 @@ static void shutdown_wakes_recv(struct kunit *test)
 	r = runner_start(test, recv_error, p->near);
 	p->ops->shutdown(p->near);
 	KUNIT_EXPECT_EQ(test, runner_join(test, r), -ECONNRESET);
-	/* for good, and any number of times */
+	/* shutdown is permanent, and may be repeated */
 	p->ops->shutdown(p->near);
 	recv_fails(test, p->near, RIOD_FRAME_MAX, -ECONNRESET);
 	recv_fails(test, p->far, RIOD_FRAME_MAX, -ECONNRESET);
@@ -216,7 +216,7 @@ static void shutdown_wakes_send(struct kunit *test)
 	struct runner *r;
 
 	p->ops->timeouts(p->near, 0, 0);
-	/* nobody reads: it blocks sooner or later */
+	/* the peer does not read, so sending blocks at some point */
 	r = runner_start(test, send_error, p->near);
 	p->ops->shutdown(p->near);
 	KUNIT_EXPECT_LT(test, runner_join(test, r), 0);
@@ -262,13 +262,13 @@ static void listeners(struct kunit *test)
 	struct riod_listener *again;
 	struct riod_conn *conn;
 
-	/* a second one did not get the same port */
+	/* the second listener has another port */
 	KUNIT_EXPECT_NE(test, memcmp(&p->addr, &q->addr, sizeof(p->addr)), 0);
 	q->ops->unlisten(q->listener);
 	q->listener = NULL;
 	conn = pair_dial(q, 10000);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(conn), -ECONNREFUSED);
-	/* and the port is free again */
+	/* the port is free again */
 	again = pair_listen_at(q, pair_accept, q);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(again));
 	q->listener = again;
@@ -301,7 +301,7 @@ static int unlisten(void *priv)
 	return 0;
 }
 
-/* unlisten waits for the accept that runs */
+/* unlisten() waits for an accept callback in progress */
 static void unlisten_waits(struct kunit *test)
 {
 	struct pair *p = pair_listen(test);
@@ -324,14 +324,14 @@ static void unlisten_waits(struct kunit *test)
 	p->listener = NULL;
 }
 
-/* a connection pins its transport, and so does a frame's session */
+/* a connection pins its transport */
 static void connections_pin(struct kunit *test)
 {
 	int before = module_refcount(riod_loop_ops.owner);
 	struct pair *p = pair_connect(test);
 	bool loop = p->ops == &riod_loop_ops;
 
-	/* the pair, and both ends */
+	/* one reference of the pair, one of each end */
 	KUNIT_EXPECT_EQ(test, module_refcount(riod_loop_ops.owner), before + 3 * loop);
 	riod_conn_close(p->near);
 	riod_conn_close(p->far);
@@ -340,7 +340,7 @@ static void connections_pin(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, module_refcount(riod_loop_ops.owner), before + loop);
 }
 
-/* a frame in the transport's own memory may be freed after the connection */
+/* a frame in the transport's own memory may outlive the connection */
 static void frames_outlive(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
@@ -361,7 +361,7 @@ static void frames_outlive(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_loop_frames_out(), 0);
 }
 
-/* the address to connect from: taken, or refused, never ignored */
+/* a local address is used or refused, never ignored */
 static void local_address(struct kunit *test)
 {
 	struct pair *p = pair_listen(test);
@@ -390,11 +390,11 @@ static void local_address(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(conn), -EAFNOSUPPORT);
 }
 
-/* ------------------------------------------------------------ TCP alone */
+/* ------------------------------------------------------------ TCP only */
 
 static const char *tcp_name = "tcp";
 
-/* the server side of a pair, with a naked socket as its client */
+/* the server side of a pair, with a plain socket as its client */
 static struct socket *naked(struct kunit *test, struct pair **pair)
 {
 	struct socket *sock;
@@ -422,7 +422,7 @@ static int naked_send(struct socket *sock, const void *data, size_t len)
 	return kernel_sendmsg(sock, &msg, &vec, 1, len);
 }
 
-/* frames arrive however the stream is cut to pieces */
+/* frames arrive for any segmentation of the stream */
 static void tcp_splits(struct kunit *test)
 {
 	u32 count = 3, used = 0, at;
@@ -449,7 +449,7 @@ static void tcp_splits(struct kunit *test)
 	for (at = 1; at < used; at++) {
 		r = runner_start(test, flow_recv, keep(test, in));
 		naked_send(sock, stream, at);
-		/* mostly enough for the first piece to be read on its own */
+		/* usually long enough for the first part to be read separately */
 		schedule_timeout_idle(1);
 		naked_send(sock, stream + at, used - at);
 		KUNIT_EXPECT_EQ(test, runner_join(test, r), 0);
@@ -457,7 +457,7 @@ static void tcp_splits(struct kunit *test)
 	sock_release(sock);
 }
 
-/* a frame that never becomes whole: its time is up, however slowly bytes drip */
+/* a frame that never completes times out, even if bytes keep coming */
 static void tcp_drip(struct kunit *test)
 {
 	struct riod_frame_hdr hdr = { .len = cpu_to_le32(1024) };
@@ -475,7 +475,7 @@ static void tcp_drip(struct kunit *test)
 		schedule_timeout_idle(1 + HZ / 100);
 	}
 	KUNIT_EXPECT_EQ(test, runner_join(test, r), -ETIMEDOUT);
-	/* it did not wait for the end of the frame */
+	/* the timeout did not wait for the end of the frame */
 	KUNIT_EXPECT_LT(test, n, 900);
 	sock_release(sock);
 }
@@ -493,7 +493,7 @@ static void tcp_cut_short(struct kunit *test)
 	recv_fails(test, p->far, RIOD_FRAME_MAX, -ECONNRESET);
 }
 
-/* "::" takes IPv4 peers, and says so */
+/* "::" accepts IPv4 peers, and reports their IPv4 address */
 static void tcp_dual_stack(struct kunit *test)
 {
 	struct sockaddr_storage peer;
@@ -518,7 +518,7 @@ static void tcp_dual_stack(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ntohl(in->sin_addr.s_addr), INADDR_LOOPBACK);
 }
 
-/* the TLS daemon gets a file: closing ends the connection all the same */
+/* closing ends the connection even while a file (of a TLS daemon) refers to the socket */
 static void tcp_file(struct kunit *test)
 {
 	struct socket *sock;
@@ -538,7 +538,7 @@ static void tcp_file(struct kunit *test)
 	fput(file);
 }
 
-/* what TLS does to each recvmsg(): it says of which type the record was */
+/* like TLS, adds the record type to each recvmsg() */
 static const struct proto_ops *plain_ops;
 static u8 record_type;
 
@@ -551,7 +551,7 @@ static int record_recvmsg(struct socket *sock, struct msghdr *msg, size_t size, 
 	return ret;
 }
 
-/* enough for recv; the socket has its own again for all else */
+/* only for recv; the test restores the socket's own ops afterwards */
 static const struct proto_ops record_ops = {
 	.family = PF_INET,
 	.owner = THIS_MODULE,
@@ -586,7 +586,7 @@ static void tcp_records(struct kunit *test)
 	}
 }
 
-/* a listener that takes nobody: SYNs are dropped once its queue is full */
+/* a listener that accepts nothing: SYNs are dropped when its queue is full */
 static struct socket *deaf(struct kunit *test, struct pair **pair)
 {
 	struct socket *sock;
@@ -635,7 +635,7 @@ static void tcp_connect_gives_up(struct kunit *test)
 	filled = n;
 	KUNIT_ASSERT_LT(test, filled, ARRAY_SIZE(conn));
 	KUNIT_EXPECT_EQ(test, PTR_ERR(conn[filled]), -ETIMEDOUT);
-	/* what Ctrl-C does to riodctl */
+	/* like Ctrl-C in riodctl */
 	r = runner_start(test, connect_forever, p);
 	runner_kill(r);
 	KUNIT_EXPECT_EQ(test, runner_join(test, r), -EINTR);
@@ -674,7 +674,7 @@ static void frames(struct kunit *test)
 	riod_frame_free(NULL);
 }
 
-/* a frame may have carried guest memory */
+/* frames may contain guest memory, so they are zeroed */
 static void frames_zeroed(struct kunit *test)
 {
 	struct riod_frame_hdr hdr = { .len = cpu_to_le32(2048) };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wire_kunit.c - riod_wire_fault(): what it accepts, and what it makes of any
- * bytes at all
+ * wire_kunit.c - riod_wire_fault(): legal frames, and frames with random
+ * bytes
  */
 #include <kunit/test.h>
 #include <linux/module.h>
@@ -14,7 +14,7 @@
 #include "load.h"
 #include "shapes.h"
 
-/* ------------------------------------------------------------ frames that are legal */
+/* ------------------------------------------------------------ legal frames */
 
 static u32 build_empty(void *body)
 {
@@ -78,7 +78,7 @@ static u32 build_describe_max(void *body)
 	return build_describe(body, 4096, RIOD_RESV_MAX);
 }
 
-/* every number at the end of what it may be */
+/* all numbers at the limits of their ranges */
 static u32 build_describe_edge(void *body)
 {
 	struct riod_wire_describe *d = body;
@@ -302,7 +302,7 @@ static u32 build_map_max(void *body)
 	return build_map(body, BODY_MAX / sizeof(struct riod_wire_map));
 }
 
-/* the last page there is, and as many as a record takes, up to the last number */
+/* the last page; the most pages of a record, up to the last page number */
 static u32 build_map_edge(void *body)
 {
 	struct riod_wire_map *m = body;
@@ -378,7 +378,7 @@ static u32 build_forget(void *body)
 	return build_ctl(body, 7, RIOD_CTL_BARS_FORGET, 0);
 }
 
-/* adds a delta of @nruns runs of @len bytes, @step apart; its length */
+/* adds a delta of @nruns runs of @len bytes, @step apart; returns its length */
 static u32 add_delta(void *at, u64 page, u16 nruns, u16 len, u16 step)
 {
 	struct riod_wire_delta *d = at;
@@ -412,7 +412,7 @@ static u32 build_cut(void *body)
 	return len + add_delta(body + len, 8, 1, 1, 0);
 }
 
-/* whole pages, the same again and again, and a part until the frame is full */
+/* the same whole page repeatedly, then a part that fills the frame */
 static u32 build_cut_pages(void *body)
 {
 	u32 len = begin_cut(body);
@@ -546,9 +546,9 @@ static void wire_examples(struct kunit *test)
 	}
 }
 
-/* ------------------------------------------------------------ any bytes at all */
+/* ------------------------------------------------------------ random bytes */
 
-/* what a receiver does with deltas that were validated; KASAN watches */
+/* processes validated deltas like a receiver; KASAN detects errors */
 static void consume(struct kunit *test, const struct riod_frame *f)
 {
 	u8 *page = kmalloc(RIOD_PAGE_SIZE, GFP_KERNEL);
@@ -583,7 +583,7 @@ static void check_exact(struct kunit *test, const struct riod_frame *f, bool to_
 	kfree(copy);
 }
 
-/* each length that a shape can be cut to; few of the many of a large one */
+/* truncate a shape to each length; a large one only to some */
 static void wire_truncated(struct kunit *test)
 {
 	const struct shape *s = test->param_value;
@@ -597,7 +597,7 @@ static void wire_truncated(struct kunit *test)
 	}
 }
 
-/* one byte is another one; a fixed seed, so that a failure comes again */
+/* change one byte; a fixed seed makes failures reproducible */
 static void wire_mutated(struct kunit *test)
 {
 	const struct shape *s = test->param_value;
@@ -607,7 +607,7 @@ static void wire_mutated(struct kunit *test)
 
 	prandom_seed_state(&rnd, 0x52494f44);
 	while (rounds--) {
-		/* most of what decides is in the header and in front */
+		/* most checks depend on the header and the first bytes */
 		u32 span = HDR_LEN + (rounds & 1 ? min(f->len, 64u) : f->len);
 		u32 at = prandom_u32_state(&rnd) % span;
 		u8 *byte = frame_byte(f, at);
@@ -620,7 +620,7 @@ static void wire_mutated(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, riod_wire_fault(f, s->dir & TO_FRONTEND));
 }
 
-/* every type with random bytes behind an honest header */
+/* every type with a random body and a correct length */
 static void wire_random(struct kunit *test)
 {
 	struct riod_frame *f = new_frame(test, 512);

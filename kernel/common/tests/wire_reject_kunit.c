@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wire_reject_kunit.c - riod_wire_fault(): each thing that it rejects
+ * wire_reject_kunit.c - riod_wire_fault(): each reason to reject a frame
  */
 #include <kunit/test.h>
 #include <linux/sizes.h>
@@ -12,18 +12,18 @@ struct reject {
 	int base;
 	const char *fault;
 	struct patch patch[5];
-	bool resize;		/* the body has @len bytes, zeroes where it grows */
+	bool resize;		/* resize the body to @len bytes, padded with zeroes */
 	u32 len;
 };
 
 #define LEN(n)			.resize = true, .len = (n)
 
-/* where things are in the body of wire_kunit.c's build_cut() */
+/* offsets in the body of wire_kunit.c's build_cut() */
 #define DELTA		8
 #define RUN(n)		(DELTA + 16 + 4 * (n))
 #define PADDING		(RUN(2) + 6)
 #define SECOND		40
-/* and of build_describe_min() */
+/* offset in the body of build_describe_min() */
 #define RESV		(sizeof(struct riod_wire_describe) + 256)
 
 static const struct reject rejects[] = {

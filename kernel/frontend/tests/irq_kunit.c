@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * irq_kunit.c - interrupts as VFIO's user sets them up, without VFIO and without a peer
+ * irq_kunit.c - interrupts as a VFIO user sets them up, without VFIO and without a peer
  *
- * The real irq.c; an eventfd is a counter, and the peer's answer is chosen here.
+ * Uses the real irq.c; eventfds are counters, and the test chooses the peer's answers.
  */
 #include <kunit/test.h>
 #include <linux/eventfd.h>
@@ -14,12 +14,12 @@
 #define VECTORS		8
 
 /**
- * struct desk - a function, and what became of its interrupts
+ * struct desk - a function, and a record of its interrupts
  * @att: its attachment
- * @fn: it
- * @signals: how often each eventfd was signalled; its number is the file's
- * @room: vectors that the stub can set up
- * @asked: vectors of the last IRQ_SETUP
+ * @fn: the function
+ * @signals: count of signals of each eventfd, indexed by its file descriptor
+ * @room: most vectors that the stub can set up
+ * @asked: number of vectors in the last IRQ_SETUP
  */
 struct desk {
 	struct riod_fe_att att;
@@ -29,7 +29,7 @@ struct desk {
 	unsigned int asked;
 };
 
-/* callbacks get no argument; tests run one at a time */
+/* a global, as the fakes get no pointer to it; tests run one at a time */
 static struct desk *desk;
 
 static struct eventfd_ctx *fake_fdget(int fd)
@@ -138,7 +138,7 @@ static void msi_masked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, desk->signals[1], 0);
 	KUNIT_EXPECT_EQ(test, riod_fe_irq_msi_pending(fn), 0x2);
 
-	/* another one is unmasked, then this one: once */
+	/* unmasking another vector has no effect; unmasking this one signals once */
 	riod_fe_irq_msi_mask(fn, 0x3);
 	riod_fe_irq_msi_mask(fn, 0x2);
 	KUNIT_EXPECT_EQ(test, desk->signals[1], 0);
@@ -149,7 +149,7 @@ static void msi_masked(struct kunit *test)
 	fire(RIOD_IRQ_MSI);
 	KUNIT_EXPECT_EQ(test, desk->signals[1], 2);
 
-	/* a reset forgets both */
+	/* a reset clears mask and pending bits */
 	riod_fe_irq_msi_mask(fn, 0x2);
 	fire(RIOD_IRQ_MSI);
 	riod_fe_irq_msi_reset(fn);
@@ -158,7 +158,7 @@ static void msi_masked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, desk->signals[1], 3);
 }
 
-/* the bits are MSI's alone, and vectors without an eventfd are nobody's */
+/* mask bits apply to MSI only; vectors without an eventfd are dropped */
 static void msix_is_not_masked(struct kunit *test)
 {
 	struct riod_fe_func *fn = &desk->fn;
@@ -171,7 +171,7 @@ static void msix_is_not_masked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_fe_irq_msi_pending(fn), 0);
 }
 
-/* as QEMU does it: again, with the number that was returned */
+/* like QEMU, retries with the returned number of vectors */
 static void msi_fewer(struct kunit *test)
 {
 	desk->room = 2;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * allow_kunit.c - who may know of an export
+ * allow_kunit.c - peers that may see an export
  */
 #include <kunit/test.h>
 #include <linux/inet.h>
@@ -46,10 +46,10 @@ static struct sockaddr_storage address(struct kunit *test, const char *s, u16 po
 #define PORT	7463
 
 /**
- * struct lists - a request and what becomes of it
- * @req: allow list as it was asked for
- * @exp: as the export keeps it
- * @extack: what the user is told
+ * struct lists - a request and its result
+ * @req: requested allow list
+ * @exp: the export with its copy
+ * @extack: error text for the user
  */
 struct lists {
 	struct riod_export_request req;
@@ -110,7 +110,7 @@ static const struct entry_case entry_cases[] = {
 	{ "192.0.2.20/32", "127.0.0.1", false },
 	{ "0.0.0.0/0", "203.0.113.9", true },
 	{ "0.0.0.0/0", "0.0.0.0", true },
-	/* each family for itself, whatever the bytes are */
+	/* entries match only their own family */
 	{ "0.0.0.0/0", "2001:db8::1", false },
 	{ "0.0.0.0/0", "::192.0.2.1", false },
 	{ "::/0", "192.0.2.1", false },
@@ -129,7 +129,7 @@ static const struct entry_case entry_cases[] = {
 	{ "2001:db8::1", "2001:db8::1", true },
 	{ "2001:db8::1/128", "2001:db8::2", false },
 	{ "2001:db8::1/128", "::1", false },
-	/* a peer comes by a socket of either family, an entry is written either way */
+	/* IPv4 and IPv4-mapped addresses are equivalent, in peers and entries */
 	{ "192.0.2.0/24", "::ffff:192.0.2.1", true },
 	{ "192.0.2.0/24", "::ffff:192.0.3.1", false },
 	{ "0.0.0.0/0", "::ffff:192.0.2.1", true },
@@ -140,7 +140,7 @@ static const struct entry_case entry_cases[] = {
 	{ "::ffff:192.0.2.1/128", "192.0.2.2", false },
 	{ "::ffff:0.0.0.0/96", "203.0.113.9", true },
 	{ "::ffff:0.0.0.0/96", "2001:db8::1", false },
-	/* more than the mapped addresses: IPv6 */
+	/* covers more than the mapped addresses, so it is an IPv6 entry */
 	{ "::ffff:0.0.0.0/95", "203.0.113.9", false },
 	{ "::ffff:0.0.0.0/95", "::fffe:203.0.113.9", true },
 };
@@ -193,7 +193,7 @@ static void no_list(struct kunit *test)
 				    "%s", cases[i].peer);
 }
 
-/* with a list, loopback is as good as any other address */
+/* with a list, loopback is not implicitly allowed */
 static void several(struct kunit *test)
 {
 	struct lists *l = lists(test);
@@ -253,7 +253,7 @@ static void malformed(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct lists *l = lists(test);
 
-		/* a good one does not help a bad one behind it */
+		/* a valid entry before the invalid one */
 		add(test, l, "192.0.2.1");
 		add(test, l, "192.0.2.2");
 		l->req.allow[1].family = cases[i].family;
@@ -435,7 +435,7 @@ static void no_ip(struct kunit *test)
 	}
 }
 
-/* the right address at another port, or in another namespace, sees nothing */
+/* an allowed address at another port, or in another namespace, sees nothing */
 static void elsewhere(struct kunit *test)
 {
 	struct sockaddr_storage peer = address(test, "192.0.2.1", 1);

@@ -2,8 +2,8 @@
 /*
  * bench.c - functions without a device
  *
- * The real frame.c, bar.c, vpd.c, ctl.c and irq.c.  BARs are memory, config space is
- * an array; interrupts, power and resets are only noted.
+ * Uses the real frame.c, bar.c, vpd.c, ctl.c and irq.c.  BARs are memory, config space
+ * is an array; interrupts, power states and resets are only recorded.
  */
 #include <kunit/test.h>
 #include <linux/interrupt.h>
@@ -14,7 +14,7 @@
 
 #include "bench.h"
 
-/* interrupts know nothing of functions, and tests run one at a time */
+/* a global, as the fakes get no pointer to it; tests run one at a time */
 static struct bench *bench;
 
 /* ------------------------------------------------------------ the device */
@@ -86,13 +86,13 @@ static void fake_kick(struct riod_link *l)
 {
 }
 
-/* the PCI core writes to the MSI-X table */
+/* called where the PCI core would write the MSI-X table */
 static void note_asleep(void)
 {
 	bench->asleep += bench->fn[0].power != 0;
 }
 
-/* numbers of interrupts: the vector and this, the line alone is 0 */
+/* interrupt number of vector 0; the line has number 0 */
 #define FAKE_IRQ	1000
 
 static int fake_alloc_vectors(struct pci_dev *pdev, unsigned int min, unsigned int max,
@@ -199,7 +199,7 @@ static int fake_set_readrq(struct pci_dev *pdev, int rq)
 	return 0;
 }
 
-/* each byte is its address */
+/* the value of each byte is its address */
 static ssize_t fake_read_vpd(struct pci_dev *pdev, loff_t pos, size_t count, void *buf)
 {
 	u8 *p = buf;
@@ -213,7 +213,7 @@ static ssize_t fake_read_vpd(struct pci_dev *pdev, loff_t pos, size_t count, voi
 	return count;
 }
 
-/* func.c, reset.c and fence.c are about a device and nothing else */
+/* replacements for func.c, reset.c and fence.c, which only drive the device */
 
 int riod_stub_func_set_master(struct riod_stub_func *fn, bool on)
 {
@@ -224,7 +224,7 @@ int riod_stub_func_set_master(struct riod_stub_func *fn, bool on)
 	return 0;
 }
 
-/* a device that forgets its command register in D3hot */
+/* a device that loses its command register in D3hot */
 int riod_stub_func_move(struct riod_stub_func *fn, u8 state)
 {
 	if (state == fn->power || bench->power_ret)
@@ -298,7 +298,7 @@ void riod_stub_refence_func(struct riod_stub_func *fn)
 
 /* ------------------------------------------------------------ the bench */
 
-/* a legacy function with MSI, MSI-X, VPD and something of its vendor's */
+/* a conventional function with MSI, MSI-X, VPD and a vendor-specific capability */
 static void init_cfg(struct kunit *test, struct bench *b)
 {
 	struct riod_cfg_bar bars[RIOD_BARS] = {

@@ -28,42 +28,42 @@
 #define VECTORS		4
 
 /**
- * struct bench - an attachment of two functions, and what became of them
+ * struct bench - an attachment of two functions, and a record of accesses
  * @a: the attachment
- * @fn: the first has everything, the second nothing but config space
- * @pdev: of both
- * @cfg: model of both
+ * @fn: the first has everything, the second only config space
+ * @pdev: device of both functions
+ * @cfg: model of both functions
  * @bar: memory of BAR 0: registers, MSI-X table and pending bits
  * @io: BAR 2: I/O ports; BAR 4: the first 4 of them
  * @rom: copy of the ROM
  * @config: config space
- * @cfg_ret: what accesses to it return
- * @nconfig: accesses that reached it
- * @ungated: writes to it that were not made under the gate
- * @nreplies: replies that were posted
- * @reply: the last one
- * @piece: data of the last one that had some
- * @reply_func: the function that it is about
- * @reply_ret: what posting one returns
- * @nvecs: vectors that are allocated
- * @had: which
- * @room: most that there can be
+ * @cfg_ret: result of accesses to @config
+ * @nconfig: accesses that reached @config
+ * @ungated: writes to @config that were not made under the gate
+ * @nreplies: number of replies posted
+ * @reply: the last reply
+ * @piece: data of the last reply with data
+ * @reply_func: function of the last reply
+ * @reply_ret: result of posting a reply
+ * @nvecs: number of allocated vectors
+ * @had: the allocated vectors
+ * @room: most vectors that can be allocated
  * @dyn: MSI-X vectors can be allocated one by one
- * @vecs: those of them that have a handler
- * @line: that of the line
+ * @vecs: vectors that have a handler
+ * @line: handler of the line
  * @intx_open: the device may assert it
- * @intx_kept: what is saved of @intx_open while the function is in D3hot
- * @master: bus mastering is on
- * @mastered: times that it was turned on
+ * @intx_kept: @intx_open as saved in D3hot
+ * @master: bus master is set
+ * @mastered: times that it was set
  * @devctl: Device Control, without the read request size
- * @readrq: the read request size that was set last, in bytes
- * @nvpd: reads of VPD
- * @vpd_ret: what they return
- * @vpd_gated: reads of it that were made under the gate
- * @asleep: times that vectors came or went while the function was not in D0
- * @power_ret: what changing the power state returns
- * @nresets: resets
- * @nrefences: slow operations that looked at the fence when they were done
+ * @readrq: read request size that was set last, in bytes
+ * @nvpd: number of reads of VPD
+ * @vpd_ret: result of reads of VPD
+ * @vpd_gated: reads of VPD that were made under the gate
+ * @asleep: times that vectors were allocated or freed while not in D0
+ * @power_ret: result of changing the power state
+ * @nresets: number of resets
+ * @nrefences: calls of riod_stub_refence_func()
  */
 struct bench {
 	struct fake_att *a;
@@ -111,7 +111,7 @@ struct bench {
 #define IO	PCI_COMMAND_IO
 #define MEMORY	PCI_COMMAND_MEMORY
 
-/* the init and the exit of a suite */
+/* init and exit of a suite */
 int bench_init(struct kunit *test);
 void bench_exit(struct kunit *test);
 
@@ -127,7 +127,7 @@ static inline struct riod_frame *frame(struct kunit *test, u8 type, u8 func, u32
 	return f;
 }
 
-/* a legal one, and it got as far as the stub */
+/* the frame must be legal; hand it to the stub */
 static inline int give(struct kunit *test, struct riod_frame *f)
 {
 	struct bench *b = test->priv;

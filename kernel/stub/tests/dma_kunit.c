@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dma_kunit.c - what a peer may map and unmap, and what the device then sees
+ * dma_kunit.c - MAP and UNMAP of a peer, and the device's view of memory
  *
- * The real dma.c on the real engine; the IOMMU is a table.
+ * Uses the real dma.c and engine; the IOMMU is a table.
  */
 #include <kunit/test.h>
 #include <linux/iommu.h>
@@ -19,7 +19,7 @@
 
 static void fake_table(struct fake_iommu *m, u64 iova, unsigned int shift)
 {
-	/* no two spans have the same number: those of 1 GiB are counted from the top */
+	/* unique numbers for both sizes: 1 GiB spans count down from the top */
 	u64 nr = shift == 21 ? iova >> 21 : ULONG_MAX - (iova >> shift);
 
 	if (xa_insert(&m->leaves, nr, xa_mk_value(1), GFP_KERNEL))
@@ -57,7 +57,7 @@ static size_t fake_iommu_unmap(struct iommu_domain *domain, unsigned long iova, 
 
 	for (done = 0; done < size; done += PAGE_SIZE) {
 		pte = xa_erase(&m->ptes, (iova + done) >> PAGE_SHIFT);
-		/* the page is still ours: it is freed only when nobody can reach it */
+		/* the page must not be freed before it is unmapped */
 		if (!pte || !page_count(pfn_to_page(xa_to_value(pte) >> PTE_BITS)))
 			m->faults++;
 		else
@@ -81,7 +81,7 @@ void riod_stub_domain_detach(struct riod_stub_export *exp)
 {
 	struct fake_iommu *m = &container_of(exp, struct fake_att, exp)->iommu;
 
-	/* nothing may be mapped in a domain that goes */
+	/* nothing may be mapped in a domain that is freed */
 	m->faults += !!m->nptes;
 	xa_destroy(&m->leaves);
 	m->ntables = 0;
@@ -95,7 +95,7 @@ void riod_stub_domain_detach(struct riod_stub_export *exp)
 #include "../dma.c"
 #include "../tables.c"
 
-/* the page that the device finds at an address, and what it may do there */
+/* the page that the device sees at an IOVA, and its protection */
 static struct page *seen(struct fake_att *a, u64 iova, int *prot)
 {
 	void *pte = xa_load(&a->iommu.ptes, iova >> PAGE_SHIFT);
@@ -186,9 +186,9 @@ static int unmap(struct fake_att *a, u64 iova, u32 npages)
 /* ------------------------------------------------------------ pictures */
 
 /*
- * A picture has a character for each page from PIC on: the letter of the record
- * that it was mapped by, or a dot.  The pages of a record are numbered after its
- * letter and their place, so that a page at a wrong place is seen.
+ * A picture has a character for each page from PIC on: the letter of the MAP record,
+ * or a dot.  The numbers of a record's pages contain the letter and their position,
+ * so that a page at a wrong IOVA is detected.
  */
 #define PIC		0x100000ull
 #define PIC_LEN		24
@@ -241,7 +241,7 @@ static void three_records(struct kunit *test, struct fake_att *a)
 	expect_picture(test, a, "..AAAABBBB....CCCCCCCC..");
 }
 
-/* ------------------------------------------------------------ where */
+/* ------------------------------------------------------------ legal and illegal ranges */
 
 struct place_case {
 	const char *name;
@@ -293,7 +293,7 @@ static void places(struct kunit *test)
 	expect_empty(test, a);
 }
 
-/* nothing wraps at 2^64, whatever is the last of it */
+/* no wrap at 2^64, for any end of a range */
 static void end_of_space(struct kunit *test)
 {
 	const u64 top = U64_MAX - 0x3fff;
@@ -312,7 +312,7 @@ static void end_of_space(struct kunit *test)
 	expect_empty(test, a);
 }
 
-/* ------------------------------------------------------------ twice */
+/* ------------------------------------------------------------ overlapping records */
 
 struct twice_case {
 	const char *name;
@@ -407,13 +407,13 @@ static void unmaps(struct kunit *test)
 	expect_picture(test, a, c->after);
 	if (c->ret)
 		return;
-	/* it is gone, and there is room for another */
+	/* the range is gone and may be mapped again */
 	KUNIT_EXPECT_EQ(test, unmap(a, PIC_IOVA(c->n), c->npages), -EPROTO);
 	expect_picture(test, a, c->after);
 	KUNIT_EXPECT_EQ(test, pic_map(a, 'X', c->n, c->npages), 0);
 }
 
-/* what UNMAP left of a record is a record of its own */
+/* the rest of a record after an UNMAP is a record of its own */
 static void unmap_pieces(struct kunit *test)
 {
 	struct fake_att *a = test->priv;
@@ -447,7 +447,7 @@ static void protection(struct kunit *test)
 	unsigned int i;
 	int prot;
 
-	/* of one page: each address for itself */
+	/* mappings of one page; each IOVA has its own protection */
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(i), 5, 1, cases[i].prot), 0);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -463,7 +463,7 @@ static void protection(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, a->att.dma.npages, 1);
 }
 
-/* what the page allocator is likely to give out next */
+/* dirty the pages that the allocator is likely to return next */
 static void dirty_free_pages(void)
 {
 	struct page *pages[32];
@@ -480,7 +480,7 @@ static void dirty_free_pages(void)
 	}
 }
 
-/* neither this host's memory nor what another page number held */
+/* shadow pages contain neither this host's memory nor another page's content */
 static void fresh_pages(struct kunit *test)
 {
 	struct fake_att *a = test->priv;
@@ -510,7 +510,7 @@ static void page_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(0), 0, 9, RW), -ENOSPC);
 	expect_empty(test, a);
 	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(0), 0, 8, RW), 0);
-	/* one page is there and may be mapped again, the next one is too much */
+	/* the existing page may be mapped again, a further one exceeds the limit */
 	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(8), 7, 2, RW), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, a->att.dma.nmapped, 8);
 	KUNIT_EXPECT_EQ(test, a->iommu.nptes, 8);
@@ -538,7 +538,7 @@ static void map_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(16), 0, 1, RW), 0);
 }
 
-/* of a record that fails nothing stays, wherever it fails */
+/* a failed record leaves nothing mapped, at whatever page it fails */
 static void map_fails(struct kunit *test)
 {
 	static const unsigned int at[] = { 1, 2, 64, 65, 100 };
@@ -553,7 +553,7 @@ static void map_fails(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, a->sync.npages, 0);
 		KUNIT_EXPECT_EQ(test, unmap(a, PIC_IOVA(0), 1), -EPROTO);
 	}
-	/* a page that others use outlives it */
+	/* a page with another mapping stays */
 	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(0), 5, 1, RW), 0);
 	a->iommu.fail_in = 4;
 	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(1), 3, 100, RW), -ENOMEM);
@@ -565,7 +565,7 @@ static void map_session_over(struct kunit *test)
 {
 	struct fake_att *a = test->priv;
 
-	/* it is looked at now and then, not for each page */
+	/* the end of the session is not checked for every page */
 	a->iommu.lost_in = 10;
 	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(0), 0, 1000, RW), -ENOTCONN);
 	KUNIT_EXPECT_EQ(test, a->iommu.nptes, 0);
@@ -616,9 +616,9 @@ static void map_budget(struct kunit *test)
 #define MODEL_STEPS	3000
 
 /**
- * struct model - what should be mapped, page by page
- * @record: number of the MAP record that a slot belongs to, or 0
- * @page: its page number
+ * struct model - expected mappings, page by page
+ * @record: number of the slot's MAP record, or 0
+ * @page: page number of the slot
  * @prot: RIOD_PROT_*
  * @last: number of the last record
  */
@@ -654,7 +654,7 @@ static int model_unmap(struct model *m, unsigned int first, unsigned int n)
 		if (!m->record[i])
 			return -EPROTO;
 	}
-	/* the middle of a record: it goes on at both sides */
+	/* the middle of a record */
 	if (m->record[first] == m->record[last] &&
 	    first && m->record[first - 1] == m->record[first] &&
 	    last + 1 < MODEL_SLOTS && m->record[last + 1] == m->record[last])
@@ -715,14 +715,14 @@ static void against_model(struct kunit *test)
 		expect_model(test, a, m);
 		legal += !ret;
 	}
-	/* a run in which nothing happened would prove nothing */
+	/* enough steps must have succeeded, and failed */
 	KUNIT_EXPECT_GT(test, legal, MODEL_STEPS / 10);
 	KUNIT_EXPECT_GT(test, MODEL_STEPS - legal, MODEL_STEPS / 10);
 }
 
 /* ------------------------------------------------------------ page tables */
 
-/* one page wanders along the address space; @step apart */
+/* map and unmap one page at @n IOVAs, @step apart */
 static void wander(struct kunit *test, struct fake_att *a, u64 step, unsigned int n)
 {
 	u64 iova = 1ull << 32;
@@ -755,7 +755,7 @@ static void wander_desc(const struct wander_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(wander, wander_cases, wander_desc);
 
-/* when nothing is mapped, a fresh domain takes the place of one with too many tables */
+/* a domain with too many tables is replaced while nothing is mapped */
 static void tables_renewed(struct kunit *test)
 {
 	const struct wander_case *c = test->param_value;
@@ -765,12 +765,12 @@ static void tables_renewed(struct kunit *test)
 	wander(test, a, c->step, 1000);
 	KUNIT_EXPECT_EQ(test, !!a->iommu.ndomains, c->renews);
 	KUNIT_EXPECT_LE(test, a->iommu.max_tables, 64);
-	/* and no sooner than it has to: a span of 1 GiB costs 5 at the most */
+	/* not too early: a page costs at most 5 tables */
 	KUNIT_EXPECT_LE(test, a->iommu.ndomains, 1000 / (64 / 5) + 1);
 	expect_empty(test, a);
 }
 
-/* what is mapped cannot be taken out of its domain */
+/* a domain with mappings is not replaced */
 static void tables_limit(struct kunit *test)
 {
 	struct fake_att *a = test->priv;
@@ -790,7 +790,7 @@ static void tables_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, a->att.dma.nmapped, 1);
 }
 
-/* one record that takes more than there may be */
+/* a single record that exceeds the limit */
 static void tables_record(struct kunit *test)
 {
 	struct fake_att *a = test->priv;
@@ -811,7 +811,7 @@ static void tables_no_domain(struct kunit *test)
 	expect_empty(test, a);
 }
 
-/* a guest that uses all of the lowest 4 GiB, a whole shadow's worth at a time */
+/* the default limit suffices for a guest that uses all of the lowest 4 GiB */
 static void tables_ordinary(struct kunit *test)
 {
 	struct riod_stub_tables t;
@@ -823,7 +823,7 @@ static void tables_ordinary(struct kunit *test)
 	for (n = 0; n < SZ_4G; n += SZ_64M)
 		KUNIT_EXPECT_EQ(test, riod_stub_tables_charge(&t, n, n + SZ_64M - 1), 0);
 	KUNIT_EXPECT_EQ(test, t.ntables, 4 * (512 + SPAN_TABLES));
-	/* again, it costs nothing */
+	/* the same IOVAs again cost nothing */
 	KUNIT_EXPECT_EQ(test, riod_stub_tables_charge(&t, 0, SZ_4G - 1), 0);
 	KUNIT_EXPECT_EQ(test, t.ntables, 4 * (512 + SPAN_TABLES));
 	KUNIT_EXPECT_EQ(test, riod_stub_tables_charge(&t, U64_MAX - 4095, U64_MAX), 0);

@@ -10,20 +10,20 @@
 #include "stub.h"
 
 /**
- * struct fake_iommu - remembers what is mapped
- * @domain: what the stub knows of it
- * @ptes: page number of an IOVA to frame number and IOMMU_* bits
- * @nptes: how many
- * @faults: calls that no honest caller makes, and pages unmapped too late
- * @fail_in: calls until one to map fails, 0 for none
- * @lost_in: calls until one to map finds the session over, 0 for none
- * @lost: set then
- * @leaves: spans of 2 MiB and of 1 GiB that have a page table: as Intel's and AMD's
- *	IOMMUs do, this one keeps them until the domain goes
- * @ntables: how many
- * @max_tables: most there ever were
- * @ndomains: domains that were attached
- * @refuse: the next domain cannot be had
+ * struct fake_iommu - an IOMMU as a table
+ * @domain: the stub's handle
+ * @ptes: indexed by page of the IOVA: page frame number and IOMMU_* bits
+ * @nptes: number of @ptes
+ * @faults: invalid calls, and pages unmapped too late
+ * @fail_in: map calls until one fails; 0: none fails
+ * @lost_in: map calls until the session ends; 0: it does not
+ * @lost: set when the session ends
+ * @leaves: spans of 2 MiB and of 1 GiB that have a page table; like Intel's and AMD's
+ *	IOMMUs, this one keeps tables until the domain is freed
+ * @ntables: number of @leaves
+ * @max_tables: highest @ntables
+ * @ndomains: number of domains attached
+ * @refuse: attaching a domain fails
  */
 struct fake_iommu {
 	struct iommu_domain domain;
@@ -41,11 +41,11 @@ struct fake_iommu {
 };
 
 /**
- * struct fake_att - an attachment whose link is nothing but its engine
+ * struct fake_att - an attachment whose link is only an engine
  * @exp: its export, without functions
- * @att: it
+ * @att: the attachment
  * @sync: the real engine
- * @iommu: what the device would see
+ * @iommu: the device's IOMMU
  */
 struct fake_att {
 	struct riod_stub_export exp;
@@ -65,7 +65,7 @@ static inline struct riod_sync *fake_link_sync(struct riod_link *l)
 }
 
 struct fake_att *fake_att_create(struct kunit *test);
-/* unmaps what is left, and expects that it was all */
+/* unmaps everything, and checks that nothing is left */
 void fake_att_destroy(struct kunit *test, struct fake_att *a);
 
 #endif /* _RIOD_STUB_TESTS_FAKES_H */

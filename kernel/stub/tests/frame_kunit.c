@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * frame_kunit.c - what a peer's frames may do to a function; reg_kunit.c has those
- * that read and write it
+ * frame_kunit.c - effects of a peer's frames on a function; reg_kunit.c tests register
+ * accesses
  */
 #include <kunit/test.h>
 #include <linux/pci.h>
@@ -10,7 +10,7 @@
 
 /* ------------------------------------------------------------ types */
 
-/* as little as each type takes to be legal */
+/* a minimal legal frame of each type */
 static struct riod_frame *example(struct kunit *test, u8 type, u8 func)
 {
 	struct riod_frame *f = frame(test, type, func, sizeof(struct riod_wire_map));
@@ -70,7 +70,7 @@ static void types(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&b->a->exp.stats.unmaps), 1);
 }
 
-/* before READY a peer is to send nothing, and nothing of it is done */
+/* before READY a peer must not send anything; frames are refused and have no effect */
 static void before_ready(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -84,7 +84,7 @@ static void before_ready(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->a->att.dma.nmapped, 0);
 }
 
-/* two functions: there is no third, whatever the frame is */
+/* there are two functions; frames for others are refused, whatever their type */
 static void functions(struct kunit *test)
 {
 	static const u8 about[] = { RIOD_FRAME_REG, RIOD_FRAME_CTL, RIOD_FRAME_IRQ_SETUP,
@@ -109,7 +109,7 @@ static void functions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&b->a->exp.stats.maps), 0);
 }
 
-/* a peer that asks for more than it may is at fault; that it is gone is no fault */
+/* exceeding the limit of requests is an error of the peer; a lost session is not */
 static void replies(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -148,7 +148,7 @@ static void ctl_legal(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, b->master);
 	KUNIT_EXPECT_TRUE(test, fn->irq.disabled);
 
-	/* in D3 the bit is kept, and nothing more */
+	/* in D3hot the bit is only stored */
 	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_POWER, 3), OK);
 	KUNIT_EXPECT_EQ(test, fn->power, 3);
 	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_COMMAND, PCI_COMMAND_MASTER), OK);
@@ -165,7 +165,7 @@ static void ctl_legal(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->nrefences, 2);
 }
 
-/* what this host has off stays off, and reads are not made smaller than packets */
+/* bits that are off on this host stay off; MRRS is not set below the payload size */
 static void ctl_devctl_bits(struct kunit *test)
 {
 	static const struct { u16 host, ask, has; int readrq; } cases[] = {
@@ -178,7 +178,7 @@ static void ctl_devctl_bits(struct kunit *test)
 	struct bench *b = test->priv;
 	unsigned int i;
 
-	/* a legacy function has no such register */
+	/* a conventional function has no Device Control register */
 	KUNIT_EXPECT_EQ(test, ctl(test, RIOD_CTL_DEVCTL, 0x0010), FAILED);
 	b->pdev.pcie_cap = 0x40;
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -193,7 +193,7 @@ static void ctl_devctl_bits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->readrq, 4096);
 }
 
-/* the image, then all-ones; the window behind it, too */
+/* the image, then all-ones up to the end of the window */
 static void ctl_rom_read(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -213,7 +213,7 @@ static void ctl_rom_read(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&b->a->exp.stats.denied), 2);
 }
 
-/* whoever is fenced gets nothing back, and touches nothing */
+/* a fenced function refuses operations, and the device is not accessed */
 static void ctl_fenced(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -230,7 +230,7 @@ static void ctl_fenced(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, le64_to_cpu(b->reply.value), ~0ull);
 }
 
-/* the wire format has no others; should it get some, the stub does not guess */
+/* operations that the wire format does not define */
 static void ctl_unknown(struct kunit *test)
 {
 	struct riod_wire_ctl c = { .tag = cpu_to_le32(1) };
@@ -265,7 +265,7 @@ static const struct setup_case setup_cases[] = {
 	{ "MSI, some", 0, RIOD_IRQ_MSI, 3, 0x5, OK, 3, 0x5 },
 	{ "MSI, too many", 0, RIOD_IRQ_MSI, 5, 0x1f, INVALID },
 	{ "MSI, most", 0, RIOD_IRQ_MSI, 32, 0, INVALID },
-	/* up to the last that is wanted, or these alone */
+	/* vectors up to the last requested one, or only the requested ones */
 	{ "MSI-X, one", 0, RIOD_IRQ_MSIX, 1, 0x1, OK, 1, 0x1 },
 	{ "MSI-X, all", 0, RIOD_IRQ_MSIX, 4, 0xf, OK, 4, 0xf },
 	{ "MSI-X, some", 0, RIOD_IRQ_MSIX, 4, 0x5, OK, 3, 0x5 },
@@ -311,7 +311,7 @@ static void setups(struct kunit *test)
 	unsigned int before;
 
 	b->dyn = c->dyn;
-	/* from nothing, and from what another index had set up */
+	/* from no interrupts, and from interrupts of another index */
 	for (before = 0; before < 2; before++) {
 		b->fn[0].fenced = false;
 		KUNIT_EXPECT_EQ(test, give(test, setup(test, c->func, RIOD_IRQ_MSI, 0, 0)), 0);
@@ -330,7 +330,7 @@ static void setups(struct kunit *test)
 	}
 }
 
-/* a vector more, and one that is not there: those that are stay, and lose nothing */
+/* adding vectors, or failing to, keeps existing vectors and loses no interrupt */
 static void setup_grows(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -346,7 +346,7 @@ static void setup_grows(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, status_of(b), OK);
 		KUNIT_EXPECT_EQ(test, b->vecs, 0x7);
 		KUNIT_EXPECT_EQ(test, b->nvecs, 3);
-		/* what could have fired unseen did, as far as the guest knows */
+		/* a vector that may have fired unseen is reported as pending */
 		KUNIT_EXPECT_EQ(test, irq->pending[0], dyn ? 0 : 0x1);
 
 		b->room = 3;
@@ -356,7 +356,7 @@ static void setup_grows(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, b->nvecs, 3);
 		KUNIT_EXPECT_TRUE(test, irq->on);
 
-		/* one that goes makes room where they come alone */
+		/* a removed vector makes room only if vectors are allocated one by one */
 		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, RIOD_IRQ_MSIX, 4, 0xd)), 0);
 		KUNIT_EXPECT_EQ(test, status_of(b), dyn ? OK : FAILED);
 		KUNIT_EXPECT_EQ(test, b->vecs, dyn ? 0xd : 0x5);
@@ -364,7 +364,7 @@ static void setup_grows(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, RIOD_IRQ_MSIX, 0, 0)), 0);
 		KUNIT_EXPECT_EQ(test, b->nvecs, 0);
 
-		/* none at all */
+		/* no vector can be allocated */
 		b->room = 0;
 		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, RIOD_IRQ_MSIX, 1, 0x1)), 0);
 		KUNIT_EXPECT_EQ(test, status_of(b), FAILED);
@@ -372,7 +372,7 @@ static void setup_grows(struct kunit *test)
 	}
 }
 
-/* the MSI-X table is touched in D0 only, and the guest finds the state it asked for */
+/* the MSI-X table is accessed in D0 only, and the power state is restored */
 static void setup_in_d3(struct kunit *test)
 {
 	static const u8 index[] = { RIOD_IRQ_INTX, RIOD_IRQ_MSI, RIOD_IRQ_MSIX };
@@ -386,7 +386,7 @@ static void setup_in_d3(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, index[i], 1, 1)), 0);
 		KUNIT_EXPECT_EQ(test, status_of(b), OK);
 		KUNIT_EXPECT_EQ(test, b->fn[0].power, 3);
-		/* not for a moment: to the peer it is in D3hot all the time */
+		/* bus master stays clear meanwhile, as for the peer the function is in D3hot */
 		KUNIT_EXPECT_EQ(test, b->mastered, 0);
 		KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, index[i], 0, 0)), 0);
 		KUNIT_EXPECT_EQ(test, b->fn[0].power, 3);
@@ -399,7 +399,7 @@ static void setup_in_d3(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->asleep, 0);
 }
 
-/* whoever masks or unmasks the line meanwhile, it is as it was left when the device is back */
+/* masking and unmasking the line in D3hot takes effect on return to D0 */
 static void line_in_d3(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -419,7 +419,7 @@ static void line_in_d3(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, fn->irq.hw_masked, after);
 		}
 	}
-	/* a device that is on its way may read as all ones, which looks like an interrupt */
+	/* during a transition the device may read as all-ones, which looks like an interrupt */
 	fn->resetting = true;
 	KUNIT_EXPECT_EQ(test, (int)b->line(0, fn), (int)IRQ_NONE);
 	fn->resetting = false;
@@ -428,7 +428,7 @@ static void line_in_d3(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, give(test, setup(test, 0, RIOD_IRQ_INTX, 0, 0)), 0);
 }
 
-/* a device that does not wake up is not reset, and the peer hears of it */
+/* a device that does not return to D0 is not reset, and the request fails */
 static void reset_in_d3(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -463,7 +463,7 @@ static void map_records(struct kunit *test)
 		m[i].npages = cpu_to_le32(1);
 		m[i].prot = cpu_to_le32(RIOD_PROT_READ);
 	}
-	/* the one that is at fault is the last that is looked at */
+	/* processing stops at the invalid record */
 	m[1].iova = cpu_to_le64(0xfee00000);
 	KUNIT_EXPECT_EQ(test, give(test, f), -EPROTO);
 	KUNIT_EXPECT_EQ(test, b->a->iommu.nptes, 1);
@@ -490,7 +490,7 @@ struct record_case {
 	u32 npages, prot;
 };
 
-/* of these the stub's own arithmetic need not be afraid */
+/* illegal records, which wire format or stub refuse */
 static const struct record_case record_cases[] = {
 	{ "no pages", 0x10000, 0, 0, 1 },
 	{ "too many pages", 0x10000, 0, RIOD_MAP_PAGES_MAX + 1, 1 },
@@ -516,13 +516,13 @@ static void record_desc(const struct record_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(record, record_cases, record_desc);
 
-/* as the session has it: nothing is handed over that the wire format forbids */
+/* like the session, passes on only frames that the wire format permits */
 static int take(struct bench *b, struct riod_frame *f)
 {
 	return riod_wire_fault(f, false) ? -EPROTO : riod_stub_frame(&b->a->att, f);
 }
 
-/* whoever refuses it, wire format or stub: the device never sees it */
+/* refused by either: nothing is mapped for the device */
 static void records(struct kunit *test)
 {
 	const struct record_case *c = test->param_value;

@@ -109,7 +109,7 @@ static void list_full(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_stub_resv_add(d, 0x1800, 0x1800), -E2BIG);
 	KUNIT_EXPECT_MEMEQ(test, d, &before, sizeof(before));
 
-	/* what joins others needs no room */
+	/* a range that merges others needs no entry */
 	KUNIT_EXPECT_EQ(test, riod_stub_resv_add(d, 0x800, 0x2000), 0);
 	KUNIT_EXPECT_EQ(test, d->nresv, RIOD_RESV_MAX - 1);
 	KUNIT_EXPECT_EQ(test, riod_stub_resv_add(d, i * 0x2000, i * 0x2000), 0);
@@ -117,7 +117,7 @@ static void list_full(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, d->resv[RIOD_RESV_MAX - 1].start, RIOD_RESV_MAX * 0x2000);
 }
 
-/* ------------------------------------------------------------ who is in it */
+/* ------------------------------------------------------------ lookups */
 
 struct check_case {
 	const char *name;
@@ -166,7 +166,7 @@ static void checks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_stub_reserved(d, c->start, c->last), c->reserved);
 }
 
-/* nothing reserved, nothing left out: only then the ends of all addresses are free */
+/* with a full aperture and no reserved range, both ends of the space are usable */
 static void whole_space(struct kunit *test)
 {
 	struct riod_stub_domain *d = domain(test, (struct iovas){ 0, U64_MAX });

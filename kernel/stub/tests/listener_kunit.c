@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * listener_kunit.c - which connections become handshakes
+ * listener_kunit.c - connections that become handshakes, and those that are refused
  */
 #include <kunit/test.h>
 #include <linux/inet.h>
@@ -8,12 +8,12 @@
 #include "../stub.h"
 
 /**
- * struct fake_conn - a connection that remembers how it ended
- * @conn: what the listener sees
- * @peer: its address
- * @reason: of the REFUSE that was sent, or 0
+ * struct fake_conn - a connection that records its end
+ * @conn: the listener's view of it
+ * @peer: address of the peer
+ * @reason: reason of the REFUSE that was sent, or 0
  * @closed: it was closed
- * @att: handshake that it became
+ * @att: its handshake
  */
 struct fake_conn {
 	struct riod_conn conn;
@@ -99,11 +99,11 @@ static bool fake_queue_work(struct workqueue_struct *wq, struct work_struct *wor
 #define CONNS	64
 
 /**
- * struct hall - a listener, two exports behind it, and who came
+ * struct hall - a listener with two exports, and its connections
  * @lst: listener
  * @exp: exports, open to 192.0.2.0/24 and to 198.51.100.7
- * @conns: connections, in the order they came
- * @nconns: how many
+ * @conns: connections, in order of arrival
+ * @nconns: number of @conns
  */
 struct hall {
 	struct riod_stub_listener lst;
@@ -161,7 +161,7 @@ static void hall_exit(struct kunit *test)
 		list_del(&h->exp[i].list);
 }
 
-/* somebody connects: 0 where a handshake begins, else the reason of the refusal */
+/* connect; returns 0 if a handshake begins, else the reason of the refusal */
 static u16 come(struct kunit *test, const char *addr)
 {
 	struct hall *h = test->priv;
@@ -189,7 +189,7 @@ static void open_to_any_export(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nqueued, 2);
 }
 
-/* however many come, none costs a slot or memory, and those allowed get theirs */
+/* peers that are not allowed use no slot and no memory, so allowed ones can connect */
 static void strangers(struct kunit *test)
 {
 	char addr[16];
@@ -214,7 +214,7 @@ static void no_exports(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, come(test, "127.0.0.1"), RIOD_REASON_NOT_ALLOWED);
 }
 
-/* an export at another port opens nothing here */
+/* an export at another port gives no access here */
 static void other_port(struct kunit *test)
 {
 	struct hall *h = test->priv;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * main_kunit.c - the parts of the stub that stand between a peer and the host
+ * main_kunit.c - the parts of the stub that protect the host from a peer
  *
- * Each suite includes the sources that it is about, unchanged, so that they can
- * be built without PCI and without an IOMMU; calls into those are replaced.
+ * Each suite includes the unchanged sources that it tests, so that they can be
+ * built without PCI and without an IOMMU; calls into those are replaced.
  */
 #include <linux/module.h>
 
@@ -24,7 +24,7 @@ LIST_HEAD(riod_stub_exports);
 #define START(node)	((node)->start)
 #define LAST(node)	((node)->last)
 
-/* as lib/interval_tree.c, which this kernel was built without */
+/* as in lib/interval_tree.c, which this kernel was built without */
 INTERVAL_TREE_DEFINE(struct interval_tree_node, rb, unsigned long, __subtree_last,
 		     START, LAST, /* not static */, interval_tree)
 #endif

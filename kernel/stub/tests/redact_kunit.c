@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * redact_kunit.c - what DESCRIBE tells of config space
+ * redact_kunit.c - config space in DESCRIBE
  */
 #include <kunit/test.h>
 #include <linux/pci_regs.h>
@@ -11,7 +11,7 @@
 #define SIZE	4096
 #define SECRET	0xa5
 
-/* where the capabilities are; hidden ones first and in between */
+/* offsets of the capabilities; hidden ones are first and in between */
 #define VPD	0x40
 #define PM	0x48
 #define EA	0x50
@@ -23,11 +23,11 @@
 #define VNDR	0x1b0
 
 /**
- * struct space - a function's config space, and what is made of it
+ * struct space - a function's config space, redacted copy and models
  * @raw: the device's bytes
- * @out: as the peer gets them
- * @here: model that the stub makes of @raw
- * @there: model that the frontend makes of @out
+ * @out: bytes sent to the peer
+ * @here: the stub's model, from @raw
+ * @there: the frontend's model, from @out
  */
 struct space {
 	u8 raw[SIZE];
@@ -97,12 +97,12 @@ static void no_secrets(struct kunit *test)
 		for (n = hidden[i].pos; n < hidden[i].end; n++)
 			KUNIT_EXPECT_EQ_MSG(test, s->out[n], 0, "%s, %#x", hidden[i].name, n);
 	}
-	/* what the guest sees is there */
+	/* bytes that the guest sees are included */
 	KUNIT_EXPECT_EQ(test, s->out[DSN + 4], SECRET);
 	KUNIT_EXPECT_EQ(test, s->out[VNDR + 8], SECRET);
 }
 
-/* the frontend hides what the stub hides, and nothing else */
+/* frontend and stub hide the same capabilities */
 static void same_model(struct kunit *test)
 {
 	struct space *s = test->priv;
@@ -117,7 +117,7 @@ static void same_model(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, s->there.exp_cap, EXP);
 }
 
-/* a list that goes in circles ends */
+/* a loop in the list */
 static void endless_list(struct kunit *test)
 {
 	struct space *s = test->priv;

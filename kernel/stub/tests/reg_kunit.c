@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * reg_kunit.c - what a peer may read and write of a function: BARs, ROM, config
+ * reg_kunit.c - register accesses of a peer to a function: BARs, ROM, config
  * space
  */
 #include <kunit/test.h>
@@ -17,7 +17,7 @@ struct reg_case {
 	u8 region;
 	u8 width;
 	enum riod_status read, write;
-	u8 off;		/* bits of the command register that are */
+	u8 off;		/* bits that are clear in the command register */
 	u8 power;
 	bool fenced;
 };
@@ -86,7 +86,7 @@ static struct riod_frame *reg(struct kunit *test, u32 tag, u8 op, u8 region, u64
 	return f;
 }
 
-/* byte by byte, what a peer is to see */
+/* the expected value, byte by byte */
 static u64 reg_value(const struct bench *b, const struct reg_case *c)
 {
 	u64 at, value = 0;
@@ -134,7 +134,7 @@ static void reg_reads(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&b->a->exp.stats.denied), c->read != OK);
 }
 
-/* nothing changes but what was written, and that only where it may */
+/* only the bytes written change, and only if the write is permitted */
 static void reg_writes(struct kunit *test)
 {
 	const struct reg_case *c = test->param_value;
@@ -150,7 +150,7 @@ static void reg_writes(struct kunit *test)
 	for (i = 0; c->write == OK && i < c->width; i++)
 		regs[c->offset + i] = value >> (8 * i);
 
-	/* posted, and with a tag */
+	/* posted (tag 0), and with a tag */
 	for (tag = 0; tag < 2; tag++) {
 		KUNIT_EXPECT_EQ(test, give(test, reg(test, tag, RIOD_REG_WRITE, c->region,
 						     c->offset, c->width,
@@ -184,7 +184,7 @@ static const struct cfg_case cfg_cases[] = {
 	{ "vendor-specific, header", VNDR, 4, OK, DENIED, 0x13100009 },
 	{ "ids", PCI_VENDOR_ID, 4, DENIED, DENIED },
 	{ "command", PCI_COMMAND, 2, DENIED, DENIED },
-	/* the command is the model's, the status the device's */
+	/* the command comes from the model, the status from the device */
 	{ "command and status", PCI_COMMAND, 4, OK, DENIED, 0xc7c60000 },
 	{ "bar", PCI_BASE_ADDRESS_0, 4, DENIED, DENIED },
 	{ "a byte of a bar", PCI_BASE_ADDRESS_0 + 3, 1, DENIED, DENIED },
@@ -211,7 +211,7 @@ static void cfg_desc(const struct cfg_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(cfg, cfg_cases, cfg_desc);
 
-/* what is refused never gets as far as the device */
+/* refused accesses do not reach the device */
 static bool cfg_reaches(enum riod_status status)
 {
 	return status == OK || status == FAILED;
@@ -262,7 +262,7 @@ static u32 vpd(struct kunit *test, u8 op, u16 offset, u8 width, u32 value)
 	return status_of(b) == OK ? le64_to_cpu(b->reply.value) : ~0u;
 }
 
-/* the registers are the stub's; the device is read, and never written */
+/* the stub emulates the registers; the device is only read */
 static void vpd_registers(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -275,14 +275,14 @@ static void vpd_registers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpd(test, RIOD_REG_READ, PCI_VPD_DATA, 4, 0), 0x13121110);
 	KUNIT_EXPECT_EQ(test, vpd(test, RIOD_REG_READ, PCI_VPD_DATA + 2, 1, 0), 0x12);
 
-	/* in two pieces: the upper one, with the flag, starts it */
+	/* in two writes: the upper byte, with the flag, starts the read */
 	vpd(test, RIOD_REG_WRITE, PCI_VPD_ADDR, 1, 0x20);
 	KUNIT_EXPECT_EQ(test, b->nvpd, 1);
 	vpd(test, RIOD_REG_WRITE, PCI_VPD_ADDR + 1, 1, 0);
 	KUNIT_EXPECT_EQ(test, b->nvpd, 2);
 	KUNIT_EXPECT_EQ(test, vpd(test, RIOD_REG_READ, PCI_VPD_DATA, 4, 0), 0x23222120);
 
-	/* a write never ends, and a read that fails does not either */
+	/* a VPD write never completes, nor does a failed read */
 	vpd(test, RIOD_REG_WRITE, PCI_VPD_ADDR, 2, 0x8030);
 	KUNIT_EXPECT_EQ(test, b->nvpd, 2);
 	KUNIT_EXPECT_EQ(test, vpd(test, RIOD_REG_READ, PCI_VPD_ADDR, 2, 0), 0x8030);

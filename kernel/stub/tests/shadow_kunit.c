@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * shadow_kunit.c - memory of BARs that a peer keeps a copy of
+ * shadow_kunit.c - BARs that are memory, of which a peer has a copy
  */
 #include <kunit/test.h>
 #include <linux/slab.h>
@@ -22,7 +22,7 @@ static int shadow_init(struct kunit *test)
 	if (ret)
 		return ret;
 	b = test->priv;
-	/* a power of two: the allocation is aligned to its size */
+	/* a power of two, so the allocation is aligned to its size */
 	mem = kunit_kzalloc(test, MEM_PAGES * PAGE_SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, mem);
 	fn = &b->fn[0];
@@ -67,7 +67,7 @@ static void operation(struct kunit *test, u8 func, enum riod_ctl_op op, u32 arg)
 	KUNIT_EXPECT_EQ(test, status_of(test->priv), OK);
 }
 
-/* bytes of the cut that the stub would take now; it is thrown away */
+/* take a cut and drop it; returns its number of bytes */
 static s64 cut(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -83,7 +83,7 @@ static s64 cut(struct kunit *test)
 	return bytes;
 }
 
-/* what is in the BAR crosses, and then what the device changes of it */
+/* the content of the BAR crosses, then only the device's changes */
 static void content(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -96,15 +96,15 @@ static void content(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cut(test), 0);
 	memory(b)[PAGE_SIZE + 9] = 1;
 	KUNIT_EXPECT_EQ(test, cut(test), 1);
-	/* the first and the last page are nobody's business */
+	/* pages 0 and 3 are not shadowed */
 	memory(b)[0] = 1;
 	memory(b)[3 * PAGE_SIZE] = 1;
 	KUNIT_EXPECT_EQ(test, cut(test), 0);
-	/* no IOMMU is asked: the device reaches its own memory */
+	/* no IOMMU mapping: the device accesses its own memory */
 	KUNIT_EXPECT_EQ(test, b->a->iommu.nptes, 0);
 }
 
-/* a cut of the frontend's, which knows of our first one */
+/* apply a cut of the frontend, which has applied the stub's first one */
 static void stage(struct kunit *test, u64 page, u16 offset, u8 value)
 {
 	struct bench *b = test->priv;
@@ -133,7 +133,7 @@ static void stage(struct kunit *test, u64 page, u16 offset, u8 value)
 	KUNIT_ASSERT_EQ(test, riod_sync_apply(&b->a->sync, &c), 0);
 }
 
-/* the guest's byte reaches the BAR, and its neighbours stay */
+/* the guest's byte reaches the BAR, and its neighbours do not change */
 static void guest_writes(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -193,7 +193,7 @@ static void limits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&b->a->exp.stats.denied), c->status != OK);
 }
 
-/* a number names one page, whatever kind it is of */
+/* page numbers are unique among BAR pages and shadow pages */
 static void numbers(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -203,7 +203,7 @@ static void numbers(struct kunit *test)
 	};
 
 	KUNIT_EXPECT_EQ(test, mapped(test, 0, MEM_BAR, 0, 2, 10), OK);
-	/* its second page has the number of another's first */
+	/* the second page's number is in use */
 	KUNIT_EXPECT_EQ(test, give(test, bar_map(test, 0, MEM_BAR, 2, 2, 9)), -EPROTO);
 	KUNIT_EXPECT_EQ(test, riod_stub_dma_map(&b->a->att.dma, &m), -EPROTO);
 	KUNIT_EXPECT_EQ(test, b->a->sync.npages, 2);
@@ -224,7 +224,7 @@ static void too_many(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mapped(test, 0, MEM_BAR, 3, 1, 8), FAILED);
 }
 
-/* one function's pages go, the other's stay; the numbers could be used again */
+/* BARS_FORGET removes the pages of one function only */
 static void forgotten(struct kunit *test)
 {
 	struct bench *b = test->priv;
@@ -241,7 +241,7 @@ static void forgotten(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->a->sync.npages, 0);
 }
 
-/* a peer that does not say so first cannot have BARs read in a reset or in D3 */
+/* BARs are not scanned in a reset or in D3hot, even without BARS_FORGET */
 static void unreadable(struct kunit *test)
 {
 	struct bench *b = test->priv;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2317 # ktap_run calls the tests
 #
-# pair.sh - the harness by itself: two hosts, their links, and cutting one
+# pair.sh - test of the harness: two hosts, their links, cutting a link
 #
 # topology: pair
 # devices: nvme,size=64M

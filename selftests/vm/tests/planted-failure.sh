@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2317 # ktap_run calls the tests
 #
-# planted-failure.sh - one test passes, one is skipped, three fail: must fail (verdict.sh
-# runs it)
+# planted-failure.sh - one test passes, one is skipped, three fail: the run must fail
+# (verdict.sh runs it)
 #
 # topology: loopback
 # timeout: 60

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2317 # ktap_run calls the tests
 #
-# planted-panic.sh - panics the host's kernel: must fail, at once (verdict.sh runs it)
+# planted-panic.sh - panics the host's kernel: the run must fail at once (verdict.sh runs it)
 #
 # topology: loopback
 # timeout: 120

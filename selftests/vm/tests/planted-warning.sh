@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2317 # ktap_run calls the tests
 #
-# planted-warning.sh - passes by itself, but leaves a WARNING on the console: must fail
+# planted-warning.sh - passes, but leaves a WARNING on the console: the run must fail
 # (verdict.sh runs it)
 #
 # topology: loopback

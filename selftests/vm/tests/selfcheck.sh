@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2317 # ktap_run calls the tests
 #
-# selfcheck.sh - the harness by itself: a nested guest under KVM drives a local NVMe drive
+# selfcheck.sh - test of the harness: a nested guest under KVM drives a local NVMe drive
 #
 # topology: loopback
 # devices: nvme,size=64M edu pci-testdev igb
@@ -36,7 +36,7 @@ test_on_carries_status_and_data()
 	t_eq "deadline" "$status" 124
 }
 
-# a name for the old file tells whether it was written to or replaced
+# a second link to the old file shows whether job wrote to it or replaced it
 test_a_job_s_files_are_there_whole()
 {
 	local file
@@ -57,7 +57,7 @@ test_monitor_answers()
 	t_match "what is refused" "$(vm_monitor self drive_add 0 file=/etc/passwd)" refused
 }
 
-# one guest for the tests below
+# the tests below use this guest
 test_guest_boots_under_kvm()
 {
 	bind_driver "$(device nvme)" vfio-pci

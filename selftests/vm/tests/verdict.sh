@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# verdict.sh - run must fail when it should: a planted WARNING, failing results, a panic
+# verdict.sh - check that run fails on a planted WARNING, on failed results, on a panic
 #
 # Runs on the build machine (it starts VMs itself); prints KTAP.
 
@@ -9,7 +9,7 @@ here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 run=$here/../run
 number=0 failed=0
 
-# verdict NAME WANTED-STATUS REGEX RUN-ARG... - its status, and a line of its output
+# verdict NAME WANTED-STATUS REGEX RUN-ARG... - check run's status and a line of its output
 verdict()
 {
 	local name=$1 want=$2 regex=$3 out status=0; shift 3

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The library as a program has it: a file in memory stands for the device.  preload.cpp is
-// part of this program, so mmap() and the others here are its own.
+// The library as a program uses it: a file in memory stands for the device.  preload.cpp is
+// part of this program, so mmap() and the other functions are the library's.
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -54,7 +54,7 @@ protected:
 		return static_cast<unsigned char *>(start);
 	}
 
-	// What the device has at @at
+	// Value at offset @at of the device
 	std::uint64_t device(std::size_t at) const
 	{
 		std::uint64_t value = 0;
@@ -80,7 +80,7 @@ constexpr std::uint64_t filled = 0xa5a5a5a5a5a5a5a5;
 
 // NOLINTBEGIN(bugprone-macro-parentheses,misc-const-correctness): text of assembly language
 
-// A load instruction, whose register held "filled"
+// A load instruction; its register contains "filled" before
 #define LOAD(name, instruction, want)                                                              \
 	TEST_F(Mmap, Load##name)                                                                   \
 	{                                                                                          \
@@ -106,7 +106,7 @@ LOAD(Indexed, "mov $2, %%edx; movl (%1,%%rdx,4), %%eax", 0x44332211)
 LOAD(IntoItsBase, "mov %1, %0; movl 8(%0), %%eax", 0x44332211)
 LOAD(HighRegister, "mov %1, %%r13; movl 8(%%r13), %%r13d; mov %%r13, %0", 0x44332211)
 
-// A store instruction of a register that holds "pattern"
+// A store instruction; its register contains "pattern"
 #define STORE(name, instruction, want)                                                             \
 	TEST_F(Mmap, Store##name)                                                                  \
 	{                                                                                          \
@@ -152,7 +152,7 @@ TEST_F(Mmap, WhereTheProgramWantsIt)
 	munmap(start, bar_size);
 }
 
-// As a mapping does
+// A window outlives the descriptor, as a mapping does
 TEST_F(Mmap, OutlivesTheDescriptor)
 {
 	set_device(0, 0x77);
@@ -162,7 +162,7 @@ TEST_F(Mmap, OutlivesTheDescriptor)
 	EXPECT_EQ(*reinterpret_cast<volatile std::uint8_t *>(bar), 0x77);
 }
 
-// A hole in the middle is memory again, and both its sides go on
+// A hole in the middle becomes memory again, and the window continues on both sides
 TEST_F(Mmap, PartlyUnmapped)
 {
 	munmap(bar + page, page);
@@ -217,7 +217,7 @@ TEST_F(Mmap, SeveralThreads)
 		EXPECT_TRUE(one);
 }
 
-// ---- what is left alone ----
+// ---- mappings that the library ignores ----
 
 TEST_F(Mmap, OnlyBarsOfWholePages)
 {
@@ -237,7 +237,7 @@ TEST_F(Mmap, OnlyBarsOfWholePages)
 	EXPECT_FALSE(other.flags & VFIO_REGION_INFO_FLAG_MMAP);
 }
 
-// A BAR that the kernel maps, described for a descriptor that was another device's
+// A BAR that the kernel can map, at a descriptor that was another device's
 TEST_F(Mmap, BarsThatCanBeMappedAreMapped)
 {
 	vfio_region_info other = info;

@@ -8,7 +8,7 @@ _riodctl_names()
 	riodctl list --names 2> /dev/null | sed -n "s/^$1 //p"
 }
 
-# PCI functions: all that bind may take, or those that have driver $1.
+# PCI functions: all, for bind, or those with driver $1.
 _riodctl_pci()
 {
 	local dir=/sys/bus/pci/devices device
@@ -40,7 +40,7 @@ _riodctl_options()
 	echo --json --help
 }
 
-# What stands where an option wants its value.
+# Values of an option.
 _riodctl_value()
 {
 	case $1 in
@@ -73,7 +73,7 @@ _riodctl()
 {
 	local cur prev verb='' word words
 
-	# An address is one word, although ':' breaks words in bash.
+	# An address must be one word, although ':' is a word break in bash.
 	if declare -F _get_comp_words_by_ref > /dev/null; then
 		_get_comp_words_by_ref -n : cur prev
 	else

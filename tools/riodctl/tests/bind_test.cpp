@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// bind and unbind, with their checks and their ways back.
+// bind and unbind, with their checks and roll-backs.
 #include <algorithm>
 #include <cerrno>
 
@@ -220,7 +220,7 @@ TEST_F(Bind, DryRunOnlyChecks)
 	EXPECT_TRUE(host.kernel.new_requests.empty());
 }
 
-// Nothing was taken from its driver when one of these is found.
+// Each of these is detected before any function is taken from its driver.
 TEST_F(Bind, EverythingIsCheckedBeforeADriverIsUnbound)
 {
 	host.add_pci({.address = a, .driver = "nvme"});
@@ -457,7 +457,7 @@ TEST_F(Unbind, TheFormerDriverNotTheMatchingOne)
 	EXPECT_EQ(host.driver(a), "vfio-pci");
 	EXPECT_EQ(host.read(std::string("sys/bus/pci/devices/") + a + "/driver_override"),
 		  "vfio-pci");
-	// by an id written to new_id: no override
+	// bound by an ID written to new_id, so there is no override
 	host.file("sys/devices/pci0000:00/0000:03:00.0/driver_override", "(null)\n");
 	ASSERT_EQ(host.run({"bind", a}), 0);
 	EXPECT_EQ(host.run({"unbind", a}), 0);

@@ -61,7 +61,7 @@ TEST_F(Cli, EveryVerbHasHelpWithExamples)
 	}
 }
 
-// CLI11 2.4 throws at these names before it parses anything, 2.1 takes them.
+// CLI11 2.4 throws on these names before it parses anything, 2.1 accepts them.
 TEST_F(Cli, NoArgumentHasANameThatNewerCli11Refuses)
 {
 	for (const std::string verb : verbs) {
@@ -103,7 +103,7 @@ TEST_F(Cli, HelpIsAVerb)
 	EXPECT_EQ(host.run({"help"}), 0);
 	EXPECT_EQ(host.out.str(), whole);
 	for (const std::string verb : verbs) {
-		// not whole: CLI11 orders "Excludes" by where its options lie in memory
+		// only the options: CLI11 orders "Excludes" by the addresses of its options
 		const auto known = options_of(help(verb));
 		EXPECT_EQ(host.run({"help", verb}), 0) << verb;
 		EXPECT_EQ(options_of(host.out.str()), known);
@@ -129,7 +129,7 @@ TEST_F(Cli, ManualKnowsEveryVerbAndOption)
 
 	for (const std::string verb : verbs) {
 		for (const auto &option : options_of(help(verb))) {
-			// groff wants the hyphens of options escaped
+			// groff requires escaped hyphens in options
 			const std::string escaped =
 				std::regex_replace(option, std::regex("-"), "\\-");
 			EXPECT_NE(manual.find(escaped), std::string::npos) << verb << ' ' << option;

@@ -236,7 +236,7 @@ PciDevice Host::add_pci(const PciSpec &spec)
 
 	mkdir(real);
 	config.at(0x0e) = static_cast<char>(spec.header_type);
-	config.at(0x3c) = 1; // so that the file does not end in zeroes
+	config.at(0x3c) = 1; // the file must not end in zeroes
 	file(real / "config", config);
 	file(real / "vendor", "0x1b36\n");
 	file(real / "device", "0x0010\n");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A host made of files, and modules made of vectors.
+// A fake host: sysfs as files, modules as vectors.
 #pragma once
 
 #include <filesystem>
@@ -15,7 +15,7 @@
 
 namespace riodctl::test {
 
-// Removed with all it holds.
+// A directory that the destructor removes with its contents.
 class TempDir {
 public:
 	TempDir();
@@ -29,16 +29,16 @@ private:
 	std::filesystem::path path_;
 };
 
-// sysfs whose driver files act as the kernel's driver core does.
+// sysfs whose driver files behave like those of the kernel's driver core.
 class FakeSysfs final : public Sysfs {
 public:
 	explicit FakeSysfs(const std::filesystem::path &root) : Sysfs(root) {}
 
 	void write(const std::filesystem::path &relative, const std::string &value) override;
 
-	// Driver that matches a function by itself.
+	// Driver that matches a function without an override.
 	std::map<std::string, std::string> native;
-	// errno that a driver's probe returns.
+	// errno of a driver's probe.
 	std::map<std::string, int> probe_error;
 	std::vector<std::string> writes; // "path=value"
 
@@ -48,7 +48,7 @@ private:
 
 struct PciSpec {
 	std::string address;
-	// Bound to it, and matching.  The braces: g++ warns of members left out without them.
+	// Bound and matching driver.  Without the braces g++ warns about omitted members.
 	std::string driver{}; // NOLINT(readability-redundant-member-init)
 	std::uint32_t class_code = 0x010802;
 	std::string group = "7"; // empty: no IOMMU
@@ -84,21 +84,21 @@ public:
 	std::function<void()> on_dump; // before each answer of exports()
 	std::vector<Offer> offers;
 	bool slow = false;               // attaching takes long
-	Removal removal = Removal::gone; // what a detach comes to
-	// What the command fails with: "attach", or "attach 192.0.2.1" for one host.
+	Removal removal = Removal::gone; // result of a detach
+	// Errors by command: "attach", or "attach 192.0.2.1" for one host.
 	std::map<std::string, KernelError> refuse;
 
 private:
 	void maybe_refuse(const std::string &command) const;
 };
 
-// Everything a verb needs; run() is the whole program but main().
+// Everything that a verb needs; run() is the whole program except main().
 class Host {
 public:
 	Host();
 
 	PciDevice add_pci(const PciSpec &spec);
-	// A disk below a function (or below nothing: "virtual"), or a partition of one.
+	// Adds a disk below a function (or below none: "virtual"), or a partition of a disk.
 	void add_disk(const std::string &below, const std::string &name,
 		      const std::string &number) const;
 	void add_partition(const std::string &below, const std::string &disk,
@@ -120,7 +120,7 @@ public:
 	TempDir dir;
 	FakeSysfs sysfs{dir.path()};
 	FakeKernel kernel;
-	std::vector<std::string> loads; // modules and modaliases asked for
+	std::vector<std::string> loads; // modules and modaliases requested
 	int load_error = 0;             // errno of loading
 	std::set<std::string> missing;  // names that no module has
 	Modules modules;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Attributes: what the kernel sends, and what it may send one day.
+// Attributes that the kernel sends, and those that later kernels may send.
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -79,7 +79,7 @@ TEST_F(Attributes, Export)
 	nla_put_u32(msg.get(), RIOD_A_EXPORT_STATE, RIOD_STATE_CONNECTED);
 	nla_put_flag(msg.get(), RIOD_A_EXPORT_RESET);
 	nla_put_u32(msg.get(), RIOD_A_EXPORT_FENCE_NS, 7); // a small "uint"
-	nla_put_u32(msg.get(), 4000, 1);                   // of a newer kernel
+	nla_put_u32(msg.get(), 4000, 1);                   // from a newer kernel
 
 	const Export e = decode_export(attrs());
 	EXPECT_EQ(e.name, "disk");
@@ -115,7 +115,7 @@ TEST_F(Attributes, ATruncatedTailEndsTheRun)
 	const std::size_t size = nlmsg_datalen(header);
 
 	for (std::size_t cut = 0; cut < size; cut++) {
-		std::vector<std::byte> bytes(cut); // its own allocation: sanitizers see its end
+		std::vector<std::byte> bytes(cut); // own allocation: sanitizers detect overruns
 		std::memcpy(bytes.data(), nlmsg_data(header), cut);
 		const Export e = decode_export(Attrs(bytes));
 		EXPECT_TRUE(e.name.empty() || e.name == "disk");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// GoogleTest, reporting in KTAP.
+// GoogleTest's main() with KTAP output.
 #include <iostream>
 #include <sstream>
 #include <string>

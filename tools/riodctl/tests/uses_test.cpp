@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What counts as in use, on trees of files.
+// Detection of uses, on trees of files.
 #include <algorithm>
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// attach, detach and the verbs that show.
+// attach, detach and the verbs that print.
 #include <algorithm>
 #include <cerrno>
 
@@ -176,7 +176,7 @@ TEST_F(Attach, TakenExport)
 	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 5);
 }
 
-// Right behind our own attempt the export is still busy: with us.
+// Right after our own failed attempt the export is still busy with it.
 TEST_F(Attach, ABadOptionHasItsOwnRemedy)
 {
 	host.kernel.offers = {{.name = "disk0", .busy = true}};
@@ -460,7 +460,7 @@ TEST_F(List, ModulesThatCannotBeLoadedAreNotNothing)
 		EXPECT_EQ(host.out.str(), "") << verb;
 		EXPECT_TRUE(in(host.err, "cannot load the module riod_core: Key was rejected"));
 	}
-	// completion asks for names, and loads nothing
+	// completion requests names, and must not load modules
 	host.loads.clear();
 	EXPECT_EQ(host.run({"list", "--names"}), 0);
 	EXPECT_TRUE(host.loads.empty());
@@ -524,7 +524,7 @@ TEST_F(List, DevicesFitANarrowTerminal)
 	EXPECT_TRUE(in(host.out, "NVMe: Red Hat, Inc."));
 	EXPECT_TRUE(in(host.out, "...\n"));
 	EXPECT_TRUE(in(host.out, "\n    is behind no IOMMU"));
-	host.columns = 0; // no terminal: nothing is cut
+	host.columns = 0; // no terminal: no line is cut
 	EXPECT_EQ(host.run({"list", "--devices"}), 0);
 	EXPECT_TRUE(in(host.out, host.device_name + "\n"));
 	EXPECT_EQ(host.run({"list", "--devices", "--json"}), 0);
@@ -693,7 +693,7 @@ TEST_F(StatsVerb, SummaryWithUnitsAndRates)
 	EXPECT_TRUE(in(host.out, "  network sent                         3 MiB         0 B/s\n"));
 	EXPECT_TRUE(in(host.out, "  interrupts                              17           0/s\n"));
 	EXPECT_EQ(host.out.str().find("warning"), std::string::npos);
-	// each look sees a MiB and 100 interrupts more
+	// each reading has one MiB and 100 interrupts more
 	host.kernel.on_dump = [this] {
 		auto &values = host.kernel.export_list.front().stats.values;
 		values.at(RIOD_A_STATS_TX_BYTES) += 1U << 20;
@@ -725,7 +725,7 @@ TEST_F(Monitor, EventsUntilTheCount)
 	EXPECT_TRUE(in(host.out, "events were lost"));
 }
 
-/* scripts that watch for the loss of a session go by it */
+/* scripts rely on it to detect the loss of a session */
 TEST_F(Monitor, DetachedIsNotLost)
 {
 	Event event;
@@ -870,7 +870,7 @@ TEST_F(QemuArgs, FunctionsOfOneGroupKeepTheirNumbers)
 	EXPECT_TRUE(in(host.err, "virsh edit"));
 	EXPECT_EQ(host.run({"qemu-args", "3", "--libvirt-domain"}), 0);
 	EXPECT_TRUE(in(host.out, "index='8' model='pcie-to-pci-bridge'"));
-	// a guest finds no function 1 where there is no function 0
+	// a guest does not find function 1 without a function 0
 	host.kernel.attachment_list.front().devices = {"0001:00:00.1", "0001:00:00.7"};
 	EXPECT_EQ(host.run({"qemu-args", "3"}), 0);
 	EXPECT_TRUE(in(host.out, "host=0001:00:00.1,id=riod3-fn0,bus=riod3-pci,addr=1.0,"));

@@ -15,7 +15,7 @@ typedef struct {
 				    __ATOMIC_SEQ_CST)
 #define atomic64_sub(i, v)		((void)__atomic_sub_fetch(&(v)->counter, i, __ATOMIC_SEQ_CST))
 
-/* with -DSIM_NO_CMPXCHG128 the engine takes its way for CPUs without */
+/* -DSIM_NO_CMPXCHG128 selects the engine's code for CPUs without a 16-byte exchange */
 #ifndef SIM_NO_CMPXCHG128
 #define system_has_cmpxchg128()	1
 

@@ -4,7 +4,7 @@
 
 #include <linux/types.h>
 
-/* simulated time, which passes with every access; real with threads */
+/* with tasks, simulated time that advances with every call; with threads, real time */
 u64 ktime_get_ns(void);
 
 #endif /* _SIM_LINUX_KTIME_H */

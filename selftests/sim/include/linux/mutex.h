@@ -6,14 +6,14 @@
 
 #include <linux/types.h>
 
-/* between tasks @held is the lock, between threads @m is */
+/* tasks use @held as the lock, threads use @m */
 struct mutex {
 	pthread_mutex_t m;
 	const void *owner;
 	bool held;
 };
 
-/* tasks.c: who runs: a task or a thread */
+/* tasks.c: identity of the running task or thread */
 const void *sim_self(void);
 void mutex_lock(struct mutex *l);
 void mutex_unlock(struct mutex *l);

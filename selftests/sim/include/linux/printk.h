@@ -8,7 +8,7 @@
 #define pr_fmt(fmt) fmt
 #endif
 #define pr_warn_ratelimited(fmt, ...)	printf("# " pr_fmt(fmt), ##__VA_ARGS__)
-/* once for each of a million worlds is too often */
+/* dropped, because it would print once in each of a million runs */
 #define pr_warn_once(fmt, ...)		do { } while (0)
 
 #endif /* _SIM_LINUX_PRINTK_H */

@@ -2,7 +2,7 @@
 #ifndef _SIM_LINUX_SCHED_H
 #define _SIM_LINUX_SCHED_H
 
-/* no lock but the gate is held: who takes only the other lock gets a turn */
+/* callers hold no lock other than the gate, so tasks that need only @lock may run */
 void cond_resched(void);
 
 #endif /* _SIM_LINUX_SCHED_H */

@@ -20,7 +20,7 @@ static inline size_t kmalloc_size_roundup(size_t size)
 void *kmalloc(size_t size, gfp_t gfp);
 void *kzalloc(size_t size, gfp_t gfp);
 void kfree(const void *p);
-/* of memory that held guest memory: kfree() refuses what is as large as a page */
+/* required for copies of guest memory: kfree() warns about objects as large as a page */
 void kfree_sensitive(const void *p);
 #define kvzalloc		kzalloc
 #define kvcalloc(n, size, gfp)	kzalloc((size_t)(n) * (size), gfp)

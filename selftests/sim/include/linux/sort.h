@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* @swap is NULL: the sizes are exchanged as they are */
+/* @swap must be NULL; it is ignored */
 static inline void sort(void *base, size_t num, size_t size,
 			int (*cmp)(const void *, const void *), void *swap)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Just enough of the kernel to build the coherence engine in userspace, sources
- * unchanged.  Every access that the engine makes to memory others write goes
- * through READ_ONCE(), WRITE_ONCE() or an exchange; sim_step() is called before each, which is
- * where the simulator lets everybody else have a turn.
+ * Just enough of the kernel to build the coherence engine's unchanged sources in
+ * userspace.  The engine accesses shared memory only through READ_ONCE(), WRITE_ONCE() and
+ * exchanges; each of them calls sim_step() first, where the simulator may switch tasks.
  */
 #ifndef _SIM_LINUX_TYPES_H
 #define _SIM_LINUX_TYPES_H
@@ -62,7 +61,7 @@ typedef unsigned int gfp_t;
 	do { __typeof__(a) swap_tmp = (a); (a) = (b); (b) = swap_tmp; } while (0)
 
 #define EXPORT_SYMBOL_GPL(sym)	extern int sim_exported
-/* a warning of the engine's is a failure of the test */
+/* a warning of the engine fails the test */
 #define WARN_ON(cond) ({						\
 	bool warn_on = (cond);						\
 	if (warn_on) {							\
@@ -75,7 +74,7 @@ typedef unsigned int gfp_t;
 
 #define hweight64(x)		((unsigned int)__builtin_popcountll(x))
 
-/* tasks.c; without tasks, as in the run with threads, the budget has no end */
+/* tasks.c; unlimited outside of tasks, as in sim-threads */
 extern _Thread_local long sim_budget;
 void sim_switch(void);
 static inline void sim_step(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* a sorted array with the interface of an xarray; entries are never NULL */
+/* sorted array with the interface of an xarray; entries are never NULL */
 #ifndef _SIM_LINUX_XARRAY_H
 #define _SIM_LINUX_XARRAY_H
 
