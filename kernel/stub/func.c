@@ -580,8 +580,8 @@ static int func_move_d3(struct riod_stub_func *fn, u8 state)
 	if (!ret && !state)
 		ret = func_restore_from_d3(fn);
 	riod_stub_fence_hold(fn, false);
-	/* back in D0, or there still */
-	if ((state != 3) == !ret)
+	/* it came back, or did not go */
+	if (state == 3 ? ret : !ret)
 		riod_stub_intx_set_line(fn, true);
 	return ret;
 }

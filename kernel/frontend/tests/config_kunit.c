@@ -6,7 +6,6 @@
  * other suites'.
  */
 #include <kunit/test.h>
-#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/pci_regs.h>
 #include <linux/unaligned.h>
@@ -192,7 +191,7 @@ static void waits_are_killable(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
 	get_task_struct(task);
 	do {
-		msleep(1);
+		schedule_timeout_uninterruptible(1);
 		state = READ_ONCE(task->__state);
 	} while (!(state & TASK_UNINTERRUPTIBLE));
 	mutex_unlock(&fn->cfg_lock);

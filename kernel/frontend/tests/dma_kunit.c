@@ -135,7 +135,7 @@ static void dma_exit(struct kunit *test)
 
 static int map_frame(struct space *s, enum kind kind, u32 prot)
 {
-	/* some frame of that kind, and another address for each */
+	/* some frame like that, and another address for each */
 	unsigned long pfn = KINDS * 16 + kind;
 	u64 iova = (u64)(2 * kind + (prot & RIOD_PROT_WRITE ? 1 : 0)) << PAGE_SHIFT;
 
