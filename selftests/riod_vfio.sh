@@ -139,6 +139,23 @@ test_more_memory_than_the_host_allows()
 	riod_unexport
 }
 
+# a page that the device may reach has a hardware error: that ends the session, and nothing else
+test_memory_error()
+{
+	riod_export edu --no-reset
+	riod_attach
+	stuck poison
+	go_on mapped
+	wait_for 10 att_is lost
+	t_match reason "$(att reason)" "memory has a hardware error"
+	go_on answered
+	go_on closed
+	wait "$STUCK"
+	exec 8>&-
+	wait_for 10 no_attachments
+	riod_unexport
+}
+
 att_is() { [[ $(att state) == "$1" ]]; }
 
 # card - the edu card with two functions; this run may have other edu devices

@@ -50,6 +50,7 @@ static const char * const reasons[] = {
 	[RIOD_REASON_GONE]		= "the server host's device was removed or unbound",
 	[RIOD_REASON_EVENTS]		= "too many events were waiting to be sent",
 	[RIOD_REASON_MEMORY_MAX]	= "memory_max_mib of a host was reached, see its log",
+	[RIOD_REASON_POISON]		= "the guest's memory has a hardware error",
 };
 
 const char *riod_reason_str(enum riod_reason reason)

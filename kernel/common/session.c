@@ -78,6 +78,8 @@ enum riod_reason riod_session_reason(int err)
 		return RIOD_REASON_MEMORY_MAX;
 	case -ENOSPC:
 		return RIOD_REASON_SHADOW_MAX;
+	case -EHWPOISON:
+		return RIOD_REASON_POISON;
 	case -ETIMEDOUT:
 		return RIOD_REASON_TIMEOUT;
 	default:

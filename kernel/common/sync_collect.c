@@ -34,6 +34,7 @@
 
 #include "sync.h"
 #include "sync_cut.h"
+#include "sync_poison.h"
 #include "transport.h"
 
 /* captures allocated per refill */
@@ -181,20 +182,39 @@ static void count_strike(struct riod_sync_cut *cut, struct riod_sync_capture *ca
 	list_add_tail(&cap->apart, &cut->noisy);
 }
 
-/* false: the pass must stop before this page and refill */
+/* the bytes of a page for a pass; guest memory may have errors (sync_poison.h) */
+static const u8 *look_at(struct riod_sync_cut *cut, const struct riod_sync_page *page)
+{
+	const u8 *seen;
+
+	if (!cut->fetched)
+		return page->live;
+	seen = riod_page_fetch(page->live, cut->fetched);
+	if (likely(seen))
+		return seen;
+	cut->err = -EHWPOISON;
+	pr_warn_ratelimited("a page that the guest has mapped has a memory error; the session ends\n");
+	return NULL;
+}
+
+/* false: the pass must stop before this page and refill, or end with @err */
 static bool scan_page(struct riod_sync_cut *cut, struct riod_sync_page *page)
 {
 	struct riod_sync_capture *cap = page->capture;
 	const u8 *known = cap ? cap->snap : riod_sync_base(page);
 	u32 off, moved = 0;
+	const u8 *seen;
 
 	if (cap) {
 		cut->at = &cap->list;
 		if (cap->noisy)
 			return true;
 	}
+	seen = look_at(cut, page);
+	if (!seen)
+		return false;
 	for (off = 0; off < RIOD_PAGE_SIZE; off += RIOD_LINE) {
-		if (likely(!riod_line_differs(page->live + off, known + off)))
+		if (likely(!riod_line_differs(seen + off, known + off)))
 			continue;
 		if (!cap) {
 			cap = begin_capture(cut, page);
@@ -250,7 +270,7 @@ static int scan_from(struct riod_sync_cut *cut, unsigned long next)
 		hold = scan_some(cut, &next);
 		mutex_unlock(&cut->y->lock);
 		if (hold == HOLD_REFILL)
-			err = refill_spare(cut);
+			err = cut->err ?: refill_spare(cut);
 		if (riod_sync_is_stopped(cut->y))
 			err = -ENOTCONN;
 		cond_resched();
@@ -626,6 +646,8 @@ static void free_cut(struct riod_sync_cut *cut)
 
 	free_captures(cut->y, &cut->captures);
 	free_captures(cut->y, &cut->spare);
+	if (cut->fetched)
+		riod_sync_free(cut->y, cut->fetched, RIOD_PAGE_SIZE);
 	list_for_each_entry_safe(s, stmp, &cut->sent, by_cut)
 		riod_sync_free_sent(cut->y, s);
 	list_for_each_entry_safe(f, ftmp, &cut->frames, list)
@@ -728,6 +750,11 @@ s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames, u32 max_fra
 	/* the frames of the cut before this one are not the caller's any more */
 	riod_sync_handed_over(y);
 
+	if (!riod_sync_is_stub(y)) {
+		cut.fetched = riod_sync_alloc(y, RIOD_PAGE_SIZE, 0);
+		if (IS_ERR(cut.fetched))
+			return PTR_ERR(cut.fetched);
+	}
 	mutex_lock(&y->gate);
 	ret = try_cut(&cut, max_frame);
 	if (ret == 1) {

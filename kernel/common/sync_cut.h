@@ -99,6 +99,8 @@ struct riod_sync_sent {
  * @noisy: captures excluded as a whole
  * @spare: unused captures for the pass
  * @at: position of the pass in @captures
+ * @fetched: frontend: buffer for the page that is compared
+ * @err: 0, or -EHWPOISON: why a pass stopped
  * @frames: encoded frames
  * @nframes: number of CUT_DATA frames
  * @charged: bytes charged for them
@@ -119,6 +121,8 @@ struct riod_sync_cut {
 	struct list_head noisy;
 	struct list_head spare;
 	struct list_head *at;
+	u8 *fetched;
+	int err;
 	struct list_head frames;
 	u32 nframes;
 	u64 charged;

@@ -589,7 +589,9 @@ void *riod_fe_dma_mem(struct riod_fe_att *att, u64 iova, size_t len, bool write)
 	if (!r || !r->batch || (write && !(r->prot & RIOD_PROT_WRITE)))
 		return NULL;
 	paddr = r->paddr + (iova - r->it.start);
-	if (!riod_fe_dma_is_ram(PHYS_PFN(paddr), r->prot))
+	/* a memory error that is known already: a profile must not find it anew */
+	if (!riod_fe_dma_is_ram(PHYS_PFN(paddr), r->prot) ||
+	    PageHWPoison(pfn_to_page(PHYS_PFN(paddr))))
 		return NULL;
 	return page_address(pfn_to_page(PHYS_PFN(paddr))) + offset_in_page(paddr);
 }

@@ -216,7 +216,8 @@ enum riod_reason {
 	RIOD_REASON_GONE	= 16,	/* the device was removed, or unbound from the stub */
 	RIOD_REASON_EVENTS	= 17,	/* too many events waited to be sent */
 	RIOD_REASON_MEMORY_MAX	= 18,	/* more memory held than a host allows */
-	RIOD_REASON_LAST	= RIOD_REASON_MEMORY_MAX,
+	RIOD_REASON_POISON	= 19,	/* a page of guest memory has a hardware error */
+	RIOD_REASON_LAST	= RIOD_REASON_POISON,
 };
 
 /**
