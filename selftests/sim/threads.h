@@ -96,7 +96,7 @@ struct sim_end {
 	struct sim_queue events;	/* wait for the next cut; frontend: maps first */
 	struct list_head waiting;	/* stub: taken while a cut was in flight, and not settled */
 	bool looked;			/* the cut in flight was found not to have all */
-	u32 followed;			/* rounds that found that it had */
+	atomic_uint followed;		/* rounds that found that it had */
 	struct sim_queue maps;
 	struct sim_queue *tx, *rx;
 };

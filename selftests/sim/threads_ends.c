@@ -176,7 +176,7 @@ static bool follow(struct sim_end *end)
 	list_splice_tail_init(&end->waiting, &events);
 	queue_take(&end->events, &events);
 	if (riod_sync_is_settled(&end->y)) {
-		end->followed++;
+		atomic_fetch_add(&end->followed, 1);
 		send_events(end, &events);
 		return true;
 	}
