@@ -133,11 +133,11 @@ static void dma_exit(struct kunit *test)
 	riod_fe_range_exit();
 }
 
-static int map_frame(struct space *s, enum kind kind, u32 prot)
+static int map_frame(struct space *s, enum kind what, u32 prot)
 {
 	/* some frame like that, and another address for each */
-	unsigned long pfn = KINDS * 16 + kind;
-	u64 iova = (u64)(2 * kind + (prot & RIOD_PROT_WRITE ? 1 : 0)) << PAGE_SHIFT;
+	unsigned long pfn = KINDS * 16 + what;
+	u64 iova = (u64)(2 * what + (prot & RIOD_PROT_WRITE ? 1 : 0)) << PAGE_SHIFT;
 
 	return riod_fe_range_map(&s->d, iova, PFN_PHYS(pfn), 1, prot, GFP_KERNEL);
 }
@@ -146,7 +146,7 @@ static int map_frame(struct space *s, enum kind kind, u32 prot)
 static void what_can_be_mapped(struct kunit *test)
 {
 	static const struct {
-		enum kind kind;
+		enum kind what;
 		int ro, rw;
 	} cases[] = {
 		{ NO_PAGE, -EOPNOTSUPP, -EOPNOTSUPP },
@@ -162,11 +162,11 @@ static void what_can_be_mapped(struct kunit *test)
 	unsigned int i, n = 0;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		KUNIT_EXPECT_EQ_MSG(test, map_frame(s, cases[i].kind, RIOD_PROT_READ),
-				    cases[i].ro, "kind %u", cases[i].kind);
+		KUNIT_EXPECT_EQ_MSG(test, map_frame(s, cases[i].what, RIOD_PROT_READ),
+				    cases[i].ro, "kind %u", cases[i].what);
 		KUNIT_EXPECT_EQ_MSG(test,
-				    map_frame(s, cases[i].kind, RIOD_PROT_READ | RIOD_PROT_WRITE),
-				    cases[i].rw, "kind %u, writable", cases[i].kind);
+				    map_frame(s, cases[i].what, RIOD_PROT_READ | RIOD_PROT_WRITE),
+				    cases[i].rw, "kind %u, writable", cases[i].what);
 		n += !cases[i].ro + !cases[i].rw;
 	}
 	/* a refused one leaves nothing, and the others all count */
