@@ -56,7 +56,7 @@ std::string counters_text(const Counted &counted)
 	std::string text = counted.title;
 
 	// the fields are in the order of the attributes, which later ones only join at the end
-	for (const std::string_view group : {"link", "memory", "device"}) {
+	for (const std::string_view group : {"link", "memory", "device", "limits"}) {
 		text += fmt::format("\n  {}:", group);
 		for (const auto &f : stat_fields()) {
 			if (f.group != group)

@@ -671,9 +671,9 @@ TEST_F(StatsVerb, AllCounters)
 	EXPECT_TRUE(in(host.out, "export disk (tcp)\n  link:\n    tx_frames                   17"));
 	// each group once, and every counter in one of them
 	const std::string text = host.out.str();
-	for (const char *group : {"  link:\n", "  memory:\n", "  device:\n"})
+	for (const char *group : {"  link:\n", "  memory:\n", "  device:\n", "  limits:\n"})
 		EXPECT_EQ(text.find(group), text.rfind(group)) << group;
-	EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 4 + stat_fields().size());
+	EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5 + stat_fields().size());
 	EXPECT_LT(text.find("    followed "), text.find("  device:\n"));
 	EXPECT_EQ(host.run({"stats", "disk", "--json"}), 0);
 	EXPECT_EQ(document()["stats"][0]["export"], "disk");
