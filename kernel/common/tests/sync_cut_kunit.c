@@ -466,7 +466,7 @@ static void mmio_one_by_one(struct kunit *test)
 						       RW | RIOD_SYNC_MMIO, NULL));
 	riod_sync_stop(&e->st);
 	KUNIT_EXPECT_EQ(test, -ENOTCONN,
-			riod_sync_collect(&e->st, &frames, false, RIOD_FRAME_MIN));
+			riod_sync_collect(&e->st, &frames, RIOD_FRAME_MIN));
 	KUNIT_EXPECT_EQ(test, e->st.stats.scanned, RIOD_PAGE_SIZE);
 	KUNIT_EXPECT_FALSE(test, riod_sync_is_settled(&e->st));
 	KUNIT_EXPECT_EQ(test, e->st.stats.scanned, 2 * RIOD_PAGE_SIZE);
