@@ -53,8 +53,9 @@ struct riod_session_params {
  *	sleep, but must not wait for the peer or for window space.  The session
  *	frees @f afterwards unless @frame returns 1: then the owner does.  A
  *	negative errno ends the session (RIOD_REASON_PROTOCOL for -EPROTO,
- *	_NO_MEMORY for -ENOMEM, _MEMORY_MAX for -EDQUOT, _SHADOW_MAX for -ENOSPC).  The frame counts as
- *	processed, and is acknowledged, when this returns.
+ *	_NO_MEMORY for -ENOMEM, _MEMORY_MAX for -EDQUOT, _SHADOW_MAX for -ENOSPC,
+ *	_POISON for -EHWPOISON).  The frame counts as processed, and is
+ *	acknowledged, when this returns.
  * @lost: the session is over.  Called exactly once, from process context,
  *	possibly before riod_session_halt() is called, never after it returned.
  *	Waits for a running @frame call; no @frame call starts after it.  Must

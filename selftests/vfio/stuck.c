@@ -43,7 +43,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	getchar();
 	if (argc > 2 && !strcmp(argv[2], "poison")) {
-		/* the kernel sends SIGBUS to processes that map the page; SIG_IGN does not stop it */
+		/* the kernel sends SIGBUS, and kills a process that ignores it */
 		signal(SIGBUS, survive);
 		if (madvise(mem, 4096, MADV_HWPOISON))
 			err(1, "madvise");
