@@ -22,42 +22,6 @@
 /* no command register has these bits alone: the stub is to be told in any case */
 #define COMMAND_UNKNOWN	0xffff
 
-struct riod_frame *riod_fe_ctl_frame(struct riod_fe_func *fn, u16 op, u32 arg)
-{
-	struct riod_wire_ctl *c;
-	struct riod_frame *f;
-
-	f = riod_frame_alloc(RIOD_FRAME_CTL, fn->num, sizeof(*c), GFP_KERNEL);
-	if (!f)
-		return NULL;
-	c = (void *)f->body;
-	c->op = cpu_to_le16(op);
-	c->arg = cpu_to_le32(arg);
-	return f;
-}
-
-int riod_fe_ctl(struct riod_fe_func *fn, u16 op, u32 arg)
-{
-	struct riod_frame *f = riod_fe_ctl_frame(fn, op, arg);
-
-	if (!f)
-		return -ENOMEM;
-	return riod_link_request(fn->att->link, f, NULL);
-}
-
-/*
- * It can be lost only with the session: then there is nothing to unmask.  It must not
- * wait: VFIO flushes the work item that calls it on a workqueue that all its devices
- * share, and does so uninterruptibly.
- */
-void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op)
-{
-	struct riod_frame *f = riod_fe_ctl_frame(fn, op, 0);
-
-	if (f)
-		riod_link_post_nowait(fn->att->link, f);
-}
-
 /*
  * In a work item, which gets no signals: killable all the same, so that it does not count
  * as a hung task while the holder waits for the peer.

@@ -693,6 +693,18 @@ void riod_fe_nl_event(struct riod_fe_att *att);
 /* the last event of an attachment */
 void riod_fe_nl_gone(struct riod_fe_att *att);
 
+/* ------------------------------------------------------------ request.c */
+
+/* one CTL operation that is answered; 0 or -errno as riod_link_request() */
+int riod_fe_ctl(struct riod_fe_func *fn, u16 op, u32 arg);
+void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op);
+struct riod_frame *riod_fe_ctl_frame(struct riod_fe_func *fn, u16 op, u32 arg);
+/* a register access that is answered */
+int riod_fe_reg_request(struct riod_fe_func *fn, u8 region, u64 offset, u8 width,
+			bool write, u64 *value);
+struct riod_frame *riod_fe_reg_frame(struct riod_fe_func *fn, u8 region, u64 offset,
+				     u8 width, u8 op, u64 value);
+
 /* ------------------------------------------------------------ config.c */
 
 ssize_t riod_fe_config_rw(struct riod_fe_func *fn, char __user *buf, size_t count,
@@ -704,18 +716,11 @@ int riod_fe_config_reset(struct riod_fe_func *fn);
 void riod_fe_config_revisit(struct riod_fe_func *fn);
 /* at the head of every access of the guest's: 0 or -EINTR */
 int riod_fe_config_accessed(struct riod_fe_func *fn);
-/* one CTL operation that is answered; 0 or -errno as riod_link_request() */
-int riod_fe_ctl(struct riod_fe_func *fn, u16 op, u32 arg);
-void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op);
-struct riod_frame *riod_fe_ctl_frame(struct riod_fe_func *fn, u16 op, u32 arg);
 
 /* ------------------------------------------------------------ region.c */
 
 ssize_t riod_fe_region_rw(struct riod_fe_func *fn, unsigned int region,
 			  char __user *buf, size_t count, u64 pos, bool write);
-/* a register access that is answered */
-int riod_fe_reg_request(struct riod_fe_func *fn, u8 region, u64 offset, u8 width,
-			bool write, u64 *value);
 int riod_fe_region_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value);
 /* what to do next of an access that is not aligned: 1, 2, 4 or 8 bytes */
 static inline u8 riod_fe_width(u64 pos, size_t count, u8 max)

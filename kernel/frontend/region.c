@@ -17,61 +17,13 @@
 
 #include "frontend.h"
 
-static struct riod_frame *reg_frame(struct riod_fe_func *fn, u8 region, u64 offset,
-				    u8 width, u8 op, u64 value)
-{
-	struct riod_wire_reg *r;
-	struct riod_frame *f;
-
-	f = riod_frame_alloc(RIOD_FRAME_REG, fn->num, sizeof(*r), GFP_KERNEL);
-	if (!f)
-		return NULL;
-	r = (void *)f->body;
-	r->region = region;
-	r->width = width;
-	r->op = op;
-	r->offset = cpu_to_le64(offset);
-	r->value = cpu_to_le64(value);
-	return f;
-}
-
-/**
- * riod_fe_reg_request() - a register access that is answered
- * @fn: function
- * @region: BAR, ROM or config
- * @offset: bytes into it
- * @width: 1, 2, 4 or 8
- * @write: it is a write
- * @value: what is written or was read; all-ones where nothing answers
- *
- * Return: 0 or -EINTR: as in hardware, an access that nobody takes is no error.
- */
-int riod_fe_reg_request(struct riod_fe_func *fn, u8 region, u64 offset, u8 width,
-			bool write, u64 *value)
-{
-	struct riod_frame *f;
-	int ret = -ENOMEM;
-
-	f = reg_frame(fn, region, offset, width, write ? RIOD_REG_WRITE : RIOD_REG_READ,
-		      write ? *value : 0);
-	*value = U64_MAX;
-	if (f)
-		ret = riod_link_request(fn->att->link, f, value);
-	if (!ret)
-		return 0;
-	*value = U64_MAX;
-	if (ret == -EACCES)
-		atomic64_inc(&fn->att->stats.denied);
-	return ret == -EINTR ? ret : 0;
-}
-
 /* a profile rings a doorbell; from a callback of the link's, so posting never waits */
 int riod_fe_region_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value)
 {
 	struct riod_fe_func *fn = priv;
 	struct riod_frame *f;
 
-	f = reg_frame(fn, bar, offset, width, RIOD_REG_WRITE, value);
+	f = riod_fe_reg_frame(fn, bar, offset, width, RIOD_REG_WRITE, value);
 	if (!f)
 		return -ENOMEM;
 	atomic64_inc(&fn->att->stats.kicks);
@@ -154,7 +106,7 @@ static int region_write(struct riod_fe_func *fn, unsigned int region, u64 offset
 	/* the vCPU writes no memory until the stub has made the write */
 	if (region_is_io(fn, region) || fn->att->sync_writes)
 		return riod_fe_reg_request(fn, region, offset, width, true, &value);
-	f = reg_frame(fn, region, offset, width, RIOD_REG_WRITE, value);
+	f = riod_fe_reg_frame(fn, region, offset, width, RIOD_REG_WRITE, value);
 	if (!f)
 		return -ENOMEM;
 	ret = riod_link_post(fn->att->link, f);

@@ -225,11 +225,12 @@ Wake wait_message(nl_sock *socket, const InterruptGuard *guard, Clock::time_poin
 }
 
 // Calls @fn with each message that has arrived.  Returns whether the kernel had to drop
-// some: it says so once, and drops more until the socket is empty.
+// some: it reports that once, and drops more until the socket is empty.
 template <typename Fn>
 bool drain(nl_sock *socket, Fn &&fn)
 {
-	bool lost = false;
+	constexpr int overruns_max = 100;
+	int overruns = 0;
 
 	for (;;) {
 		try {
@@ -239,10 +240,9 @@ bool drain(nl_sock *socket, Fn &&fn)
 			});
 		} catch (const KernelError &error) {
 			if (error.err() == EAGAIN)
-				return lost;
-			if (error.err() != ENOBUFS || lost)
+				return overruns != 0;
+			if (error.err() != ENOBUFS || ++overruns > overruns_max)
 				throw;
-			lost = true;
 		}
 	}
 }

@@ -88,12 +88,6 @@ static int fake_shadow_hold(struct riod_fe_func *fn)
 	return 0;
 }
 
-static int fake_reg_request(struct riod_fe_func *fn, u8 region, u64 offset, u8 width,
-			    bool write, u64 *value)
-{
-	return 0;
-}
-
 #define riod_link_request		fake_request
 #define riod_link_post_nowait		fake_post_nowait
 #define riod_link_is_lost		fake_is_lost
@@ -108,9 +102,9 @@ static int fake_reg_request(struct riod_fe_func *fn, u8 region, u64 offset, u8 w
 #define riod_fe_irq_msi_pending		fake_irq_msi_pending
 #define riod_fe_shadow_hold		fake_shadow_hold
 #define riod_fe_shadow_release		fake_irq
-#define riod_fe_reg_request		fake_reg_request
 
 #undef pr_fmt
+#include "../request.c"
 #include "../config.c"
 
 static int config_init(struct kunit *test)
