@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The device's only owner on the server host
+ * riod_stub: owns PCI functions on the server host
  *
- * Objects, and how long they live:
+ * Lifetimes:
  *
  *   riod_stub_dev     a PCI function bound to the driver: probe() to remove()
- *   riod_stub_func    the same function while it is exported: export to its end
- *   riod_stub_export  reference-counted; its list, its attachment and each
- *                     handshake that asks for it hold one
+ *   riod_stub_func    the same function while it is exported
+ *   riod_stub_export  reference-counted: by the list, by the attachment and by each
+ *                     handshake that asks for it
  *   riod_stub_att     one connection: from accept() to the end of its work item
- *   riod_stub_dma     mappings of one attachment, part of it
+ *   riod_stub_dma     mappings of one attachment, embedded in it
  *   riod_stub_listener  counted by the exports of its (namespace, transport, port)
  *
- * Locks, outermost first.  Documentation/locking-stub.rst has the whole story.
+ * Locks, outermost first; details are in Documentation/locking-stub.rst:
  *
  *   device lock       of a function; the driver core holds it in remove()
- *   riod_stub_admin   mutex: exports come and go one at a time; list of bound
- *                     functions, riod_stub_dev.fn, listeners.  May be held
- *                     while waiting for an attachment to be torn down.
- *   riod_stub_lock    mutex: list of exports, their state and attachment, and
- *                     the handshakes.  Never held while waiting for anyone.
- *   gate              of the engine: around each write to the device
- *   riod_stub_func.lock  mutex: slow operations on one function (reset, power,
- *                     interrupt set-up) against the fence
+ *   riod_stub_admin   mutex: serializes creation and removal of exports; list of
+ *                     bound functions, riod_stub_dev.fn, listeners.  May be held
+ *                     while waiting for the teardown of an attachment.
+ *   riod_stub_lock    mutex: list of exports, their state and attachment, and the
+ *                     handshakes.  Never held while waiting for a peer, thread or
+ *                     device.
+ *   gate              mutex of the engine: held around each write to the device
+ *   riod_stub_func.lock  mutex: serializes slow operations on one function (reset,
+ *                     power, interrupt set-up) and the fence's second step
  *   riod_stub_func.cmd_lock  spinlock, irq-safe: every read-modify-write of the
- *                     command register, and what decides about bus mastering
+ *                     command register, and the flags that control bus master
  */
 #ifndef _RIOD_STUB_H
 #define _RIOD_STUB_H
@@ -56,17 +57,16 @@ struct riod_stub_listener;
 /* ------------------------------------------------------------ main.c */
 
 /**
- * struct riod_stub_objects - how many of each there are, in debugfs
+ * struct riod_stub_objects - object counts, in debugfs
  * @devices: functions bound to the driver
  * @exports: exports
- * @connections: connections, from accept() to the end: handshakes, and those of
- *	attachments
- * @attachments: server sides of attachments
+ * @connections: connections, including handshakes
+ * @attachments: attachments
  * @shadow_pages: shadow pages
- * @mappings: mappings of them
- * @leaked_pages: shadow pages that an IOMMU would not let go of
+ * @mappings: mappings of shadow pages
+ * @leaked_pages: shadow pages that the IOMMU failed to unmap
  *
- * All are zero again when nothing is exported: tests look at them.
+ * All but @devices are zero when nothing is exported; tests check this.
  */
 struct riod_stub_objects {
 	atomic_t devices;
@@ -92,13 +92,13 @@ void riod_stub_power_exit(void);
  * struct riod_stub_dev - a function bound to the driver
  * @list: on riod_stub_devs, under riod_stub_admin
  * @pdev: the function
- * @saved: config space as the last driver left it, bus mastering off
- * @fn: while it is exported; changed under riod_stub_admin and riod_stub_lock
- * @leaving: remove() is under way: it holds the device lock, and keeps it until
- *	the function's export is gone.  Set once, never cleared.
- * @own_reset: a reset that is under way is ours; under the device lock
- * @unclean: it could not be reset after its last use; written by the attachment's work
- *	item, and read by remove() when there is none
+ * @saved: config space as the previous driver left it, except that bus master is clear
+ * @fn: set while exported; written under riod_stub_admin and riod_stub_lock
+ * @leaving: remove() has begun, and holds the device lock until the function's export
+ *	is gone.  Never cleared.
+ * @own_reset: the reset in progress is the stub's; under the device lock
+ * @unclean: could not be reset or restored after its last use; written by the
+ *	attachment's work item, read by remove() when there is no attachment
  */
 struct riod_stub_dev {
 	struct list_head list;
@@ -124,10 +124,10 @@ void riod_stub_driver_unregister(void);
 /* ------------------------------------------------------------ irq.c */
 
 /**
- * struct riod_stub_vec - what an MSI or MSI-X handler is given
+ * struct riod_stub_vec - argument of an MSI or MSI-X handler
  * @fn: function
  * @nr: vector
- * @requested: its handler is installed
+ * @requested: the handler is installed
  */
 struct riod_stub_vec {
 	struct riod_stub_func *fn;
@@ -137,17 +137,18 @@ struct riod_stub_vec {
 
 /**
  * struct riod_stub_irq - interrupts of one function
- * @pending: vectors that fired and were not sent; bits are set by handlers
- * @vecs: MSI, MSI-X: @nvecs of them; under riod_stub_func.lock
- * @nvecs: MSI: vectors; MSI-X: entries of the table; under riod_stub_func.lock
+ * @pending: vectors that fired and were not sent; handlers set the bits
+ * @vecs: MSI, MSI-X: array of @nvecs; under riod_stub_func.lock
+ * @nvecs: MSI: number of vectors; MSI-X: size of the table; under riod_stub_func.lock
  * @nalloc: vectors from 0 on that were allocated together; under riod_stub_func.lock
- * @one_by_one: MSI-X: the others come and go alone; under riod_stub_func.lock
- * @index: RIOD_IRQ_* of what is set up; written under both locks
- * @on: something is; written under both locks
+ * @one_by_one: MSI-X: the other vectors are allocated and freed one at a time; under
+ *	riod_stub_func.lock
+ * @index: RIOD_IRQ_* type that is set up; written under both locks
+ * @on: interrupts are set up; written under both locks
  * @epoch: reset epoch; under cmd_lock
- * @masked: INTx: fired or was masked by the peer; under cmd_lock
- * @disabled: INTx: the peer's command register says so; under cmd_lock
- * @hw_masked: INTx: what the hardware was told last; under cmd_lock
+ * @masked: INTx: fired, or masked by the peer; under cmd_lock
+ * @disabled: INTx: the peer has set PCI_COMMAND_INTX_DISABLE; under cmd_lock
+ * @hw_masked: INTx: mask state last written to the hardware; under cmd_lock
  * @name: for /proc/interrupts
  */
 struct riod_stub_irq {
@@ -179,8 +180,8 @@ int riod_stub_irq_gather(struct riod_stub_func *fn, struct list_head *events);
 
 /**
  * struct riod_stub_bar - one BAR, or the expansion ROM
- * @map: BAR: mapped for access
- * @size: bytes, 0 where there is none
+ * @map: mapping of a BAR
+ * @size: bytes, 0 if not implemented
  * @flags: RIOD_BAR_F_*
  */
 struct riod_stub_bar {
@@ -193,33 +194,32 @@ struct riod_stub_bar {
  * struct riod_stub_func - one function of an export
  * @exp: its export, which outlives it
  * @sdev: bound function
- * @pdev: the same
+ * @pdev: @sdev->pdev
  * @index: number in the export
- * @cfg: model, for the filter; constant
+ * @cfg: config space model, for the filter; constant
  * @bars: geometry and mappings; constant
  * @regions: mask of BARs that were requested; constant
  * @rom: copy of the expansion ROM, @rom_size bytes; constant
  * @rom_size: bytes of @rom
- * @nintx: 1 where there is an interrupt pin
+ * @nintx: 1 if there is an interrupt pin
  * @nmsi: MSI vectors
  * @nmsix: MSI-X vectors
- * @resettable: it has a reset method
- * @link: of the attachment; set before riod_link_start(), cleared when neither
- *	handler nor thread is left
+ * @resettable: has a reset method
+ * @link: link of the attachment; set before riod_link_start(), cleared when no
+ *	handler and no thread is left
  * @lock: slow operations, see above
  * @cmd_lock: see above
- * @fenced: bus mastering stays off; under cmd_lock, and never cleared while an
- *	attachment lives
- * @resetting: the function is being reset, or is on the way into D3hot or out:
- *	bus mastering is off, leave its command register alone; under cmd_lock
- * @command: PCI_COMMAND_* that the peer has on; written by the receive thread
+ * @fenced: bus master must stay clear; under cmd_lock, never cleared during an
+ *	attachment
+ * @resetting: a reset, or a transition into or out of D3hot, is in progress: bus
+ *	master is clear, do not access the command register; under cmd_lock
+ * @command: PCI_COMMAND_* bits that the peer has set; written by the receive thread
  * @power: 0 for D0 to 3 for D3hot; written under @lock by the receive thread
- * @devctl: Device Control as this host has it; constant while open
- * @vpd_addr: VPD address register as the peer sees it; receive thread
+ * @devctl: Device Control as set by this host; constant while open
+ * @vpd_addr: VPD address register as seen by the peer; receive thread
  * @vpd_data: VPD data register, likewise
  * @irq: interrupts
- * @d3_state: config space of before D3hot, where the device forgets it there;
- *	under @lock
+ * @d3_state: config space saved before D3hot, if the device loses it there; under @lock
  */
 struct riod_stub_func {
 	struct riod_stub_export *exp;
@@ -285,19 +285,18 @@ void riod_stub_refence_func(struct riod_stub_func *fn);
 /**
  * struct riod_stub_domain - IOVA space of one export
  *
- * While no peer is attached, and whenever @domain is replaced, the groups are in the
- * IOMMU core's blocking domain: DMA ownership is claimed, so a detached group goes
+ * While no peer is attached, and while @domain is being replaced, the groups are in the
+ * IOMMU core's blocking domain: DMA ownership is claimed, so a detached group moves
  * there and not to its default domain.
  *
- * @domain: of the attachment, else NULL; nothing but pages of riod_stub_dma is ever
- *	mapped in it
+ * @domain: domain of the attachment, or NULL; only pages of riod_stub_dma are mapped in it
  * @groups: IOMMU groups of the functions, each once
- * @ngroups: how many
- * @nattached: how many of them are attached to @domain
- * @nclaimed: functions that claimed DMA ownership
- * @aperture: what a domain can translate
- * @resv: reserved, inside @aperture, ascending, apart
- * @nresv: how many
+ * @ngroups: number of @groups
+ * @nattached: number of @groups attached to @domain
+ * @nclaimed: number of functions with DMA ownership claimed
+ * @aperture: IOVAs that a domain can translate
+ * @resv: reserved ranges inside @aperture, ascending, neither overlapping nor adjoining
+ * @nresv: number of @resv
  */
 struct riod_stub_domain {
 	struct iommu_domain *domain;
@@ -325,11 +324,11 @@ bool riod_stub_reserved(const struct riod_stub_domain *d, u64 start, u64 last);
 
 /**
  * struct riod_stub_tables - upper bound of the page tables of an IOMMU domain
- * @spans: number of a 1 GiB span to a bitmap of its 2 MiB spans that were mapped
- * @ntables: tables of 4 KiB
- * @max: most that @ntables may reach
- * @budget: the session's; charged with the tables and with what @spans takes
- * @charged: so much
+ * @spans: for each 1 GiB span, a bitmap of its 2 MiB spans that were ever mapped
+ * @ntables: number of 4 KiB tables
+ * @max: limit of @ntables
+ * @budget: of the session; charged for the tables and for @spans
+ * @charged: bytes charged to @budget
  */
 struct riod_stub_tables {
 	struct xarray spans;
@@ -348,21 +347,21 @@ void riod_stub_tables_reset(struct riod_stub_tables *t);
 /**
  * struct riod_stub_dma - mappings of one attachment
  *
- * Used by the receive thread, and after it ended by the teardown: no lock.
+ * Used by the receive thread and, after it has ended, by the teardown: no lock.
  *
  * @exp: export
  * @d: its IOVA space
  * @tables: page tables of the domain
  * @sync: engine
- * @stats: of the export
+ * @stats: counters of the export
  * @pages: page number to struct page
  * @ranges: struct riod_stub_range by IOVA
- * @bar_pages: page number to function, of pages that are memory of a BAR
- * @npages: shadow pages
- * @nbar_pages: entries of @bar_pages
- * @nmapped: pages mapped, the same page at two IOVAs counted twice
- * @max_pages: most that @npages and @nbar_pages may reach together
- * @over: not 0 when the device was fenced: a long MAP ends early
+ * @bar_pages: page number to function, for pages of a memory BAR
+ * @npages: number of @pages
+ * @nbar_pages: number of @bar_pages
+ * @nmapped: pages of IOVA space that are mapped
+ * @max_pages: limit of @npages + @nbar_pages
+ * @over: nonzero once the session is over, so that a long MAP ends early
  */
 struct riod_stub_dma {
 	struct riod_stub_export *exp;
@@ -393,7 +392,7 @@ void riod_stub_shadow_forget(struct riod_stub_dma *dma, struct riod_stub_func *f
 
 /* ------------------------------------------------------------ export.c */
 
-/** enum riod_stub_state - what an export is doing, see riod_stub_set_state() */
+/** enum riod_stub_state - state of an export, see riod_stub_set_state() */
 enum riod_stub_state {
 	RIOD_STUB_IDLE,
 	RIOD_STUB_ATTACHING,
@@ -402,33 +401,33 @@ enum riod_stub_state {
 };
 
 /**
- * struct riod_stub_export - functions on offer
+ * struct riod_stub_export - one or more functions that peers may attach
  * @ref: references
  * @list: on riod_stub_exports, under riod_stub_lock; in order of @id
- * @id: never used twice; dumps go by it
- * @name: what peers ask for; constant, as all up to @listener
- * @net: namespace it is offered in, referenced
+ * @id: never reused; position of a netlink dump
+ * @name: name that peers ask for; constant, as all up to @listener, but @allow and @domain
+ * @net: network namespace that it is exported in, referenced
  * @transport: transport of @port, pinned by @listener
  * @port: port
- * @allow: peers that may attach; changes under riod_stub_lock
- * @nallow: how many; none: loopback peers only; likewise
+ * @allow: peers that may attach; written under riod_stub_lock
+ * @nallow: number of @allow; 0: only loopback peers may; likewise
  * @no_reset: functions without a reset method are accepted
- * @nfuncs: functions
+ * @nfuncs: number of @funcs
  * @funcs: the functions
  * @domain: IOVA space
- * @listener: counted
+ * @listener: counted reference
  * @state: written under riod_stub_lock
- * @going: why no attachment begins any more, or NONE; under riod_stub_lock
+ * @going: reason to refuse new attachments, or NONE; under riod_stub_lock
  * @broken: the device lost its state since the attachment began; under riod_stub_lock
- * @evicted: the allow list was changed, and the attached peer is to go; under
+ * @evicted: the changed allow list excludes the attached peer, by force; under
  *	riod_stub_lock
  * @att: attachment, while @state is ATTACHED; under riod_stub_lock
  * @peer: last peer that attached; under riod_stub_lock
- * @lost: the last session ended, and not because the VMM host detached; a single word
- * @fence_ns: what the last fence took, from the end of the session to bus
- *	mastering being off; a single word
+ * @lost: the last session ended other than by a detach; a single word
+ * @fence_ns: time from the end of the last session until bus master was clear; a
+ *	single word
  * @wait: woken when @state changes
- * @log: bounds what peers write to the log by attaching and detaching
+ * @log: limits log messages about peers that attach and detach
  * @stats: counters of the attachment, or of the last one
  */
 struct riod_stub_export {
@@ -484,12 +483,12 @@ void riod_stub_export_error(struct riod_stub_dev *sdev);
 /* ------------------------------------------------------------ export_nl.c */
 
 /**
- * struct riod_stub_news - what an event says, taken under riod_stub_lock
- * @name: export
+ * struct riod_stub_news - content of a netlink event, copied under riod_stub_lock
+ * @name: name of the export
  * @transport: name of its transport
- * @state: &enum riod_state, or -1: the export is gone
- * @peer: text, may be empty
- * @fence_ns: 0 where the export was never fenced
+ * @state: &enum riod_state, or -1 if the export was removed
+ * @peer: address as text, may be empty
+ * @fence_ns: 0 if the export was never fenced
  */
 struct riod_stub_news {
 	char name[RIOD_NAME_LEN];
@@ -535,34 +534,34 @@ bool riod_stub_handshake(struct riod_stub_att *att);
 /* ------------------------------------------------------------ attach.c */
 
 /* riod_stub_att.flags */
-#define RIOD_STUB_ATT_ENDING	0	/* its teardown was queued */
-#define RIOD_STUB_ATT_FENCED	1	/* bus mastering is off, its time was taken */
-#define RIOD_STUB_ATT_READY	2	/* READY is on its way: the peer may use the functions */
+#define RIOD_STUB_ATT_ENDING	0	/* the teardown was queued */
+#define RIOD_STUB_ATT_FENCED	1	/* bus master is clear, fence time recorded */
+#define RIOD_STUB_ATT_READY	2	/* READY is being sent: the peer may use the functions */
 
 /**
  * struct riod_stub_att - one connection
  *
- * Its work item runs once for the handshake and, where that made an
- * attachment, a second time to tear it down.  A work item never runs beside
- * itself, so the first run may use the object up to its last line whatever
- * happens to the session meanwhile.
+ * The work item runs once for the handshake and, if that created an attachment,
+ * a second time for the teardown.  A work item never runs concurrently with
+ * itself, so the first run may use the object up to its last line, whatever
+ * happens to the session.
  *
  * @work: see above
- * @list: while it is a handshake, under riod_stub_lock
- * @lst: while it is a handshake: the listener it came in by; then NULL
- * @conn: while it is a handshake; then the link has it
- * @net: namespace it came in by; only compared, and only while @lst is set
- * @transport: transport it came in by; only compared
- * @port: port it came in by
- * @peer: who
- * @holder: the export it asked for is in use by this peer; AF_UNSPEC: not known
+ * @list: on the list of handshakes, under riod_stub_lock
+ * @lst: listener that accepted it, during the handshake; then NULL
+ * @conn: the connection, during the handshake; then the link owns it
+ * @net: network namespace of the listener; only compared, and only while @lst is set
+ * @transport: transport of the listener; only compared
+ * @port: port of the listener
+ * @peer: address of the peer
+ * @holder: peer that uses the requested export; AF_UNSPEC: unknown
  * @flags: RIOD_STUB_ATT_*
- * @hello: what the peer asked for
+ * @hello: the peer's HELLO
  * @exp: claimed export, referenced
- * @nopen: functions that are open
+ * @nopen: number of open functions
  * @link: session and engine
  * @dma: mappings
- * @lost_ns: when its session was found to be over, 0 before
+ * @lost_ns: time at which the session's end was noticed, 0 before
  */
 struct riod_stub_att {
 	struct work_struct work;
@@ -608,7 +607,7 @@ void riod_stub_vpd_write(struct riod_stub_func *fn, u16 offset, u8 width, u32 va
 /* ------------------------------------------------------------ bar.c, ctl.c */
 
 int riod_stub_reg(struct riod_stub_func *fn, const struct riod_wire_reg *r);
-/* does the function answer at a BAR, as far as the peer has turned it on? */
+/* true if the peer has enabled decoding of the BAR, and the function is in D0 and not fenced */
 bool riod_stub_bar_decoded(const struct riod_stub_func *fn,
 			   const struct riod_stub_bar *bar);
 int riod_stub_ctl(struct riod_stub_dma *dma, struct riod_stub_func *fn,
