@@ -2,9 +2,9 @@
 /*
  * One function of an export
  *
- * Created with the export: BARs requested and mapped, expansion ROM copied, the
- * filter's model of config space built.  Opened for each attachment: powered,
- * enabled, reset; closed after it: reset, disabled, at rest.
+ * Creating an export requests and maps its functions' BARs, copies the expansion
+ * ROM and builds the filter's model of config space.  Each attachment opens the
+ * functions (power up, enable, reset) and closes them (reset, restore, disable).
  */
 #include <linux/io.h>
 #include <linux/module.h>
@@ -16,13 +16,13 @@
 #include "stub.h"
 #include "stub_trace.h"
 
-/* PCI 3.0 6.3: a 32-bit BAR; larger ones are not seen in the field */
+/* PCI 3.0 6.3: the ROM has a 32-bit BAR; larger ROMs are not seen in practice */
 #define ROM_SIZE_MAX	SZ_16M
 
-/* PCI 3.0 6.8.1: up to the data register of a 64-bit MSI capability */
+/* PCI 3.0 6.8.1: length up to the data register of a 64-bit MSI capability */
 #define MSI_HIDDEN_LEN	14
 
-/* No-Snoop and AtomicOp would go round the rules that keep both memories in step */
+/* the engine's rules do not hold with No-Snoop, AtomicOp or ID-based ordering */
 static void func_harden(struct pci_dev *pdev)
 {
 	if (!pci_is_pcie(pdev))
@@ -40,7 +40,7 @@ static void func_init_bar(struct riod_stub_func *fn, int n)
 	struct riod_stub_bar *bar = &fn->bars[n];
 	unsigned long flags = pci_resource_flags(fn->pdev, n);
 
-	/* one that firmware gave no address is one that nobody can use */
+	/* without an address from the firmware the BAR cannot be used */
 	if (!pci_resource_len(fn->pdev, n) || !pci_resource_start(fn->pdev, n) ||
 	    flags & IORESOURCE_UNSET)
 		return;
@@ -94,9 +94,9 @@ static void func_unmap_bars(struct riod_stub_func *fn)
 }
 
 /*
- * The ROM is copied once: with it decoded, the BARs may not be (PCI 3.0 6.2.5.2),
- * so a peer must never be able to turn that on.  Without memory for the copy the
- * function simply has no ROM.
+ * Copy the ROM once.  A function may share one decoder between the ROM and its BARs
+ * (PCI 3.0 6.2.5.2), so the peer must not be able to enable ROM decoding.  Without
+ * memory for the copy, the function has no ROM.
  */
 static void func_copy_rom(struct riod_stub_func *fn)
 {
@@ -131,13 +131,13 @@ static u32 func_bar_bits(const struct riod_stub_bar *bar)
 	       (bar->flags & RIOD_BAR_F_PREFETCH ? PCI_BASE_ADDRESS_MEM_PREFETCH : 0);
 }
 
-/* where this host's interrupts go is nobody else's business */
+/* do not disclose this host's interrupt messages to the peer */
 static void func_hide_msi(struct pci_dev *pdev, u8 *raw)
 {
 	u8 *cap = raw + pdev->msi_cap;
 	u16 flags;
 
-	/* one that does not fit is one that riod_cfg_init() will not take */
+	/* riod_cfg_init() refuses a capability that does not fit */
 	if (pdev->msi_cap && pdev->msi_cap <= PCI_CFG_SPACE_SIZE - MSI_HIDDEN_LEN) {
 		flags = get_unaligned_le16(cap + PCI_MSI_FLAGS);
 		put_unaligned_le16(flags & ~(PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE),
@@ -153,12 +153,12 @@ static void func_hide_msi(struct pci_dev *pdev, u8 *raw)
 }
 
 /**
- * func_read_config() - config space as a guest may first see it
+ * func_read_config() - read config space, as a guest may see it first
  * @fn: function, powered
- * @raw: fn->pdev->cfg_size bytes
+ * @raw: filled in, fn->pdev->cfg_size bytes
  *
- * No address, no interrupt message and no setting of this host is in it.  What a
- * virtual function leaves to its physical one (SR-IOV 3.4.1) is filled in.
+ * Leaves out addresses, interrupt routing and command bits of this host.  Fills in
+ * registers that a virtual function does not implement (SR-IOV 3.4.1).
  */
 static void func_read_config(struct riod_stub_func *fn, u8 *raw)
 {
@@ -179,7 +179,7 @@ static void func_read_config(struct riod_stub_func *fn, u8 *raw)
 				   raw + PCI_BASE_ADDRESS_0 + 4 * i);
 	put_unaligned_le32(0, raw + PCI_ROM_ADDRESS);
 	raw[PCI_INTERRUPT_LINE] = 0;
-	/* the kernel's idea of it, as of the ids: quirks may know better than the register */
+	/* the kernel's value, as for the IDs: quirks may correct the register */
 	raw[PCI_INTERRUPT_PIN] = fn->nintx ? pdev->pin : 0;
 	func_hide_msi(pdev, raw);
 }
@@ -198,9 +198,9 @@ static void func_init_irqs(struct riod_stub_func *fn)
 }
 
 /*
- * What the kernel drives, the filter must protect.  A device whose capabilities
- * overlap may have one that the kernel found and the model hides: its registers
- * would not be known as such.
+ * The filter must protect each capability that the kernel drives.  If capabilities
+ * overlap, the model may hide one that the kernel found, and the filter would not
+ * recognize its registers.
  */
 static bool func_cfg_complete(const struct riod_stub_func *fn)
 {
@@ -260,12 +260,12 @@ static int func_power_up(struct riod_stub_func *fn)
 	ret = pci_enable_device(fn->pdev);
 	if (ret)
 		goto err_pm;
-	/* pci_enable_device() goes on where it cannot be brought to D0 */
+	/* pci_enable_device() succeeds even if the device does not reach D0 */
 	if (fn->pdev->pm_cap && pci_set_power_state(fn->pdev, PCI_D0)) {
 		ret = -EIO;
 		goto err_disable;
 	}
-	/* nobody listens yet, and the line may be shared */
+	/* no handler is installed yet, and the line may be shared */
 	pci_intx(fn->pdev, 0);
 	func_harden(fn->pdev);
 	return 0;
@@ -308,7 +308,7 @@ static int func_probe(struct riod_stub_func *fn, struct netlink_ext_ack *extack)
  * @exp: export; its @no_reset is valid
  * @sdev: bound function; the caller holds riod_stub_admin
  * @index: number in the export
- * @extack: says why not
+ * @extack: error text for the user
  */
 struct riod_stub_func *riod_stub_func_create(struct riod_stub_export *exp,
 					     struct riod_stub_dev *sdev, u8 index,
@@ -353,11 +353,11 @@ void riod_stub_func_destroy(struct riod_stub_func *fn)
  * riod_stub_func_open() - make a function ready for an attachment
  * @fn: function of an export in ATTACHING
  *
- * Powered, reset, BARs decoded, bus master off, interrupts off.  Memory and I/O
- * decoding stays on physically until riod_stub_func_close(), because the kernel
- * writes the MSI-X table when it has to; what the peer turned on decides about
- * the peer's accesses, see bar.c.
- * Return: 0; what failed otherwise, and then it is closed.
+ * Afterwards the function is powered and reset, its BARs are decoded, bus master and
+ * interrupts are off.  The device decodes memory and I/O until riod_stub_func_close(),
+ * because the kernel writes the MSI-X table when it needs to.  The peer's accesses
+ * depend on the bits that the peer has set, see bar.c.
+ * Return: 0, or a negative errno, and the function is closed.
  */
 int riod_stub_func_open(struct riod_stub_func *fn)
 {
@@ -408,12 +408,12 @@ static void func_restore(struct riod_stub_func *fn)
 }
 
 /**
- * riod_stub_func_close() - put a function to rest after an attachment
- * @fn: function that is open; the link's threads have ended, interrupts are off
+ * riod_stub_func_close() - reset and disable a function after an attachment
+ * @fn: open function; the link's threads have ended, interrupts are off
  *
- * A failing reset is logged and no more: with bus mastering off and nothing
- * mapped the function can do no harm, and the next open resets again.  So does
- * remove(), because the next driver knows nothing of it (@unclean).
+ * A failed reset is only logged: bus master is clear and nothing will be mapped, so
+ * the function can do no harm, and the next open resets it again.  remove() tries
+ * again, too, because the next driver does not know about the failure (@unclean).
  */
 void riod_stub_func_close(struct riod_stub_func *fn)
 {
@@ -491,13 +491,13 @@ int riod_stub_func_describe(struct riod_stub_func *fn)
 }
 
 /**
- * riod_stub_func_set_master() - the only place that turns bus mastering on
+ * riod_stub_func_set_master() - set or clear bus master
  * @fn: function of an attachment
- * @on: on or off
+ * @on: set or clear
  *
- * When this returned with @on false, every write that the device made before is
- * in memory, see riod_stub_master_off().
- * Return: 0, or -EPERM: it was fenced and stays off.
+ * The only function that sets it.  After clearing it, the device's earlier writes
+ * are in memory, see riod_stub_master_off().
+ * Return: 0, or -EPERM if the function is fenced; bus master stays clear.
  */
 int riod_stub_func_set_master(struct riod_stub_func *fn, bool on)
 {
@@ -505,14 +505,14 @@ int riod_stub_func_set_master(struct riod_stub_func *fn, bool on)
 	int ret = 0;
 
 	spin_lock_irqsave(&fn->cmd_lock, flags);
-	/* the fence sets it under the lock: it is past, or undoes what is done here */
+	/* the fence sets @fenced under this lock: seen here, or it clears the bit again */
 	if (on && fn->fenced)
 		ret = -EPERM;
 	else if (on)
 		pci_set_master(fn->pdev);
 	else
 		riod_stub_master_off(fn);
-	/* inside the lock: traces come in the order of the writes */
+	/* inside the lock, so that trace events have the order of the writes */
 	if (!ret)
 		trace_riod_stub_master(pci_name(fn->pdev), on);
 	spin_unlock_irqrestore(&fn->cmd_lock, flags);
@@ -530,8 +530,8 @@ static bool func_forgets_in_d3(struct pci_dev *pdev)
 }
 
 /*
- * Bus mastering is off in what is saved, see riod_stub_func_reset() for why, and so is
- * INTx: it would come back behind the back of who has masked it meanwhile.
+ * The saved state has bus master clear, for the reason given at riod_stub_func_reset(),
+ * and INTx disabled: restoring must not unmask a line that was masked meanwhile.
  */
 static int func_save_for_d3(struct riod_stub_func *fn)
 {
@@ -557,7 +557,7 @@ static int func_restore_from_d3(struct riod_stub_func *fn)
 	if (!fn->d3_state)
 		return 0;
 	locked = riod_stub_state_lock(fn);
-	/* it stays in D3hot to the peer, which may try again */
+	/* for the peer it is still in D3hot, so the peer may try again */
 	if (locked < 0)
 		return locked;
 	if (!pci_load_and_free_saved_state(fn->pdev, &fn->d3_state))
@@ -567,7 +567,7 @@ static int func_restore_from_d3(struct riod_stub_func *fn)
 	return 0;
 }
 
-/* into D3hot or out of it; bus mastering is off */
+/* enter or leave D3hot; bus master is clear */
 static int func_move_d3(struct riod_stub_func *fn, u8 state)
 {
 	int ret;
@@ -580,19 +580,19 @@ static int func_move_d3(struct riod_stub_func *fn, u8 state)
 	if (!ret && !state)
 		ret = func_restore_from_d3(fn);
 	riod_stub_fence_hold(fn, false);
-	/* it came back, or did not go */
+	/* it left D3hot, or failed to enter it */
 	if (state == 3 ? ret : !ret)
 		riod_stub_intx_set_line(fn, true);
 	return ret;
 }
 
 /**
- * riod_stub_func_move() - change the power state, and leave bus mastering off
+ * riod_stub_func_move() - change the power state without setting bus master
  * @fn: function; the caller holds @fn->lock
  * @state: 0 for D0 to 3 for D3hot
  *
- * As riod_stub_func_set_power(), but out of D3hot bus mastering does not come back:
- * to the peer the function is there still.
+ * Like riod_stub_func_set_power(), but leaves bus master clear after D3hot: for the
+ * peer the function is still in D3hot.
  * Return: 0 or a negative errno.
  */
 int riod_stub_func_move(struct riod_stub_func *fn, u8 state)
@@ -618,11 +618,10 @@ int riod_stub_func_move(struct riod_stub_func *fn, u8 state)
  * @fn: function; the caller holds @fn->lock
  * @state: 0 for D0 to 3 for D3hot
  *
- * In D3hot a device makes no DMA and decodes no BAR (PCIe 5.3.1.4.1), so bus
- * mastering goes off on the way in, and comes back on the way out, or where the
- * device does not get there, if the peer still has it on.  In between the device
- * may not answer for some milliseconds, and may have forgotten its command
- * register: a fence leaves it alone.
+ * In D3hot a device makes no DMA and decodes no BAR (PCIe 5.3.1.4.1), so bus master
+ * is cleared before it.  It is set again, if the peer has it set, after leaving D3hot
+ * or failing to enter it.  During the transition the device may not respond for some
+ * milliseconds, and may lose its command register, so a fence does not access it.
  * Return: 0 or a negative errno.
  */
 int riod_stub_func_set_power(struct riod_stub_func *fn, u8 state)
