@@ -2,12 +2,13 @@
 /*
  * Interrupts of one function
  *
- * A handler sets a bit and wakes the pump, which collects the bits before it
- * begins a scan (rule 2: an interrupt joins only a cut begun after it fired).
+ * A handler sets a bit and wakes the pump, which takes the bits before it begins a
+ * pass, so the pass sees what the device wrote before the interrupt (rule 2, everything
+ * visible from the device is an acquire).
  *
- * MSI-X is switched on with the vectors that the guest has enabled.  Another one is
- * allocated alone where the platform can do that (pci_msix_can_alloc_dyn()), and with
- * all the others anew where it cannot.
+ * MSI-X is enabled with the vectors that the guest has enabled.  Further vectors are
+ * allocated one by one if the platform supports it (pci_msix_can_alloc_dyn()), else
+ * all vectors are freed and allocated again.
  */
 #include <linux/bitmap.h>
 #include <linux/interrupt.h>
@@ -17,7 +18,7 @@
 
 #include "stub.h"
 
-/* forget what fired; no handler is installed */
+/* drop interrupts that were not sent; no handler is installed */
 static void irq_forget(struct riod_stub_irq *irq)
 {
 	bitmap_zero(irq->pending, RIOD_VECTORS_MAX);
@@ -63,7 +64,7 @@ static void intx_apply(struct riod_stub_func *fn)
 		enable_irq(fn->pdev->irq);
 }
 
-/* level-triggered: it stays masked until the guest is done with it */
+/* the line is level-triggered: mask it until the guest has handled the interrupt */
 static irqreturn_t intx_handler(int nr, void *arg)
 {
 	struct riod_stub_func *fn = arg;
@@ -71,11 +72,11 @@ static irqreturn_t intx_handler(int nr, void *arg)
 	bool fired = false;
 
 	spin_lock(&fn->cmd_lock);
-	/* on the way into D3hot or out it may read as all ones, and its line is closed */
+	/* in a D3hot transition its registers may read as all-ones; its line is masked */
 	if (fn->resetting && pci_intx_mask_supported(fn->pdev)) {
 		fired = false;
 	} else if (!irq->hw_masked && pci_intx_mask_supported(fn->pdev)) {
-		/* shared: only if it is ours */
+		/* the line may be shared: check that this device asserts it */
 		fired = pci_check_and_mask_intx(fn->pdev);
 	} else if (!irq->hw_masked) {
 		disable_irq_nosync(nr);
@@ -93,7 +94,7 @@ static irqreturn_t intx_handler(int nr, void *arg)
 	return IRQ_HANDLED;
 }
 
-/* the line is requested masked, so that intx_apply() alone decides when it opens */
+/* request the line masked, so that only intx_apply() unmasks it */
 static int intx_on(struct riod_stub_func *fn)
 {
 	struct riod_stub_irq *irq = &fn->irq;
@@ -103,7 +104,7 @@ static int intx_on(struct riod_stub_func *fn)
 
 	irq->masked = false;
 	irq->hw_masked = true;
-	/* masking is up to the interrupt controller then, and has to take effect at once */
+	/* the interrupt controller masks the line then, and must do so at once */
 	if (exclusive)
 		irq_set_status_flags(line, IRQ_DISABLE_UNLAZY);
 	ret = request_irq(line, intx_handler, exclusive ? IRQF_NO_AUTOEN : IRQF_SHARED,
@@ -121,10 +122,10 @@ static void intx_off(struct riod_stub_func *fn)
 }
 
 /**
- * riod_stub_intx_set_line() - the line of a function that changes its power state
+ * riod_stub_intx_set_line() - mask or restore the line around a D3hot transition
  * @fn: function
- * @open: it has its command register back: as @hw_masked says; else closed, for it is
- *	about to lose it.  Who masks and unmasks meanwhile changes @hw_masked.
+ * @open: false: mask it, as the device may lose its command register; true: restore it
+ *	from @hw_masked, which records masking and unmasking in between
  */
 void riod_stub_intx_set_line(struct riod_stub_func *fn, bool open)
 {
@@ -136,7 +137,7 @@ void riod_stub_intx_set_line(struct riod_stub_func *fn, bool open)
 	spin_unlock_irqrestore(&fn->cmd_lock, flags);
 }
 
-/* the peer masks the line, or is ready for the next one */
+/* the peer masks the line, or unmasks it for the next interrupt */
 void riod_stub_intx_mask(struct riod_stub_func *fn, bool masked)
 {
 	unsigned long flags;
@@ -147,7 +148,7 @@ void riod_stub_intx_mask(struct riod_stub_func *fn, bool masked)
 	spin_unlock_irqrestore(&fn->cmd_lock, flags);
 }
 
-/* PCI_COMMAND_INTX_DISABLE, as the peer has it */
+/* follow the peer's PCI_COMMAND_INTX_DISABLE bit */
 void riod_stub_intx_disable(struct riod_stub_func *fn, bool disabled)
 {
 	unsigned long flags;
@@ -201,7 +202,7 @@ static void vecs_free(struct riod_stub_irq *irq)
 	irq->nalloc = 0;
 }
 
-/* MSI-X: @count interrupts, or the first of them where the others can come later */
+/* allocate @count vectors; MSI-X with dynamic allocation: only the first one */
 static int msi_on(struct riod_stub_func *fn, u8 index, unsigned int count)
 {
 	unsigned int type = index == RIOD_IRQ_MSIX ? PCI_IRQ_MSIX : PCI_IRQ_MSI;
@@ -233,7 +234,7 @@ static void vec_release(struct riod_stub_func *fn, unsigned int i)
 	map.virq = pci_irq_vector(fn->pdev, i);
 	free_irq(map.virq, &irq->vecs[i]);
 	irq->vecs[i].requested = false;
-	/* the first stays for as long as MSI-X is on */
+	/* vector 0 stays allocated while MSI-X is enabled */
 	if (irq->one_by_one && i)
 		pci_msix_free_irq(fn->pdev, map);
 }
@@ -268,9 +269,9 @@ static void msi_off(struct riod_stub_func *fn)
 }
 
 /*
- * MSI-X is switched off and on again with @count interrupts, or with as many as before
- * where there are not so many.  What fires in between is lost, so every vector that
- * stays counts as fired: drivers stand an interrupt too many.
+ * Disable MSI-X and enable it again with @count vectors, or, if there are not enough,
+ * with as many as before.  Interrupts in between are lost, so report every vector that
+ * stays as fired: drivers tolerate a spurious interrupt.
  */
 static int msix_regrow(struct riod_stub_func *fn, unsigned int count)
 {
@@ -287,7 +288,7 @@ static int msix_regrow(struct riod_stub_func *fn, unsigned int count)
 		vec_release(fn, i);
 	}
 	pci_free_irq_vectors(fn->pdev);
-	/* that turned the line on, which has no handler */
+	/* freeing the vectors has enabled INTx, which has no handler */
 	line_off(fn);
 	ret = pci_alloc_irq_vectors(fn->pdev, count, count, PCI_IRQ_MSIX);
 	if (ret > 0)
@@ -301,7 +302,7 @@ static int msix_regrow(struct riod_stub_func *fn, unsigned int count)
 			irq_fired(fn, i);
 	}
 	bitmap_free(had);
-	/* not even what there was: the caller turns all off */
+	/* the previous vectors could not be restored: the caller turns all off */
 	if (err < 0)
 		irq->nalloc = 0;
 	return ret < 0 ? ret : min(err, 0);
@@ -312,7 +313,7 @@ static bool setup_wants(const struct riod_wire_irq_setup *s, unsigned int i)
 	return i < le16_to_cpu(s->count) && s->bitmap[i / 8] >> (i % 8) & 1;
 }
 
-/* vectors up to the last that shall be sent, at least one */
+/* number of vectors up to the last requested one, at least 1 */
 static unsigned int setup_span(const struct riod_wire_irq_setup *s)
 {
 	unsigned int i = le16_to_cpu(s->count);
@@ -323,8 +324,8 @@ static unsigned int setup_span(const struct riod_wire_irq_setup *s)
 }
 
 /*
- * Only what changes is touched: a vector that stays may fire meanwhile.  Where there
- * are not enough interrupts, those that are new go again, and the others stay.
+ * Leave vectors that stay requested alone: they may fire meanwhile.  On failure,
+ * release the new vectors and keep the others.
  */
 static int msi_request(struct riod_stub_func *fn, const struct riod_wire_irq_setup *s)
 {
@@ -370,7 +371,7 @@ static void irq_set_on(struct riod_stub_func *fn, u8 index, bool on)
 	lockdep_assert_held(&fn->lock);
 	spin_lock_irqsave(&fn->cmd_lock, flags);
 	fn->irq.index = index;
-	/* the line is closed before its handler goes: others may share it */
+	/* mask the line before its handler is freed: others may share it */
 	if (!on)
 		fn->irq.masked = true;
 	else
@@ -380,7 +381,7 @@ static void irq_set_on(struct riod_stub_func *fn, u8 index, bool on)
 	spin_unlock_irqrestore(&fn->cmd_lock, flags);
 }
 
-/* no interrupt is on: the line is closed, whatever freeing the others did to it */
+/* no interrupts are set up: mask the line, which freeing MSI vectors may have enabled */
 static void irq_close_line(struct riod_stub_func *fn)
 {
 	unsigned long flags;
@@ -393,9 +394,10 @@ static void irq_close_line(struct riod_stub_func *fn)
 }
 
 /*
- * The PCI core writes the MSI-X table when vectors come and go, and a device answers
- * at its BARs in D0 only.  Bus mastering stays off: to the peer it is in D3hot still.
- * Return: the state that irq_sleep() goes back to.
+ * The PCI core writes the MSI-X table when it allocates or frees vectors, and a device
+ * decodes its BARs in D0 only.  Bus master stays clear: for the peer the function is
+ * still in D3hot.
+ * Return: the power state for irq_sleep() to restore.
  */
 static u8 irq_wake(struct riod_stub_func *fn)
 {
@@ -414,11 +416,10 @@ static void irq_sleep(struct riod_stub_func *fn, u8 power)
 }
 
 /**
- * riod_stub_irq_off() - no interrupts of any kind
+ * riod_stub_irq_off() - tear down interrupts of any type
  * @fn: function; the caller holds @fn->lock
  *
- * No handler runs when this returns, and what fired but was not sent is
- * forgotten.
+ * No handler runs afterwards, and interrupts that were not sent are dropped.
  */
 void riod_stub_irq_off(struct riod_stub_func *fn)
 {
@@ -438,12 +439,12 @@ void riod_stub_irq_off(struct riod_stub_func *fn)
 	irq_sleep(fn, power);
 }
 
-/* @count: MSI: the number of vectors stays while it is on; MSI-X: the first allocation */
+/* @count: MSI: number of vectors, fixed while enabled; MSI-X: size of the first allocation */
 static int irq_begin(struct riod_stub_func *fn, u8 index, unsigned int count)
 {
 	int ret;
 
-	/* it may be set up already, and then only the vectors differ */
+	/* already set up: the caller only changes vectors */
 	if (fn->irq.on && fn->irq.index == index &&
 	    (index != RIOD_IRQ_MSI || fn->irq.nvecs == count))
 		return 0;
@@ -469,12 +470,12 @@ static unsigned int irq_most(const struct riod_stub_func *fn, u8 index)
 }
 
 /**
- * riod_stub_irq_setup() - IRQ_SETUP: replace what is set up
+ * riod_stub_irq_setup() - handle an IRQ_SETUP frame: replace the interrupt set-up
  * @fn: function; the caller holds @fn->lock
- * @s: validated
+ * @s: frame, validated
  *
- * Where it fails, vectors of the same kind that were set up before stay, if they were
- * asked for again; nothing else is set up.
+ * After a failure only vectors remain that were set up before with the same type and
+ * were requested again.  If the function has fewer vectors than @s, none remain.
  */
 enum riod_status riod_stub_irq_setup(struct riod_stub_func *fn,
 				     const struct riod_wire_irq_setup *s)
@@ -510,7 +511,7 @@ enum riod_status riod_stub_irq_setup(struct riod_stub_func *fn,
 	return ret ? RIOD_STATUS_FAILED : RIOD_STATUS_OK;
 }
 
-/* after a reset; interrupts are off */
+/* begin a new epoch after a reset; interrupts are off */
 void riod_stub_irq_new_epoch(struct riod_stub_func *fn, u32 epoch)
 {
 	unsigned long flags;
@@ -523,7 +524,7 @@ void riod_stub_irq_new_epoch(struct riod_stub_func *fn, u32 epoch)
 	spin_unlock_irqrestore(&fn->cmd_lock, flags);
 }
 
-/* take the bits; the epoch and index that they belong to, in the same instant */
+/* take the bits with their epoch and index, which change under @cmd_lock only */
 static unsigned int irq_take(struct riod_stub_func *fn, unsigned long *taken,
 			     u32 *epoch, u8 *index)
 {
@@ -556,11 +557,12 @@ static void irq_give_back(struct riod_stub_func *fn, const unsigned long *taken,
 }
 
 /**
- * riod_stub_irq_gather() - pump: make an IRQ frame of what fired
+ * riod_stub_irq_gather() - create an IRQ frame for the vectors that fired
  * @fn: function
- * @events: the frame is added here; none where nothing fired
+ * @events: list that the frame is added to; unchanged if no vector fired
  *
- * Return: 0, or -ENOMEM: the bits are kept.
+ * Pump.
+ * Return: 0, or -ENOMEM, and the vectors stay pending.
  */
 int riod_stub_irq_gather(struct riod_stub_func *fn, struct list_head *events)
 {
