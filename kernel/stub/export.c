@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Functions on offer, and what becomes of an offer
+ * Exports: creation, claims by peers, removal
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -9,7 +9,7 @@
 
 #include "stub.h"
 
-/* a peer that comes back at once finds the device being fenced: it waits so long */
+/* longest wait for a device in FENCING, for a peer that attaches again at once */
 #define EXPORT_FENCE_WAIT	(5 * HZ)
 
 /* list of exports, their state and attachment, handshakes; inside riod_stub_admin */
@@ -19,23 +19,23 @@ LIST_HEAD(riod_stub_exports);
 /* under riod_stub_admin */
 static unsigned long export_next_id = 1;
 
-/* the host goes down, or to sleep: no attachment begins; under riod_stub_lock */
+/* host shutdown or suspend: refuse new attachments; under riod_stub_lock */
 static bool exports_closed;
 
-/* longest that going down, or to sleep, waits for sessions to end: a BYE and a reset */
+/* longest wait of a shutdown or suspend for sessions to end: a BYE and a reset */
 #define EXPORTS_CLOSE_WAIT	(5 * HZ)
 
 /* ------------------------------------------------------------ state */
 
 /*
- * Legal transitions, and who makes them:
+ * Legal transitions:
  *
- *   IDLE      -> ATTACHING  a peer asked for it (riod_stub_export_claim())
- *   ATTACHING -> IDLE       a function could not be opened; all are closed again
+ *   IDLE      -> ATTACHING  a peer claims it (riod_stub_export_claim())
+ *   ATTACHING -> IDLE       no link was created; all functions are closed again
  *   ATTACHING -> ATTACHED   the link runs
- *   ATTACHING -> FENCING    it could not be started
+ *   ATTACHING -> FENCING    the link did not start
  *   ATTACHED  -> FENCING    the session is over
- *   FENCING   -> IDLE       device at rest, nothing mapped, nobody uses it
+ *   FENCING   -> IDLE       the device is reset, nothing is mapped
  */
 static const u8 export_legal[] = {
 	[RIOD_STUB_IDLE]	= BIT(RIOD_STUB_ATTACHING),
@@ -55,13 +55,13 @@ void riod_stub_set_state(struct riod_stub_export *exp, enum riod_stub_state to)
 	wake_up_all(&exp->wait);
 }
 
-/* for waiting; whoever acts on it looks again under riod_stub_lock */
+/* for wait conditions; a caller that acts on the state checks again under riod_stub_lock */
 static bool export_in_state(struct riod_stub_export *exp, enum riod_stub_state state)
 {
 	return READ_ONCE(exp->state) == state;
 }
 
-/* a peer is to be asked first; one whose session is over uses nothing any more */
+/* true if removal needs force; in FENCING the peer's session is over already */
 static bool export_in_use(struct riod_stub_export *exp)
 {
 	enum riod_stub_state state = READ_ONCE(exp->state);
@@ -71,7 +71,7 @@ static bool export_in_use(struct riod_stub_export *exp)
 
 /* ------------------------------------------------------------ claim */
 
-/* the export that a peer means, among those it may see */
+/* find the export that a peer asks for, among those that it may see */
 static struct riod_stub_export *export_match(const struct riod_stub_att *att,
 					     const char *name,
 					     enum riod_reason *reason)
@@ -94,7 +94,7 @@ static struct riod_stub_export *export_match(const struct riod_stub_att *att,
 	return found;
 }
 
-/* wait for the device to come to rest after its last peer; bounded */
+/* wait for the teardown of the last attachment; bounded */
 static void export_wait_fenced(struct riod_stub_export *exp)
 {
 	wait_event_timeout(exp->wait, !export_in_state(exp, RIOD_STUB_FENCING),
@@ -103,11 +103,11 @@ static void export_wait_fenced(struct riod_stub_export *exp)
 
 /**
  * riod_stub_export_claim() - take an export for an attachment
- * @att: connection; its @holder is filled in where the export is in use
- * @name: what the peer asks for; empty: the only one
- * @reason: why not
+ * @att: connection; @att->holder is filled in if the export is in use
+ * @name: name that the peer asks for; empty: the only export that it may see
+ * @reason: filled in with the reason of a refusal
  *
- * Return: the export in ATTACHING with a reference, or NULL.
+ * Return: the export in ATTACHING, with a reference; or NULL.
  */
 struct riod_stub_export *riod_stub_export_claim(struct riod_stub_att *att,
 						const char *name,
@@ -201,7 +201,7 @@ static bool export_has(const struct riod_stub_export *exp, const struct pci_dev 
 	return false;
 }
 
-/* one function that the request names; its address is "@addr" in what is said */
+/* add one function to a new export */
 static int export_add_dev(struct riod_stub_export *exp, struct pci_dev *pdev,
 			  struct netlink_ext_ack *extack)
 {
@@ -259,7 +259,7 @@ static int export_add_devs(struct riod_stub_export *exp,
 			return -ENODEV;
 		}
 		ret = export_add_dev(exp, pdev, extack);
-		/* a bound device is not freed while riod_stub_admin is held */
+		/* remove() takes riod_stub_admin, so a bound device is not freed here */
 		pci_dev_put(pdev);
 		if (ret)
 			return ret;
@@ -271,7 +271,7 @@ static struct riod_stub_export *export_find(const struct net *net, const char *n
 {
 	struct riod_stub_export *exp;
 
-	/* the list changes under both locks, so that either will do */
+	/* the list is changed under both locks, so either one suffices */
 	lockdep_assert(lockdep_is_held(&riod_stub_admin) || lockdep_is_held(&riod_stub_lock));
 	list_for_each_entry(exp, &riod_stub_exports, list) {
 		if (exp->net == net && !strcmp(exp->name, name))
@@ -280,7 +280,7 @@ static struct riod_stub_export *export_find(const struct net *net, const char *n
 	return NULL;
 }
 
-/* names travel in frames, messages and shell commands */
+/* names occur in frames, log messages and shell commands */
 static bool name_is_plain(const char *name)
 {
 	for (; *name; name++) {
@@ -308,7 +308,7 @@ static int export_set_name(struct riod_stub_export *exp, struct riod_export_requ
 	return 0;
 }
 
-/* from here on peers find it, and remove() does */
+/* make the export visible to peers and to remove() */
 static void export_publish(struct riod_stub_export *exp)
 {
 	struct riod_stub_news news;
@@ -372,7 +372,7 @@ int riod_stub_export_new(struct net *net, struct riod_export_request *req,
 	const struct riod_transport_ops *transport;
 	int ret;
 
-	/* ahead of the lock: it may load a module */
+	/* before taking the lock: this may load a module */
 	transport = riod_nl_get_transport(req->transport, extack);
 	if (IS_ERR(transport))
 		return PTR_ERR(transport);
@@ -383,23 +383,23 @@ int riod_stub_export_new(struct net *net, struct riod_export_request *req,
 	return ret;
 }
 
-/* the session ends; its device is stopped before anything else happens */
+/* end the session, which fences the device at once */
 static void export_end_session(struct riod_stub_export *exp, enum riod_reason reason)
 {
 	lockdep_assert_held(&riod_stub_lock);
 	if (!exp->att)
 		return;
-	/* fences, or finds it done */
+	/* fences, unless the session has already ended */
 	riod_link_end(exp->att->link, reason);
 }
 
 /**
- * riod_stub_export_remove() - take an export back, by force
- * @exp: on the list
- * @reason: told to a peer
+ * riod_stub_export_remove() - remove an export, even if a peer uses it
+ * @exp: export on the list
+ * @reason: sent to the peer
  *
- * Waits for the attachment to be torn down: for this host's work only (a reset
- * at the most), never for the peer.  The functions stay bound.
+ * Waits for the teardown of the attachment, which depends on this host only (at
+ * most a reset), never on the peer.  The functions stay bound.
  */
 void riod_stub_export_remove(struct riod_stub_export *exp, enum riod_reason reason)
 {
@@ -408,7 +408,7 @@ void riod_stub_export_remove(struct riod_stub_export *exp, enum riod_reason reas
 
 	lockdep_assert_held(&riod_stub_admin);
 	mutex_lock(&riod_stub_lock);
-	/* no handshake finds it any more, and one that has it sees @going */
+	/* handshakes no longer find it; one that has claimed it sees @going */
 	list_del_init(&exp->list);
 	exp->going = reason;
 	export_end_session(exp, reason);
@@ -423,7 +423,7 @@ void riod_stub_export_remove(struct riod_stub_export *exp, enum riod_reason reas
 	riod_stub_news_take(&news, exp);
 	news.state = -1;
 	mutex_unlock(&riod_stub_lock);
-	/* pins @transport, which the news named */
+	/* it pins @transport: put it after riod_stub_news_take(), which reads the name */
 	riod_stub_listener_put(exp->listener);
 	export_free_funcs(exp);
 	riod_stub_news_send(exp, &news);
@@ -432,7 +432,7 @@ void riod_stub_export_remove(struct riod_stub_export *exp, enum riod_reason reas
 
 /* ------------------------------------------------------------ all of them */
 
-/* why an attachment that has just begun must end again, or NONE */
+/* reason to end an attachment that has just begun, or NONE */
 enum riod_reason riod_stub_export_going(const struct riod_stub_export *exp)
 {
 	lockdep_assert_held(&riod_stub_lock);
@@ -445,7 +445,7 @@ enum riod_reason riod_stub_export_going(const struct riod_stub_export *exp)
 	return exports_closed ? RIOD_REASON_SHUTDOWN : RIOD_REASON_NONE;
 }
 
-/* one whose device is in use, with a reference, or NULL */
+/* find an export that is not IDLE; returns it with a reference, or NULL */
 static struct riod_stub_export *exports_find_busy(void)
 {
 	struct riod_stub_export *exp;
@@ -463,11 +463,11 @@ static struct riod_stub_export *exports_find_busy(void)
 }
 
 /**
- * riod_stub_exports_close() - end all sessions, and let none begin
+ * riod_stub_exports_close() - end all sessions and refuse new ones
  *
- * Every device is fenced before this waits, for BYEs to leave and devices to be
- * reset, at most EXPORTS_CLOSE_WAIT.
- * Return: false where a device is not at rest by then.
+ * Fences every device, then waits at most EXPORTS_CLOSE_WAIT for BYEs to leave and
+ * devices to be reset.
+ * Return: false if a device is not at rest by then.
  */
 bool riod_stub_exports_close(void)
 {
@@ -476,7 +476,7 @@ bool riod_stub_exports_close(void)
 	long left;
 
 	mutex_lock(&riod_stub_lock);
-	/* a session that is just being made finds it, see riod_stub_export_going() */
+	/* an attachment in ATTACHING checks it, see riod_stub_export_going() */
 	exports_closed = true;
 	list_for_each_entry(exp, &riod_stub_exports, list)
 		export_end_session(exp, RIOD_REASON_SHUTDOWN);
@@ -511,9 +511,9 @@ static int export_not_found(struct netlink_ext_ack *extack)
 /* ------------------------------------------------------------ changed */
 
 /*
- * The allow list was changed.  A peer that uses the export and is no longer in the list
- * stays, and is named, unless the change is forced.  One whose session is over is as
- * good as gone.
+ * The allow list was changed and may exclude the peer that uses the export.  With force,
+ * end its session; else report its address to the user.  In FENCING the peer's session
+ * is over already.
  */
 static void export_review_peer(struct riod_stub_export *exp, struct riod_export_change *change)
 {
@@ -524,7 +524,7 @@ static void export_review_peer(struct riod_stub_export *exp, struct riod_export_
 		riod_addr_str(&exp->peer, change->peer, sizeof(change->peer));
 		return;
 	}
-	/* in ATTACHING there is no link yet: riod_stub_export_going() tells it then */
+	/* in ATTACHING there is no link to end: the attachment checks @evicted later */
 	exp->evicted = true;
 	export_end_session(exp, RIOD_REASON_NOT_ALLOWED);
 }
@@ -572,10 +572,10 @@ int riod_stub_export_del(struct net *net, const char *name, bool force,
 /* ------------------------------------------------------------ errors */
 
 /**
- * riod_stub_export_error() - the device lost its state: a bus error, or a reset
+ * riod_stub_export_error() - handle a device that lost its state by a bus error or a reset
  * @sdev: function; its device lock is held
  *
- * Stops the export's device and ends its session.  Does not wait.
+ * Fences the functions of its export and ends the session.  Does not wait.
  */
 void riod_stub_export_error(struct riod_stub_dev *sdev)
 {
@@ -585,7 +585,7 @@ void riod_stub_export_error(struct riod_stub_dev *sdev)
 	mutex_lock(&riod_stub_lock);
 	exp = sdev->fn ? sdev->fn->exp : NULL;
 	if (exp && exp->state != RIOD_STUB_IDLE) {
-		/* a link that is being started is not to be found yet, and serves frames */
+		/* in ATTACHING the link may already handle frames, but @att is not set yet */
 		exp->broken = true;
 		for (i = 0; i < exp->nfuncs; i++)
 			riod_stub_fence_func(exp->funcs[i]);
@@ -596,11 +596,11 @@ void riod_stub_export_error(struct riod_stub_dev *sdev)
 }
 
 /**
- * riod_stub_export_shutdown() - the host goes down: stop a device for good
+ * riod_stub_export_shutdown() - fence a function at host shutdown
  * @sdev: function; its device lock is held
  *
- * For what riod_stub_exports_close() did not bring to rest in time.  Waits for
- * nothing, so interrupts stay set up: an MSI needs bus mastering, the line is off.
+ * For devices that riod_stub_exports_close() did not bring to rest in time.  Does not
+ * wait, so interrupts stay set up: MSIs need bus master, and INTx is disabled here.
  */
 void riod_stub_export_shutdown(struct riod_stub_dev *sdev)
 {
@@ -612,7 +612,7 @@ void riod_stub_export_shutdown(struct riod_stub_dev *sdev)
 	mutex_unlock(&riod_stub_lock);
 }
 
-/* is the function at rest, its device lock being held? */
+/* true if no attachment uses the function; the caller holds its device lock */
 bool riod_stub_export_idle(struct riod_stub_dev *sdev)
 {
 	bool ret;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What netlink says of exports
+ * Netlink dumps and events of exports
  */
 #include <linux/pci.h>
 #include <net/genetlink.h>
@@ -20,7 +20,7 @@ static enum riod_state export_nl_state(const struct riod_stub_export *exp)
 	}
 }
 
-/* 64-bit attributes have no padding in this family: 4 byte alignment does */
+/* this family does not pad 64-bit attributes: they are aligned to 4 bytes */
 static int export_put_u64(struct sk_buff *skb, int attr, u64 value)
 {
 	return nla_put(skb, attr, sizeof(value), &value);
@@ -48,7 +48,7 @@ static int news_fill(struct sk_buff *skb, void *priv)
 	if (nla_put_string(skb, RIOD_A_EXPORT_NAME, news->name) ||
 	    nla_put_string(skb, RIOD_A_EXPORT_TRANSPORT, news->transport))
 		return -EMSGSIZE;
-	/* an export that is gone has no state */
+	/* no state: the export was removed */
 	if (news->state >= 0 && nla_put_u32(skb, RIOD_A_EXPORT_STATE, news->state))
 		return -EMSGSIZE;
 	if (news->peer[0] && nla_put_string(skb, RIOD_A_EXPORT_PEER, news->peer))
@@ -58,7 +58,7 @@ static int news_fill(struct sk_buff *skb, void *priv)
 	return 0;
 }
 
-/* of an export that the caller has a reference on */
+/* the caller holds a reference on the export */
 void riod_stub_news_send(const struct riod_stub_export *exp,
 			 struct riod_stub_news *news)
 {
@@ -142,7 +142,7 @@ static int put_use(struct sk_buff *skb, struct riod_stub_export *exp)
 		return -EMSGSIZE;
 	if (news.fence_ns && export_put_u64(skb, RIOD_A_EXPORT_FENCE_NS, news.fence_ns))
 		return -EMSGSIZE;
-	/* the link lives while @att is set, and that is under our lock */
+	/* the caller holds riod_stub_lock: the link is not freed while @att is set */
 	return riod_nl_put_stats(skb, RIOD_A_EXPORT_STATS,
 				 exp->att ? exp->att->link : NULL, &exp->stats);
 }
@@ -162,7 +162,7 @@ static int put_export(struct sk_buff *skb, struct netlink_callback *cb,
 	return 0;
 }
 
-/* goes on at the id in cb->args[0]: exports may come and go between two calls */
+/* continue at the ID in cb->args[0]: exports may change between two calls */
 int riod_stub_export_dump(struct net *net, struct sk_buff *skb,
 			  struct netlink_callback *cb)
 {
@@ -179,6 +179,6 @@ int riod_stub_export_dump(struct net *net, struct sk_buff *skb,
 		cb->args[0] = exp->id + 1;
 	}
 	mutex_unlock(&riod_stub_lock);
-	/* nothing fitted: an error, or the dump would go on for ever */
+	/* if nothing fitted, return the error, or the dump would never end */
 	return skb->len ? skb->len : ret;
 }
