@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which peers an export is open to
+ * Allow lists: which peers may see and attach an export
  *
- * An IPv4 peer may come as IPv4 or as an IPv4-mapped IPv6 address, and an entry
- * may be written either way: both are brought to IPv4 before they are compared.
+ * The address of an IPv4 peer may be an IPv4 or an IPv4-mapped IPv6 address, and so may
+ * an entry.  Both are converted to IPv4 before they are compared.
  */
 #include <linux/in.h>
 #include <linux/in6.h>
@@ -28,12 +28,12 @@ static void allow_normalise(struct riod_allow *a)
 	a->v4.s_addr = v4;
 }
 
-/* check entries, and bring them to the form in which they are compared */
+/* check entries and normalise them */
 static int allow_check(struct riod_allow *allow, unsigned int n, struct netlink_ext_ack *extack)
 {
 	unsigned int i;
 
-	/* the netlink policy bounds them, too */
+	/* the netlink policy enforces this, too */
 	if (n > RIOD_ALLOW_MAX) {
 		NL_SET_ERR_MSG(extack, "the allow list is too long, 64 entries at most");
 		return -E2BIG;
@@ -51,7 +51,7 @@ static int allow_check(struct riod_allow *allow, unsigned int n, struct netlink_
 	return 0;
 }
 
-/* an address in the form entries have; false for one that is not IP */
+/* convert a peer's address to a normalised entry; false if it is not an IP address */
 static bool peer_address(const struct sockaddr_storage *peer, struct riod_allow *a)
 {
 	memset(a, 0, sizeof(*a));
@@ -87,13 +87,13 @@ static bool address_is_loopback(const struct riod_allow *a)
 
 /* ------------------------------------------------------------ the list */
 
-/* of the same network?  Bits that the prefix leaves out do not count. */
+/* true if both are the same network; address bits beyond the prefix are ignored */
 static bool allow_equal(const struct riod_allow *a, const struct riod_allow *b)
 {
 	return a->prefix_len == b->prefix_len && address_matches(a, b);
 }
 
-/* where in the list; its length where it is not there */
+/* index in the list, or the list's length if not found */
 static unsigned int allow_find(const struct riod_stub_export *exp, const struct riod_allow *a)
 {
 	unsigned int i;
@@ -112,7 +112,7 @@ static void allow_replace(struct riod_stub_export *exp, const struct riod_allow 
 	exp->nallow = n;
 }
 
-/* what is in the list already is not added; all others, or none */
+/* add entries that are not in the list; on error add none */
 static int allow_add(struct riod_stub_export *exp, const struct riod_allow *allow,
 		     unsigned int n, struct netlink_ext_ack *extack)
 {
@@ -131,7 +131,7 @@ static int allow_add(struct riod_stub_export *exp, const struct riod_allow *allo
 	return 0;
 }
 
-/* @allow: each in the list, or nothing is removed */
+/* remove entries; if one is not in the list, remove none */
 static int allow_remove(struct riod_stub_export *exp, const struct riod_allow *allow,
 			unsigned int n, struct netlink_ext_ack *extack)
 {
@@ -152,7 +152,7 @@ static int allow_remove(struct riod_stub_export *exp, const struct riod_allow *a
 	}
 	for (i = 0; i < n; i++) {
 		at = allow_find(exp, &allow[i]);
-		/* named twice */
+		/* the request has it twice */
 		if (at == exp->nallow)
 			continue;
 		exp->nallow--;
@@ -162,7 +162,7 @@ static int allow_remove(struct riod_stub_export *exp, const struct riod_allow *a
 	return 0;
 }
 
-/* the allow list of a new export */
+/* set the allow list of a new export */
 int riod_stub_allow_init(struct riod_stub_export *exp, struct riod_export_request *req,
 			 struct netlink_ext_ack *extack)
 {
@@ -173,7 +173,7 @@ int riod_stub_allow_init(struct riod_stub_export *exp, struct riod_export_reques
 	return ret;
 }
 
-/* the change as a whole or, on error, nothing of it */
+/* change the list; on error leave it unchanged */
 int riod_stub_allow_change(struct riod_stub_export *exp, struct riod_export_change *change,
 			   struct netlink_ext_ack *extack)
 {
@@ -196,12 +196,9 @@ int riod_stub_allow_change(struct riod_stub_export *exp, struct riod_export_chan
 	return -EINVAL;
 }
 
-/* ------------------------------------------------------------ who may */
+/* ------------------------------------------------------------ access checks */
 
-/*
- * Without an allow list only loopback peers may: what is exported by default
- * is exported to nobody else.
- */
+/* may the peer use the export?  With an empty list only loopback peers may. */
 bool riod_stub_allows(const struct riod_stub_export *exp,
 		      const struct sockaddr_storage *peer)
 {
@@ -220,14 +217,14 @@ bool riod_stub_allows(const struct riod_stub_export *exp,
 }
 
 /**
- * riod_stub_visible() - may a peer know of and attach an export?
+ * riod_stub_visible() - may a peer see and attach an export?
  * @exp: export
- * @net: network namespace that the connection came in by
- * @transport: transport that it came in by
- * @port: port that it came in by
- * @peer: address that its packets come from
+ * @net: network namespace of the listener that accepted the connection
+ * @transport: its transport
+ * @port: its port
+ * @peer: source address of the connection
  *
- * The only place that decides this: accept, LIST and ATTACH all ask here.
+ * Accept, LIST and ATTACH all decide by this function.
  */
 bool riod_stub_visible(const struct riod_stub_export *exp, const struct net *net,
 		       const struct riod_transport_ops *transport,
@@ -237,7 +234,7 @@ bool riod_stub_visible(const struct riod_stub_export *exp, const struct net *net
 	       riod_stub_allows(exp, peer);
 }
 
-/* do two connections come from one host?  Ports do not count. */
+/* true if both addresses are equal, whatever their ports */
 bool riod_stub_same_host(const struct sockaddr_storage *a,
 			 const struct sockaddr_storage *b)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One connection, from accept() to the end
+ * One connection, from accept() to its teardown
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -19,7 +19,7 @@ MODULE_PARM_DESC(lost_ms, "A peer silent for so long is lost, and the device fen
 
 /* ------------------------------------------------------------ link */
 
-/* pump: interrupts that fired */
+/* pump: collect the interrupts that fired */
 static int att_gather(void *priv, struct list_head *events)
 {
 	struct riod_stub_att *att = priv;
@@ -31,7 +31,7 @@ static int att_gather(void *priv, struct list_head *events)
 	return ret;
 }
 
-/* the device is stopped here and now, whatever is under way; must not sleep */
+/* fence at once, even while a frame is being handled; must not sleep */
 static void att_over(void *priv, enum riod_reason reason)
 {
 	struct riod_stub_att *att = priv;
@@ -39,7 +39,7 @@ static void att_over(void *priv, enum riod_reason reason)
 	riod_stub_fence_begin(att, reason);
 }
 
-/* behind the frame that was under way; all that takes long is for the work item */
+/* runs after the frame in progress; queues the work item for the slow part */
 static void att_lost(void *priv, enum riod_reason reason)
 {
 	struct riod_stub_att *att = priv;
@@ -61,10 +61,10 @@ static const struct riod_link_ops att_link_ops = {
 	.lost	= att_lost,
 };
 
-/* the attachment did not come to be: have it torn down as any other */
+/* end an attachment that failed to begin; its teardown is that of any other */
 void riod_stub_att_end(struct riod_stub_att *att, enum riod_reason reason)
 {
-	/* fences, or finds it done */
+	/* fences, unless the session has already ended */
 	riod_link_end(att->link, reason);
 	if (!test_and_set_bit(RIOD_STUB_ATT_ENDING, &att->flags))
 		queue_work(riod_stub_wq, &att->work);
@@ -78,7 +78,7 @@ static void att_set_state(struct riod_stub_att *att, enum riod_stub_state state)
 	struct riod_stub_news news;
 
 	mutex_lock(&riod_stub_lock);
-	/* whoever finds @att may use its link: not once it is being stopped */
+	/* a thread that finds @att may use its link: clear it before the link is stopped */
 	exp->att = state == RIOD_STUB_ATTACHED ? att : NULL;
 	riod_stub_set_state(exp, state);
 	riod_stub_news_take(&news, exp);
@@ -120,7 +120,7 @@ static int att_open_funcs(struct riod_stub_att *att)
 	return 0;
 }
 
-/* back to IDLE where no link has come to be; nothing was ever mapped */
+/* return to IDLE if no link was created; nothing was mapped */
 static void att_abandon(struct riod_stub_att *att)
 {
 	att_close_funcs(att);
@@ -128,7 +128,7 @@ static void att_abandon(struct riod_stub_att *att)
 	att_set_state(att, RIOD_STUB_IDLE);
 	riod_stub_export_put(att->exp);
 	att->exp = NULL;
-	/* module exit waits for this work item, so our text stays */
+	/* module exit waits for this work item, so its text stays loaded */
 	module_put(THIS_MODULE);
 }
 
@@ -139,7 +139,7 @@ static int att_create_link(struct riod_stub_att *att,
 	struct riod_conn *conn = att->conn;
 	unsigned int i;
 
-	/* nobody else looks at the connection after this; the link takes it */
+	/* afterwards no other thread uses the connection; the link takes it over */
 	riod_stub_handshake_done(att);
 	att->conn = NULL;
 	att->link = riod_link_create(conn, params, RIOD_SYNC_STUB, &defaults,
@@ -155,7 +155,7 @@ static int att_create_link(struct riod_stub_att *att,
 	return 0;
 }
 
-/* DESCRIBE of each function, then READY */
+/* post DESCRIBE of each function, then READY */
 static int att_describe(struct riod_stub_att *att)
 {
 	struct riod_wire_ready *ready;
@@ -173,14 +173,14 @@ static int att_describe(struct riod_stub_att *att)
 		return -ENOMEM;
 	ready = (void *)f->body;
 	ready->shadow_max = cpu_to_le64(att->dma.max_pages << PAGE_SHIFT);
-	/* before it can arrive, and so before the first frame that a peer may send */
+	/* before READY is sent, which permits the peer to send frames */
 	set_bit(RIOD_STUB_ATT_READY, &att->flags);
 	return riod_link_post(att->link, f);
 }
 
 /*
- * The link runs.  An export that was taken back meanwhile, or a host that goes down,
- * had no link to end yet, so it is looked at once the attachment can be found.
+ * Start the link.  A removal of the export or a host shutdown had no link to end until
+ * now, so check for both once the attachment is visible to other threads.
  */
 static void att_begin(struct riod_stub_att *att)
 {
@@ -203,8 +203,8 @@ static void att_begin(struct riod_stub_att *att)
 }
 
 /*
- * Who has the export is said to peers that may attach it, so that their administrator
- * knows whom to ask: the address, without the port.
+ * A peer that may attach the export learns which address uses it (without the port), so
+ * that its administrator knows whom to ask.
  */
 static void refuse_claim(struct riod_stub_att *att, enum riod_reason reason)
 {
@@ -220,18 +220,18 @@ static void refuse_claim(struct riod_stub_att *att, enum riod_reason reason)
 }
 
 /**
- * riod_stub_attach() - ATTACH: make an attachment of a connection
- * @att: connection, HELLO received, the peer may see some export
+ * riod_stub_attach() - handle ATTACH: turn a connection into an attachment
+ * @att: connection that has received a HELLO
  *
- * Return: true where there is a link: then the second run of the work item is
- * queued, or will be when the link is lost.
+ * Return: true if a link was created: the second run of the work item is queued, or
+ * will be when the link is lost.
  */
 bool riod_stub_attach(struct riod_stub_att *att)
 {
 	struct riod_session_params params;
 	enum riod_reason reason;
 
-	/* until the teardown: unloading the module does not cut off a peer */
+	/* held until the teardown, so that the module is not unloaded under a peer */
 	if (!try_module_get(THIS_MODULE)) {
 		riod_negotiate_refuse(att->conn, RIOD_REASON_UNBIND, NULL);
 		return false;
@@ -247,7 +247,7 @@ bool riod_stub_attach(struct riod_stub_att *att)
 				      "the device could not be reset, see the server host's log");
 		goto abandon;
 	}
-	/* after the reset: until then the groups are blocked */
+	/* after the reset, so that the groups are in the blocking domain until then */
 	if (riod_stub_domain_attach(att->exp, NULL)) {
 		riod_negotiate_refuse(att->conn, RIOD_REASON_NO_MEMORY,
 				      "the server host's IOMMU gives no domain");
@@ -268,15 +268,15 @@ abandon:
 
 /* ------------------------------------------------------------ teardown */
 
-/* fence.c has the order, and the proof that goes with it */
+/* fence.c lists the steps and proves that their order is safe */
 static void att_teardown(struct riod_stub_att *att)
 {
 	struct riod_stub_export *exp = att->exp;
 
 	att_set_state(att, RIOD_STUB_FENCING);
 	/*
-	 * Whatever ended the session: when this returns, att_over() and then
-	 * att_lost() have run, and neither will again.
+	 * When this returns, att_over() and then att_lost() have run once, whatever
+	 * ended the session, and neither runs again.
 	 */
 	riod_link_stop(att->link);
 	att_close_funcs(att);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who listens, and who is let as far as a handshake
+ * Listeners, and admission of connections to a handshake
  *
- * A port is open in a namespace exactly as long as something is exported there.
- * A connection from a peer that may see no export behind the port is refused at
- * once: it gets no slot and no memory.  Others become handshakes, of which there
- * are few at once: few in all, and fewer from one host.
+ * A port is open in a network namespace while at least one export uses it.  A
+ * connection from a peer that may see none of these exports is refused at once: it
+ * gets no slot and no memory.  Other connections become handshakes, up to a limit
+ * in total and a lower one per host.
  */
 #include <linux/in6.h>
 #include <linux/slab.h>
@@ -16,17 +16,17 @@
 #define HANDSHAKES_MAX		32
 #define HANDSHAKES_PER_HOST	8
 /*
- * A REFUSE fits the send buffer of a new socket.  Where it does not, for want of
- * memory, the listener's thread waits no longer than this.
+ * A REFUSE fits into the send buffer of a new socket.  Without memory for the buffer
+ * the listener's thread waits at most this long.
  */
 #define REFUSE_TIMEOUT_MS	100
 
 /**
  * struct riod_stub_listener - one open port
  * @list: on listeners
- * @users: exports that need it
- * @nhandshakes: connections that came in by it; written under riod_stub_lock
- * @net: namespace; its exports have a reference
+ * @users: number of exports that use it; under riod_stub_admin
+ * @nhandshakes: its connections that are handshakes; written under riod_stub_lock
+ * @net: network namespace; the exports hold a reference
  * @port: port of the transport
  * @ops: transport, referenced
  * @handle: the transport's listener
@@ -44,11 +44,11 @@ struct riod_stub_listener {
 /* under riod_stub_admin */
 static LIST_HEAD(listeners);
 
-/* connections that are in their handshake, and how many; under riod_stub_lock */
+/* connections in their handshake, and their number; under riod_stub_lock */
 static LIST_HEAD(handshakes);
 static unsigned int nhandshakes;
 
-/* woken when the last one of a listener leaves the list */
+/* woken when a connection leaves the list */
 static DECLARE_WAIT_QUEUE_HEAD(handshakes_wait);
 
 /* ------------------------------------------------------------ handshakes */
@@ -72,7 +72,7 @@ static bool admit_one(struct riod_stub_att *att, struct riod_stub_listener *lst)
 	return true;
 }
 
-/* may the peer see any of the exports behind this port? */
+/* true if the peer may see at least one export of this listener */
 static bool listener_open_to(const struct riod_stub_listener *lst,
 			     const struct sockaddr_storage *peer)
 {
@@ -86,7 +86,7 @@ static bool listener_open_to(const struct riod_stub_listener *lst,
 	return ret;
 }
 
-/* without waiting for the HELLO; the listener's thread must not wait for a peer */
+/* do not wait for the HELLO: the listener's thread must not wait for a peer */
 static void refuse_and_close(struct riod_conn *conn, enum riod_reason reason,
 			     const char *text)
 {
@@ -106,7 +106,7 @@ static void refuse_stranger(struct riod_conn *conn, const struct sockaddr_storag
 	refuse_and_close(conn, RIOD_REASON_NOT_ALLOWED, text);
 }
 
-/* the listener's thread hands over a new connection */
+/* callback of the listener's thread: takes over a new connection */
 static void listener_accept(struct riod_conn *conn, void *priv)
 {
 	struct riod_stub_listener *lst = priv;
@@ -141,10 +141,10 @@ static void listener_accept(struct riod_conn *conn, void *priv)
 }
 
 /**
- * riod_stub_handshake_done() - the connection is a handshake no more
- * @att: connection; nothing happens where it was called before
+ * riod_stub_handshake_done() - remove a connection from the list of handshakes
+ * @att: connection; no effect if it is not on the list
  *
- * From here on nobody but the caller uses att->conn, and att->net may be gone.
+ * Afterwards only the caller uses @att->conn, and @att->net may have been freed.
  */
 void riod_stub_handshake_done(struct riod_stub_att *att)
 {
@@ -156,14 +156,14 @@ void riod_stub_handshake_done(struct riod_stub_att *att)
 		att->lst = NULL;
 		list_del(&att->list);
 		nhandshakes--;
-		/* with the last one it may be freed: not touched after this */
+		/* once the count is 0 the listener may be freed: do not access it afterwards */
 		WRITE_ONCE(lst->nhandshakes, lst->nhandshakes - 1);
 		wake_up_all(&handshakes_wait);
 	}
 	mutex_unlock(&riod_stub_lock);
 }
 
-/* cut off those that came in by a listener, and wait until they noticed */
+/* shut down the listener's handshakes, and wait until they have left the list */
 static void handshakes_cut(const struct riod_stub_listener *lst)
 {
 	struct riod_stub_att *att;
@@ -179,7 +179,7 @@ static void handshakes_cut(const struct riod_stub_listener *lst)
 
 /* ------------------------------------------------------------ listeners */
 
-/* every address of the host: IPv6 with IPv4 mapped in, or IPv4 alone */
+/* listen on all addresses: IPv6 with IPv4-mapped ones, or IPv4 only without IPv6 */
 static struct riod_listener *listener_open(struct riod_stub_listener *lst)
 {
 	struct riod_listen_params params = {
@@ -230,7 +230,7 @@ static struct riod_stub_listener *listener_create(struct net *net,
 	return ERR_PTR(ret);
 }
 
-/* the listener of a port, opened where it is not; to be put */
+/* get the listener of a port, opened if needed; riod_stub_listener_put() puts it */
 struct riod_stub_listener *
 riod_stub_listener_get(struct net *net, const struct riod_transport_ops *ops, u16 port,
 		       struct netlink_ext_ack *extack)
@@ -253,8 +253,8 @@ riod_stub_listener_get(struct net *net, const struct riod_transport_ops *ops, u1
 }
 
 /*
- * The last user closes the port and sends away those who are in the middle of a
- * handshake there.  They need riod_stub_lock to finish, which is not held.
+ * The last user closes the port and shuts down its handshakes.  These take
+ * riod_stub_lock to finish, so the caller must not hold it.
  */
 void riod_stub_listener_put(struct riod_stub_listener *lst)
 {
