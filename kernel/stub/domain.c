@@ -2,11 +2,11 @@
 /*
  * The IOVA space of an export
  *
- * DMA ownership of every function for as long as it is exported, and a paging
- * domain for all their IOMMU groups for as long as a peer is attached.  Whatever
- * would let a device reach memory past that domain is refused here, with the
- * remedy, when the export is made: the first domain is attached and freed again
- * to find out, and to learn what the peer must know of it.
+ * The stub owns the DMA of every function while it is exported, and attaches a
+ * paging domain to their IOMMU groups while a peer is attached.  Creating an export
+ * fails, with advice to the user, if a device could reach memory outside the domain.
+ * For these checks, and to read the geometry that the peer needs, it attaches a domain
+ * and frees it again.
  */
 #include <linux/iommu.h>
 #include <linux/msi.h>
@@ -26,7 +26,7 @@ static bool domain_has_device(const struct riod_stub_export *exp, struct device 
 	return false;
 }
 
-/* ------------------------------------------------------------ what is refused */
+/* ------------------------------------------------------------ checks */
 
 struct group_check {
 	const struct riod_stub_export *exp;
@@ -34,14 +34,14 @@ struct group_check {
 	struct iommu_group *group;
 };
 
-/* under the group's mutex: it stays a member, at least until we return */
+/* called under the group's mutex, so the device stays a member until this returns */
 static int group_check_member(struct device *dev, void *data)
 {
 	struct group_check *check = data;
 
 	if (domain_has_device(check->exp, dev))
 		return 0;
-	/* a bridge makes no DMA of its own; its driver lets the group be owned */
+	/* a bridge makes no DMA of its own, and its driver permits DMA ownership of the group */
 	if (dev_is_pci(dev) && pci_is_bridge(to_pci_dev(dev)))
 		return 0;
 	NL_SET_ERR_MSG_FMT(check->extack,
@@ -116,7 +116,7 @@ static int domain_add_group(struct riod_stub_export *exp, struct riod_stub_func 
 	return 0;
 }
 
-/* what joins a group after the check finds it owned and gets no driver */
+/* a device that joins a claimed group gets no driver that uses the DMA API */
 static int domain_claim(struct riod_stub_export *exp, struct netlink_ext_ack *extack)
 {
 	struct riod_stub_domain *d = &exp->domain;
@@ -170,7 +170,7 @@ static int domain_attach_groups(struct riod_stub_export *exp,
 	return 0;
 }
 
-/* before anything is mapped: the domain is made coherent, or not at all */
+/* before the first map, because enforcing coherency may affect later maps only */
 static int domain_enforce(struct riod_stub_export *exp, struct netlink_ext_ack *extack)
 {
 	struct iommu_domain *domain = exp->domain.domain;
@@ -187,7 +187,7 @@ static int domain_enforce(struct riod_stub_export *exp, struct netlink_ext_ack *
 			       "the IOMMU cannot enforce coherent DMA (no snoop control), so the device could go round the caches");
 		return -EOPNOTSUPP;
 	}
-	/* some IOMMU drivers turn ATS on as they attach */
+	/* some IOMMU drivers enable ATS when they attach a domain */
 	for (i = 0; i < exp->nfuncs; i++) {
 		ret = domain_check_ats(exp->funcs[i], extack);
 		if (ret)
@@ -204,7 +204,7 @@ static int resv_add_list(struct riod_stub_domain *d, struct list_head *regions,
 	struct iommu_resv_region *r;
 
 	list_for_each_entry(r, regions, list) {
-		/* firmware gives these up once a driver owns the device, as VFIO has it */
+		/* firmware needs these only until a driver owns the device, as in VFIO */
 		if (r->type == IOMMU_RESV_DIRECT_RELAXABLE)
 			continue;
 		if (r->type == IOMMU_RESV_SW_MSI) {
@@ -243,11 +243,11 @@ static int domain_geometry(struct riod_stub_domain *d, struct netlink_ext_ack *e
 /* ------------------------------------------------------------ life */
 
 /**
- * riod_stub_domain_open() - own the DMA of an export's functions
- * @exp: export with all its functions; nobody else sees it yet
- * @extack: says why not
+ * riod_stub_domain_open() - take DMA ownership of an export's functions
+ * @exp: export with all its functions, not yet published
+ * @extack: error text for the user
  *
- * Return: 0, or a negative errno and nothing is left behind.
+ * Return: 0, or a negative errno, and everything is undone.
  */
 int riod_stub_domain_open(struct riod_stub_export *exp,
 			  struct netlink_ext_ack *extack)
@@ -274,12 +274,13 @@ int riod_stub_domain_open(struct riod_stub_export *exp,
 }
 
 /**
- * riod_stub_domain_attach() - a fresh domain for the groups of an export
- * @exp: export whose groups are blocked; nobody else attaches or detaches them
- * @extack: says why not; may be NULL
+ * riod_stub_domain_attach() - attach the groups of an export to a new domain
+ * @exp: export whose groups are in the blocking domain; no other thread attaches or
+ *	detaches them
+ * @extack: error text for the user; may be NULL
  *
- * The domain's aperture is that of the first one: it comes from the same IOMMUs.
- * Return: 0, or a negative errno and the groups are blocked.
+ * The aperture is the same for each domain, because they come from the same IOMMUs.
+ * Return: 0, or a negative errno, and the groups are in the blocking domain.
  */
 int riod_stub_domain_attach(struct riod_stub_export *exp,
 			    struct netlink_ext_ack *extack)
@@ -295,8 +296,9 @@ int riod_stub_domain_attach(struct riod_stub_export *exp,
 }
 
 /*
- * Nothing is mapped, bus mastering may be on: the groups are blocked before the domain
- * is freed, and its page tables with it.  Does nothing where there is no domain.
+ * The caller has unmapped everything; bus master may be set.  The groups move to the
+ * blocking domain before the domain and its page tables are freed.  No effect if there
+ * is no domain.
  */
 void riod_stub_domain_detach(struct riod_stub_export *exp)
 {
@@ -309,7 +311,7 @@ void riod_stub_domain_detach(struct riod_stub_export *exp)
 	d->domain = NULL;
 }
 
-/* no peer is attached; the functions are still bound to us and bus mastering is off */
+/* no peer is attached; the functions are still bound to the stub, bus master is clear */
 void riod_stub_domain_close(struct riod_stub_export *exp)
 {
 	struct riod_stub_domain *d = &exp->domain;
