@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The functions that are bound to the driver
+ * List of functions that are bound to the driver
  *
- * pci_drv.c enters them and takes them out; export.c finds those that a request names.
+ * pci_drv.c adds and removes functions; export.c looks up those that a request names.
  */
 #include "stub.h"
 
-/* exports come and go one at a time; bound functions, listeners; inside the device lock */
+/* creation and removal of exports; bound functions, listeners; inside the device lock */
 DEFINE_MUTEX(riod_stub_admin);
 
 /* bound functions; under riod_stub_admin */
 static LIST_HEAD(riod_stub_devs);
 
 /**
- * riod_stub_dev_find() - the bound function for a PCI device
+ * riod_stub_dev_find() - find the bound function of a PCI device
  * @pdev: device
  *
- * It stays bound for as long as the caller holds riod_stub_admin: remove() has
- * to take it.
- * Return: the function, or NULL where another driver has it, or none.
+ * The function stays bound while the caller holds riod_stub_admin, which remove()
+ * takes, too.
+ * Return: the function, or NULL if it is not bound to this driver.
  */
 struct riod_stub_dev *riod_stub_dev_find(struct pci_dev *pdev)
 {

@@ -43,7 +43,7 @@ static int __init riod_stub_init(void)
 {
 	int ret;
 
-	/* handshakes wait for peers: unbound, so that they hold nobody up */
+	/* handshakes wait for peers: unbound, so that they do not delay other work items */
 	riod_stub_wq = alloc_workqueue("riod_stub", WQ_UNBOUND, 0);
 	if (!riod_stub_wq)
 		return -ENOMEM;
@@ -57,7 +57,7 @@ static int __init riod_stub_init(void)
 
 	riod_stub_debugfs_init();
 
-	/* last: a command may come at once, and pins a module that is there to stay */
+	/* last: commands may arrive at once and pin the module, so init must not fail after it */
 	ret = riod_nl_register_stub(&riod_stub_nl_ops);
 	if (ret)
 		goto err_netlink;
@@ -75,12 +75,12 @@ err_power:
 
 static void __exit riod_stub_exit(void)
 {
-	/* no export comes after this; the driver's remove() takes those there are */
+	/* no new exports after this; remove() of the driver removes the existing ones */
 	riod_nl_unregister_stub(&riod_stub_nl_ops);
 	debugfs_remove(riod_stub_debugfs);
 	riod_stub_driver_unregister();
 	riod_stub_power_exit();
-	/* waits for the last lines of work items that nobody waited for */
+	/* waits for the last lines of work items, which hold no module reference */
 	destroy_workqueue(riod_stub_wq);
 }
 

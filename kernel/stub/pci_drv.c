@@ -2,9 +2,8 @@
 /*
  * The PCI driver that exported functions are bound to
  *
- * It matches nothing by itself: driver_override binds it.  A bound function is
- * kept quiet (bus master off, D3 where runtime PM has it so) until it is
- * exported and attached.
+ * It has no ID table: driver_override binds it.  Bus master of a bound function is
+ * clear, and runtime PM may put it into D3, until a peer attaches its export.
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -28,7 +27,7 @@ static int riod_stub_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return -ENOMEM;
 	sdev->pdev = pdev;
 
-	/* what is restored later must not bring bus mastering back */
+	/* before saving, so that restoring the state later does not set bus master */
 	pci_clear_master(pdev);
 	pci_save_state(pdev);
 	sdev->saved = pci_store_saved_state(pdev);
@@ -56,9 +55,9 @@ static void riod_stub_remove(struct pci_dev *pdev)
 	struct riod_stub_dev *sdev = pci_get_drvdata(pdev);
 
 	/*
-	 * The driver core holds the device lock.  Whoever resets this function
-	 * from now on does so under our lock, see riod_stub_func_reset():
-	 * waiting for it here would else be a deadlock.
+	 * The driver core holds the device lock.  From now on a thread that resets
+	 * this function does so under this lock, see riod_stub_func_reset(), so that
+	 * waiting for that thread below is no deadlock.
 	 */
 	smp_store_release(&sdev->leaving, true);
 
@@ -73,7 +72,7 @@ static void riod_stub_remove(struct pci_dev *pdev)
 
 	if (sdev->unclean)
 		riod_stub_dev_clean(sdev);
-	/* the next driver finds what the last one left */
+	/* restore for the next driver what the previous one left */
 	pci_clear_master(pdev);
 	pci_load_and_free_saved_state(pdev, &sdev->saved);
 	pci_restore_state(pdev);
@@ -82,13 +81,13 @@ static void riod_stub_remove(struct pci_dev *pdev)
 	atomic_dec(&riod_stub_objects.devices);
 }
 
-/* the reboot notifier has ended the sessions: this finds nothing to do, or stops it */
+/* the reboot notifier has ended the sessions; fence a device that is still in use */
 static void riod_stub_shutdown(struct pci_dev *pdev)
 {
 	riod_stub_export_shutdown(pci_get_drvdata(pdev));
 }
 
-/* likewise the PM notifier: the PCI core saves a function that is at rest */
+/* the PM notifier has ended the sessions; the PCI core must save a function at rest */
 static int riod_stub_suspend(struct device *dev)
 {
 	if (riod_stub_export_idle(dev_get_drvdata(dev)))
@@ -100,14 +99,13 @@ static int riod_stub_suspend(struct device *dev)
 static DEFINE_SIMPLE_DEV_PM_OPS(riod_stub_pm_ops, riod_stub_suspend, NULL);
 
 /*
- * The attachment ends with any uncorrectable error: whoever reads the device's
- * registers after it cannot tell what they mean.  The device itself may
- * recover and be attached again.
+ * Any uncorrectable error ends the attachment: afterwards the guest cannot rely on the
+ * device's registers.  The device itself may recover and be attached again.
  */
 static pci_ers_result_t riod_stub_error_detected(struct pci_dev *pdev,
 						 pci_channel_state_t state)
 {
-	/* the device lock is held: remove() does not run */
+	/* the device lock is held, which excludes remove() */
 	riod_stub_export_error(pci_get_drvdata(pdev));
 	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
 						      PCI_ERS_RESULT_NEED_RESET;
@@ -117,7 +115,7 @@ static pci_ers_result_t riod_stub_slot_reset(struct pci_dev *pdev)
 {
 	struct riod_stub_dev *sdev = pci_get_drvdata(pdev);
 
-	/* of a session that began after the error was detected */
+	/* again, for a session that began after the error was detected */
 	riod_stub_export_error(sdev);
 	if (pci_load_saved_state(pdev, sdev->saved))
 		return PCI_ERS_RESULT_DISCONNECT;
@@ -126,11 +124,11 @@ static pci_ers_result_t riod_stub_slot_reset(struct pci_dev *pdev)
 }
 
 /*
- * Somebody else resets the function (sysfs "reset", a bus reset for a neighbour): the
- * registers that the guest's driver has set up are gone, so the session is over.  The
- * device lock is held.  The device is fenced before the PCI core saves its state, so
- * bus mastering does not come back with it; the teardown waits for the lock to
- * reset the function itself.
+ * A reset from elsewhere (sysfs "reset", a bus reset for a neighbour) clears the
+ * registers that the guest's driver has set up, so end the session.  The device lock is
+ * held.  The device is fenced before the PCI core saves its state, so restoring the
+ * state does not set bus master.  The teardown waits for the lock, then resets the
+ * function itself.
  */
 static void riod_stub_reset_prepare(struct pci_dev *pdev)
 {

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The host goes down, or to sleep
+ * Shutdown, suspend and hibernation of the host
  *
- * Each way out ends all sessions first: the devices are fenced and the peers get a
- * BYE while the network still works.
+ * Notifiers end all sessions first: the devices are fenced, and the peers get a BYE
+ * while the network still works.
  *
  * Reboot, halt and power-off: kernel_restart_prepare() and kernel_shutdown_prepare()
- * call the reboot notifiers, then device_shutdown(), which walks the devices
- * backwards and may get to the network card first.  kernel_kexec() calls
- * kernel_restart_prepare(), too, so the next kernel finds the devices at rest.  It
- * does not where it jumps and comes back (KEXEC_JUMP): there, and in a crash, no
- * notifier is called, and the devices are left to the next kernel's IOMMU.
+ * call the reboot notifiers, then device_shutdown(), which walks the devices in
+ * reverse order and may reach the network card first.  kernel_kexec() calls
+ * kernel_restart_prepare(), too, so the next kernel finds the devices at rest.
+ * With KEXEC_JUMP, and in a crash, no notifier is called, and the next kernel's IOMMU
+ * must deal with the devices.
  *
  * Suspend and hibernation: the PM notifiers are called while user space still runs.
- * The system does not sleep before the devices are at rest.  When it wakes, exports
- * are offered again; the next attachment begins with a reset as any other.
+ * The system does not sleep before the devices are at rest.  After resume, peers may
+ * attach again; each attachment begins with a reset.
  */
 #include <linux/notifier.h>
 #include <linux/reboot.h>
@@ -49,7 +49,7 @@ static int power_sleep(struct notifier_block *nb, unsigned long action, void *da
 	}
 }
 
-/* first: ahead of whatever takes down a network */
+/* highest priority: before any notifier that stops the network */
 static struct notifier_block power_reboot_nb = {
 	.notifier_call	= power_reboot,
 	.priority	= INT_MAX,

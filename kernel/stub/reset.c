@@ -14,13 +14,14 @@
 #define RESET_RETRY_MS	5
 
 /**
- * riod_stub_state_lock() - the device lock, for the state that the PCI core saves
+ * riod_stub_state_lock() - take the device lock to save or restore config space
  * @fn: function; the caller holds @fn->lock
  *
- * pci_save_state() and pci_restore_state() use one copy in the pci_dev, as resets from
- * elsewhere and error recovery do, under this lock.  It is never waited for without an
- * end: see riod_stub_func_reset().
- * Return: 1: taken; 0: our own remove() holds it and waits for us; -EAGAIN.
+ * pci_save_state() and pci_restore_state() use one copy in the pci_dev.  Resets from
+ * elsewhere and error recovery use it, too, under this lock.  The wait is bounded, see
+ * riod_stub_func_reset().
+ * Return: 1: taken; 0: our own remove() holds it, and waits for this thread; -EAGAIN:
+ * the lock stayed taken.
  */
 int riod_stub_state_lock(struct riod_stub_func *fn)
 {
@@ -28,7 +29,7 @@ int riod_stub_state_lock(struct riod_stub_func *fn)
 
 	lockdep_assert_held(&fn->lock);
 	do {
-		/* pairs with riod_stub_remove(): it had the device lock before it said so */
+		/* pairs with riod_stub_remove(), which sets it after taking the device lock */
 		if (smp_load_acquire(&fn->sdev->leaving))
 			return 0;
 		if (device_trylock(&fn->pdev->dev))
@@ -38,7 +39,7 @@ int riod_stub_state_lock(struct riod_stub_func *fn)
 	return -EAGAIN;
 }
 
-/* @locked: what riod_stub_state_lock() returned */
+/* @locked: return value of riod_stub_state_lock() */
 void riod_stub_state_unlock(struct riod_stub_func *fn, int locked)
 {
 	if (locked > 0)
@@ -109,10 +110,11 @@ int riod_stub_func_reset(struct riod_stub_func *fn)
 }
 
 /**
- * riod_stub_dev_clean() - a function leaves the stub that could not be reset after use
+ * riod_stub_dev_clean() - reset a function in remove() that could not be reset after use
  * @sdev: function, not exported; its device lock is held
  *
- * The last try: whoever drives it next finds its queues as the last guest left them.
+ * If this fails, too, the next driver finds the device's queues as the last guest left
+ * them.
  */
 void riod_stub_dev_clean(struct riod_stub_dev *sdev)
 {
