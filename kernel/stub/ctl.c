@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Operations on a function that a peer asks for
+ * CTL frames: operations on a function
  *
- * What a guest does by writing the command register, the power management
- * capability or a reset bit comes as one of these: the peer never writes the
+ * The frontend turns a guest's write of the command register, the power management
+ * capability or a reset bit into one of these operations: the peer never writes the
  * registers themselves.
  */
 #include <linux/pci.h>
@@ -11,8 +11,8 @@
 #include "stub.h"
 
 /*
- * Bus mastering goes on under the gate, as any register write would: from then
- * on the device may write.
+ * Bus master is written under the gate, like any register: once it is set, the device
+ * may write to memory.
  */
 static enum riod_status ctl_command(struct riod_stub_func *fn, u16 command)
 {
@@ -22,7 +22,7 @@ static enum riod_status ctl_command(struct riod_stub_func *fn, u16 command)
 
 	mutex_lock(&sync->gate);
 	WRITE_ONCE(fn->command, command);
-	/* in D3hot it stays off, and comes on with D0 */
+	/* in D3hot the bit stays clear; riod_stub_func_set_power() sets it in D0 */
 	ret = riod_stub_func_set_master(fn, master && fn->power != 3);
 	mutex_unlock(&sync->gate);
 	riod_stub_intx_disable(fn, command & PCI_COMMAND_INTX_DISABLE);
@@ -30,8 +30,8 @@ static enum riod_status ctl_command(struct riod_stub_func *fn, u16 command)
 }
 
 /*
- * As a function finds itself after a reset: nothing decoded, no bus mastering,
- * no interrupts, D0.  What fired before belongs to the old epoch and is gone.
+ * Afterwards the function is in D0, decodes no BAR, and bus master and interrupts are
+ * off.  Interrupts that fired before belong to the old epoch and are dropped.
  */
 static enum riod_status ctl_reset(struct riod_stub_func *fn, u32 epoch)
 {
@@ -67,8 +67,8 @@ static enum riod_status ctl_power(struct riod_stub_func *fn, u8 state)
 /*
  * Relaxed ordering and extended tags may be off on this host because a bridge above
  * the function does not support them: the guest can only turn them off.  A read
- * request size below the payload size costs speed and gains nothing, as
- * vfio_exp_config_write() has it.  riod_stub_func_close() restores the register.
+ * request size below the payload size only costs speed, see
+ * vfio_exp_config_write().  riod_stub_func_close() restores the register.
  */
 static int func_set_devctl(struct riod_stub_func *fn, u16 ctl)
 {
@@ -100,14 +100,14 @@ static enum riod_status ctl_devctl(struct riod_stub_func *fn, u16 ctl)
 }
 
 /**
- * riod_stub_ctl() - CTL frame
- * @dma: of the attachment
+ * riod_stub_ctl() - handle a CTL frame
+ * @dma: mappings of the attachment
  * @fn: function
- * @c: validated: operation, argument, tag
+ * @c: frame; operation, argument and tag are validated
  *
- * Receive thread.  The reply goes out behind a cut that begins when the
- * operation is done, so that a driver that frees memory when it sees the reply
- * has everything the device wrote (rule 3).
+ * Receive thread.  The reply follows a cut that begins when the operation is done, so a
+ * driver that then frees memory has received everything that the device wrote to it
+ * (rule 2, everything visible from the device is an acquire).
  */
 int riod_stub_ctl(struct riod_stub_dma *dma, struct riod_stub_func *fn,
 		  const struct riod_wire_ctl *c)
@@ -120,7 +120,7 @@ int riod_stub_ctl(struct riod_stub_dma *dma, struct riod_stub_func *fn,
 		status = ctl_command(fn, arg);
 		break;
 	case RIOD_CTL_RESET:
-		/* nobody may read a BAR meanwhile, nor in D3: the bus would report errors */
+		/* the pump must not read BARs in a reset or in D3: the bus would report errors */
 		riod_stub_shadow_forget(dma, fn);
 		status = ctl_reset(fn, arg);
 		break;

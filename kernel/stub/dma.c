@@ -316,9 +316,10 @@ static int map_pages(struct riod_stub_dma *dma, struct riod_stub_range *r)
  * @dma: mappings
  * @m: record, validated: aligned, does not wrap, at most RIOD_MAP_PAGES_MAX pages
  *
- * Return: 0; -EPROTO where the range is reserved, or mapped; -ENOSPC where it is
- * too much; -EDQUOT where the session or the host holds too much; -ENOMEM; -ENOTCONN where
- * the session is over.  Where it fails nothing of the record is mapped.
+ * Return: 0; -EPROTO if the range is reserved or already mapped; -ENOSPC if a limit of
+ * the attachment is exceeded; -EDQUOT if the memory budget of the session or the host is
+ * exceeded; -ENOMEM; -ENOTCONN if the session is over.  On error nothing of the record
+ * is mapped.
  */
 int riod_stub_dma_map(struct riod_stub_dma *dma, const struct riod_wire_map *m)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Dispatch of a session's frames, and replies
+ * Dispatch of a session's frames
  *
- * The session's receive thread delivers frames in order and has validated each one
- * by itself.  Handlers check only what depends on the export's state.
+ * The session's receive thread delivers frames in order, after validating the format of
+ * each.  Handlers check only what depends on the export's state.
  */
 #include "stub.h"
 

@@ -12,7 +12,7 @@
 
 #include "stub.h"
 
-/* most capabilities that fit behind the header, at 4 bytes each */
+/* most capabilities that fit after the header, at 4 bytes each */
 #define CAPS_MAX	((PCI_CFG_SPACE_SIZE - PCI_STD_HEADER_SIZEOF) / 4)
 
 /*

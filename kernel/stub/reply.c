@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Answers to a peer's requests
+ * Replies to a peer's requests
  */
 #include "stub.h"
 
@@ -29,15 +29,14 @@ static int reply_post(struct riod_stub_func *fn, struct riod_frame *f)
 }
 
 /**
- * riod_stub_reply() - answer a request
- * @fn: function it was about
- * @tag: its tag
- * @status: how it went
- * @value: what was read; all-ones where @status is not OK
+ * riod_stub_reply() - reply to a request
+ * @fn: function of the request
+ * @tag: tag of the request
+ * @status: result
+ * @value: value read; all-ones if @status is not OK
  *
- * Return: 0; -ENOMEM; -EPROTO where the peer has more requests under way than it
- * may have.  That the session is over is not an error: the receive thread finds
- * out by itself.
+ * Return: 0; -ENOMEM; -EPROTO if the peer exceeds the limit of outstanding requests.
+ * 0 as well if the session is over, which the receive thread notices by itself.
  */
 int riod_stub_reply(struct riod_stub_func *fn, __le32 tag,
 		    enum riod_status status, u64 value)
@@ -48,13 +47,13 @@ int riod_stub_reply(struct riod_stub_func *fn, __le32 tag,
 }
 
 /**
- * riod_stub_reply_rom() - answer ROM_READ
+ * riod_stub_reply_rom() - reply to ROM_READ with a piece of the ROM
  * @fn: function
- * @tag: of the request
- * @offset: in the ROM; validated
+ * @tag: tag of the request
+ * @offset: offset in the ROM; validated
  *
- * All-ones behind the image, whose size is told with each piece.  At most as many
- * pieces wait to be sent as a peer may have requests.
+ * Each reply carries the size of the image; bytes beyond it are all-ones.  The limit of
+ * outstanding requests also bounds the replies that wait to be sent.
  * Return: as riod_stub_reply().
  */
 int riod_stub_reply_rom(struct riod_stub_func *fn, __le32 tag, u32 offset)

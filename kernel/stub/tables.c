@@ -28,7 +28,7 @@
  */
 #define SPAN_TABLES	4
 
-/* at most what @spans takes for one: a bitmap of 64 bytes, and six nodes of the XArray */
+/* upper bound of memory per entry of @spans: a 64-byte bitmap and six XArray nodes */
 #define SPAN_RECORD	PAGE_SIZE
 
 static int tables_add(struct riod_stub_tables *t, unsigned int n, u64 record)
@@ -43,7 +43,7 @@ static int tables_add(struct riod_stub_tables *t, unsigned int n, u64 record)
 	return 0;
 }
 
-/* the leaves of a span that were ever mapped */
+/* get the bitmap of the leaves of a span that were ever mapped */
 static unsigned long *span_get(struct riod_stub_tables *t, u64 span)
 {
 	unsigned long *leaves = xa_load(&t->spans, span);
@@ -71,8 +71,8 @@ static unsigned long *span_get(struct riod_stub_tables *t, u64 span)
  * @start: first IOVA
  * @last: last IOVA, not below @start
  *
- * Return: 0; -E2BIG: more than @t->max, do not map; -EDQUOT: more than the session may
- * hold; -ENOMEM.  What was counted stays counted in any case.
+ * Return: 0; -E2BIG: exceeds @t->max, do not map; -EDQUOT: exceeds the memory budget;
+ * -ENOMEM.  Tables that were charged stay charged, on error, too.
  */
 int riod_stub_tables_charge(struct riod_stub_tables *t, u64 start, u64 last)
 {
