@@ -391,7 +391,7 @@ static void change_is_in_force(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, sees(test, l, "127.0.0.1"));
 }
 
-/* a list that is full takes what it has, and nothing of a request with one too many */
+/* a full list accepts entries that it has; a request with one too many adds none */
 static void full(struct kunit *test)
 {
 	static const char * const more[] = { "192.0.2.62", "192.0.2.63", "192.0.2.64" };

@@ -2,8 +2,9 @@
 /*
  * bench.c - functions without a device
  *
- * Uses the real frame.c, bar.c, vpd.c, ctl.c and irq.c.  BARs are memory, config space
- * is an array; interrupts, power states and resets are only recorded.
+ * Uses the real frame.c, reply.c, bar.c, vpd.c, ctl.c, irq.c and shadow.c.  BARs are
+ * memory, config space is an array; interrupts, power states and resets are only
+ * recorded.
  */
 #include <kunit/test.h>
 #include <linux/interrupt.h>
@@ -14,7 +15,7 @@
 
 #include "bench.h"
 
-/* a global, as the fakes get no pointer to it; tests run one at a time */
+/* global, because the fakes get no pointer to it; tests run one at a time */
 static struct bench *bench;
 
 /* ------------------------------------------------------------ the device */

@@ -574,7 +574,7 @@ static void map_session_over(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, a->att.dma.npages, 0);
 }
 
-/* pages, records and tables count; whatever the budget refuses, nothing of the record stays */
+/* pages, records and tables are charged; a refused record leaves only tables charged */
 static void map_budget(struct kunit *test)
 {
 	struct fake_att *a = test->priv;
@@ -593,12 +593,12 @@ static void map_budget(struct kunit *test)
 		}
 	}
 	KUNIT_ASSERT_EQ(test, ret, 0);
-	/* the pages of the engine, and ten nodes in each of three indices */
+	/* the engine's pages, and ten XArray nodes in each of three indices */
 	engine = 3 * (kmalloc_size_roundup(sizeof(struct riod_sync_page)) + RIOD_PAGE_SIZE / 8) +
 		 3 * 10 * sizeof(struct xa_node);
 	KUNIT_EXPECT_EQ(test, riod_budget_held(b), a->att.dma.tables.charged + 3 * PAGE_SIZE +
 			engine + kmalloc_size_roundup(sizeof(struct riod_stub_range)));
-	/* the same pages elsewhere take a record, and tables where there are none yet */
+	/* the same pages at another IOVA cost a record, and tables if it has none yet */
 	before = riod_budget_held(b);
 	riod_budget_set_limit(b, U64_MAX);
 	KUNIT_EXPECT_EQ(test, map(a, PIC_IOVA(8), 1, 3, RW), 0);

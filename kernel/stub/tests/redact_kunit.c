@@ -130,8 +130,8 @@ static void endless_list(struct kunit *test)
 }
 
 /*
- * What is hidden because its length does not fit must not become a shorter one of its kind
- * that does, when its body is gone.
+ * A capability hidden because its length does not fit must not, without its body, look
+ * like a shorter capability of the same ID that does fit.
  */
 static void hidden_for_its_length(struct kunit *test)
 {
@@ -162,7 +162,7 @@ static void hidden_for_its_length(struct kunit *test)
 	}
 }
 
-/* one that is hidden because the server host has no vectors for it has no table either */
+/* MSI-X hidden because the server host has no vectors for it has no table either */
 static void hidden_for_want_of_vectors(struct kunit *test)
 {
 	struct riod_cfg_bar none[RIOD_BARS] = {};

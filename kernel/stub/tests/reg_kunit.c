@@ -298,7 +298,7 @@ static void vpd_registers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->nvpd, 0);
 	KUNIT_EXPECT_EQ(test, b->nconfig, 0);
 
-	/* it waits for an EEPROM, and no cut waits for it */
+	/* a read waits for an EEPROM, so it must not hold the gate, which cuts take */
 	KUNIT_EXPECT_EQ(test, b->vpd_gated, 0);
 }
 

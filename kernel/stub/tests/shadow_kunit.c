@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * shadow_kunit.c - BARs that are memory, of which a peer has a copy
+ * shadow_kunit.c - memory BARs, of which a peer has a copy
  */
 #include <kunit/test.h>
 #include <linux/slab.h>
