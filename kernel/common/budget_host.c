@@ -12,7 +12,7 @@
 static struct riod_budget riod_host;
 static unsigned int memory_max_mib;
 
-/* modules that use us come later, and a parameter may be set before riod_budget_host_init() */
+/* may run before riod_budget_host_init(), to parse parameters; users of the budget load later */
 static void memory_max_apply(void)
 {
 	if (!memory_max_mib)
@@ -20,7 +20,7 @@ static void memory_max_apply(void)
 	riod_budget_set_limit(&riod_host, (u64)memory_max_mib << 20);
 }
 
-/* under the lock of the module's parameters */
+/* under kernel_param_lock() */
 static int memory_max_set(const char *val, const struct kernel_param *kp)
 {
 	int err = param_set_uint(val, kp);

@@ -2,7 +2,7 @@
 #ifndef _RIOD_BUDGET_HOST_H
 #define _RIOD_BUDGET_HOST_H
 
-/* module init, before there can be a session */
+/* called by module init, before any session exists */
 void riod_budget_host_init(void);
 
 #endif /* _RIOD_BUDGET_HOST_H */

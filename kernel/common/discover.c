@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * discover.c - which exports another host offers
+ * discover.c - ask another host for the exports that it offers
  *
  * The command returns at once, because generic netlink holds a lock of the whole host
- * while a command runs.  A work item asks the server host, which takes 30 s at most, and
- * sends the answer to the socket that asked.
+ * while a command runs.  A work item asks the server host, for 30 s at most, and sends the
+ * answer to the requesting socket.
  */
 #include <linux/list.h>
 #include <linux/module.h>
@@ -15,12 +15,12 @@
 
 #include "netlink.h"
 
-/* hosts that are being asked at a time */
+/* most queries at a time */
 #define QUERIES_MAX	16
 
 static struct workqueue_struct *discover_wq;
 
-/* Protects the list of queries, their number, and &query.dead.  Nothing is taken inside. */
+/* Protects the list of queries, their number, and &query.dead.  No lock is taken inside. */
 static DEFINE_MUTEX(queries_lock);
 static LIST_HEAD(queries);
 static unsigned int nqueries;
@@ -28,12 +28,12 @@ static unsigned int nqueries;
 /**
  * struct query - a host to ask
  * @list: on the list of queries
- * @work: asks, and frees this
- * @net: namespace of the socket that asked; a reference
+ * @work: asks the host and frees the query
+ * @net: namespace of the requesting socket; a reference
  * @peer: host to ask
- * @portid: socket that asked
- * @seq: number of its request
- * @dead: the socket was closed; another may have its @portid now
+ * @portid: port ID of the requesting socket
+ * @seq: sequence number of its request
+ * @dead: the socket was closed; another one may have its @portid now
  */
 struct query {
 	struct list_head list;
@@ -86,7 +86,7 @@ static struct sk_buff *new_answer(const struct query *q, size_t payload, void **
 	return NULL;
 }
 
-/* The socket may have no room.  Then it gets no answer. */
+/* The answer is dropped if the socket has no room for it. */
 static void send_answer(const struct query *q, struct sk_buff *skb, void *hdr)
 {
 	genlmsg_end(skb, hdr);
@@ -174,7 +174,7 @@ static void query_work(struct work_struct *work)
 	mutex_unlock(&queries_lock);
 	put_net(q->net);
 	kfree(q);
-	/* module exit waits for the work item, which runs our text until it returns */
+	/* this code stays until the work item has returned: module exit waits for it */
 	module_put(THIS_MODULE);
 }
 
@@ -227,7 +227,7 @@ int riod_nl_discover_doit(struct sk_buff *skb, struct genl_info *info)
 			       "16 hosts are being asked already: try again in a moment");
 		goto out_net;
 	}
-	/* keeps "rmmod" from waiting for the host; if it waits already, exit drains the queue */
+	/* rmmod fails instead of waiting for the host; if it has begun, exit drains the queue */
 	__module_get(THIS_MODULE);
 	queue_work(discover_wq, &q->work);
 	return 0;
@@ -245,7 +245,7 @@ int __init riod_nl_discover_init(void)
 	return discover_wq ? 0 : -ENOMEM;
 }
 
-/* no command runs any more; waits for a query that began while "rmmod" was under way */
+/* no command runs; waits for queries that began during rmmod */
 void riod_nl_discover_exit(void)
 {
 	destroy_workqueue(discover_wq);

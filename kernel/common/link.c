@@ -138,7 +138,7 @@ int riod_link_post_reply(struct riod_link *l, struct riod_frame *f)
 	if (l->lost) {
 		err = -ENOTCONN;
 	} else if (l->nreplies == RIOD_REQUESTS_MAX) {
-		/* none of these was sent yet: the peer cannot have sent another request */
+		/* none of these was sent yet, so the peer cannot have sent another request */
 		err = -EPROTO;
 	} else {
 		l->nreplies++;
@@ -160,7 +160,7 @@ static u64 riod_link_mib(u64 bytes)
 	return bytes >> 20;
 }
 
-/* the session is about to end by @err: if that is a limit, say which, and what to do */
+/* the session is about to end with @err: if a memory limit caused it, log it and the remedy */
 void riod_link_complain(struct riod_link *l, int err)
 {
 	const struct riod_budget *own = &l->sync.budget, *full = READ_ONCE(own->full);

@@ -47,7 +47,7 @@
  * @lost: the link is lost
  * @events: frames that must follow the next cut
  * @nevents: frames on @events
- * @nreplies: replies among them, and among those that the pump has taken and not
+ * @nreplies: replies among them, and among those that the pump has taken but not
  *	begun to send
  * @flight: stub: number of the cut in flight, 0 for none
  * @flight_seq: number of the commit frame of that cut

@@ -24,7 +24,7 @@
 #include "riod_trace.h"
 
 #define RIOD_LINK_BACKOFF_MS	10
-/* what other sessions hold, or a cut of the peer's that is staged, may go within this */
+/* time for other sessions, or the peer's staged cut, to free memory */
 #define RIOD_LINK_QUOTA_MS	1000
 
 /* make the pump recompute what it waits for; any context that may take a mutex */
@@ -124,7 +124,7 @@ static enum riod_link_due riod_link_wait(struct riod_link *l)
 	return RIOD_LINK_ENDS;
 }
 
-/* a budget's refusal is final when it has lasted */
+/* -EDQUOT is final when it has lasted for RIOD_LINK_QUOTA_MS */
 static bool riod_link_may_rest(struct riod_link *l, int err)
 {
 	ktime_t now = ktime_get();
@@ -323,10 +323,10 @@ static int riod_link_collect(struct riod_link *l, bool background, u64 *nr)
  * Take the waiting events, before the scan begins.
  *
  * On PCI the completion of a read does not pass an interrupt that the device sent before
- * it, and drivers rely on that.  So interrupts are gathered after the replies were taken,
- * and go ahead of them: an interrupt that fired before a reply was posted is among them, or
- * among those of an earlier round.  One that fired since then passes the reply, which
- * PCI allows.  Those in @waiting have their interrupts ahead of them already.
+ * it, and drivers rely on that.  So the pump takes the replies, then gathers interrupts, and
+ * sends the interrupts first: one that fired before a reply was posted is among them or in
+ * an earlier round.  One that fired later passes the reply, which PCI allows.  Replies in
+ * @waiting already have their interrupts ahead of them.
  */
 static int riod_link_begin(struct riod_link *l, struct list_head *events)
 {
@@ -364,12 +364,12 @@ static int riod_link_finish(struct riod_link *l, u64 cut, struct list_head *even
 
 	spin_lock(&l->lock);
 	l->stats.events += nevents;
-	/* ahead of sending them: the peer may ask anew as soon as it has one */
+	/* before sending: the peer may send another request as soon as it has a reply */
 	l->nreplies -= nreplies;
 	spin_unlock(&l->lock);
 	list_splice_tail_init(events, &l->out);
 	err = riod_link_flush(l, &last);
-	/* the window bounds them from here on */
+	/* from here on the session's window bounds the frames */
 	riod_sync_handed_over(&l->sync);
 	/* only the pump sends, so the events have the numbers behind the commit */
 	if (!err && cut && l->role == RIOD_SYNC_STUB)

@@ -110,9 +110,9 @@ static const struct genl_multicast_group groups[] = {
 	[RIOD_NLGRP_EVENTS] = { .name = "events", .flags = GENL_MCAST_CAP_SYS_ADMIN },
 };
 
-/* ------------------------------------------------------------ sockets that close */
+/* ------------------------------------------------------------ closed sockets */
 
-/* A command that takes long belongs to the socket that asked for it. */
+/* A closed socket gets no answers, and its attempts to attach end. */
 static int socket_event(struct notifier_block *nb, unsigned long event, void *data)
 {
 	const struct netlink_notify *n = data;
@@ -257,7 +257,7 @@ static int export_set(struct genl_info *info, struct riod_export_change *change)
 	module_put(ops->owner);
 	if (err)
 		goto out_free;
-	/* has room, as in export_new() */
+	/* the reply has room, as in export_new() */
 	nla_put_string(reply, RIOD_A_EXPORT_NAME, change->name);
 	if (change->peer[0])
 		nla_put_string(reply, RIOD_A_EXPORT_PEER, change->peer);
@@ -363,7 +363,7 @@ int riod_nl_detach_doit(struct sk_buff *skb, struct genl_info *info)
 				info->snd_portid : 0,
 			  &state, info->extack);
 	module_put(ops->owner);
-	/* an error of the reply is reported as that of the command; events tell the rest */
+	/* if the reply fails, so does the command; the detach goes on, and events report it */
 	return err ?: reply_detach(info, nla_get_u32(id), state);
 }
 

@@ -10,10 +10,10 @@
 int riod_nl_init(void);
 void riod_nl_exit(void);
 
-/* discover.c: before the first command, and behind the last */
+/* discover.c; called before the first command and after the last one */
 int riod_nl_discover_init(void);
 void riod_nl_discover_exit(void);
-/* a socket was closed: what it asked is not answered */
+/* a socket was closed: its queries get no answer */
 void riod_nl_discover_released(const struct net *net, u32 portid);
 
 /*

@@ -172,7 +172,7 @@ static int put_sync_stats(struct sk_buff *skb, struct riod_sync *y)
 	return put_attrs(skb, attrs, ARRAY_SIZE(attrs));
 }
 
-/* levels, not sums */
+/* current values, not counters */
 static int put_memory(struct sk_buff *skb, const struct riod_budget *own)
 {
 	const struct riod_budget *host = riod_budget_host();

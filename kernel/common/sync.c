@@ -171,7 +171,7 @@ void riod_sync_restage(struct riod_sync *y)
 	WRITE_ONCE(y->staged_max, STAGED_SLACK + npages * STAGED_PAGE);
 }
 
-/* bits of two numbers, the lowest ones, of which the highest differs; NULL: as many as there are */
+/* highest bit in which the number of @other differs from @id, from 1; 64 for the list head */
 static u32 bits_apart(const struct riod_sync *y, u64 id, const struct list_head *other)
 {
 	if (other == &y->pages)
@@ -180,11 +180,11 @@ static u32 bits_apart(const struct riod_sync *y, u64 id, const struct list_head 
 }
 
 /*
- * What the indices take for a page whose neighbours are @prev and @next.  An XArray has a
- * node of 64 entries for each prefix of a number, 6 bits to a node: those that neither
- * neighbour shares are the page's own.  The peer chooses the numbers, and far apart
- * each takes ten nodes.  The stub has as many again in its own index of pages, and
- * in that of pages of BARs.
+ * Memory of the indices for a page between @prev and @next.  An XArray has a node of 64
+ * entries for each prefix of its numbers, 6 bits to a node.  Nodes that neither neighbour
+ * shares are charged to the page.  The peer chooses the numbers; far apart, each needs
+ * ten nodes.  The stub has two more indices with as many nodes: of its pages, and of
+ * pages of BARs.
  */
 static u64 index_weight(const struct riod_sync *y, u64 id, const struct list_head *prev,
 			const struct list_head *next)
@@ -194,7 +194,7 @@ static u64 index_weight(const struct riod_sync *y, u64 id, const struct list_hea
 	return (u64)(DIV_ROUND_UP(apart, 6) - 1) * RIOD_SYNC_NODE * (riod_sync_is_stub(y) ? 3 : 1);
 }
 
-/* numbers grow, so the place is nearly always the end */
+/* page numbers increase, so the place is nearly always the end */
 static struct list_head *find_place(struct riod_sync *y, unsigned long id)
 {
 	struct riod_sync_page *next;

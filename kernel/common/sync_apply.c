@@ -432,7 +432,7 @@ static void forget_sent(struct riod_sync *y, u64 applied)
 
 	lockdep_assert_held(&y->lock);
 	y->told = applied;
-	/* an unmap in between takes those of its page; nobody looks at the rest: the gate */
+	/* while the lock is dropped an unmap frees its page's entries; the gate excludes others */
 	while ((s = list_first_entry_or_null(&y->sent, struct riod_sync_sent, by_cut))) {
 		if (s->cut > applied)
 			break;

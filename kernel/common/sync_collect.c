@@ -182,7 +182,7 @@ static void count_strike(struct riod_sync_cut *cut, struct riod_sync_capture *ca
 	list_add_tail(&cap->apart, &cut->noisy);
 }
 
-/* the bytes of a page for a pass; guest memory may have errors (sync_poison.h) */
+/* the bytes of a page for a pass; NULL: a memory error (sync_poison.h) */
 static const u8 *look_at(struct riod_sync_cut *cut, const struct riod_sync_page *page)
 {
 	const u8 *seen;
@@ -197,7 +197,7 @@ static const u8 *look_at(struct riod_sync_cut *cut, const struct riod_sync_page 
 	return NULL;
 }
 
-/* false: the pass must stop before this page and refill, or end with @err */
+/* false: the pass must stop before this page and refill, or end with @cut->err */
 static bool scan_page(struct riod_sync_cut *cut, struct riod_sync_page *page)
 {
 	struct riod_sync_capture *cap = page->capture;
@@ -248,7 +248,7 @@ static enum hold scan_some(struct riod_sync_cut *cut, unsigned long *next)
 		*next = page->id;
 		if (n >= RIOD_SYNC_PAGES_PER_HOLD)
 			return HOLD_MORE;
-		/* one that is the device's own memory takes long, or for ever */
+		/* a BAR page takes as long as the device to answer, maybe for ever */
 		n += page->mmio ? RIOD_SYNC_PAGES_PER_HOLD : 1;
 		/* rule 14 (direction): the device cannot have written it */
 		if (riod_sync_is_stub(y) && !page->nwrite)
@@ -547,7 +547,7 @@ static void keep_sent(struct riod_sync_cut *cut)
 	unsigned int n = 0;
 
 	lockdep_assert_held(&y->lock);
-	/* what is left of @cut->sent is nobody else's */
+	/* only this thread uses @cut->sent, so @tmp stays valid while the lock is dropped */
 	list_for_each_entry_safe(s, tmp, &cut->sent, by_cut) {
 		if (++n % RIOD_SYNC_PAGES_PER_HOLD == 0)
 			riod_sync_breathe(y);
@@ -579,7 +579,7 @@ static void rebase_page(struct riod_sync_cut *cut, struct riod_sync_capture *cap
 		riod_sync_discard_unsent(cap->page);
 }
 
-/* page by page: an unmap in between is as one before, or as one behind the cut */
+/* page by page: an unmap while the lock is dropped is like one before or after the cut */
 static void rebase(struct riod_sync_cut *cut)
 {
 	struct riod_sync_capture *cap;
@@ -594,7 +594,7 @@ static void rebase(struct riod_sync_cut *cut)
 	}
 }
 
-/* cannot fail; the gate keeps the peer's cuts out meanwhile */
+/* cannot fail; the gate keeps the peer's cuts out while the lock is dropped */
 static void take(struct riod_sync_cut *cut)
 {
 	struct riod_sync *y = cut->y;
@@ -705,7 +705,7 @@ static enum hold look_some(struct riod_sync *y, unsigned long *next)
 		*next = page->id;
 		if (n >= RIOD_SYNC_PAGES_PER_HOLD)
 			return HOLD_MORE;
-		/* one that is the device's own memory takes long, or for ever */
+		/* a BAR page takes as long as the device to answer, maybe for ever */
 		n += page->mmio ? RIOD_SYNC_PAGES_PER_HOLD : 1;
 		if (!page->nwrite)
 			continue;
@@ -717,9 +717,9 @@ static enum hold look_some(struct riod_sync *y, unsigned long *next)
 }
 
 /*
- * Register writes, and cuts of the peer's, go on meanwhile.  Of a cut, page and base change
- * under one hold of the lock, and where the device's byte has not been sent they go on to
- * differ, or the guest has the same byte.
+ * Without the gate, so register writes and the peer's cuts do not wait.  An applied cut
+ * changes page and base under one hold of the lock.  It hides no unsent byte of the device:
+ * page and base still differ there, unless the guest wrote the same value.
  */
 bool riod_sync_is_settled(struct riod_sync *y)
 {
@@ -747,7 +747,7 @@ s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames, u32 max_fra
 	INIT_LIST_HEAD(&cut.spare);
 	INIT_LIST_HEAD(&cut.frames);
 	INIT_LIST_HEAD(&cut.sent);
-	/* the frames of the cut before this one are not the caller's any more */
+	/* the caller no longer holds the frames of the previous cut */
 	riod_sync_handed_over(y);
 
 	if (!riod_sync_is_stub(y)) {

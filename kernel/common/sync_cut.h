@@ -17,7 +17,7 @@
 
 static_assert(RIOD_GRANULE == 16);	/* riod_sync_page.arrived */
 
-/* pages, or entries, looked at under one hold of the lock, so that an unmap waits for little */
+/* pages or entries processed under one hold of riod_sync.lock; bounds the wait of an unmap */
 #define RIOD_SYNC_PAGES_PER_HOLD	256
 #define RIOD_SYNC_GFP		(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
 
@@ -99,7 +99,7 @@ struct riod_sync_sent {
  * @noisy: captures excluded as a whole
  * @spare: unused captures for the pass
  * @at: position of the pass in @captures
- * @fetched: frontend: buffer for the page that is compared
+ * @fetched: frontend: copy of the page that is being compared
  * @err: 0, or -EHWPOISON: why a pass stopped
  * @frames: encoded frames
  * @nframes: number of CUT_DATA frames
@@ -190,7 +190,7 @@ static inline bool riod_sync_is_stopped(const struct riod_sync *y)
 	return READ_ONCE(y->stopped);
 }
 
-/* riod_sync.lock is held, and is again: an unmap gets its turn */
+/* drop riod_sync.lock for a moment, so that an unmap gets its turn */
 static inline void riod_sync_breathe(struct riod_sync *y)
 {
 	mutex_unlock(&y->lock);
@@ -207,7 +207,7 @@ static inline u32 riod_sync_delta_size(u32 nruns, u32 nbytes)
 /* sync.c; under riod_sync.lock */
 void riod_sync_discard_unsent(struct riod_sync_page *page);
 
-/* what a frame takes; a frame above a page may take less, from vmalloc() */
+/* memory of a frame; a frame above a page may take less, from vmalloc() */
 static inline u64 riod_sync_frame_weight(u32 len)
 {
 	return kmalloc_size_roundup(sizeof(struct riod_frame) + len);

@@ -219,7 +219,7 @@ static int encode_turn(struct riod_sync_cut *cut, u32 room, bool last)
  */
 int riod_sync_encode(struct riod_sync_cut *cut, u32 max_frame)
 {
-	/* a full frame takes a power of two at both ends, not a little more than one */
+	/* a full frame fits a power of two at both ends, instead of just exceeding it */
 	u32 room = max_frame - sizeof(struct riod_frame) - sizeof(struct riod_wire_cut_data);
 	int err;
 

@@ -2,10 +2,10 @@
 /*
  * Reading guest memory that may have a hardware error
  *
- * A plain load of a word with an uncorrectable error takes the host down, and a pass loads
- * every word that the guest has mapped.  Linux knows of errors that a scrubber or
- * somebody's access has found (PageHWPoison).  One that a pass finds itself can be survived
- * where the CPU reports it precisely and the load is one that the kernel expects to fail.
+ * A plain load of a word with an uncorrectable error crashes the host, and a pass loads
+ * every word that the guest has mapped.  Linux marks pages in which a scrubber or an access
+ * has found an error (PageHWPoison).  A pass survives an error that it finds by itself if
+ * the CPU reports it precisely and the load has an exception table entry.
  */
 #ifndef _RIOD_SYNC_POISON_H
 #define _RIOD_SYNC_POISON_H
@@ -22,13 +22,13 @@
 #include "wire.h"
 
 /**
- * riod_page_fetch() - a page of memory, to be looked at
+ * riod_page_fetch() - get a page of memory for a comparison
  * @live: the page, in the kernel's direct map
  * @buf: room for a copy of it
  *
- * The copy has no torn words that a comparison could miss: who finds a difference reads
- * that granule of @live again.
- * Return: @buf, or @live where the architecture cannot copy so; NULL: a memory error.
+ * A torn word in the copy does no harm: on a difference the caller reads that granule from
+ * @live again.
+ * Return: @buf, or @live if the architecture has no such copy; NULL: a memory error.
  */
 static inline const u8 *riod_page_fetch(const u8 *live, u8 *buf)
 {

@@ -18,8 +18,8 @@
  * @held: bytes charged
  * @limit: most bytes that @held may reach; U64_MAX: no limit
  * @parent: charged as well; outlives this budget.  NULL: none
- * @full: the budget, this one or a parent, that refused the last charge that was
- *	refused; for the log.  NULL: none was refused
+ * @full: the budget, this one or a parent, that refused a charge last; for the log.
+ *	NULL: none was refused
  */
 struct riod_budget {
 	atomic64_t held;
@@ -31,16 +31,16 @@ struct riod_budget {
 /* @limit 0: no limit */
 void riod_budget_init(struct riod_budget *b, u64 limit, struct riod_budget *parent);
 
-/* any time; what is held beyond it stays */
+/* may be called at any time; memory already held beyond @limit stays charged */
 void riod_budget_set_limit(struct riod_budget *b, u64 limit);
 
 /**
- * riod_budget_charge() - about to allocate
+ * riod_budget_charge() - charge memory before its allocation
  * @b: budget; any context, lockless
- * @bytes: how much
+ * @bytes: size of the allocation
  *
- * A charge that @b refuses changes nothing, so a large one that is refused never makes
- * a small one fail.  One that a parent refuses is held in @b for a moment.
+ * A charge that @b refuses changes nothing, so a large one never makes a small one fail.
+ * One that a parent refuses is held in @b for a moment.
  * Return: 0; -EDQUOT: nothing is charged.
  */
 int riod_budget_charge(struct riod_budget *b, u64 bytes);

@@ -126,7 +126,7 @@ int riod_cfg_init(struct riod_cfg *c, const u8 *raw, u16 size,
  */
 int riod_cfg_limit_irqs(struct riod_cfg *c, u16 nintx, u16 nmsi, u16 nmsix);
 
-/* the function cannot be reset: the model does not offer FLR, of either capability */
+/* the function cannot be reset: hide FLR in both capabilities */
 void riod_cfg_hide_flr(struct riod_cfg *c);
 
 /**

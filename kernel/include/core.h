@@ -55,11 +55,11 @@ struct riod_export_request {
 /**
  * struct riod_export_change - EXPORT_SET, parsed and range checked
  * @name: export
- * @op: what becomes of its allow list
+ * @op: how its allow list changes
  * @nallow: entries of @allow
  * @allow: networks; the stub may rewrite them
  * @force: end the session of a peer that is no longer in the list
- * @peer: filled in: a peer that is not, and stays attached; else empty
+ * @peer: result: an attached peer that is not, and was not forced out; else empty
  */
 struct riod_export_change {
 	char name[RIOD_NAME_LEN];
@@ -78,7 +78,7 @@ struct riod_attach_request {
 	char profile[32];		/* empty: by PCI ids; or "none" */
 	u32 shadow_bars;		/* BARs that are memory, one bit each */
 	bool sync_writes;		/* writes to memory BARs wait for the stub */
-	u32 portid;			/* netlink socket that asks */
+	u32 portid;			/* requesting netlink socket */
 };
 
 /**
@@ -86,7 +86,7 @@ struct riod_attach_request {
  * @owner: pinned while a command runs
  * @export_new: sets the name if it was empty
  * @export_del: -EBUSY while attached and not @force
- * @export_set: changes the allow list; all of it or nothing
+ * @export_set: changes the allow list, completely or not at all
  * @export_dump: fills messages into @skb from entry cb->args[0] on, as a dumpit
  *	does; one message per export of @net, begun with riod_nl_put_header()
  *
@@ -115,10 +115,10 @@ struct riod_nl_stub_ops {
  * @owner: pinned while a command runs
  * @attach: begins to attach; calls @reply with the number of the attachment before any
  *	event of it, and begins only if that returns 0
- * @detach: begins to detach, and sets @state to what the attachment is now; -EBUSY while
- *	a function is open and not @force.  @portid: only if that socket asked for the
- *	attachment; 0: whichever did
- * @released: a netlink socket was closed: attempts that it asked for end
+ * @detach: begins to detach, and sets @state to the new state of the attachment; -EBUSY while
+ *	a function is open and not @force.  @portid: only if that socket requested the
+ *	attachment; 0: any
+ * @released: a netlink socket was closed: ends its attempts to attach
  * @attachment_dump: as &riod_nl_stub_ops.export_dump
  *
  * Commands do not see attachments of other namespaces than @net.

@@ -62,9 +62,8 @@ struct riod_link_stats {
  * @conn: consumed, also on error
  * @params: from the handshake
  * @role: which end this is
- * @sync: tunables of the engine, or NULL.  Without a parent of its own its budget is
- *	charged to riod_budget_host(); without a limit it gets riod_link_memory_max() of
- *	nothing mapped.
+ * @sync: tunables of the engine, or NULL.  Without a parent its budget is charged to
+ *	riod_budget_host(); without a limit it gets riod_link_memory_max(0).
  * @name: for the pump's name and log messages
  * @ops: callbacks
  * @priv: their first argument
@@ -83,8 +82,8 @@ int riod_link_start(struct riod_link *l);
  * riod_link_memory_max() - most memory that may be held on behalf of a peer
  * @mapped: most bytes of memory that may be mapped at once, each page counted once
  *
- * Eight times as much, and 64 MiB.  Documentation/coherence.rst, rule 18, has what that
- * is made of.
+ * Eight times @mapped plus 64 MiB.  Rule 18 in Documentation/coherence.rst derives the
+ * factor.
  * Return: a limit for &riod_sync.budget, at most U64_MAX.
  */
 static inline u64 riod_link_memory_max(u64 mapped)

@@ -400,7 +400,7 @@ void riod_sync_set_order(struct riod_sync *y, struct riod_sync_order *old,
  */
 s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames, u32 max_frame);
 
-/* the frames of the last cut are queued in the session, or freed; from the caller of collect */
+/* called by the thread that collects: the session has the last cut's frames, or they are freed */
 void riod_sync_handed_over(struct riod_sync *y);
 
 /* the peer has acknowledged our cuts up to and including @cut; takes @y->lock */
@@ -421,9 +421,9 @@ bool riod_sync_in_flight(struct riod_sync *y);
  * @y: engine of the stub; takes @y->lock; called by the thread that
  *	calls riod_sync_collect()
  *
- * Makes one pass, which ends at the first difference.  It goes on if the cut in
- * flight is acknowledged meanwhile: the rest of it is shorter than the first
- * pass of the next cut.
+ * Makes one pass, which ends at the first difference.  It continues if the
+ * cut in flight is acknowledged meanwhile: the rest of it is shorter than the
+ * first pass of the next cut.
  *
  * Return: true: the cuts taken so far have everything that the device wrote
  * before the call, so an event posted before the call may follow them without a
