@@ -485,7 +485,7 @@ static void writes(struct kunit *test)
 	}
 }
 
-/* a function that cannot be reset does not offer it, and takes no such request */
+/* FLR is hidden for a function that cannot be reset, and a request for it has no effect */
 static void flr_hidden(struct kunit *test)
 {
 	struct image *m = image(test);

@@ -150,7 +150,7 @@ static inline void drop(struct list_head *frames)
 	}
 }
 
-/* a cut of @y's arrives; 1 where there was a commit */
+/* deliver a cut of @y; 1 if it had a commit */
 static inline int deliver(struct ends *e, struct riod_sync *y, struct list_head *frames)
 {
 	struct riod_sync *to = other_end(e, y);

@@ -341,7 +341,7 @@ static void gather_and_prepare(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&x.stub->applied), 1);
 }
 
-/* a cut of the stub's in flight, and a page that has more */
+/* a cut of the stub is in flight, and its page has changed again */
 static void in_flight(struct kunit *test, struct ends *x)
 {
 	x->fe->held_back = true;
@@ -352,8 +352,8 @@ static void in_flight(struct kunit *test, struct ends *x)
 }
 
 /*
- * An interrupt that fired before a reply was posted goes ahead of it, whether they leave
- * at once or wait for a cut
+ * An interrupt that fired before a reply was posted goes ahead of it, whether both are
+ * sent at once or wait for a cut.
  */
 static void interrupts_first(struct kunit *test)
 {
@@ -371,7 +371,7 @@ static void interrupts_first(struct kunit *test)
 	end_map(test, x.stub);
 	end_map(test, x.fe);
 	in_flight(test, &x);
-	/* these are taken, and wait for the next cut; the others come later */
+	/* the pump takes these, and they wait for the next cut; the others come later */
 	atomic_set(&x.stub->gather, 1);
 	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make_of(2)), 0);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(x.stub->l->looked)));
@@ -385,7 +385,7 @@ static void interrupts_first(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, x.fe->irqs[n].epoch, order[n]);
 }
 
-/* events are taken, then the pass begins: what comes during the pass has a cut of its own */
+/* the pump takes events before the pass: an event posted during the pass gets another cut */
 static void take_then_pass(struct kunit *test)
 {
 	struct ends x = ends_start_mapped(test);
@@ -407,7 +407,7 @@ static void take_then_pass(struct kunit *test)
 
 #define LIMIT	SZ_256K
 
-/* data of a cut that never comes: a page's worth of bytes, of a page that nobody has */
+/* data of a cut that is never committed: all bytes of a page that is not mapped */
 static struct riod_frame *data_make(void)
 {
 	struct riod_wire_cut_data *body;
@@ -430,7 +430,7 @@ static struct riod_frame *data_make(void)
 	return f;
 }
 
-/* until the link does not take any more; its pump, the other sender, has nothing to do */
+/* send until the link fails; its pump, the other sender, is idle */
 static int hostile_run(void *priv)
 {
 	struct end *e = priv;
@@ -457,7 +457,7 @@ static struct ends limited_start(struct kunit *test, const struct riod_sync_para
 	return x;
 }
 
-/* a peer that stages and never commits is cut off at the session's limit, and told why */
+/* a peer that stages and never commits loses the session at its limit, and gets the reason */
 static void staged_to_the_limit(struct kunit *test)
 {
 	static const struct riod_sync_params limited = {
@@ -483,7 +483,7 @@ static void budget_exit(void *data)
 	WARN_ON_ONCE(riod_budget_held(host));
 }
 
-/* a host that has no more than LIMIT; it outlives the ends */
+/* a host budget of LIMIT; it outlives the ends */
 static struct riod_budget *host_create(struct kunit *test, struct riod_sync_params *sync)
 {
 	struct riod_budget *host = kunit_kzalloc(test, sizeof(*host), GFP_KERNEL);
@@ -496,7 +496,7 @@ static struct riod_budget *host_create(struct kunit *test, struct riod_sync_para
 	return host;
 }
 
-/* the same at the limit of the host, most of which another session has */
+/* the same at the limit of the host, most of which is charged to another session */
 static void staged_to_the_hosts_limit(struct kunit *test)
 {
 	struct riod_sync_params sync;
@@ -515,7 +515,7 @@ static void staged_to_the_hosts_limit(struct kunit *test)
 	riod_budget_uncharge(host, LIMIT - SZ_64K);
 }
 
-/* @x's stub has an interrupt and no memory for its cut; how much is charged elsewhere */
+/* leave @x's stub with an interrupt and no memory for its cut; returns the bytes charged */
 static u64 starve(struct kunit *test, struct ends *x, struct riod_budget *host)
 {
 	u64 rest;
@@ -530,7 +530,7 @@ static u64 starve(struct kunit *test, struct ends *x, struct riod_budget *host)
 	return rest;
 }
 
-/* what another session holds for a moment costs this one no more than that moment */
+/* the host is full for a moment: the session waits and goes on */
 static void host_full(struct kunit *test)
 {
 	struct riod_sync_params sync;
@@ -544,7 +544,7 @@ static void host_full(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, x.stub->nlost, 0);
 }
 
-/* what it holds for long ends this one */
+/* the host stays full: the session ends */
 static void host_full_for_long(struct kunit *test)
 {
 	struct riod_sync_params sync;
@@ -558,7 +558,7 @@ static void host_full_for_long(struct kunit *test)
 	riod_budget_uncharge(host, rest);
 }
 
-/* what is mapped decides, and no size of it wraps */
+/* the limit follows from the mapped bytes, and no number of bytes wraps */
 static void memory_max(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, riod_link_memory_max(0), 64ull << 20);
@@ -567,7 +567,7 @@ static void memory_max(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_link_memory_max(U64_MAX), U64_MAX);
 }
 
-/* who gives no limit gets one, and the host counts all */
+/* without parameters a session gets a limit, and the host counts all its bytes */
 static void host_is_the_parent(struct kunit *test)
 {
 	struct ends x = ends_create(test, &by_events);
@@ -639,7 +639,7 @@ static void limits(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, riod_link_is_lost(x.stub->l));
 }
 
-/* a reply that waits for a cut is not sent yet, so there is no room for another */
+/* a reply that waits for a cut is unsent and counts against the limit */
 static void replies_that_wait(struct kunit *test)
 {
 	struct ends x = ends_start_mapped(test);
@@ -652,7 +652,7 @@ static void replies_that_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_link_post_reply(x.stub->l, reply_make(1, 0, 0)), -EPROTO);
 }
 
-/* who must not wait does not, and cannot pile up more without an end */
+/* riod_link_post_nowait() does not wait; it ends the link at its limit */
 static void nowait(struct kunit *test)
 {
 	struct ends x = ends_create(test, &by_events);

@@ -27,7 +27,7 @@ static const struct riod_session_params params = {
 	.lost_ms = NEVER_MS,
 };
 
-/* no background cuts: what moves, moves by events */
+/* no background cuts: only events cause cuts */
 static const struct riod_sync_params by_events = {
 	.idle_min_us = NEVER_US,
 	.idle_max_us = NEVER_US,
@@ -36,31 +36,31 @@ static const struct riod_sync_params by_events = {
 /**
  * struct end - one end
  * @l: link; NULL once it is freed
- * @page: PAGE_ID's memory
+ * @page: memory of PAGE_ID
  * @mapped: PAGE_ID is mapped
- * @frames: frames that were handed over
- * @seen: what the page's first word was when the last of them came
- * @type: type of the last of them
- * @irqs: epochs of the IRQ frames among them, and what was seen with each
- * @nirqs: how many
- * @got: there was one
- * @applied: calls of ops->applied()
+ * @frames: number of ops->frame() calls
+ * @seen: first word of the page during the last one
+ * @type: frame type of the last one
+ * @irqs: epochs of the IRQ frames, and @seen for each
+ * @nirqs: number of @irqs
+ * @got: completed once for each frame
+ * @applied: number of ops->applied() calls
  * @held_back: ops->applied() waits for @hold
  * @hold: see @held_back; the end opens it
- * @collected: calls of ops->collected()
- * @nover: calls of ops->over()
- * @nlost: calls of ops->lost()
- * @reason: the last one's
- * @lost: there was one
- * @answers: the stub answers requests: @held is not used
- * @held: tags that were asked for and are not answered
- * @nheld: how many
- * @fail_gather: times that ops->gather() is yet to fail
- * @gather: frames that ops->gather() is yet to add, with epochs from GATHERED on
+ * @collected: number of ops->collected() calls
+ * @nover: number of ops->over() calls
+ * @nlost: number of ops->lost() calls
+ * @reason: reason of the last one
+ * @lost: ops->lost() was called
+ * @answers: the stub answers requests; otherwise it adds them to @held
+ * @held: tags of unanswered requests
+ * @nheld: number of @held
+ * @fail_gather: how often ops->gather() still has to fail
+ * @gather: frames that ops->gather() still has to add, with epochs from GATHERED on
  * @gathered: frames that it has added
- * @late: times that ops->collected() is yet to write LATE and to post an event of this epoch
- * @prepare: MAP frames that ops->prepare() is yet to send
- * @fail_prepare: times that it is yet to fail
+ * @late: how often ops->collected() still has to write LATE and to post an event of this epoch
+ * @prepare: MAP frames that ops->prepare() still has to send
+ * @fail_prepare: how often it still has to fail
  */
 struct end {
 	struct riod_link *l;
@@ -143,7 +143,7 @@ static inline struct riod_frame *reply_make(u32 tag, u32 status, u64 value)
 	return f;
 }
 
-/* the stub's device: a read gives twice the offset, and the status is in bits 19:16 */
+/* the stub's device: a read returns twice the offset; bits 19:16 of the offset are the status */
 static inline int end_request(struct end *e, const struct riod_wire_reg *r)
 {
 	u32 tag = le32_to_cpu(r->tag);
@@ -158,7 +158,7 @@ static inline int end_request(struct end *e, const struct riod_wire_reg *r)
 	return riod_link_post_reply(e->l, reply_make(tag, offset >> 16, 2 * offset));
 }
 
-/* the stub's ROM: each piece is full of its number */
+/* the stub's ROM: each byte of a piece is the number of the piece */
 static inline struct riod_frame *piece_make(u32 tag, u32 offset)
 {
 	struct riod_wire_reply *r;
@@ -185,7 +185,7 @@ static inline int end_piece(struct end *e, const struct riod_wire_ctl *c)
 
 static inline u32 nheld(struct end *e)
 {
-	/* so many entries of @held are there */
+	/* the entries of @held below it are valid */
 	return smp_load_acquire(&e->nheld);
 }
 
@@ -322,7 +322,7 @@ static inline void end_exit(void *data)
 	e->l = NULL;
 }
 
-/* takes *@conn over */
+/* consumes *@conn */
 static inline struct end *end_create_with(struct kunit *test, struct riod_conn **conn,
 					  enum riod_sync_role role,
 					  const struct riod_sync_params *sync,
@@ -386,7 +386,7 @@ static inline struct ends ends_start(struct kunit *test)
 	return x;
 }
 
-/* with the page mapped at both ends, its first content in step */
+/* with the page mapped at both ends and its first content sent */
 static inline struct ends ends_start_mapped(struct kunit *test)
 {
 	struct ends x = ends_start(test);

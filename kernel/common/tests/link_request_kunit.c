@@ -5,7 +5,7 @@
 #include "compat_export.h"
 #include "link_pair.h"
 
-/* many at once, each gets its own answer */
+/* many requests at once; each gets its own answer */
 static void requests(struct kunit *test)
 {
 	struct ends x = ends_start_mapped(test);
@@ -37,7 +37,7 @@ static void answer_held(struct kunit *test, struct end *e, u32 from, u32 to)
 		KUNIT_EXPECT_EQ(test, riod_link_post_reply(e->l, reply_make(e->held[n], 0, 0)), 0);
 }
 
-/* never more than the limit on their way; who comes later waits for a tag */
+/* at most RIOD_REQUESTS_MAX requests are in flight; later ones wait for a tag */
 static void all_tags(struct kunit *test)
 {
 	u32 n, more = RIOD_REQUESTS_MAX + 4;
@@ -52,7 +52,7 @@ static void all_tags(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, pair_eventually(nheld(x.stub) == RIOD_REQUESTS_MAX));
 	schedule_timeout_idle(2);
 	KUNIT_EXPECT_EQ(test, x.stub->nheld, RIOD_REQUESTS_MAX);
-	/* those that come now are answered at once */
+	/* the stub answers new requests at once */
 	WRITE_ONCE(x.stub->answers, true);
 	answer_held(test, x.stub, 0, 1);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(x.stub->frames) == more));
@@ -62,7 +62,7 @@ static void all_tags(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, x.fe->nlost, 0);
 }
 
-/* a killed waiter leaves at once; its answer finds nobody, and that is no fault */
+/* a killed waiter returns at once; its late answer is ignored, not an error */
 static void killed_waiter(struct kunit *test)
 {
 	struct ends x = ends_start(test);
@@ -73,7 +73,7 @@ static void killed_waiter(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, pair_eventually(nheld(x.stub) == 1));
 	runner_kill(r);
 	KUNIT_EXPECT_EQ(test, runner_join(test, r), -EINTR);
-	/* its tag is not given to the next one */
+	/* the next request does not get its tag */
 	r = reader_start(test, x.fe, 0, 1);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(nheld(x.stub) == 2));
 	KUNIT_EXPECT_NE(test, x.stub->held[0], x.stub->held[1]);
@@ -82,7 +82,7 @@ static void killed_waiter(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, x.fe->nlost, 0);
 }
 
-/* the link ends: waiters are told, and so is a request that nobody waits for */
+/* the link ends: waiters and new requests fail; the request of a killed waiter is dropped */
 static void ended_waiters(struct kunit *test)
 {
 	struct ends x = ends_start(test);
@@ -104,7 +104,7 @@ static void ended_waiters(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reader_run(&reader), -ENOTCONN);
 }
 
-/* a frontend that waits for replies no longer than @request_ms, and the raw end of a stub */
+/* a frontend that waits @request_ms for replies, against a raw connection as its stub */
 static struct end *impatient(struct kunit *test, u32 request_ms, u32 stall_ms,
 			     struct pair **pp)
 {
@@ -162,7 +162,7 @@ static int resetter_run(void *priv)
 	return riod_link_request(e->l, reset_make(), NULL);
 }
 
-/* a slow reset is no fault, and neither is a read that waits behind it */
+/* neither a slow reset nor a read that waits behind it times out */
 static void slow_reset(struct kunit *test)
 {
 	struct pair *p;
@@ -179,7 +179,7 @@ static void slow_reset(struct kunit *test)
 		tag[n] = le32_to_cpu(*(__le32 *)f->body);
 		riod_frame_free(f);
 	}
-	/* ten times as long as a reply may take; what is shown is that nobody gives up */
+	/* ten times @request_ms: no timeout */
 	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&fe->lost, msecs_to_jiffies(200)), 0);
 	for (n = 0; n < ARRAY_SIZE(r); n++) {
 		f = reply_make(tag[n], 0, 0);
@@ -192,7 +192,7 @@ static void slow_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fe->nlost, 0);
 }
 
-/* resets that overlap for ever add up to no deadline that is for ever */
+/* with resets that overlap for ever the deadline stays bounded */
 static void slow_overlap(struct kunit *test)
 {
 	struct pair *p;
@@ -212,7 +212,7 @@ static void slow_overlap(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, time_before_eq(READ_ONCE(fe->l->slow_until), most));
 		if (!n)
 			continue;
-		/* the one before; this one is out when the next is sent */
+		/* answer the previous reset, so one is always in flight */
 		f = reply_make(tag[n - 1], 0, 0);
 		KUNIT_ASSERT_NOT_NULL(test, f);
 		f->hdr.seq = cpu_to_le64(n);
@@ -224,7 +224,7 @@ static void slow_overlap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, runner_join(test, r[n - 1]), -ENOTCONN);
 }
 
-/* when all tags belong to requests that nobody waits for, the next one does not wait for ever */
+/* killed waiters hold all tags: the next request does not wait for ever */
 static void tags_never_back(struct kunit *test)
 {
 	struct pair *p;
@@ -248,7 +248,7 @@ static void tags_never_back(struct kunit *test)
 		runner_kill(r[n]);
 		KUNIT_EXPECT_EQ(test, runner_join(test, r[n]), -EINTR);
 	}
-	/* only now: the others would have run into it too */
+	/* set only now: the other requests must not time out */
 	limits = (struct riod_session_params *)riod_session_params(riod_link_session(fe->l));
 	limits->request_ms = 20;
 	limits->stall_ms = 20;
@@ -293,12 +293,12 @@ static void pieces(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, value, SZ_64K);
 		KUNIT_EXPECT_NULL(test, memchr_inv(piece, n, RIOD_ROM_PIECE));
 	}
-	/* the next request is a plain one again */
+	/* the next request has no piece */
 	KUNIT_EXPECT_EQ(test, riod_link_request(x.fe->l, reg_make(RIOD_REG_READ, 8), &value), 0);
 	KUNIT_EXPECT_EQ(test, value, 16);
 }
 
-/* data for a waiter that has no room for it, and none for one that waits for some */
+/* data for a request without a buffer for it; no data for a request that has one */
 static void piece_to_a_read(struct kunit *test)
 {
 	struct ends x = ends_start(test);

@@ -350,7 +350,7 @@ static void export_changes(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, c->nallow, 2);
 	KUNIT_EXPECT_EQ(test, c->allow[1].prefix_len, 32);
 
-	/* an empty list is one that can be asked for, but not by saying nothing */
+	/* REPLACE may empty the list; a request without an operation may not */
 	KUNIT_ASSERT_EQ(test, parse_change(test, new_change(test, RIOD_ALLOW_OP_REPLACE), &c), 0);
 	KUNIT_EXPECT_EQ(test, c->nallow, 0);
 	KUNIT_EXPECT_FALSE(test, c->force);

@@ -76,7 +76,7 @@ static void ring(struct guest *g, u64 at, u64 base, u32 len)
 	wr(g, at + LEN, len);
 }
 
-/* the profile must set the order after each of the next @told cuts, and not after one more */
+/* the profile must set the order after each of the next @told cuts, and not after a further one */
 static void cuts(struct guest *g, unsigned int told)
 {
 	unsigned int i, before = g->calls;

@@ -114,7 +114,7 @@ static void no_change(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, take(e, &e->fe, &frames));
 	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
 	KUNIT_EXPECT_EQ(test, 1, e->fe.stats.passes);
-	/* unless one is owed */
+	/* unless a commit is owed */
 	e->fe.owe_commit = true;
 	KUNIT_EXPECT_EQ(test, 0, take(e, &e->fe, &frames));
 	KUNIT_EXPECT_EQ(test, 1, deliver(e, &e->fe, &frames));
@@ -124,7 +124,7 @@ static void no_change(struct kunit *test)
 
 #define MANY	(RIOD_SYNC_PAGES_PER_HOLD + 44)
 
-/* more pages than are looked at under one hold of the lock: a pass goes on behind them */
+/* more pages than one hold of the lock covers: the pass continues in the next hold */
 static void many_pages(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -148,7 +148,7 @@ static void many_pages(struct kunit *test)
 		riod_sync_acked(&e->st, e->st.tx_cut);
 		KUNIT_EXPECT_TRUE(test, riod_sync_is_settled(&e->st));
 	}
-	/* all of them in one cut: each base is the page, and each entry is kept and forgotten */
+	/* all pages in one cut: each becomes its base, each entry is kept until the commit */
 	for (i = 0; i < MANY; i++)
 		mem[i][16] = 2;
 	KUNIT_EXPECT_EQ(test, MANY, take(e, &e->st, &frames));
@@ -163,19 +163,19 @@ static void many_pages(struct kunit *test)
 	}
 }
 
-/* register writes, and the peer's cuts, do not wait for an interrupt's look at all pages */
+/* riod_sync_is_settled() runs without the gate, so register writes and cuts do not wait */
 static void settled_without_gate(struct kunit *test)
 {
 	struct ends *e = test->priv;
 
 	map_one(e, 0, RW);
 	mutex_lock(&e->st.gate);
-	/* would not come back */
+	/* would deadlock if it took the gate */
 	KUNIT_EXPECT_TRUE(test, riod_sync_is_settled(&e->st));
 	mutex_unlock(&e->st.gate);
 }
 
-/* the worst page there is, many times: frames stay whole and within bounds */
+/* many pages with the largest deltas: frames stay valid and within bounds */
 static void many_frames(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -451,8 +451,8 @@ static void stopped(struct kunit *test)
 }
 
 /*
- * A page of a BAR takes as long as the device does to answer: whoever wants the lock gets it
- * between two, and the end of the session is seen there.
+ * A BAR page takes as long as the device to answer, so the pass drops the lock after each
+ * one, and checks there for the end of the session.
  */
 static void mmio_one_by_one(struct kunit *test)
 {
@@ -494,7 +494,7 @@ static void staged_bound(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, e->st.staged_bytes);
 }
 
-/* an unmap lowers the stub's limit at once, the frontend's when the stub knows of it */
+/* an unmap lowers the stub's limit at once, the frontend's when the stub has processed it */
 static void staged_bound_shrinks(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -512,7 +512,7 @@ static void staged_bound_shrinks(struct kunit *test)
 	}
 	KUNIT_EXPECT_LT(test, e->st.staged_max, none + 3 * RIOD_SYNC_DELTA_MAX);
 	KUNIT_EXPECT_EQ(test, all, e->fe.staged_max);
-	/* a cut of the stub from before the unmaps, and later ones */
+	/* a cut that the stub took before the unmaps, then later ones */
 	e->s[0][0] = 1;
 	cross(e, &e->st);
 	KUNIT_EXPECT_EQ(test, all, e->fe.staged_max);
@@ -542,13 +542,13 @@ static void budgets(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, one.full, &one);
 	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_budget_charge(&two, 21));
 	KUNIT_EXPECT_PTR_EQ(test, two.full, &host);
-	/* so much that the sum wraps */
+	/* charges that would make the sum wrap */
 	for (all = U64_MAX; all > U64_MAX - 100; all -= 10)
 		KUNIT_EXPECT_EQ(test, -EDQUOT, riod_budget_charge(&two, all));
 	KUNIT_EXPECT_EQ(test, 0, riod_budget_charge(&two, 20));
 	KUNIT_EXPECT_EQ(test, 80, riod_budget_held(&one));
 	KUNIT_EXPECT_EQ(test, 100, riod_budget_held(&host));
-	/* below what is held: nothing more, until enough has gone */
+	/* a limit below the bytes held refuses charges until enough is uncharged */
 	riod_budget_uncharge(&one, 40);
 	riod_budget_set_limit(&one, 30);
 	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_budget_charge(&one, 1));
@@ -561,7 +561,7 @@ static void budgets(struct kunit *test)
 				 riod_budget_held(&host));
 }
 
-/* nodes of an XArray that has @ids: one for each prefix, 6 bits to a node, but the root */
+/* nodes of an XArray with @ids, without the root: one per prefix, 6 bits to a node */
 static u64 nodes_of(const u64 *ids, u32 n)
 {
 	u32 shift, i, j;
@@ -577,11 +577,11 @@ static u64 nodes_of(const u64 *ids, u32 n)
 	return nodes;
 }
 
-/* the peer chooses the numbers: their places in the indices count, and are given back */
+/* nodes of the indices are charged, because the peer chooses page numbers, and uncharged */
 static void held_index(struct kunit *test)
 {
 	struct ends *e = test->priv;
-	/* without its place: that is what is looked at */
+	/* a page without its nodes, which this test is about */
 	u64 page = kmalloc_size_roundup(sizeof(struct riod_sync_page)) + RIOD_SYNC_BITMAP;
 	u32 n, i, round, stub = 3;
 	struct rnd_state rnd;
@@ -594,7 +594,7 @@ static void held_index(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_sync_held(&e->st), page + 10 * stub * RIOD_SYNC_NODE);
 	for (n = 1, round = 0; round < 500; round++) {
 		if (n == 1 || (n < ARRAY_SIZE(ids) && prandom_u32_state(&rnd) & 1)) {
-			/* neighbours as well as strangers */
+			/* numbers close together and far apart */
 			ids[n] = prandom_u32_state(&rnd);
 			ids[n] = ids[n] << 32 >> prandom_u32_state(&rnd) % 60;
 			ids[n] += ids[prandom_u32_state(&rnd) % n];
@@ -615,7 +615,7 @@ static void held_index(struct kunit *test)
 	while (n--)
 		riod_sync_unmap(&e->st, ids[n], RW, &priv);
 	KUNIT_EXPECT_EQ(test, 0, riod_sync_held(&e->st));
-	/* what does not fit leaves no trace */
+	/* a refused map has no effect */
 	e->st.budget.limit = page + 10 * stub * RIOD_SYNC_NODE;
 	KUNIT_EXPECT_EQ(test, 0, riod_sync_map(&e->st, 1, e->s[0], RW, NULL));
 	e->st.budget.limit += page;
@@ -625,7 +625,7 @@ static void held_index(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, e->st.budget.limit, riod_sync_held(&e->st));
 }
 
-/* a frame counts for what it takes, until it is with the session */
+/* frames are charged with their allocated size until the session has them */
 static void held_frames(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -640,7 +640,7 @@ static void held_frames(struct kunit *test)
 	}
 	cross(e, &e->fe);
 	before = riod_sync_held(&e->fe);
-	/* the last would fit the frame of the other three, but not the memory of one */
+	/* the last page would fit the frame of the other three, but not its allocation */
 	for (i = 0; i < 4; i++)
 		memset(e->l[i], 2, i < 3 ? RIOD_PAGE_SIZE : 3956);
 	take(e, &e->fe, &frames);
@@ -653,7 +653,7 @@ static void held_frames(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_sync_held(&e->fe), before);
 }
 
-/* everything counts, and nothing is held when the last page is gone */
+/* all memory is charged, and none is after the last unmap */
 static void held(struct kunit *test)
 {
 	struct ends *e = test->priv;
@@ -668,7 +668,7 @@ static void held(struct kunit *test)
 	e->s[0][0] = 1;
 	cross(e, y);
 	based = riod_sync_held(y);
-	/* the base, and the entry for rule 7; nothing of the cut */
+	/* the base, and the entry for rule 7 (the device wins); nothing of the cut */
 	KUNIT_EXPECT_EQ(test, based, mapped + RIOD_PAGE_SIZE + RIOD_SYNC_BITMAP +
 				     sizeof(struct riod_sync_sent));
 	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(y, data_frame(e, 1, id_of(0))));
@@ -679,7 +679,7 @@ static void held(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, riod_sync_held(y));
 }
 
-/* beyond the limit each call fails without effect, and works with a higher limit */
+/* a call that exceeds the limit fails without effect, and succeeds with a higher limit */
 static void held_limit(struct kunit *test)
 {
 	struct ends *e = test->priv;
