@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* all protocols, in the order of their results */
+/* all protocols, in the order in which their results are printed */
 #include "world.h"
 
 extern const struct sim_proto sim_proto_nvme, sim_proto_nvme_polled,

@@ -8,7 +8,7 @@
 
 #include "threads.h"
 
-/* seconds more, at most, until everything has happened */
+/* most seconds to wait for has_progressed() after the given time */
 #define PATIENCE	60
 
 struct sim_world *world;
@@ -49,7 +49,7 @@ static void drain(void)
 	int idle = 0;
 
 	world->quiet = true;
-	/* several idle rounds of all, because acknowledgments take rounds, too */
+	/* several rounds in which no side works, because acknowledgments take rounds, too */
 	while (idle < 4) {
 		idle++;
 		if (sim_pump(&world->fe) | sim_receive(&world->st) |
@@ -58,7 +58,7 @@ static void drain(void)
 	}
 }
 
-/* everything that there is has happened */
+/* each kind of traffic has occurred at least once */
 static bool has_progressed(void)
 {
 	return world->doorbells && world->irqs && world->ttls && world->st.followed &&
@@ -119,7 +119,7 @@ static void *run_device(void *arg)
 		sim_fast_counter_step();
 		if (!(n++ % 16))
 			sched_yield();
-		/* long enough that what it wrote last is in a cut, and an event may follow that */
+		/* long enough for a cut to take its last stores, so an event may follow it */
 		if (!(n % 2048))
 			usleep(1000);
 	}
@@ -158,7 +158,7 @@ static bool run_threads(unsigned int seconds)
 	pthread_create(&t[4], NULL, run_receive, &world->fe);
 	pthread_create(&t[5], NULL, run_receive, &world->st);
 	sleep(seconds);
-	/* on a host that is short of CPUs it takes longer */
+	/* takes longer if the host has few free CPUs */
 	for (i = 0; i < PATIENCE && !has_progressed(); i++)
 		sleep(1);
 	atomic_store(&world->stop, true);
@@ -176,12 +176,12 @@ static bool run_threads(unsigned int seconds)
 
 #define SMALL	1
 #define LARGE	1000
-#define ROOM	10	/* for small charges, not for a large one */
+#define ROOM	10	/* enough for small charges, not for a large one */
 
 static struct riod_budget host, sessions[2];
 static atomic_uint refused[2];
 
-/* a session that asks for too much, and is always refused */
+/* a session whose charges exceed the limit and are always refused */
 static void *run_greedy(void *arg)
 {
 	while (!atomic_load(&world->stop)) {
@@ -191,7 +191,7 @@ static void *run_greedy(void *arg)
 	return arg;
 }
 
-/* another one of the same host, that keeps to what there is */
+/* another session of the host, whose charges always fit */
 static void *run_modest(void *arg)
 {
 	while (!atomic_load(&world->stop)) {
@@ -203,7 +203,7 @@ static void *run_modest(void *arg)
 	return arg;
 }
 
-/* a charge that is refused does not make another one fail, not for a moment either */
+/* a refused charge never makes another one fail, not even for a moment */
 static bool run_budget(void)
 {
 	pthread_t t[2];

@@ -94,9 +94,9 @@ struct sim_queue {
 struct sim_end {
 	struct riod_sync y;
 	struct sim_queue events;	/* wait for the next cut; frontend: maps first */
-	struct list_head waiting;	/* stub: taken while a cut was in flight, and not settled */
-	bool looked;			/* the cut in flight was found not to have all */
-	atomic_uint followed;		/* rounds that found that it had */
+	struct list_head waiting;	/* stub: taken while a cut was in flight, unsettled */
+	bool looked;			/* the cut in flight lacks device writes */
+	atomic_uint followed;		/* rounds whose events followed a cut in flight */
 	struct sim_queue maps;
 	struct sim_queue *tx, *rx;
 };

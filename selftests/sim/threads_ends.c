@@ -166,7 +166,7 @@ static void send_events(struct sim_end *end, struct list_head *events)
 	}
 }
 
-/* stub, a cut in flight: riod_link_follow() */
+/* stub, while a cut is in flight: like riod_link_follow() */
 static bool follow(struct sim_end *end)
 {
 	LIST_HEAD(events);
@@ -185,7 +185,7 @@ static bool follow(struct sim_end *end)
 	return false;
 }
 
-/* one round; true where anything was sent */
+/* one round; true if anything was sent */
 bool sim_pump(struct sim_end *end)
 {
 	struct riod_frame *f, *ftmp;
@@ -333,7 +333,7 @@ void sim_ends_exit(void)
 {
 	unsigned int i;
 
-	/* what the stub kept goes to the frontend */
+	/* the stub first: its waiting events go to the frontend's queue, which is emptied next */
 	end_exit(&world->st);
 	end_exit(&world->fe);
 	for (i = 0; i < NPAGES; i++)

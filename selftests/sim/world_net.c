@@ -57,7 +57,7 @@ void sim_drop(struct queue *q)
 
 /* ------------------------------------------------------------ pumps */
 
-/* ahead of what was posted, as riod_link_begin() has it */
+/* interrupts go ahead of posted events, as in riod_link_begin() */
 static void gather(struct att *a, struct queue *to)
 {
 	u32 i;
@@ -141,7 +141,7 @@ static bool in_flight(struct att *a)
 	return a->acked < a->st.y.tx_cut || a->st.y.nsent > RIOD_SYNC_SENT_MAX;
 }
 
-/* stub, while a cut is in flight: as riod_link_follow() */
+/* stub, while a cut is in flight: like riod_link_follow() */
 static bool follow(struct att *a)
 {
 	struct end *e = &a->st;

@@ -16,7 +16,7 @@ static inline size_t kmalloc_size_roundup(size_t size)
 	return size;
 }
 
-/* NULL now and then, where a test wants that; aligned as kmalloc() aligns */
+/* returns NULL at times if the test wants it; aligned like kmalloc() */
 void *kmalloc(size_t size, gfp_t gfp);
 void *kzalloc(size_t size, gfp_t gfp);
 void kfree(const void *p);

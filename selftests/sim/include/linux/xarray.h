@@ -24,7 +24,7 @@ void *xa_erase(struct xarray *xa, unsigned long index);
 void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max, int mark);
 void *xa_find_after(struct xarray *xa, unsigned long *index, unsigned long max, int mark);
 
-/* what xa_reserve() has reserved, which is nothing */
+/* nothing to release, because xa_reserve() reserves nothing */
 static inline void xa_release(struct xarray *xa, unsigned long index)
 {
 	(void)xa;
