@@ -53,7 +53,7 @@ Error refused(const std::string &name, const KernelError &error)
 {
 	std::string remedy;
 
-	// the export was there a moment ago: it is the network that is not
+	// the export was found a moment ago, so ENOENT is about the network
 	if (error.err() == ENOENT) {
 		remedy = fmt::format("--remove takes networks as they are in the list: riodctl "
 				     "allow {}",
@@ -62,7 +62,7 @@ Error refused(const std::string &name, const KernelError &error)
 	return explain(fmt::format("change the allow list of '{}'", name), error, remedy);
 }
 
-// The command that ends the session of a peer that the list as it is does not have.
+// The command that ends the session of a peer that is not in the current list.
 std::string eviction(const Export &exported)
 {
 	return fmt::format("riodctl allow {} {} --force", exported.name,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// attach: get the function that another host exports.
+// attach: attaches the functions of an export of another host.
 #include <algorithm>
 #include <cerrno>
 
@@ -40,7 +40,7 @@ AttachRequest parse(const Endpoint &endpoint, const AttachOptions &options)
 	return request;
 }
 
-// Where the peer answers but refuses, what it offers may tell why.
+// Exports of a peer that refused; they may show the reason.
 std::optional<Remote> offers_of(const Context &context, const AttachRequest &request)
 {
 	try {
@@ -50,15 +50,15 @@ std::optional<Remote> offers_of(const Context &context, const AttachRequest &req
 	}
 }
 
-// Asking once more would only take as long again.
+// Errors after which another request would only fail after the same time.
 bool silent(const KernelError &error)
 {
 	return error.err() == ETIMEDOUT || error.err() == EHOSTUNREACH ||
 	       error.err() == ENETUNREACH || error.err() == EPERM || error.err() == ENOMEM;
 }
 
-// The kernel refused what only this host looks at, when the peer had agreed: the export's
-// state has nothing to do with it, and is "busy" for a moment because of us.
+// For options that this host refuses after the peer has agreed.  The state of the export is not
+// the reason: it is "busy" for a moment because of this attempt.
 std::optional<Error> refused_here(const AttachRequest &request, std::string_view action,
 				  const KernelError &error)
 {
@@ -76,7 +76,7 @@ std::optional<Error> refused_here(const AttachRequest &request, std::string_view
 	return std::nullopt;
 }
 
-// Does the text say that the peer refused, or nothing at all?
+// True if the peer refused according to the text, or if there is no text.
 bool by_peer(const KernelError &error)
 {
 	const std::string_view text = error.what();
@@ -84,7 +84,7 @@ bool by_peer(const KernelError &error)
 	return text.empty() || text.find("refused: ") != std::string_view::npos;
 }
 
-// As a command names it.
+// The peer as an argument of a command.
 std::string reached(const AttachRequest &request)
 {
 	if (request.transport != default_transport)
@@ -92,7 +92,7 @@ std::string reached(const AttachRequest &request)
 	return endpoint_str(request.host, request.port);
 }
 
-// The kernel says the same errno for whatever a peer refuses; what it offers tells more.
+// The errno is the same for all refusals of a peer; its exports show more.
 Error refused(const Context &context, const AttachRequest &request, const KernelError &error)
 {
 	const std::string peer = endpoint_str(request.host, request.port);
@@ -130,7 +130,7 @@ Error refused(const Context &context, const AttachRequest &request, const Kernel
 		remedy};
 }
 
-// The first address that answers decides, whatever the answer is.
+// The first address that answers decides, even if it refuses.
 AttachResult try_addresses(const Context &context, AttachRequest &request,
 			   const std::vector<std::string> &addresses)
 {
@@ -157,7 +157,7 @@ AttachResult try_addresses(const Context &context, AttachRequest &request,
 	throw Error(Exit::not_found, "the name has no address");
 }
 
-// What the kernel reports of it, or at least what the answer said.
+// The attachment as the kernel reports it, or else from @result.
 Attachment attachment_of(const Context &context, const AttachResult &result)
 {
 	for (const auto &attachment : all_objects(context).attachments) {

@@ -170,7 +170,7 @@ void check_port(const Context &context, const std::vector<Export> &exports,
 		return have.port == wanted.port && have.transport == wanted.transport;
 	});
 
-	// ports of other transports are not ours to look at
+	// port_free() checks TCP ports only
 	if (!ours && wanted.transport == default_transport &&
 	    !context.probes.port_free(wanted.port)) {
 		throw Error(Exit::busy,

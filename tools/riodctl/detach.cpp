@@ -14,7 +14,7 @@ namespace riodctl {
 
 namespace {
 
-// The processes that have a function open, as text; empty where none is found.
+// The processes that have a function open, as text; empty if none is found.
 std::string holders(const Context &context, const Attachment &attachment)
 {
 	std::vector<std::string> found;
@@ -24,7 +24,7 @@ std::string holders(const Context &context, const Attachment &attachment)
 		if (!address)
 			continue;
 		for (auto &user : vfio_users(context.sysfs, PciDevice(context.sysfs, *address))) {
-			// functions of one group have one node
+			// functions of a group share its node
 			if (std::ranges::find(found, user) == found.end())
 				found.push_back(std::move(user));
 		}

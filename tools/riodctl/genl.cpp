@@ -46,7 +46,7 @@ struct BufferFree {
 using Socket = std::unique_ptr<nl_sock, SocketFree>;
 using Message = std::unique_ptr<nl_msg, MessageFree>;
 
-// libnl's errors back to the errno that is most likely behind them.
+// Maps an error of libnl to the most likely errno.
 int errno_of(int nl_error)
 {
 	switch (nl_error < 0 ? -nl_error : nl_error) {
@@ -83,7 +83,7 @@ Socket open_socket()
 	check(genl_connect(socket.get()), "netlink socket");
 	check(nl_socket_set_msg_buf_size(socket.get(), 65536), "netlink socket");
 	nl_socket_enable_msg_peek(socket.get());
-	// Texts of the kernel instead of numbers; not fatal where it is too old for one.
+	// Requests error texts; not fatal if the kernel is too old for them.
 	setsockopt(nl_socket_get_fd(socket.get()), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 	setsockopt(nl_socket_get_fd(socket.get()), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
 	return socket;
@@ -162,7 +162,7 @@ bool receive(nl_sock *socket, Fn &&fn)
 	if (size == 0)
 		throw KernelError(EIO, "no answer from the kernel");
 	if (from.nl_pid != 0)
-		return false; // only the kernel is believed
+		return false; // ignore messages that are not from the kernel
 	int left = size;
 	for (auto *h = reinterpret_cast<nlmsghdr *>(buffer.get()); nlmsg_ok(h, left);
 	     h = nlmsg_next(h, &left)) {
@@ -172,7 +172,7 @@ bool receive(nl_sock *socket, Fn &&fn)
 	return false;
 }
 
-// Until the acknowledgement of (or the error to) @seq; @reply gets what is before it.
+// Reads up to the acknowledgement of @seq or its error; @reply gets the messages before it.
 template <typename Fn>
 void receive_reply(nl_sock *socket, unsigned int seq, Fn &&reply)
 {
@@ -198,10 +198,10 @@ void receive_reply(nl_sock *socket, unsigned int seq, Fn &&reply)
 
 using Clock = std::chrono::steady_clock;
 
-// Longest that the kernel takes to ask a server host, and to take functions from the bus.
+// Longest times of the kernel to query a server host, and to take functions from the bus.
 constexpr auto answer_time = std::chrono::seconds(45);
 constexpr auto removal_time = std::chrono::seconds(10);
-// A person who waits longer than this is told what for.
+// A longer wait is reported to the user.
 constexpr auto patience = std::chrono::seconds(2);
 
 enum class Wake : std::uint8_t { message, interrupt, time };
@@ -224,8 +224,8 @@ Wake wait_message(nl_sock *socket, const InterruptGuard *guard, Clock::time_poin
 	return Wake::interrupt;
 }
 
-// Calls @fn with each message that has arrived.  Returns whether the kernel had to drop
-// some: it reports that once, and drops more until the socket is empty.
+// Calls @fn with each message that has arrived.  Returns whether the kernel dropped some: it
+// reports that once, and drops more until the socket is empty.
 template <typename Fn>
 bool drain(nl_sock *socket, Fn &&fn)
 {
@@ -247,19 +247,19 @@ bool drain(nl_sock *socket, Fn &&fn)
 	}
 }
 
-// Commands about one attachment, and its events, on one socket: so they arrive in the order
-// in which they happened.
+// Commands for one attachment, and its events, on one socket, so that answers and events arrive
+// in order.
 class Following {
 public:
-	// @id: the attachment, or 0 where the first answer has its number
+	// @id: the attachment; 0: the first answer has its number
 	Following(Socket socket, int family, std::uint32_t id = 0)
 		: socket_(std::move(socket)), family_(family), id_(id)
 	{
 		nl_socket_set_nonblocking(socket_.get());
 	}
 
-	// Sends a command, which is done when this returns.  Calls @fn with each event that
-	// precedes the answer.
+	// Sends a command; the kernel has executed it when the send returns, so its answer is
+	// there.  Calls @fn with each event that precedes the answer.
 	template <typename Fn>
 	Attachment ask(nl_msg *msg, Fn &&fn)
 	{
@@ -305,7 +305,7 @@ private:
 	std::optional<Attachment> answer_;
 };
 
-// What became of an attempt to attach, event by event.
+// State of an attempt to attach, updated by its events.
 class Attempt {
 public:
 	void take(const Attachment &event)
@@ -423,8 +423,8 @@ void GenlKernel::execute(nl_msg *msg)
 	receive_reply(socket(), send(msg), [](const nlmsghdr *) {});
 }
 
-// A dump that changed under the reader is begun anew, a bounded number of times:
-// the last one then stands as it is.
+// Restarts a dump that changed while it was read, but not for ever: the last one is returned
+// as it is.
 template <typename Decode>
 auto GenlKernel::dump(int command, Decode decode) -> std::vector<decltype(decode(Attrs({})))>
 {
@@ -485,7 +485,7 @@ Socket GenlKernel::subscribe(int more_group)
 
 	if (family() < 0)
 		throw KernelError(ENODEV, "riod_core is not loaded");
-	// Before anything else goes through it: libnl then expects numbers that we do not keep.
+	// Before other commands: libnl checks sequence numbers, which our reads do not count.
 	const int group = genl_ctrl_resolve_grp(events.get(), RIOD_FAMILY_NAME, RIOD_MCGRP_EVENTS);
 	check(group, "multicast group");
 	check(nl_socket_add_memberships(events.get(), group, more_group, 0), "subscribing");
@@ -520,8 +520,8 @@ Removal GenlKernel::wait_gone(Following &following, std::uint32_t id, bool gone,
 	return Removal::gone;
 }
 
-// Ends an attempt, or takes back what it made meanwhile.  Its number may be somebody else's
-// by now, so the command is for what this socket asked for.
+// Ends an attempt, or detaches if it has succeeded meanwhile.  Its number may have been reused,
+// so the command applies only to an attachment that this socket requested.
 void GenlKernel::cancel(Following &following, std::uint32_t id)
 {
 	const Message msg = request(RIOD_CMD_DETACH, 0);
@@ -533,7 +533,7 @@ void GenlKernel::cancel(Following &following, std::uint32_t id)
 			      [&](const Attachment &event) { gone = gone || !event.state; });
 	} catch (const KernelError &error) {
 		if (error.err() == ENOENT)
-			return; // it has failed by itself
+			return; // the attempt has failed by itself
 		if (error.err() == EBUSY)
 			throw KernelError(EINTR, "interrupted, but a process has the function open "
 						 "already: it stays attached");
@@ -568,7 +568,7 @@ AttachResult GenlKernel::attach(const AttachRequest &req, const std::function<vo
 			waiting();
 			until = Clock::time_point::max();
 		} else if (following.read(take) && !attempt.over()) {
-			// the list knows how things are
+			// events were lost: get the current state from the list
 			const auto now = find_attachment(id);
 			if (!now)
 				throw KernelError(
@@ -588,7 +588,7 @@ Removal GenlKernel::detach(std::uint32_t id, bool force)
 	bool gone = false;
 
 	encode_detach(msg.get(), id, force, false);
-	// a removal may be over before the command that began it
+	// the removal may complete before the command returns
 	const Attachment answer = following.ask(
 		msg.get(), [&](const Attachment &event) { gone = gone || !event.state; });
 	if (answer.state == RIOD_STATE_LOST)
@@ -637,7 +637,7 @@ Remote GenlKernel::discover(const std::string &host, std::uint16_t port,
 	return *remote;
 }
 
-// Does the controller say that the family riod left?
+// True if the controller reports that the family riod was unregistered.
 bool family_left(const nlmsghdr *header)
 {
 	std::string name;
@@ -669,7 +669,7 @@ std::optional<Event> decode_event(const nlmsghdr *header, int family)
 	}
 }
 
-// Returns false when the reader has seen enough.
+// Returns false if @fn did.
 bool receive_events(nl_sock *socket, int family, const std::function<bool(const Event &)> &fn)
 {
 	const auto one = [&](const nlmsghdr *header) {

@@ -22,7 +22,7 @@ void put_string(nl_msg *msg, int attr, const std::string &value)
 	check_room(nla_put_string(msg, attr, value.c_str()));
 }
 
-// The default is the kernel's to choose.
+// Leaves out the default, so that the kernel chooses.
 void put_transport(nl_msg *msg, int attr, const std::string &transport)
 {
 	if (transport != default_transport)

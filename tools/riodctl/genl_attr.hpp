@@ -48,7 +48,7 @@ void encode(nl_msg *msg, const ExportRequest &request);
 void encode(nl_msg *msg, const ExportChange &change);
 void encode(nl_msg *msg, const AttachRequest &request);
 void encode_export_del(nl_msg *msg, const std::string &name, bool force);
-// @own: only if the socket that sends this asked for the attachment
+// @own: only if the sending socket requested the attachment
 void encode_detach(nl_msg *msg, std::uint32_t id, bool force, bool own);
 void encode_discover(nl_msg *msg, const std::string &host, std::uint16_t port,
 		     const std::string &transport);

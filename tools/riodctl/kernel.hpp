@@ -22,11 +22,11 @@ public:
 
 	// The following throw KernelError if the kernel refuses.
 	virtual std::string export_new(const ExportRequest &request) = 0;
-	// Returns the peer that is attached and no longer allowed, or nothing.
+	// Returns the attached peer that is no longer allowed, or an empty string.
 	virtual std::string export_set(const ExportChange &change) = 0;
 	virtual void export_del(const std::string &name, bool force) = 0;
 	virtual std::vector<Export> exports() = 0;
-	// Waits until the functions have left the bus, or cannot.
+	// Waits until the functions have left the bus or cannot leave it.
 	virtual Removal detach(std::uint32_t id, bool force) = 0;
 	virtual std::vector<Attachment> attachments() = 0;
 	virtual Remote discover(const std::string &host, std::uint16_t port,

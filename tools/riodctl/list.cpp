@@ -98,7 +98,7 @@ void list_attachments(const Context &context, const std::vector<Attachment> &att
 		{"ID", "FUNCTIONS", "DEVICE", "STATE", "IN USE", "EXPORT", "HOST"}};
 
 	for (const auto &a : attachments) {
-		// without functions: it is attaching, or leaves
+		// no functions while it is attaching or leaving
 		rows.push_back({std::to_string(a.id), a.devices.empty() ? "-" : joined(a.devices),
 				a.devices.empty() ? "-" : device_text(a.identity),
 				state_name(a.state), a.in_use ? "yes" : "no",

@@ -140,8 +140,7 @@ struct Event {
 	bool lost = false; // the kernel dropped events before this one
 };
 
-// How a counter is printed: its key in JSON is the name in the spec with
-// underscores.
+// How a counter is printed.  Its key in JSON is the name in the spec with underscores.
 struct StatField {
 	int attr;
 	std::string_view group;

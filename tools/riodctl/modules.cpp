@@ -144,8 +144,8 @@ void Modules::check(const std::string &module) const
 		refuse(module, err);
 }
 
-// Its module may have another name, and "riod-NAME" as an alias: that loading succeeded is
-// all that can be known.
+// The module may have another name and "riod-NAME" as an alias, so success of the loader is the
+// only test.
 void Modules::transport(const std::string &name, bool dry_run) const
 {
 	std::string module = "riod_" + name;

@@ -29,8 +29,8 @@ public:
 	void require(const std::string &module) const;
 	// Like require(), but loads nothing.
 	void check(const std::string &module) const;
-	// Loads the module of a transport, or finds out whether it could be (@dry_run); throws
-	// an Error if there is none.
+	// Loads the module of a transport, or only checks that it can be loaded (@dry_run).
+	// Throws an Error if there is none.
 	void transport(const std::string &name, bool dry_run) const;
 	// Loads the modules that udev would load for a device.  Best effort.
 	void load_for(const std::string &modalias) const;

@@ -56,7 +56,7 @@ bool mask_host_bits(Cidr &cidr)
 
 } // namespace
 
-// The same characters as riod_transport_name_valid() of the modules takes.
+// Accepts the same characters as riod_transport_name_valid() of the modules.
 void check_transport_name(const std::string &name)
 {
 	const bool valid = std::ranges::all_of(name, [](unsigned char c) {

@@ -11,8 +11,8 @@
 
 namespace riodctl {
 
-// HOST, HOST:PORT, [V6]:PORT or a bare IPv6 address, behind TRANSPORT:// or not.  Throws a
-// usage Error.
+// HOST, HOST:PORT, [V6]:PORT or a bare IPv6 address, with or without TRANSPORT:// before it.
+// Throws a usage Error.
 struct Endpoint {
 	std::string transport = default_transport;
 	std::string host;

@@ -104,7 +104,7 @@ Export select_export(const Context &context, const std::string &target)
 			    fmt::format("there is no export '{}' on this host", target),
 			    "'riodctl list' shows those there are");
 	}
-	// its name comes before the address of a function of another one
+	// an export's name takes precedence over the address of a function of another one
 	const auto named =
 		std::ranges::find_if(found, [&](const Export &e) { return e.name == target; });
 	return named == found.end() ? found.front() : *named;

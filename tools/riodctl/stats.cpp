@@ -55,7 +55,7 @@ std::string counters_text(const Counted &counted)
 {
 	std::string text = counted.title;
 
-	// the fields are in the order of the attributes, which later ones only join at the end
+	// fields are in the order of attributes, where new ones are appended; so collect each group
 	for (const std::string_view group : {"link", "memory", "device", "limits"}) {
 		text += fmt::format("\n  {}:", group);
 		for (const auto &f : stat_fields()) {

@@ -40,7 +40,7 @@ std::string allow_text(const Export &exported)
 			   exported.name);
 }
 
-// What this host holds for the peer, of what it may; nothing while there is no session.
+// Memory that this host holds for the peer, and its limits; prints nothing without a session.
 void show_memory(const Context &context, const Stats &stats)
 {
 	if (stats[RIOD_A_STATS_MEMORY_MAX] == 0)
@@ -153,7 +153,7 @@ void show_attachment(const Context &context, const Attachment &a)
 	field(context, "export",
 	      fmt::format("{} of {}", a.export_name, url_str(a.transport, a.host, a.port)));
 	if (a.devices.empty())
-		return; // it is attaching, or leaves
+		return; // it is attaching or leaving
 	field(context, "functions", fmt::format("{}", fmt::join(a.devices, ", ")));
 	field(context, "device", class_and_ids(a.identity));
 	field(context, "in use", a.in_use ? "yes, through VFIO" : "no");
