@@ -16,10 +16,10 @@
  * @RIOD_STATE_LOST: The session is over; the function answers all-ones.
  * @RIOD_STATE_DETACHED: The session was ended in order, or did not begin: the
  *   attachment leaves, or the export's device is put to rest.
- * @RIOD_STATE_ATTACHING: Attachment whose server host is being asked. It has
- *   no functions yet.
- * @RIOD_STATE_FAILED: Attachment that did not come up. It leaves; the reason
- *   and the error say why.
+ * @RIOD_STATE_ATTACHING: Attachment that waits for its server host. It has no
+ *   functions yet.
+ * @RIOD_STATE_FAILED: Attachment that did not come up, and is being removed.
+ *   The reason and the error are set.
  */
 enum riod_state {
 	RIOD_STATE_IDLE,
@@ -52,8 +52,8 @@ enum riod_bus_master {
  *   peers only.
  * @RIOD_ALLOW_OP_ADD: These networks are added; those in the list already stay
  *   as they are.
- * @RIOD_ALLOW_OP_REMOVE: These networks leave the list; each must be in it,
- *   exactly so.
+ * @RIOD_ALLOW_OP_REMOVE: These networks are removed; each must be in the list,
+ *   exactly as given.
  */
 enum riod_allow_op {
 	RIOD_ALLOW_OP_REPLACE,
