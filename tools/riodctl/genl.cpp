@@ -534,17 +534,20 @@ void GenlKernel::cancel(Following &following, std::uint32_t id)
 	} catch (const KernelError &error) {
 		if (error.err() == ENOENT)
 			return; // the attempt has failed by itself
-		if (error.err() == EBUSY)
+		if (error.err() == EBUSY) {
 			throw KernelError(EINTR, "interrupted, but a process has the function open "
 						 "already: it stays attached");
-		if (error.err() != EALREADY)
+		}
+		if (error.err() != EALREADY) {
 			throw KernelError(error.err(),
 					  std::string("interrupted, but the attempt goes on: ") +
 						  error.what());
+		}
 	}
-	if (wait_gone(following, id, gone, nullptr) != Removal::gone)
+	if (wait_gone(following, id, gone, nullptr) != Removal::gone) {
 		throw KernelError(EINTR, "interrupted; the session is over, but a process has the "
 					 "VFIO device open: the functions leave when it closes it");
+	}
 }
 
 AttachResult GenlKernel::attach(const AttachRequest &req, const std::function<void()> &waiting)
@@ -570,10 +573,11 @@ AttachResult GenlKernel::attach(const AttachRequest &req, const std::function<vo
 		} else if (following.read(take) && !attempt.over()) {
 			// events were lost: get the current state from the list
 			const auto now = find_attachment(id);
-			if (!now)
+			if (!now) {
 				throw KernelError(
 					EIO,
 					"it failed, and the reason was lost; dmesg may have it");
+			}
 			attempt.take(*now);
 		}
 	}
@@ -623,10 +627,11 @@ Remote GenlKernel::discover(const std::string &host, std::uint16_t port,
 		drain(answers.get(), [&](const nlmsghdr *header) {
 			if (header->nlmsg_seq != seq)
 				return;
-			if (header->nlmsg_type == NLMSG_ERROR)
+			if (header->nlmsg_type == NLMSG_ERROR) {
 				check_error(header);
-			else if (command_of(header) == RIOD_CMD_DISCOVER_NTF)
+			} else if (command_of(header) == RIOD_CMD_DISCOVER_NTF) {
 				remote = decode_remote(attrs_of(header));
+			}
 		});
 	}
 	if (remote->error != 0)

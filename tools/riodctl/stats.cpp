@@ -30,10 +30,11 @@ std::vector<Counted> counted(const Objects &objects)
 	std::vector<Counted> all;
 
 	all.reserve(objects.exports.size() + objects.attachments.size());
-	for (const auto &e : objects.exports)
+	for (const auto &e : objects.exports) {
 		all.push_back({fmt::format("export {} ({})", e.name, e.transport),
 			       {{"export", e.name}, {"transport", e.transport}},
 			       e.stats});
+	}
 	for (const auto &a : objects.attachments) {
 		all.push_back(
 			{fmt::format("attachment {} ({}, {})", a.id, a.export_name, a.transport),

@@ -363,7 +363,7 @@ static void interrupts_first(struct kunit *test)
 
 	/* the pump finds both when it begins */
 	atomic_set(&x.stub->gather, 1);
-	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make_of(1)), 0);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_of(1)), 0);
 	KUNIT_ASSERT_EQ(test, riod_link_start(x.fe->l), 0);
 	KUNIT_ASSERT_EQ(test, riod_link_start(x.stub->l), 0);
 	pair_expect_done(test, &x.fe->got);
@@ -373,10 +373,10 @@ static void interrupts_first(struct kunit *test)
 	in_flight(test, &x);
 	/* the pump takes these, and they wait for the next cut; the others come later */
 	atomic_set(&x.stub->gather, 1);
-	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make_of(2)), 0);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_of(2)), 0);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(x.stub->l->looked)));
 	atomic_set(&x.stub->gather, 1);
-	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make_of(3)), 0);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_of(3)), 0);
 	complete_all(&x.fe->hold);
 	for (n = 0; n < 4; n++)
 		pair_expect_done(test, &x.fe->got);
@@ -392,7 +392,7 @@ static void take_then_pass(struct kunit *test)
 
 	end_put(x.stub, 1);
 	atomic_set(&x.stub->late, 1);
-	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_make_of(1)), 0);
+	KUNIT_EXPECT_EQ(test, riod_link_post(x.stub->l, irq_of(1)), 0);
 	pair_expect_done(test, &x.fe->got);
 	pair_expect_done(test, &x.fe->got);
 	KUNIT_ASSERT_EQ(test, x.fe->nirqs, 2);

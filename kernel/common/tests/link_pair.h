@@ -94,23 +94,9 @@ struct end {
 #define GATHERED	100
 #define LATE		99
 
-static inline struct riod_frame *irq_make_of(u32 epoch)
-{
-	struct riod_wire_irq *q;
-	struct riod_frame *f = riod_frame_alloc(RIOD_FRAME_IRQ, 0,
-						struct_size(q, vectors, 1), GFP_KERNEL);
-
-	if (!f)
-		return NULL;
-	q = (struct riod_wire_irq *)f->body;
-	q->count = cpu_to_le16(1);
-	q->epoch = cpu_to_le32(epoch);
-	return f;
-}
-
 static inline struct riod_frame *irq_make(void)
 {
-	return irq_make_of(0);
+	return irq_of(0);
 }
 
 static inline struct riod_frame *reg_make(u8 op, u64 offset)
@@ -224,7 +210,7 @@ static inline int end_gather(void *priv, struct list_head *events)
 	if (atomic_dec_if_positive(&e->fail_gather) >= 0)
 		return -ENOMEM;
 	while (atomic_dec_if_positive(&e->gather) >= 0) {
-		f = irq_make_of(GATHERED + e->gathered++);
+		f = irq_of(GATHERED + e->gathered++);
 		if (f)
 			list_add_tail(&f->list, events);
 	}
@@ -261,7 +247,7 @@ static inline void end_collected(void *priv)
 	if (atomic_dec_if_positive(&e->late) < 0)
 		return;
 	WRITE_ONCE(*(u32 *)e->page, LATE);
-	riod_link_post(e->l, irq_make_of(LATE));
+	riod_link_post(e->l, irq_of(LATE));
 }
 
 static inline void end_applied(void *priv)

@@ -33,6 +33,21 @@
 /* time limit of a wait that must succeed; reached only if the test fails */
 #define PAIR_WAIT	(120 * HZ)
 
+/* an interrupt to the frontend, with its epoch */
+static inline struct riod_frame *irq_of(u32 epoch)
+{
+	struct riod_wire_irq *q;
+	struct riod_frame *f = riod_frame_alloc(RIOD_FRAME_IRQ, 0,
+						struct_size(q, vectors, 1), GFP_KERNEL);
+
+	if (!f)
+		return NULL;
+	q = (struct riod_wire_irq *)f->body;
+	q->count = cpu_to_le16(1);
+	q->epoch = cpu_to_le32(epoch);
+	return f;
+}
+
 /* parameters of the cases; the loop transport is not part of riod_core */
 static const char * const pair_transports[] = { "loop", "tcp" };
 

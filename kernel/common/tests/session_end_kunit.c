@@ -53,7 +53,7 @@ static const struct wrong_case wrongs[] = {
 	{ "acknowledges the end of time", make_ack, 0, U64_MAX },
 	{ "acknowledges backwards", make_ack, 0, 0 },
 	{ "a handshake frame", make_hello, 0, 1 },
-	{ "the other direction", irq_make, 2, 1 },
+	{ "the other direction", irq_of, 2, 1 },
 	{ "a wrong length", make_short, 2, 1 },
 	{ "a function that was not described", make_func, 2, 1 },
 };
@@ -70,7 +70,7 @@ static void peer_is_wrong(struct kunit *test)
 		kunit_info(test, "%s", w->name);
 		raw_send(test, p->far, reg_make(0), 1, 0);
 		KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(stub->count) == 1));
-		KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ stub, irq_make, 2 }), 0);
+		KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ stub, irq_of, 2 }), 0);
 		KUNIT_EXPECT_EQ(test, raw_recv(test, p->far).type, RIOD_FRAME_IRQ);
 		KUNIT_EXPECT_EQ(test, raw_recv(test, p->far).type, RIOD_FRAME_IRQ);
 		raw_ack(test, p->far, 1);

@@ -24,7 +24,7 @@ static void load_both_ways(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, riod_session_start(fe->s), 0);
 	KUNIT_ASSERT_EQ(test, riod_session_start(stub->s), 0);
 	r[0] = burst_start(test, fe, reg_make, RIOD_LOAD(3000), 0);
-	r[1] = burst_start(test, stub, irq_make, RIOD_LOAD(3000), 70);
+	r[1] = burst_start(test, stub, irq_of, RIOD_LOAD(3000), 70);
 	KUNIT_EXPECT_EQ(test, runner_join(test, r[0]), 0);
 	KUNIT_EXPECT_EQ(test, runner_join(test, r[1]), 0);
 	pair_expect_done(test, &fe->reached);
@@ -146,8 +146,8 @@ static void acks_ride_along(struct kunit *test)
 	struct pair *p = pair_connect(test);
 	struct end *fe = end_start(test, &p->near, true, &quiet);
 
-	raw_send(test, p->far, irq_make(0), 1, 0);
-	raw_send(test, p->far, irq_make(1), 2, 0);
+	raw_send(test, p->far, irq_of(0), 1, 0);
+	raw_send(test, p->far, irq_of(1), 2, 0);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(fe->count) == 2));
 	/* a frame is acknowledged only after the callback has returned, so poll */
 	KUNIT_ASSERT_TRUE(test, pair_eventually(({
@@ -163,9 +163,9 @@ static void ack_soon(struct kunit *test)
 
 	fe->ack_soon = true;
 	KUNIT_ASSERT_EQ(test, riod_session_start(fe->s), 0);
-	raw_send(test, p->far, irq_make(0), 1, 0);
+	raw_send(test, p->far, irq_of(0), 1, 0);
 	raw_expect(test, p->far, RIOD_FRAME_ACK, 0, 1);
-	raw_send(test, p->far, irq_make(1), 2, 0);
+	raw_send(test, p->far, irq_of(1), 2, 0);
 	raw_expect(test, p->far, RIOD_FRAME_ACK, 0, 2);
 }
 

@@ -204,21 +204,6 @@ static inline struct riod_frame *reg_make(u32 n)
 	return f;
 }
 
-/* an interrupt to the frontend, with epoch @n */
-static inline struct riod_frame *irq_make(u32 n)
-{
-	struct riod_wire_irq *q;
-	struct riod_frame *f = riod_frame_alloc(RIOD_FRAME_IRQ, 0,
-						struct_size(q, vectors, 1), GFP_KERNEL);
-
-	if (!f)
-		return NULL;
-	q = (struct riod_wire_irq *)f->body;
-	q->epoch = cpu_to_le32(n);
-	q->count = cpu_to_le16(1);
-	return f;
-}
-
 #define REG_SIZE	(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_reg))
 
 /* send a frame on a raw connection */

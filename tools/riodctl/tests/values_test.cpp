@@ -39,9 +39,9 @@ TEST(Net, EndpointForms)
 {
 	// NOLINTBEGIN(modernize-use-designated-initializers): a table, every row alike
 	const struct {
-		const char *text;
-		const char *host;
-		unsigned int port;
+		const char *text = nullptr;
+		const char *host = nullptr;
+		unsigned int port = 0;
 		const char *transport = "tcp";
 	} cases[] = {
 		{"server1", "server1", 7463},
