@@ -4,39 +4,39 @@
  *
  * Objects, and how long they live:
  *
- *   riod_fe_att     one attachment: a session, the functions it brought and the
+ *   riod_fe_att     one attachment: a session, the functions of its export and the
  *                   IOVA space that they share.  Reference-counted: teardown
  *                   holds one from the start, each function's VFIO device and
  *                   each IOMMU domain one more.
  *   riod_fe_func    one function of the export, part of its attachment.  On the
  *                   bus from riod_fe_bridge_add() to riod_fe_bridge_remove().
  *   riod_fe_vdev    the VFIO device, from probe() to the last file closed
- *   riod_fe_domain  an IOMMU domain that VFIO made; may outlive the functions
+ *   riod_fe_domain  an IOMMU domain that VFIO allocated; may outlive the functions
  *   riod_fe_range   one map of a domain
- *   riod_fe_batch   the pages of a range while the device may reach them, and
- *                   until the stub was told that it no longer may
+ *   riod_fe_batch   the pages of a range while the device may access them, and
+ *                   until their UNMAP record has been sent
  *
  * Locks, outermost first.  Documentation/locking-frontend.rst has the rest.
  *
  *   riod_fe_att.stop_lock  mutex: the link is stopped, or freed
- *   device lock       (driver core) of a function: our driver is bound and unbound,
- *                     which ids the function shows
- *   pci_lock_rescan_remove()  functions come to the bus and leave it
- *   riod_fe_func.cfg_lock  mutex: the config space the guest sees, and what was
- *                     told to the stub of it.  Held while waiting for the peer.
+ *   device lock       (driver core) of a function: binding of our driver, and the
+ *                     ids that the function shows
+ *   pci_lock_rescan_remove()  functions are added to the bus and removed from it
+ *   riod_fe_func.cfg_lock  mutex: the config space the guest sees, and the command
+ *                     bits last sent to the stub.  Held while waiting for the peer.
  *   riod_fe_func.irq.gate  mutex: interrupt set-up.  Held while waiting for the
  *                     peer.
  *   riod_fe_rom.lock  mutex: the copy of the expansion ROM.  Held while waiting for
- *                     the peer; alone.
+ *                     the peer; taken alone.
  *   riod_fe_shadow.fetch, .lock  mutexes: pages of BARs that are memory.  The first is
  *                     held while waiting for the peer.
- *   riod_fe_dma.lock  mutex: ranges, pages and what is to be told of them.  Never
- *                     held while waiting for the peer or for window space.
+ *   riod_fe_dma.lock  mutex: ranges, pages and the MAP and UNMAP records to send.
+ *                     Never held while waiting for the peer or for window space.
  *   (engine)          gate and lock of riod_sync
  *   riod_fe_att.state_lock  spinlock: state, reason, users.  Innermost.
- *   riod_fe_irq.lock  spinlock: who is signalled.  Innermost.
+ *   riod_fe_irq.lock  spinlock: eventfds to signal.  Innermost.
  *   bridge lock       raw spinlock: which function answers at which address,
- *                     and what it answers the host.  Innermost.
+ *                     and the config space that the host sees.  Innermost.
  */
 #ifndef _RIOD_FRONTEND_H
 #define _RIOD_FRONTEND_H
@@ -70,21 +70,20 @@ struct riod_fe_func;
 /* ------------------------------------------------------------ irq.c */
 
 /**
- * struct riod_fe_irq - interrupts of one function, as VFIO's user set them up
- * @gate: set-up is one at a time and is told to the stub under it; outermost
- * @line: INTx: masking changes @masked and tells the stub under it, so that the stub is
- *	told in the order of the changes; inside @gate, never held while waiting
- * @lock: @index, @max, @triggers and what they point to, @masked, @raised, @missed, @msi_mask,
+ * struct riod_fe_irq - interrupts of one function, as the VFIO user set them up
+ * @gate: serialises set-up, and IRQ_SETUP is sent under it; outermost
+ * @line: INTx: @masked changes, and the stub is sent the change, under it, so that changes
+ *	are sent in order; inside @gate, never held while waiting
+ * @lock: @index, @max, @triggers and the eventfds, @masked, @raised, @missed, @msi_mask,
  *	@msi_pending, @err, @req: the receive thread signals under it, so it is never
  *	held while waiting
  * @index: RIOD_IRQ_*, or RIOD_FE_IRQ_NONE
- * @count: vectors the function is switched on with; @gate
+ * @count: number of enabled vectors; @gate
  * @max: entries of @triggers
  * @triggers: eventfd of each vector, or NULL
- * @masked: INTx: one was delivered, or the user masked it, and it was not
- *	unmasked since
- * @raised: INTx: one that a profile makes waits until it is unmasked
- * @missed: INTx: one was delivered while there was no eventfd; @masked since
+ * @masked: INTx: was delivered, or masked by the user, and has not been unmasked since
+ * @raised: INTx: an interrupt of a profile waits for the unmask
+ * @missed: INTx: was delivered while there was no eventfd; @masked since
  * @msi_mask: MSI: vectors that the guest has masked in config space
  * @msi_pending: MSI: masked vectors that fired
  * @unmask: INTx: eventfd that unmasks (resample), or NULL; VFIO's own lock
@@ -94,7 +93,7 @@ struct riod_fe_func;
 struct riod_fe_irq {
 	struct mutex gate;	/* set-up, one at a time */
 	struct mutex line;	/* INTx is masked or unmasked, one at a time */
-	spinlock_t lock;	/* who is signalled */
+	spinlock_t lock;	/* eventfds to signal */
 	u8 index;
 	u16 count;
 	u16 max;
@@ -115,19 +114,20 @@ void riod_fe_irq_init(struct riod_fe_irq *irq);
 unsigned int riod_fe_irq_count(struct riod_fe_func *fn, u32 index);
 int riod_fe_irq_set(struct riod_fe_func *fn, const struct vfio_irq_set *hdr,
 		    void *data);
-/* everything off, here; the stub is told by whoever calls */
+/* disable all interrupts at the frontend only; the caller informs the stub */
 void riod_fe_irq_clear(struct riod_fe_func *fn);
 void riod_fe_irq_quiet(struct riod_fe_func *fn);
-/* tell the stub again what is set up: it forgets in a reset */
+/* send the set-up to the stub again: the stub discards it in a reset */
 int riod_fe_irq_resend(struct riod_fe_func *fn);
-/* the guest took back PCI_COMMAND_INTX_DISABLE */
+/* the guest cleared PCI_COMMAND_INTX_DISABLE */
 void riod_fe_irq_intx_enabled(struct riod_fe_func *fn);
 /* an IRQ frame arrived; receive thread */
 void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w);
-/* the guest changed the MSI mask bits; which masked vectors have fired */
+/* the guest changed the MSI mask bits */
 void riod_fe_irq_msi_mask(struct riod_fe_func *fn, u32 mask);
+/* the masked MSI vectors that have fired */
 u32 riod_fe_irq_msi_pending(struct riod_fe_func *fn);
-/* a reset: none is masked, none is pending */
+/* a reset clears the MSI mask and pending bits */
 void riod_fe_irq_msi_reset(struct riod_fe_func *fn);
 void riod_fe_irq_raise(struct riod_fe_func *fn, u16 vector);
 void riod_fe_irq_request(struct riod_fe_func *fn);
@@ -136,10 +136,10 @@ void riod_fe_irq_lost(struct riod_fe_func *fn);
 /* ------------------------------------------------------------ range.c, dma.c */
 
 /**
- * enum riod_fe_record_kind - what the stub is to be told
- * @RIOD_FE_RECORD_NONE: nothing
- * @RIOD_FE_RECORD_MAP: pages became reachable
- * @RIOD_FE_RECORD_UNMAP: pages no longer are
+ * enum riod_fe_record_kind - kind of a record to send to the stub
+ * @RIOD_FE_RECORD_NONE: not queued
+ * @RIOD_FE_RECORD_MAP: pages were mapped
+ * @RIOD_FE_RECORD_UNMAP: pages were unmapped
  */
 enum riod_fe_record_kind {
 	RIOD_FE_RECORD_NONE,
@@ -148,12 +148,12 @@ enum riod_fe_record_kind {
 };
 
 /**
- * struct riod_fe_record - something to tell the stub, in order
+ * struct riod_fe_record - a map or unmap to send to the stub, in order
  * @node: on &riod_fe_dma.pending
- * @batch: whose pages
+ * @batch: batch of the pages
  * @kind: &enum riod_fe_record_kind
- * @index: unmap: first page not told yet
- * @npages: unmap: pages from there
+ * @index: unmap: first page not sent yet
+ * @npages: unmap: number of pages from @index
  */
 struct riod_fe_record {
 	struct list_head node;
@@ -167,7 +167,7 @@ struct riod_fe_record {
  * struct riod_fe_slot - one page of a batch
  * @unmap: record of an unmap that begins at this page; part of the batch, so
  *	that an unmap allocates nothing
- * @id: number of the page on the wire; 0 where it is not RAM, or not entered yet
+ * @id: number of the page on the wire; 0 if it is not RAM, or not in the engine yet
  */
 struct riod_fe_slot {
 	struct riod_fe_record unmap;
@@ -175,20 +175,19 @@ struct riod_fe_slot {
 };
 
 /**
- * struct riod_fe_batch - pages that one map made reachable
+ * struct riod_fe_batch - pages of one map
  * @map: record of the map
- * @iova: address of the first slot's page
+ * @iova: IOVA of the first slot's page
  * @pfn: page frame of the first slot
  * @prot: RIOD_PROT_*
  * @lo: first page that is still mapped; only the ends are ever cut off
  * @hi: page behind the last one that is still mapped
- * @next: first page that is not in the engine yet, and that the stub was not
- *	told of
+ * @next: first page that is not in the engine yet and was not sent to the stub
  * @nrecords: records on &riod_fe_dma.pending
- * @nslots: pages
+ * @nslots: number of pages
  * @slots: one for each page
  *
- * Freed when nothing is mapped and nothing is left to tell.
+ * Freed when no page is mapped and no record is pending.
  */
 struct riod_fe_batch {
 	struct riod_fe_record map;
@@ -205,11 +204,11 @@ struct riod_fe_batch {
 
 /**
  * struct riod_fe_range - one map of a domain, or what is left of it
- * @it: first and last address
- * @paddr: physical address behind the first
+ * @it: first and last IOVA
+ * @paddr: physical address of the first page
  * @prot: RIOD_PROT_*
- * @multi: was made with more than one page, so a spare was put aside
- * @batch: its pages, while the device may reach them; else NULL
+ * @multi: was mapped with more than one page, so a spare was put aside
+ * @batch: its pages, while the device may access them; else NULL
  * @spare: on &riod_fe_domain.spares
  */
 struct riod_fe_range {
@@ -222,16 +221,16 @@ struct riod_fe_range {
 };
 
 /**
- * struct riod_fe_domain - what VFIO maps into
+ * struct riod_fe_domain - IOMMU domain that VFIO maps into
  * @domain: for the IOMMU core
- * @att: attachment that it is for; a reference
- * @ranges: struct riod_fe_range, by address; under riod_fe_dma.lock, as the rest
- * @nranges: how many
- * @nmulti: how many of them were made with more than one page
+ * @att: its attachment; a reference
+ * @ranges: struct riod_fe_range, by IOVA; under riod_fe_dma.lock, like all that follows
+ * @nranges: number of @ranges
+ * @nmulti: number of them that were mapped with more than one page
  * @spares: ranges put aside so that an unmap from the middle allocates nothing
- * @nspares: how many
- * @bytes_ro: memory mapped that the device may only read
- * @bytes_rw: memory mapped that the device may write
+ * @nspares: number of @spares
+ * @bytes_ro: mapped bytes that the device may only read
+ * @bytes_rw: mapped bytes that the device may write
  */
 struct riod_fe_domain {
 	struct iommu_domain domain;
@@ -250,28 +249,27 @@ struct riod_fe_domain {
  * @lock: all that follows, and every range of every domain of the attachment.
  *	A mutex: VFIO (type1 and iommufd) maps and unmaps from ioctls, under
  *	mutexes of its own, so that sleeping is legal; taken before the engine's
- *	locks.  Whoever holds it never waits for the peer (rule 4).
+ *	locks.  Never held while waiting for the peer (rule 4, unmap is local).
  * @domain: domain that functions are attached to, or NULL.  They form one group, so
  *	there is never more than one, but the IOMMU core moves them one by one.
  * @attached: functions that are attached to @domain, one bit each; none: no domain
  * @want: functions whose bus master bit the guest has set, one bit each
  * @state: &enum riod_bus_master; ON: ranges of @domain are pages of the engine
- * @limit: writable bytes above which bus mastering is not enabled at first
+ * @limit: mapped writable bytes above which bus mastering is not enabled
  * @peer_limit: bytes that the server host shadows at most; constant once the
  *	functions are on the bus
  * @lost: the session is over
- * @warned: the user was told that it is held
- * @anew: it has come on, and profiles were not told yet
- * @unproven: ON, but the last map went away and the guest has not been at the
- *	function since: so it is not known that a driver runs, and the limit still
- *	counts
- * @pages: page frame number to page number (rule 13)
- * @next_id: next page number; none is ever used twice
- * @pending: struct riod_fe_record, in the order in which they go out
- * @npending: how many
+ * @warned: the log says that bus mastering is held off
+ * @anew: bus mastering was enabled, and profiles have not been informed yet
+ * @unproven: ON, but the last map was removed and the guest has not accessed a
+ *	function since: no driver is known to run, so the limit still applies
+ * @pages: page frame number to page number (rule 13, one shadow per page)
+ * @next_id: next page number; numbers are never reused
+ * @pending: struct riod_fe_record, in the order in which they are sent
+ * @npending: number of @pending
  * @held: a cut finds no quiet: maps wait (rule 9).  Written by the pump, without @lock
- * @held_until: jiffies at which they stop waiting for that cut; likewise
- * @released: who waits for that to end
+ * @held_until: jiffies at which maps stop waiting for that cut; likewise
+ * @released: maps that wait for @held to be cleared
  */
 struct riod_fe_dma {
 	struct mutex lock;	/* see above */
@@ -309,7 +307,6 @@ void riod_fe_dma_init(struct riod_fe_dma *dma, u64 limit);
 void riod_fe_dma_destroy(struct riod_fe_att *att);
 void riod_fe_dma_hold(struct riod_fe_dma *dma, bool on);
 void riod_fe_dma_give_way(struct riod_fe_dma *dma);
-/* the guest set or cleared bus mastering; true: the device may have it on */
 bool riod_fe_dma_enable(struct riod_fe_att *att, unsigned int func, bool access);
 void riod_fe_dma_disable(struct riod_fe_att *att, unsigned int func);
 void riod_fe_dma_attach(struct riod_fe_func *fn, struct riod_fe_domain *d);
@@ -317,7 +314,7 @@ void riod_fe_dma_lost(struct riod_fe_att *att);
 void riod_fe_dma_revisit(struct riod_fe_att *att);
 void riod_fe_dma_revisit_soon(struct riod_fe_att *att);
 bool riod_fe_dma_is_ram(unsigned long pfn, u32 prot);
-/* range.c tells dma.c; all under riod_fe_dma.lock */
+/* hooks of range.c; all under riod_fe_dma.lock */
 int riod_fe_dma_mapped(struct riod_fe_domain *d, struct riod_fe_range *r, gfp_t gfp);
 void riod_fe_dma_cut(struct riod_fe_domain *d, struct riod_fe_range *r,
 		     u64 first, u64 last);
@@ -339,17 +336,17 @@ int riod_fe_dma_send(struct riod_fe_att *att);
 
 /**
  * struct riod_fe_shadow - memory BARs of one function that can be mapped
- * @bars: which, one bit for each; constant
- * @fetch: pages are asked for, and let go of, one at a time; held while waiting for
- *	the peer, and through a reset
- * @lock: all that follows but @told; held while a page is mapped
- * @pages: struct page by BAR and number; its private is the number in the engine, 0
- *	once the session is over
- * @npages: how many
+ * @bars: mask of these BARs; constant
+ * @fetch: serialises fetching and freeing of pages; held while waiting for the
+ *	peer, and through a reset
+ * @lock: @pages, @npages, @lost; held while a page is mapped
+ * @pages: struct page by BAR and number; page_private() is its number in the engine,
+ *	0 once the session is over
+ * @npages: number of @pages
  * @lost: the session is over: pages are all-ones
- * @told: the stub may have pages of ours; @fetch
+ * @told: the stub may have pages of this function's BARs; @fetch
  * @mapping: of the VFIO device while it is open, or NULL; set under cfg_lock,
- *	cleared by the last close, which no user of it runs beside
+ *	cleared by the last close, which does not run concurrently with its users
  */
 struct riod_fe_shadow {
 	u32 bars;
@@ -374,11 +371,11 @@ int riod_fe_shadow_mmap(struct riod_fe_func *fn, struct vm_area_struct *vma);
 
 /**
  * struct riod_fe_rom - copy of a function's expansion ROM
- * @lock: all that follows; held while waiting for the peer, killably
- * @data: all of the window, all-ones behind @have; NULL before the first read
+ * @lock: all that follows; taken killably, as it is held while waiting for the peer
+ * @data: the whole window, all-ones behind @have; NULL before the first read
  * @size: bytes of the image, once @have is not 0
- * @have: bytes that came
- * @full: all came: @data is constant, and read without @lock
+ * @have: bytes fetched
+ * @full: the image is complete: @data is constant, and read without @lock
  */
 struct riod_fe_rom {
 	struct mutex lock;	/* see above */
@@ -395,16 +392,16 @@ ssize_t riod_fe_rom_read(struct riod_fe_func *fn, char __user *buf, size_t count
 
 /* ------------------------------------------------------------ vpci.c */
 
-/* what the host sees: the header and a PCI Express capability */
+/* config space that the host sees: the header and a PCI Express capability */
 #define RIOD_FE_HEADER	128
 
 /**
  * struct riod_fe_func - one function of the export
  * @att: its attachment
- * @num: number in the export, as frames have it
+ * @num: number in the export, used in frames
  * @remote_devfn: slot and function number on the server host
  * @pci_func: function number in the PCI address; constant once all are described
- * @described: DESCRIBE came
+ * @described: unused
  * @flags: RIOD_FUNC_F_*
  * @nintx: has an interrupt pin
  * @nmsi: MSI vectors
@@ -413,30 +410,29 @@ ssize_t riod_fe_rom_read(struct riod_fe_func *fn, char __user *buf, size_t count
  * @device: likewise
  * @class: class code
  * @host: config space that the host's PCI core sees; bridge lock
- * @host_wmask: bits of it that the host may change
- * @cfg_lock: @cfg, @sent_command, @sent_devctl, and the order in which the stub is told
- *	of changes
+ * @host_wmask: bits of @host that the host may change
+ * @cfg_lock: @cfg, @sent_command, @sent_devctl, and the order in which changes are sent
+ *	to the stub
  * @cfg: config space that the guest sees
- * @sent_command: command bits that the stub was last told; read without the lock,
- *	as a hint
- * @sent_devctl: Device Control bits that the stub was last told
- * @opened: VFIO's user has it open and the device was reset for it; set under
+ * @sent_command: command bits last sent to the stub; read without the lock, as a hint
+ * @sent_devctl: Device Control bits last sent to the stub
+ * @opened: a VFIO user has it open and the device was reset for it; set under
  *	@cfg_lock, cleared without
  * @epoch: reset epoch; interrupts of earlier ones are stale.  Written under
  *	@cfg_lock, read by the receive thread.
- * @close_work: puts the device to rest behind the last close
+ * @close_work: disables and resets the device after the last close
  * @closing: @close_work has not finished
- * @msix_table: the MSI-X table as the guest wrote it; nothing but this copy
+ * @msix_table: the MSI-X table as the guest wrote it; never sent to the device
  * @msix_lock: @msix_table
  * @irq: interrupts
  * @shadow: BARs that are memory
  * @rom: copy of the expansion ROM
- * @profile: device knowledge, or NULL
- * @profile_state: its state; as @profile under riod_fe_dma.lock
- * @env: what the profile may ask of us
- * @order: what it said of rule 10, as the engine has it, or NULL; the pump's
- * @next_order: what it has said since, or NULL; the pump's
- * @probe_err: why our driver did not bind
+ * @profile: device profile, or NULL
+ * @profile_state: its state; like @profile under riod_fe_dma.lock
+ * @env: services of the frontend for the profile
+ * @order: publish order (rule 10) that the engine uses, or NULL; pump only
+ * @next_order: order that the profile has set since, or NULL; pump only
+ * @probe_err: error with which our driver failed to bind
  * @vfio_name: of its VFIO device while our driver is bound; for the log, which reads it
  *	without a lock
  */
@@ -455,7 +451,7 @@ struct riod_fe_func {
 	u32 class;
 	u8 host[RIOD_FE_HEADER];
 	u8 host_wmask[RIOD_FE_HEADER];
-	struct mutex cfg_lock;	/* config space and its order, see above */
+	struct mutex cfg_lock;	/* config space and order of changes, see above */
 	struct riod_cfg cfg;
 	u16 sent_command;
 	u16 sent_devctl;
@@ -480,7 +476,7 @@ struct riod_fe_func {
 /**
  * struct riod_fe_vdev - the VFIO device of a function
  * @vdev: for VFIO
- * @func: the function; kept by a reference on its attachment
+ * @func: the function; a reference on its attachment keeps it
  */
 struct riod_fe_vdev {
 	struct vfio_device vdev;
@@ -491,27 +487,27 @@ extern struct pci_driver riod_fe_pci_driver;
 
 void riod_fe_vpci_host_view(struct riod_fe_func *fn, bool multi);
 void riod_fe_vpci_identify(struct riod_fe_func *fn, bool own);
-/* which ids sysfs and the PCI core see; under the device lock of @pdev */
+/* set the ids that sysfs and the PCI core see; under the device lock of @pdev */
 void riod_fe_vpci_show(struct pci_dev *pdev, struct riod_fe_func *fn, bool own);
 u32 riod_fe_vpci_read(const struct riod_fe_func *fn, int where, int size);
 void riod_fe_vpci_write(struct riod_fe_func *fn, int where, int size, u32 val);
 
 /* ------------------------------------------------------------ host_bridge.c */
 
-/* PCI device numbers on the virtual bus: one for each attachment */
+/* PCI device numbers on the virtual bus; an attachment takes one */
 #define RIOD_FE_SLOTS		32
 
 int riod_fe_bridge_init(void);
 void riod_fe_bridge_exit(void);
 struct device *riod_fe_bridge_parent(void);
-/* choose an address: one device number for the attachment, or -ENOSPC */
+/* allocate a device number for the attachment; 0 or -ENOSPC */
 int riod_fe_bridge_reserve(struct riod_fe_att *att);
 void riod_fe_bridge_release(struct riod_fe_att *att);
 int riod_fe_bridge_add(struct riod_fe_att *att);
-/* its functions show neutral ids from now on */
+/* make its functions show neutral ids */
 void riod_fe_bridge_hide(struct riod_fe_att *att);
 void riod_fe_bridge_remove(struct riod_fe_att *att);
-/* which ids the host sees: the device's own, or neutral ones */
+/* set the ids in the host's view: the device's own, or neutral ones */
 void riod_fe_bridge_identify(struct riod_fe_func *fn, bool own);
 /* the function behind a pci_dev on our bus, or NULL */
 struct riod_fe_func *riod_fe_bridge_func(struct pci_dev *pdev);
@@ -527,12 +523,11 @@ void riod_fe_iommu_exit(void);
 /* ------------------------------------------------------------ attachment.c */
 
 /**
- * enum riod_fe_state - what an attachment is doing
+ * enum riod_fe_state - state of an attachment
  * @RIOD_FE_ATTACHING: the thread of attach.c owns it
  * @RIOD_FE_UP: functions are on the bus
- * @RIOD_FE_LOST: the session is over, the functions are still there because
- *	one is open
- * @RIOD_FE_REMOVING: whoever changed to this tears it down
+ * @RIOD_FE_LOST: the session is over; the functions stay because one is open
+ * @RIOD_FE_REMOVING: the thread that changed to this has it torn down
  */
 enum riod_fe_state {
 	RIOD_FE_ATTACHING,
@@ -541,53 +536,54 @@ enum riod_fe_state {
 	RIOD_FE_REMOVING,
 };
 
-/* longest reason of an attempt that failed, with its NUL */
+/* longest reason of a failed attempt, with its NUL */
 #define RIOD_FE_TEXT_LEN	160
 
 /**
  * struct riod_fe_att - one attachment
  * @ref: see the head of this file
  * @list: on the list of attachments
- * @id: number; an attachment that came up has it for itself while the module is loaded
- * @portid: netlink socket that asked for it, while that is open; att_lock
+ * @id: number; not reused while the module is loaded once the attachment was up
+ * @portid: netlink socket that requested it, while that is open; att_lock
  * @state_lock: @state, @attacher, @was_up, @detached, @over, @reason, @error, @text,
  *	@nopen
  * @state: &enum riod_fe_state
- * @attacher: thread that attaches, to be killed; NULL unless ATTACHING
+ * @attacher: thread that attaches, to send SIGKILL to; NULL unless ATTACHING
  * @was_up: it was UP: from then on its functions, @link and @export are constant until
  *	it leaves the list
- * @detached: the user, or the host's end, asked for the removal
+ * @detached: removal was requested by the user, or by shutdown or suspend
  * @over: the session is over
- * @reason: why
+ * @reason: reason for the end of the session
  * @error: errno with which the attempt to attach failed, or 0
- * @text: why, in words
- * @nopen: functions that VFIO's user has open
- * @net: namespace in which it was made; a reference
+ * @text: reason for that, as text
+ * @nopen: functions that a VFIO user has open
+ * @net: namespace in which it was created; a reference
  * @host: address of the server host as text
  * @port: its port
  * @export: name of the export
  * @transport: its name; the session pins the module
  * @link: session and engine; from attach to teardown, NULL before
- * @max_frame: largest frame the stub takes
- * @ready: READY came, or the session ended before
+ * @max_frame: largest frame that the stub accepts
+ * @ready: READY arrived, or the session ended before
  * @dma: IOVA space
- * @aperture: addresses that every function's remote IOMMU can translate
+ * @aperture: addresses that the IOMMU of every function on the server host can translate
  * @resv: ranges that must not be mapped
- * @nresv: how many
+ * @nresv: number of @resv
  * @group: IOMMU group of the functions, once one was probed; a reference;
  *	under the IOMMU core's probe lock, then constant
  * @slot: PCI device number, or -1
- * @on_bus: functions were put on the bus
- * @nfuncs: functions
+ * @on_bus: functions were added to the bus
+ * @nfuncs: number of functions
  * @funcs: the functions
- * @sync_writes: a write to a memory BAR waits until the stub has made it; constant
+ * @sync_writes: a write to a memory BAR waits until the stub has done it; constant
  * @stats: counters
- * @revisit_work: takes bus mastering from the device where it may not keep it
- * @event_work: tells netlink listeners that bus mastering changed
- * @remove_work: tears down: behind a detach, or behind the last close
- * @removed: the removal is done
- * @event_lock: events leave in the order of what they tell, and none behind the last
- * @told_gone: the last one has left; @event_lock
+ * @revisit_work: enters ranges that have no batch, and disables bus mastering at the
+ *	device if it is held off
+ * @event_work: sends a netlink event when bus mastering has changed
+ * @remove_work: tears down after a detach, the last close or the end of the session
+ * @removed: the removal is complete
+ * @event_lock: events are sent in the order of the changes, and none after the last
+ * @told_gone: the last event was sent; @event_lock
  * @stop_lock: @link is stopped, or freed
  */
 struct riod_fe_att {
@@ -650,9 +646,9 @@ void riod_fe_att_teardown(struct riod_fe_att *att);
 int riod_fe_att_detach(struct net *net, u32 id, bool force, u32 portid,
 		       enum riod_state *state, struct netlink_ext_ack *extack);
 void riod_fe_att_released(struct net *net, u32 portid);
-/* end all sessions, and wait until their peers were told or do not listen */
+/* end all sessions, and wait until each BYE was delivered or timed out */
 void riod_fe_att_end_all(enum riod_reason reason);
-/* the host does not go down after all, or is awake again: attachments may be made */
+/* shutdown or suspend was cancelled, or the host has resumed: allow attachments again */
 void riod_fe_att_resume(void);
 /* call @fn for each attachment, from the @skip'th on, until it returns nonzero */
 int riod_fe_att_for_each(unsigned int skip,
@@ -695,11 +691,11 @@ void riod_fe_nl_gone(struct riod_fe_att *att);
 
 /* ------------------------------------------------------------ request.c */
 
-/* one CTL operation that is answered; 0 or -errno as riod_link_request() */
+/* a CTL operation that waits for its REPLY; 0 or -errno as riod_link_request() */
 int riod_fe_ctl(struct riod_fe_func *fn, u16 op, u32 arg);
 void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op);
 struct riod_frame *riod_fe_ctl_frame(struct riod_fe_func *fn, u16 op, u32 arg);
-/* a register access that is answered */
+/* a register access that waits for its REPLY */
 int riod_fe_reg_request(struct riod_fe_func *fn, u8 region, u64 offset, u8 width,
 			bool write, u64 *value);
 struct riod_frame *riod_fe_reg_frame(struct riod_fe_func *fn, u8 region, u64 offset,
@@ -714,7 +710,7 @@ void riod_fe_config_close(struct riod_fe_func *fn);
 void riod_fe_config_close_work(struct work_struct *work);
 int riod_fe_config_reset(struct riod_fe_func *fn);
 void riod_fe_config_revisit(struct riod_fe_func *fn);
-/* at the head of every access of the guest's: 0 or -EINTR */
+/* call first in every access by the guest; 0 or -EINTR */
 int riod_fe_config_accessed(struct riod_fe_func *fn);
 
 /* ------------------------------------------------------------ region.c */
@@ -722,7 +718,7 @@ int riod_fe_config_accessed(struct riod_fe_func *fn);
 ssize_t riod_fe_region_rw(struct riod_fe_func *fn, unsigned int region,
 			  char __user *buf, size_t count, u64 pos, bool write);
 int riod_fe_region_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value);
-/* what to do next of an access that is not aligned: 1, 2, 4 or 8 bytes */
+/* size of the next naturally aligned piece of an access: 1, 2, 4 or 8 bytes */
 static inline u8 riod_fe_width(u64 pos, size_t count, u8 max)
 {
 	u8 width = max;
@@ -734,7 +730,7 @@ static inline u8 riod_fe_width(u64 pos, size_t count, u8 max)
 
 /* ------------------------------------------------------------ vfio.c */
 
-/* as in vfio-pci: users may derive neither, but all take them from the ioctl */
+/* as in vfio-pci; users take region offsets from the ioctl and do not depend on this */
 #define RIOD_FE_OFFSET_SHIFT	40
 #define RIOD_FE_OFFSET_MASK	((1ull << RIOD_FE_OFFSET_SHIFT) - 1)
 
