@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * When the device may reach what is mapped
+ * When the device may access mapped memory
  *
  * Ranges of the attached domain become pages of the engine when the guest
- * enables bus mastering, and stop being so when it disables it, resets the
- * function, detaches the domain or the peer is lost.  In between an unmap takes
- * pages from the engine at once; a map is queued, and the pump enters its pages
- * when it tells the stub of them (dma_send.c): a cut that is being taken must not
- * carry bytes of a page that the stub has not heard of.
+ * enables bus mastering, and leave it when the guest disables it, resets the
+ * function, detaches the domain or the peer is lost.  In between an unmap removes
+ * pages from the engine at once.  A map is queued, and the pump enters its pages
+ * when it sends them to the stub (dma_send.c), because a cut must not carry bytes
+ * of a page that the stub does not know.
  *
  * Transitions of &riod_fe_dma.state, all by dma_set_state():
  *
- *   OFF, HELD_LIMIT -> ON          the guest wants it, and the limit allows it
- *   OFF, ON -> HELD_LIMIT          it does not (ON: the guest is in bypass)
- *   ON, HELD_LIMIT -> OFF          the guest, a reset or another domain
- *   any -> HELD_LOST               the session is over; stays
+ *   OFF, HELD_LIMIT -> ON          the guest enables it, and the limits allow it
+ *   OFF, ON -> HELD_LIMIT          above a limit (ON: only in bypass), or no memory
+ *   ON, HELD_LIMIT -> OFF          the guest disables it, a reset, another domain
+ *   any -> HELD_LOST               the session is over; final
  *
- * It becomes ON only in an access of the guest's to the function, never because
- * maps went away.  QEMU takes all of guest memory down and up again, piece by piece,
- * when firmware moves something in the memory map or the guest turns its vIOMMU on;
- * in between it looks small.  But QEMU does so while the guest waits, and without an
- * access the device has nothing to do: so the next access is early enough, and what
- * is mapped by then is what the guest wants mapped.
+ * It becomes ON only when the guest accesses the function, never because maps were
+ * removed.  QEMU unmaps all of guest memory and maps it again, piece by piece, when
+ * firmware changes the memory map or the guest enables its vIOMMU; in between, little
+ * is mapped.  But QEMU does so while the guest waits, and a device needs no DMA before
+ * it is accessed.  So the next access is early enough, and by then the guest's maps are
+ * complete.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -37,7 +37,7 @@
 /* unmaps that may wait for the next cut before the pump is woken for them */
 #define DMA_PENDING_MAX		64
 
-/* the work item rests so long where there was no memory */
+/* delay of the work item, which is also the delay of a retry after a failed allocation */
 #define DMA_REVISIT_MS		20
 
 void riod_fe_dma_init(struct riod_fe_dma *dma, u64 limit)
@@ -52,13 +52,13 @@ void riod_fe_dma_init(struct riod_fe_dma *dma, u64 limit)
 }
 
 /*
- * Longest that one cut makes maps wait, all of them together.  A cut is forced after 50 ms
- * where a pass is quick.  Where passes take long, as many fit in here as it takes to find
- * quiet.  The guest's CPU that maps stands still meanwhile, and QEMU with it.
+ * Longest time for which one cut delays maps, all of them together.  If passes are short
+ * the cut is forced after 50 ms.  If they are long, this is enough for the passes that it
+ * takes to find quiet.  The vCPU that maps is stopped meanwhile, and so is QEMU.
  */
 #define GIVE_WAY	(HZ / 4)
 
-/* from the pump: whether a cut waits for the guest to be quiet */
+/* called by the pump when a cut begins or stops to wait for quiet guest memory */
 void riod_fe_dma_hold(struct riod_fe_dma *dma, bool on)
 {
 	if (on)
@@ -70,12 +70,12 @@ void riod_fe_dma_hold(struct riod_fe_dma *dma, bool on)
 }
 
 /**
- * riod_fe_dma_give_way() - ahead of a map: let a cut that finds no quiet have it
+ * riod_fe_dma_give_way() - before a map, wait for a cut that finds no quiet (rule 9)
  * @dma: DMA of the attachment
  *
- * The caller is about to write what refers to the mapping.  Called under mutexes of
+ * The caller is about to publish a reference to the mapping.  Called under mutexes of
  * VFIO, and with no lock of riod.  Best effort: the wait ends with the cut, on a fatal
- * signal, or GIVE_WAY after the cut asked for quiet, however many maps waited before.
+ * signal, or GIVE_WAY after riod_fe_dma_hold(), however many maps waited before.
  */
 void riod_fe_dma_give_way(struct riod_fe_dma *dma)
 {
@@ -89,7 +89,7 @@ void riod_fe_dma_give_way(struct riod_fe_dma *dma)
 		wait_event_killable_timeout(dma->released, !READ_ONCE(dma->held), left);
 }
 
-/* DAX: memory like any other.  A PCI device's (P2PDMA), or one that needs its driver: not. */
+/* DAX memory is ordinary memory.  PCI P2PDMA and memory that needs its driver are not. */
 static bool page_is_dax(const struct page *page)
 {
 	enum memory_type type = riod_compat_pgmap(page)->type;
@@ -98,13 +98,12 @@ static bool page_is_dax(const struct page *page)
 }
 
 /**
- * riod_fe_dma_is_ram() - is this page guest memory that we may touch?
+ * riod_fe_dma_is_ram() - is this page guest memory that the engine may access?
  * @pfn: page frame
- * @prot: what the device may do
+ * @prot: access that the device has
  *
  * VFIO also maps other devices' BARs (rule 15).  The zero page is reserved, but
- * is what a page looks like that the guest never wrote and the device only
- * reads.
+ * backs pages that the guest never wrote and the device only reads.
  */
 bool riod_fe_dma_is_ram(unsigned long pfn, u32 prot)
 {
@@ -132,7 +131,7 @@ static void dma_set_state(struct riod_fe_att *att, enum riod_bus_master state)
 	queue_work(riod_fe_wq, &att->event_work);
 }
 
-/* not once the session is over: teardown has cancelled it for good */
+/* not after @lost is set: teardown then cancels the work item once */
 void riod_fe_dma_revisit_soon(struct riod_fe_att *att)
 {
 	lockdep_assert_held(&att->dma.lock);
@@ -144,7 +143,7 @@ void riod_fe_dma_revisit_soon(struct riod_fe_att *att)
 
 /* ------------------------------------------------------------ pages */
 
-/* nothing of it is mapped and nothing is left to tell: nobody refers to it */
+/* free the batch if no page is mapped and no record is pending: nothing refers to it */
 void riod_fe_batch_put(struct riod_fe_batch *b)
 {
 	if (b->lo == b->hi && !b->nrecords)
@@ -166,8 +165,8 @@ static void page_leave(struct riod_fe_att *att, struct riod_fe_batch *b, u32 i)
  * @b: batch
  * @i: page of it, which has no number yet
  *
- * From the pump, which tells the stub of it before it takes the next cut.
- * Several addresses may name one page: one number for all of them (rule 13).
+ * Called by the pump, which sends the page to the stub ahead of the cut.  A page that
+ * is mapped at several addresses has one number (rule 13, one shadow per page).
  * Return: 0 or -ENOMEM.
  */
 int riod_fe_page_enter(struct riod_fe_att *att, struct riod_fe_batch *b, u32 i)
@@ -202,7 +201,7 @@ int riod_fe_page_enter(struct riod_fe_att *att, struct riod_fe_batch *b, u32 i)
 	return 0;
 }
 
-/* queue a range's pages for the pump to enter and to tell of; 0 or -ENOMEM */
+/* queue a range's pages for the pump to enter and to send; 0 or -ENOMEM */
 static int range_enter(struct riod_fe_att *att, struct riod_fe_range *r, gfp_t gfp)
 {
 	u32 n = (r->it.last - r->it.start + 1) >> PAGE_SHIFT;
@@ -225,8 +224,8 @@ static int range_enter(struct riod_fe_att *att, struct riod_fe_range *r, gfp_t g
 }
 
 /*
- * Pages @from up to @to are not mapped any more; they are at an end of what is.
- * Of pages that the stub was not told of yet, it never hears.
+ * Unmap pages from @from up to @to, which are at an end of the mapped pages.
+ * Pages that have not been sent to the stub are never sent.
  */
 static void batch_cut(struct riod_fe_att *att, struct riod_fe_batch *b, u32 from,
 		      u32 to)
@@ -275,7 +274,7 @@ static void dma_leave(struct riod_fe_att *att)
 	riod_link_kick(att->link);
 }
 
-/* the guest waits meanwhile, so this is quick: the pump does the work */
+/* only queues the ranges, because the guest waits; the pump enters the pages */
 static int dma_enter(struct riod_fe_att *att)
 {
 	struct riod_fe_domain *d = att->dma.domain;
@@ -294,7 +293,7 @@ static int dma_enter(struct riod_fe_att *att)
 	return ret;
 }
 
-/* pages mapped at several addresses count once for each: rather too much than too little */
+/* an upper bound: a page counts once for each address that it is mapped at */
 static bool dma_too_much_for_peer(const struct riod_fe_dma *dma)
 {
 	const struct riod_fe_domain *d = dma->domain;
@@ -340,7 +339,7 @@ static void dma_hold(struct riod_fe_att *att, int err)
 	dma_set_state(att, RIOD_BUS_MASTER_HELD_LIMIT);
 }
 
-/* decide about bus mastering (rule 18); @access: the guest is at the function */
+/* may the device have bus mastering (rule 18)?  @access: the guest accesses the function */
 static bool dma_decide(struct riod_fe_att *att, bool access)
 {
 	struct riod_fe_dma *dma = &att->dma;
@@ -368,13 +367,13 @@ static bool dma_decide(struct riod_fe_att *att, bool access)
 }
 
 /**
- * riod_fe_dma_enable() - the guest wants bus mastering of a function
+ * riod_fe_dma_enable() - the guest has enabled bus mastering of a function
  * @att: attachment; takes the DMA lock
  * @func: function
- * @access: it is at the function just now; else what it has may only be taken away
+ * @access: the guest accesses the function; else bus mastering is not newly enabled
  *
- * Return: true: the device may have it; all that is mapped crosses ahead of
- * whatever is posted from now on.  false: it is held off.
+ * Return: true: the device may have it; all maps are sent ahead of anything posted
+ * from now on.  false: it is held off.
  */
 bool riod_fe_dma_enable(struct riod_fe_att *att, unsigned int func, bool access)
 {
@@ -387,7 +386,7 @@ bool riod_fe_dma_enable(struct riod_fe_att *att, unsigned int func, bool access)
 	return on;
 }
 
-/* it is off at the device, or the device is gone: let go of the pages */
+/* the function needs no mapped memory any more; if none does, remove the pages */
 void riod_fe_dma_disable(struct riod_fe_att *att, unsigned int func)
 {
 	struct riod_fe_dma *dma = &att->dma;
@@ -417,14 +416,14 @@ static void dma_set_domain(struct riod_fe_att *att, struct riod_fe_domain *d)
 }
 
 /**
- * riod_fe_dma_attach() - a function's domain changes
+ * riod_fe_dma_attach() - change the domain of a function
  * @fn: function; takes the DMA lock
  * @d: the new one, or NULL for none (blocked, identity)
  *
- * One function that leaves takes nothing from the others: it may have been removed
- * from the bus, and they go on.  Under the IOMMU core's group mutex, so nothing here
- * waits for the peer: where the device has bus mastering on, the work item takes it
- * away, and the guest's next access may give it back.  Meanwhile it can reach nothing.
+ * A function that leaves the domain does not affect the others: it may have been removed
+ * from the bus while they stay.  Called under the IOMMU core's group mutex, so this does
+ * not wait for the peer: the work item disables bus mastering at the device, and the
+ * guest's next access may enable it again.  In between, no page is in the engine.
  */
 void riod_fe_dma_attach(struct riod_fe_func *fn, struct riod_fe_domain *d)
 {
@@ -439,7 +438,7 @@ void riod_fe_dma_attach(struct riod_fe_func *fn, struct riod_fe_domain *d)
 	mutex_unlock(&dma->lock);
 }
 
-/* the session is over: nothing is touched for it from now on */
+/* the session is over: stop accessing guest memory */
 void riod_fe_dma_lost(struct riod_fe_att *att)
 {
 	struct riod_fe_dma *dma = &att->dma;
@@ -452,7 +451,7 @@ void riod_fe_dma_lost(struct riod_fe_att *att)
 	mutex_unlock(&dma->lock);
 }
 
-/* after the link has stopped: every page was taken from the engine by _lost() */
+/* call after the link has stopped; riod_fe_dma_lost() has removed every page */
 void riod_fe_dma_destroy(struct riod_fe_att *att)
 {
 	struct riod_fe_dma *dma = &att->dma;
@@ -466,7 +465,7 @@ void riod_fe_dma_destroy(struct riod_fe_att *att)
 }
 
 /**
- * riod_fe_dma_revisit() - enter what a split or want of memory left outside
+ * riod_fe_dma_revisit() - enter ranges that a split or a lack of memory left out
  * @att: attachment; takes the DMA lock
  */
 void riod_fe_dma_revisit(struct riod_fe_att *att)
@@ -489,16 +488,16 @@ void riod_fe_dma_revisit(struct riod_fe_att *att)
 /* ------------------------------------------------------------ from range.c */
 
 /*
- * Once a driver runs its maps are never refused (rule 18).  But where the last map
- * went away, and the guest has not been at the function since, no driver has been
- * seen to run: what is mapped now is a guest, or firmware, without a vIOMMU.
+ * Maps of a running driver are never refused (rule 18).  But if the last map was
+ * removed and the guest has not accessed the function since, no driver is known to
+ * run: the maps are those of a guest, or of firmware, without a vIOMMU.
  */
 static bool dma_bypassed(struct riod_fe_dma *dma)
 {
 	return READ_ONCE(dma->unproven) && dma_too_much(dma);
 }
 
-/* a range is new; -ENOMEM where it had to be entered and could not */
+/* a range was added; -ENOMEM if the device may access it and it cannot be queued */
 int riod_fe_dma_mapped(struct riod_fe_domain *d, struct riod_fe_range *r, gfp_t gfp)
 {
 	struct riod_fe_att *att = d->att;
@@ -517,7 +516,7 @@ int riod_fe_dma_mapped(struct riod_fe_domain *d, struct riod_fe_range *r, gfp_t 
 	return range_enter(att, r, gfp);
 }
 
-/* addresses @first to @last of @r are not mapped any more; they are at an end of it */
+/* unmap addresses @first to @last, which are at an end of @r */
 void riod_fe_dma_cut(struct riod_fe_domain *d, struct riod_fe_range *r, u64 first,
 		     u64 last)
 {
@@ -548,11 +547,11 @@ void riod_fe_dma_unmapped(struct riod_fe_domain *d)
 }
 
 /**
- * riod_fe_dma_page_id() - the engine's number of what is mapped there
+ * riod_fe_dma_page_id() - the engine's number of the page that is mapped at @iova
  * @att: attachment; the DMA lock is held
  * @iova: address as the device uses it
  *
- * Return: 0 where nothing is mapped, or the engine does not know it yet.
+ * Return: 0 if nothing is mapped there, or the page is not in the engine yet.
  */
 u64 riod_fe_dma_page_id(struct riod_fe_att *att, u64 iova)
 {
@@ -573,7 +572,7 @@ u64 riod_fe_dma_page_id(struct riod_fe_att *att, u64 iova)
  * @att: attachment; the DMA lock is held, and keeps the page mapped
  * @iova: address as the device would use it
  * @len: bytes, not beyond the end of the page
- * @write: the profile is going to write, which only the device's mapping allows
+ * @write: for writing, which the mapping must allow the device (rule 14)
  */
 void *riod_fe_dma_mem(struct riod_fe_att *att, u64 iova, size_t len, bool write)
 {
@@ -589,7 +588,7 @@ void *riod_fe_dma_mem(struct riod_fe_att *att, u64 iova, size_t len, bool write)
 	if (!r || !r->batch || (write && !(r->prot & RIOD_PROT_WRITE)))
 		return NULL;
 	paddr = r->paddr + (iova - r->it.start);
-	/* a memory error that is known already: a profile must not find it anew */
+	/* a profile must not access memory that is known to have an error */
 	if (!riod_fe_dma_is_ram(PHYS_PFN(paddr), r->prot) ||
 	    PageHWPoison(pfn_to_page(PHYS_PFN(paddr))))
 		return NULL;

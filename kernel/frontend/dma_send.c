@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Telling the stub of maps and unmaps
+ * Sending maps and unmaps to the stub
  *
- * Records wait in the order in which they happened, inside the objects that they
- * are about, so that an unmap allocates nothing.  The pump turns them into
- * frames ahead of every cut; so the stub knows a page before it hears of its
- * bytes, and before a register write that names it.
+ * Records are queued in order.  They are embedded in the objects that they describe,
+ * so that an unmap allocates nothing.  The pump sends them as frames ahead of every
+ * cut, so the stub knows a page before its bytes arrive, and before a register
+ * write that refers to it.
  */
 #include <linux/mm.h>
 
 #include "frontend.h"
 
-/* pages that are entered, or named by one wire record, at once */
+/* most pages that are entered at once, and that one wire record names */
 #define SEND_CHUNK		256u
 
 void riod_fe_record_queue(struct riod_fe_dma *dma, struct riod_fe_record *r,
@@ -28,7 +28,7 @@ void riod_fe_record_queue(struct riod_fe_dma *dma, struct riod_fe_record *r,
 	b->nrecords++;
 }
 
-/* the caller looks whether the batch is still needed */
+/* the caller checks whether the batch is still needed */
 void riod_fe_record_drop(struct riod_fe_dma *dma, struct riod_fe_record *r)
 {
 	lockdep_assert_held(&dma->lock);
@@ -46,7 +46,7 @@ static void record_done(struct riod_fe_dma *dma, struct riod_fe_record *r)
 	riod_fe_batch_put(b);
 }
 
-/* nobody is there to be told */
+/* the session is over: discard the records */
 void riod_fe_record_drop_all(struct riod_fe_dma *dma)
 {
 	struct riod_fe_record *r, *next;
@@ -59,11 +59,10 @@ void riod_fe_record_drop_all(struct riod_fe_dma *dma)
 /* ------------------------------------------------------------ records to wire */
 
 /*
- * Pages from @index on, up to @end, that one wire record names: consecutive
- * numbers, none beyond a multiple of SEND_CHUNK; or pages that are not RAM, of
- * which (0) nothing is told.  So where a run ends does not depend on when it is
- * asked for, and an unmap comes in pieces of the very records that the map was
- * sent as.
+ * Length of the run of pages from @index, at most up to @end, that one wire record
+ * names: pages with consecutive numbers that do not cross a multiple of SEND_CHUNK;
+ * or pages that are not RAM (number 0), which get no record.  So the end of a run
+ * depends on the batch only, and each UNMAP record is inside one MAP record.
  */
 static u32 batch_run(const struct riod_fe_batch *b, u32 index, u32 end)
 {
@@ -76,7 +75,7 @@ static u32 batch_run(const struct riod_fe_batch *b, u32 index, u32 end)
 	return i - index;
 }
 
-/* what one go writes: records of one kind, as many as fit */
+/* body of a frame that is being filled with records of one kind */
 struct send_buf {
 	enum riod_fe_record_kind kind;
 	void *at;
@@ -107,7 +106,7 @@ static void put_record(struct send_buf *buf, const struct riod_fe_batch *b, u32 
 	buf->n++;
 }
 
-/* records of pages @index up to @end; how far it came */
+/* write records of pages @index up to @end; returns the page at which it stopped */
 static u32 put_runs(struct send_buf *buf, const struct riod_fe_batch *b, u32 index,
 		    u32 end)
 {
@@ -122,11 +121,10 @@ static u32 put_runs(struct send_buf *buf, const struct riod_fe_batch *b, u32 ind
 }
 
 /*
- * Enter pages of the map and write records of them, a chunk at most: so long an
- * unmap may have to wait.  A chunk for which there may be no room is left for
- * the next frame, because pages are entered only when they are told in the same
- * breath.
- * Return: 1, 0 where the frame is full, -ENOMEM.
+ * Enter pages of the map and write records of them.  One chunk at most, because an
+ * unmap waits for the DMA lock meanwhile.  Every page that is entered must be in this
+ * frame, so a chunk that may not fit is left for the next one.
+ * Return: 1, 0 if the frame is full, -ENOMEM.
  */
 static int take_map(struct riod_fe_att *att, struct riod_fe_record *r,
 		    struct send_buf *buf)
@@ -161,7 +159,7 @@ static int take_unmap(struct riod_fe_att *att, struct riod_fe_record *r,
 	return 1;
 }
 
-/* 1: there may be more of this kind, and room; 0: not; -ENOMEM */
+/* 1: there may be more of this kind; 0: there is none, or the frame is full; -ENOMEM */
 static int take_some(struct riod_fe_att *att, struct send_buf *buf)
 {
 	struct riod_fe_dma *dma = &att->dma;
@@ -194,7 +192,7 @@ static struct riod_frame *frame_new(struct riod_fe_att *att,
 				min(want, max) * size, GFP_KERNEL);
 }
 
-/* fill @f; records in it, or -ENOMEM where there is none for want of memory */
+/* fill @f; returns the number of records, or -ENOMEM if that is 0 for lack of memory */
 static int frame_fill(struct riod_fe_att *att, struct riod_frame *f,
 		      enum riod_fe_record_kind kind)
 {
@@ -210,7 +208,7 @@ static int frame_fill(struct riod_fe_att *att, struct riod_frame *f,
 	return buf.n ? buf.n : min(ret, 0);
 }
 
-/* the next frame; NULL where nothing is left to tell */
+/* the next frame; NULL if no record is pending */
 static struct riod_frame *dma_frame(struct riod_fe_att *att)
 {
 	struct riod_fe_dma *dma = &att->dma;
@@ -241,11 +239,10 @@ static struct riod_frame *dma_frame(struct riod_fe_att *att)
 }
 
 /**
- * riod_fe_dma_send() - send what the stub has to know before the next cut
+ * riod_fe_dma_send() - send all pending records, ahead of the cut
  * @att: attachment; from the pump only
  *
- * What is being sent when this is called is on its way when it returns; the
- * DMA lock is never held while the window is waited for.
+ * Drops the DMA lock before it waits for window space.
  * Return: 0 or -errno as riod_link_send(); -ENOMEM: call again.
  */
 int riod_fe_dma_send(struct riod_fe_att *att)

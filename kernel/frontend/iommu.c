@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The IOMMU that the virtual functions are behind
+ * The IOMMU of the virtual functions
  *
- * It translates nothing: it is how VFIO tells us which guest pages the device
- * may reach at which address.  The functions of an attachment share one IOVA
- * space at the server, and so one group here.
+ * It translates nothing: through it VFIO passes to the frontend which guest pages the
+ * device may access at which address.  The functions of an attachment share one IOVA
+ * space at the server host, and so one group here.
  */
 #include <linux/iommu.h>
 #include <linux/module.h>
@@ -14,7 +14,7 @@
 #include "compat_iommu.h"
 #include "frontend.h"
 
-/* x86: writes here are interrupts, never memory; no guest may use it for DMA */
+/* x86: writes to this range are interrupts; no guest may use it for DMA */
 #define IOMMU_MSI_START		0xfee00000ull
 #define IOMMU_MSI_LAST		0xfeefffffull
 
@@ -34,7 +34,7 @@ static struct riod_fe_att *dev_att(struct device *dev)
 
 /* ------------------------------------------------------------ devices */
 
-/* CACHE_COHERENCY: VFIO insists.  ENFORCE: else KVM lets the guest map uncached. */
+/* VFIO requires CACHE_COHERENCY.  Without ENFORCE, KVM lets the guest map uncached. */
 static bool iommu_capable(struct device *dev, enum iommu_cap cap)
 {
 	return cap == IOMMU_CAP_CACHE_COHERENCY ||
@@ -59,7 +59,7 @@ static struct iommu_group *iommu_group_of(struct device *dev)
 	struct riod_fe_att *att = dev_att(dev);
 	struct iommu_group *group;
 
-	/* one at a time: the core holds its probe lock */
+	/* serialised by the IOMMU core's probe lock */
 	if (att->group)
 		return iommu_group_ref_get(att->group);
 	group = iommu_group_alloc();
@@ -68,7 +68,7 @@ static struct iommu_group *iommu_group_of(struct device *dev)
 	return group;
 }
 
-/* no driver of the host's ever uses the function for DMA */
+/* no driver of the host uses the function for DMA */
 static int iommu_default_type(struct device *dev)
 {
 	return IOMMU_DOMAIN_IDENTITY;
@@ -96,7 +96,7 @@ static void iommu_resv_regions(struct device *dev, struct list_head *list)
 
 /* ------------------------------------------------------------ domains */
 
-/* blocked, identity: either way the device reaches nothing */
+/* blocked, identity: with both, no page is mapped for the device */
 static int iommu_attach_none(RIOD_COMPAT_ATTACH_ARGS)
 {
 	riod_fe_dma_attach(dev_iommu_priv_get(dev), NULL);
@@ -118,7 +118,7 @@ static struct iommu_domain blocked_domain = {
 };
 
 /*
- * -EINVAL sends type1 and iommufd for a domain of its own: pages and addresses
+ * On -EINVAL, type1 and iommufd allocate another domain: page numbers and addresses
  * of one attachment mean nothing to the stub of another.
  */
 static int iommu_attach_paging(RIOD_COMPAT_ATTACH_ARGS)
@@ -151,7 +151,7 @@ static u32 iommu_prot(int prot)
 	       (prot & IOMMU_WRITE ? RIOD_PROT_WRITE : 0);
 }
 
-/* maps at most what one wire record can name; the core calls again for the rest */
+/* maps at most RIOD_MAP_PAGES_MAX pages; the core calls again for the rest */
 static int iommu_map_pages(struct iommu_domain *domain, unsigned long iova,
 			   phys_addr_t paddr, size_t pgsize, size_t pgcount,
 			   int prot, gfp_t gfp, size_t *mapped)
@@ -183,7 +183,7 @@ static phys_addr_t iommu_lookup(struct iommu_domain *domain, dma_addr_t iova)
 	return riod_fe_range_lookup(to_fe_domain(domain), iova);
 }
 
-/* the stub refuses an export that it cannot enforce it for */
+/* always possible: the stub refuses an export for which it cannot enforce coherency */
 static bool iommu_enforce_coherency(struct iommu_domain *domain)
 {
 	return true;
@@ -210,7 +210,7 @@ static const struct iommu_domain_ops paging_ops = {
 	.free = iommu_domain_done,
 };
 
-/* iommufd may keep a domain when the function is gone: it pins the module itself */
+/* a domain pins the module, because iommufd may keep it longer than the function exists */
 static struct iommu_domain *iommu_domain_new(struct device *dev)
 {
 	struct riod_fe_domain *d;
@@ -248,14 +248,14 @@ static const struct iommu_ops fe_iommu_ops = {
 };
 
 /**
- * riod_fe_iommu_init() - one more IOMMU driver on the PCI bus
- * @parent: whose firmware node tells our functions from all others
+ * riod_fe_iommu_init() - register an IOMMU driver for functions on our bridge
+ * @parent: device whose firmware node identifies these functions
  */
 int riod_fe_iommu_init(struct device *parent)
 {
 	int ret;
 
-	/* without one we would be asked for every device that has none */
+	/* without one, the core would call us for every device that has none */
 	if (!dev_fwnode(parent))
 		return -EINVAL;
 	ret = iommu_device_sysfs_add(&fe_iommu, parent, NULL, RIOD_FE_DRIVER);
