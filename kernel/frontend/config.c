@@ -2,10 +2,10 @@
 /*
  * The config space that the guest sees
  *
- * A model (cfgspace.c) answers what cannot change and keeps what is virtual;
- * what is the device's own crosses the network.  What a write asks for (command
- * bits, power state, reset) is an operation of its own, and a round trip: PCI
- * does not post config writes, and drivers free memory when they return.
+ * A model (cfgspace.c) holds the registers that are constant or virtual; accesses
+ * to the device's live registers cross the network.  A write that changes command
+ * bits or the power state, or resets the function, causes a CTL operation.  That is
+ * a round trip: PCI does not post config writes, and drivers free memory when they return.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -19,12 +19,12 @@
 
 #define COMMAND_BITS	(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | \
 			 PCI_COMMAND_INTX_DISABLE)
-/* no command register has these bits alone: the stub is to be told in any case */
+/* differs from every value of COMMAND_BITS, so the next push_command() sends them */
 #define COMMAND_UNKNOWN	0xffff
 
 /*
- * In a work item, which gets no signals: killable all the same, so that it does not count
- * as a hung task while the holder waits for the peer.
+ * Work items get no signals.  Wait killably all the same, so that khungtaskd does not
+ * report this wait while the holder of the lock waits for the peer.
  */
 static void lock_in_work(struct riod_fe_func *fn)
 {
@@ -34,9 +34,9 @@ static void lock_in_work(struct riod_fe_func *fn)
 /* ------------------------------------------------------------ command */
 
 /*
- * Make the device's command register what the guest asks for, as far as it may:
- * what is mapped is entered before bus mastering goes on, and let go of after it
- * went off.  @access: the guest is at the function just now.
+ * Set the device's command register as the guest requests; bus mastering may be held
+ * off.  Mapped ranges are queued for the engine before bus mastering is enabled, and
+ * leave the engine after it is disabled.  @access: the guest accesses the function.
  */
 static int push_command(struct riod_fe_func *fn, bool access)
 {
@@ -60,8 +60,8 @@ static int push_command(struct riod_fe_func *fn, bool access)
 }
 
 /*
- * The read request size, extended tags and relaxed ordering that the guest has set.
- * The device works either way, so a failure is not the guest's to see.
+ * Send the read request size, extended tags and relaxed ordering that the guest has set.
+ * The device works with any setting, so a failure is not reported to the guest.
  */
 static void push_devctl(struct riod_fe_func *fn)
 {
@@ -73,8 +73,8 @@ static void push_devctl(struct riod_fe_func *fn)
 }
 
 /*
- * Bus mastering may have to be taken from the device: look again.  A close that comes
- * meanwhile does not wait for this; its work item undoes what is done here.
+ * Check whether bus mastering must be disabled at the device.  A concurrent close does
+ * not wait for this; the work item of the close resets the device afterwards.
  */
 void riod_fe_config_revisit(struct riod_fe_func *fn)
 {
@@ -84,7 +84,7 @@ void riod_fe_config_revisit(struct riod_fe_func *fn)
 	mutex_unlock(&fn->cfg_lock);
 }
 
-/* a hint, without the lock: the guest wants bus mastering and the device has it not */
+/* the guest enabled bus mastering, but the device does not have it; a hint, without the lock */
 static bool master_held(const struct riod_fe_func *fn)
 {
 	u16 sent = READ_ONCE(fn->sent_command);
@@ -97,8 +97,8 @@ static bool master_held(const struct riod_fe_func *fn)
  * riod_fe_config_accessed() - the guest is about to access the function
  * @fn: function
  *
- * So a driver runs; and where bus mastering was held off, this is when to look
- * whether it still must be (the head of dma.c says why).
+ * An access shows that a driver runs.  If bus mastering is held off, this checks
+ * whether it still must be (see the head of dma.c).
  * Return: 0 or -EINTR.
  */
 int riod_fe_config_accessed(struct riod_fe_func *fn)
@@ -131,8 +131,8 @@ static void profile_reset(struct riod_fe_func *fn)
 }
 
 /*
- * Reset the function at the device, and forget here what a reset forgets.  From
- * the first line on, interrupts that fired before are stale.
+ * Reset the device, and the state here that a reset clears.  Once @epoch has changed,
+ * interrupts that fired before are stale.
  */
 static int func_reset(struct riod_fe_func *fn)
 {
@@ -142,11 +142,11 @@ static int func_reset(struct riod_fe_func *fn)
 	if (fn->flags & RIOD_FUNC_F_RESET) {
 		WRITE_ONCE(fn->epoch, fn->epoch + 1);
 		ret = riod_fe_ctl(fn, RIOD_CTL_RESET, fn->epoch);
-		/* the stub does not know of this epoch: its interrupts are of the one before */
+		/* the request was not sent: the stub still uses the previous epoch */
 		if (ret == -ENOMEM)
 			WRITE_ONCE(fn->epoch, fn->epoch - 1);
 	} else {
-		/* the model says D0 from here on; the last guest may have left it in D3hot */
+		/* riod_cfg_reset() sets the model to D0; the last guest may have left D3hot */
 		ret = riod_fe_ctl(fn, RIOD_CTL_POWER, 0);
 	}
 	riod_cfg_reset(&fn->cfg);
@@ -158,7 +158,7 @@ static int func_reset(struct riod_fe_func *fn)
 	return ret;
 }
 
-/* with the command bits @cmd afterwards, and interrupts as they were set up */
+/* reset, then set the command bits to @cmd and restore the interrupt set-up */
 static int func_reset_to(struct riod_fe_func *fn, u16 cmd)
 {
 	int ret, err;
@@ -169,7 +169,7 @@ static int func_reset_to(struct riod_fe_func *fn, u16 cmd)
 	ret = func_reset(fn);
 	riod_cfg_write(&fn->cfg, PCI_COMMAND, 2, cmd);
 	err = push_command(fn, true);
-	/* not before the BARs are decoded again: a fault would find that they are not */
+	/* only after decoding is enabled again: a page fault fails without it */
 	riod_fe_shadow_release(fn);
 	if (!ret)
 		ret = err;
@@ -181,9 +181,8 @@ static int func_reset_to(struct riod_fe_func *fn, u16 cmd)
  * riod_fe_config_reset() - VFIO_DEVICE_RESET
  * @fn: function
  *
- * As vfio-pci does, the command register is what it was before, and interrupts
- * stay set up.
- * Return: 0; -EINVAL where it cannot be reset; -ENODEV once the session is over;
+ * As in vfio-pci, the command register keeps its value, and interrupts stay set up.
+ * Return: 0; -EINVAL if it cannot be reset; -ENODEV once the session is over;
  * -EINTR; -EIO.
  */
 int riod_fe_config_reset(struct riod_fe_func *fn)
@@ -205,20 +204,21 @@ int riod_fe_config_reset(struct riod_fe_func *fn)
 /* ------------------------------------------------------------ open, close */
 
 /*
- * The last file is closed, perhaps because its process was killed.  Here all ends
- * at once: no interrupt is delivered and no guest page is touched any more.  The
- * device is put to rest by a work item, which signals cannot cut short and whose
- * waits are bounded (riod_link_request()).
+ * The last file is closed, perhaps because its process was killed.  When this returns,
+ * no interrupt is delivered and no guest page is accessed.  A work item, which signals
+ * cannot interrupt and whose waits are bounded (riod_link_request()), disables and
+ * resets the device.
  *
- * Nothing is taken here that is held while waiting for the peer: no ioctl, read or
- * fault of the user's is under way any more, and riod_fe_config_revisit(), which may
- * hold @cfg_lock just now, turns no bus mastering on: that takes an access.
+ * Takes no lock that another thread holds while waiting for the peer: no ioctl, read or
+ * page fault of the user is in progress, and @cfg_lock is not taken.
+ * riod_fe_config_revisit() may hold @cfg_lock, but does not enable bus mastering: only
+ * an access does.
  */
 void riod_fe_config_close(struct riod_fe_func *fn)
 {
 	riod_fe_irq_clear(fn);
 	WRITE_ONCE(fn->opened, false);
-	/* the work item and the next open are all that look at it from here on */
+	/* from here on only the work item and the next open use it */
 	fn->shadow.mapping = NULL;
 	riod_fe_dma_disable(fn->att, fn->num);
 	WRITE_ONCE(fn->closing, true);
@@ -228,16 +228,16 @@ void riod_fe_config_close(struct riod_fe_func *fn)
 /**
  * riod_fe_config_open() - a user opens the function
  * @fn: function
- * @mapping: what the user maps of it is found there
+ * @mapping: address space of the user's mappings of the function
  *
- * The device is reset; memory and I/O decoding are on, as vfio-pci has them.
+ * Resets the device and enables memory and I/O decoding, as vfio-pci does.
  * Return: 0, -ENODEV once the session is over, -EINTR, -EIO.
  */
 int riod_fe_config_open(struct riod_fe_func *fn, struct address_space *mapping)
 {
 	int ret;
 
-	/* the last user's device is put to rest first */
+	/* the work item of the last close has to finish first */
 	ret = wait_var_event_killable(&fn->closing, !smp_load_acquire(&fn->closing));
 	if (ret)
 		return ret;
@@ -250,7 +250,7 @@ int riod_fe_config_open(struct riod_fe_func *fn, struct address_space *mapping)
 	mutex_unlock(&fn->cfg_lock);
 	if (!ret)
 		return 0;
-	/* whatever was done of it is undone like a use */
+	/* a close undoes a partial open, too */
 	riod_fe_config_close(fn);
 	if (ret == -ENOTCONN)
 		return -ENODEV;
@@ -265,7 +265,7 @@ void riod_fe_config_close_work(struct work_struct *work)
 	lock_in_work(fn);
 	riod_fe_ctl(fn, RIOD_CTL_COMMAND, 0);
 	riod_fe_irq_quiet(fn);
-	/* a worker gets no signals: it cannot fail */
+	/* workers get no signals, so this cannot fail */
 	if (!WARN_ON_ONCE(riod_fe_shadow_hold(fn))) {
 		ret = func_reset(fn);
 		riod_fe_shadow_release(fn);
@@ -275,9 +275,9 @@ void riod_fe_config_close_work(struct work_struct *work)
 	if (ret && ret != -ENOTCONN)
 		pr_warn_ratelimited("attachment %u: function %u could not be reset after use (%d): see the server host's log; it may still hold what its last user left\n",
 				    fn->att->id, fn->num, ret);
-	/* pairs with the next open: it finds the device as it was left here */
+	/* pairs with the acquire in riod_fe_config_open(), which needs the state left here */
 	smp_store_release(&fn->closing, false);
-	/* wake_up_var() looks for waiters without a lock, so @closing must be visible before */
+	/* wake_up_var() checks for waiters without a lock: make @closing visible before */
 	smp_mb();
 	wake_up_var(&fn->closing);
 }
@@ -307,7 +307,7 @@ static int config_read(struct riod_fe_func *fn, u16 offset, u8 width, u32 *value
 	return ret;
 }
 
-/* @power: the state before the write */
+/* @power: power state before the write */
 static int config_effects(struct riod_fe_func *fn, u32 effects, u8 power)
 {
 	int ret = 0;
@@ -318,7 +318,7 @@ static int config_effects(struct riod_fe_func *fn, u32 effects, u8 power)
 		if (ret)
 			return ret;
 		ret = riod_fe_ctl(fn, RIOD_CTL_POWER, riod_cfg_power(&fn->cfg));
-		/* PCIe 5.3.1.4: software reads back whether the state was taken */
+		/* PCIe 5.3.1.4: software reads back whether the transition took place */
 		if (ret)
 			riod_cfg_set_power(&fn->cfg, power);
 		riod_fe_shadow_release(fn);
@@ -357,7 +357,7 @@ static int config_write(struct riod_fe_func *fn, u16 offset, u8 width, u32 value
 	if (!ret)
 		ret = config_effects(fn, effects, power);
 	mutex_unlock(&fn->cfg_lock);
-	/* hardware has no way to say that a config write failed */
+	/* hardware cannot report that a config write failed */
 	return ret == -EINTR ? ret : 0;
 }
 
@@ -380,7 +380,7 @@ static int config_copy(struct riod_fe_func *fn, char __user *buf, u16 offset, u8
 	return copy_to_user(buf, &data, width) ? -EFAULT : 0;
 }
 
-/* pieces as large as they may be, as vfio-pci cuts them: 4, 2 or 1 bytes, aligned */
+/* like vfio-pci, splits the access into the largest aligned pieces of 4, 2 or 1 bytes */
 ssize_t riod_fe_config_rw(struct riod_fe_func *fn, char __user *buf, size_t count,
 			  u64 pos, bool write)
 {

@@ -3,10 +3,9 @@
  * The virtual PCI host bridge that the functions are on
  *
  * One bridge with one bus, in a PCI domain of its own, from module init to exit.
- * An attachment takes one device number on it; its functions come and go at run
- * time.  The host's PCI core sees what vpci.c answers, and gets nothing that it
- * could reach the real device with: no register that does anything, no interrupt,
- * no resource.
+ * An attachment takes one device number on it; its functions are added and removed
+ * at run time.  The host's PCI core sees the config space of vpci.c, and gets nothing
+ * that reaches the real device: no register with an effect, no interrupt, no resource.
  */
 #include <linux/irqdomain.h>
 #include <linux/module.h>
@@ -19,21 +18,21 @@
 #include "compat_pci.h"
 #include "frontend.h"
 
-/* older libvirt, hwloc and others know domains of 16 bits only */
+/* older libvirt, hwloc and others support domains of 16 bits only */
 #define BRIDGE_DOMAIN_FIRST	0x7463
 #define BRIDGE_DOMAIN_LAST	0xffff
 
 /**
  * struct fe_bridge - the bridge
- * @parent: its parent, whose software node names our IOMMU
- * @msi: MSI domain of the bus, for its flag alone
+ * @parent: its parent, whose software node identifies our IOMMU
+ * @msi: MSI domain of the bus, needed for its flag only
  * @host: for the PCI core
  * @sysdata: x86: the bus's domain number
  * @busn: bus numbers
- * @lock: @used, @slots, and the host's view of every function in them; config
- *	accesses come in any context
- * @used: device numbers taken
- * @slots: attachments whose functions answer
+ * @lock: @used, @slots, and the host's view of every function in them; raw, because
+ *	config accesses occur in any context
+ * @used: device numbers in use
+ * @slots: attachments whose functions answer config accesses
  */
 static struct fe_bridge {
 	struct platform_device *parent;
@@ -107,8 +106,8 @@ static struct pci_ops bridge_ops = {
 };
 
 /*
- * The attachment stays while one of its functions is on the bus: they are taken
- * off, under the PCI core's rescan lock, before the slot is emptied.
+ * The attachment stays while one of its functions is on the bus: they are removed,
+ * under the PCI core's rescan lock, before the slot is cleared.
  */
 struct riod_fe_func *riod_fe_bridge_func(struct pci_dev *pdev)
 {
@@ -138,7 +137,7 @@ void riod_fe_bridge_name(const struct riod_fe_func *fn, char *buf)
 		 fn->att->slot, fn->pci_func);
 }
 
-/* the device of a function, referenced; NULL where it is not on the bus */
+/* the device of a function, with a reference; NULL if it is not on the bus */
 static struct pci_dev *bridge_get_dev(unsigned int slot, const struct riod_fe_func *fn)
 {
 	return pci_get_slot(bridge.host->bus, PCI_DEVFN(slot, fn->pci_func));
@@ -147,10 +146,10 @@ static struct pci_dev *bridge_get_dev(unsigned int slot, const struct riod_fe_fu
 /* ------------------------------------------------------------ new functions */
 
 /*
- * Ahead of everybody else who is told of a new device.  The BARs' resources are
- * taken away, so that neither quirks nor sysfs can map what is not there; the
- * BARs themselves can still be read and sized.  No driver but ours may bind,
- * also when somebody removes and rescans the function.
+ * Called before all other notifiers for a new device.  Clear the resources of the
+ * BARs, so that neither quirks nor sysfs can map memory that does not exist; the BARs
+ * themselves can still be read and sized.  Let no driver but ours bind, also after a
+ * remove and rescan through sysfs.
  */
 static int bridge_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
@@ -244,7 +243,7 @@ static void bridge_remove_all(struct riod_fe_att *att)
 	struct pci_dev *pdev;
 
 	while (n--) {
-		/* somebody may have removed it through sysfs */
+		/* it may have been removed through sysfs */
 		pdev = bridge_get_dev(att->slot, att->funcs[n]);
 		if (!pdev)
 			continue;
@@ -256,11 +255,11 @@ static void bridge_remove_all(struct riod_fe_att *att)
 
 /**
  * riod_fe_bridge_add() - put an attachment's functions on the bus
- * @att: with a device number reserved
+ * @att: attachment with a reserved device number
  *
- * Return: 0 with every function bound to our driver and known to VFIO, or -errno.
- * Either way riod_fe_bridge_remove() takes off what is there: a process may have opened
- * one of them meanwhile, which must not be waited for under the rescan lock.
+ * Return: 0 with every function bound to our driver and registered with VFIO, or -errno.
+ * After an error, too, riod_fe_bridge_remove() removes the functions: a process may have
+ * opened one, and this must not wait for it under the rescan lock.
  */
 int riod_fe_bridge_add(struct riod_fe_att *att)
 {
@@ -278,8 +277,8 @@ int riod_fe_bridge_add(struct riod_fe_att *att)
 }
 
 /*
- * For a host that is about to sleep: the PCI core runs quirks when it suspends and
- * resumes a device, too.  The session is over, so the function is of no use any more.
+ * Called before the host sleeps, because the PCI core runs quirks when it suspends and
+ * resumes a device, too.  The session is over, so the functions are useless anyway.
  */
 void riod_fe_bridge_hide(struct riod_fe_att *att)
 {
@@ -288,11 +287,11 @@ void riod_fe_bridge_hide(struct riod_fe_att *att)
 	unsigned int n;
 
 	for (n = 0; n < att->nfuncs && slot >= 0; n++) {
-		/* one that is just being attached may not be described yet */
+		/* while an attachment is being made, a function may not be described yet */
 		pdev = att->funcs[n] ? bridge_get_dev(slot, att->funcs[n]) : NULL;
 		if (!pdev)
 			continue;
-		/* one being unbound hides its ids itself, and may wait with the lock held */
+		/* a function being unbound hides its ids itself, and may hold the lock for long */
 		if (device_trylock(&pdev->dev)) {
 			if (pdev->dev.driver == &riod_fe_pci_driver.driver &&
 			    riod_fe_bridge_func(pdev) == att->funcs[n])
@@ -304,10 +303,10 @@ void riod_fe_bridge_hide(struct riod_fe_att *att)
 }
 
 /*
- * VFIO's unregistering waits for every file of the device to be closed, and a process
- * may have opened its cdev without binding it, which nothing tells us.  So that wait is
- * outside of the lock that everything on the host's PCI buses needs.  Once our driver
- * is unbound it cannot be bound again: the attachment is REMOVING.
+ * Unregistering from VFIO waits until every file of the device is closed, and a process
+ * may have opened its cdev without binding it, which the frontend cannot see.  So this
+ * waits outside of the rescan lock, which all PCI buses of the host share.  Our driver
+ * cannot be bound again, because the attachment is REMOVING.
  */
 static void bridge_unbind_all(struct riod_fe_att *att)
 {
@@ -323,7 +322,7 @@ static void bridge_unbind_all(struct riod_fe_att *att)
 	}
 }
 
-/* from a work item, as it may have to wait for a process to close a file */
+/* called by teardown; may wait until a process closes a file */
 void riod_fe_bridge_remove(struct riod_fe_att *att)
 {
 	if (!att->on_bus)
@@ -386,8 +385,8 @@ static void parent_exit(void)
 }
 
 /*
- * VFIO wants to know that the function cannot forge interrupts.  It cannot: it
- * writes no MSI at all, its interrupts arrive as messages of the session.
+ * VFIO requires that a function cannot forge interrupts.  Ours cannot: it writes no
+ * MSI at all, its interrupts arrive as frames of the session.
  */
 static int msi_init(void)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupts of a function, as VFIO's user sets them up
+ * Interrupts of a function, as the VFIO user sets them up
  *
- * An interrupt is an IRQ frame; it signals the eventfd that the user gave for its
- * vector.  What is set up is told to the stub as a whole, at each change, as the
- * count of vectors and the set of those that have an eventfd.
+ * An IRQ frame signals the eventfd that the user set for the vector.  Each change of
+ * the set-up sends the whole of it to the stub: the number of vectors, and the set of
+ * those that have an eventfd.
  *
  * INTx is level-triggered: the stub masks it when it fires and sends it once.
  * INTX_UNMASK, which follows all earlier register writes in the stream, lets it
@@ -30,7 +30,7 @@ void riod_fe_irq_init(struct riod_fe_irq *irq)
 	irq->index = RIOD_FE_IRQ_NONE;
 }
 
-/* vectors of a VFIO index, as the guest may see them */
+/* number of interrupts of a VFIO index */
 unsigned int riod_fe_irq_count(struct riod_fe_func *fn, u32 index)
 {
 	switch (index) {
@@ -49,7 +49,7 @@ unsigned int riod_fe_irq_count(struct riod_fe_func *fn, u32 index)
 	}
 }
 
-/* ------------------------------------------------------------ telling the stub */
+/* ------------------------------------------------------------ set-up at the stub */
 
 static int irq_send(struct riod_fe_func *fn, u8 index, u16 count)
 {
@@ -66,7 +66,7 @@ static int irq_send(struct riod_fe_func *fn, u8 index, u16 count)
 	s = (void *)f->body;
 	s->index = index;
 	s->count = cpu_to_le16(count);
-	/* triggers change under the gate only, so reading them needs no more */
+	/* triggers change under the gate only, so reading them does not need @lock */
 	for (i = 0; i < count; i++) {
 		if (irq->triggers[i])
 			s->bitmap[i / 8] |= BIT(i % 8);
@@ -117,7 +117,7 @@ static void trigger_signal(struct riod_fe_irq *irq, struct eventfd_ctx **slot)
 	spin_unlock(&irq->lock);
 }
 
-/* -1 takes an eventfd away */
+/* -1 removes the eventfd */
 static int trigger_set_fd(struct riod_fe_irq *irq, struct eventfd_ctx **slot, int fd)
 {
 	struct eventfd_ctx *ctx = NULL;
@@ -135,7 +135,7 @@ static int trigger_set_fd(struct riod_fe_irq *irq, struct eventfd_ctx **slot, in
 
 /* ------------------------------------------------------------ on and off */
 
-/* interrupts of every kind off on this side */
+/* disable INTx, MSI or MSI-X at the frontend */
 static void irq_disable(struct riod_fe_irq *irq)
 {
 	struct eventfd_ctx **triggers;
@@ -189,14 +189,14 @@ static int irq_off(struct riod_fe_func *fn)
 	u8 index = fn->irq.index;
 
 	irq_disable(&fn->irq);
-	/* nothing is delivered any more, whatever the peer makes of this */
+	/* nothing is delivered from here on, so ignore a failure */
 	irq_send(fn, index, 0);
 	return 0;
 }
 
 /*
- * The device sends none any more.  For the work item behind the last close: killable as
- * its other waits, and no signal comes.
+ * Disable interrupts at the device.  Called by the work item of the last close, which
+ * waits killably and gets no signals.
  */
 void riod_fe_irq_quiet(struct riod_fe_func *fn)
 {
@@ -223,7 +223,7 @@ static void irq_clear_block(struct riod_fe_irq *irq, unsigned int start,
 		trigger_set(irq, &irq->triggers[start++], NULL);
 }
 
-/* eventfds from @fds on; whether the set of vectors that have one changed, or -errno */
+/* set eventfds; 1 if the set of vectors that have one changed, 0 if not, or -errno */
 static int irq_take_fds(struct riod_fe_irq *irq, unsigned int start,
 			unsigned int count, const s32 *fds)
 {
@@ -243,8 +243,8 @@ static int irq_take_fds(struct riod_fe_irq *irq, unsigned int start,
 }
 
 /*
- * INTx fired while the user had taken the eventfd away: the stub has masked the line, and
- * a user who was not signalled does not unmask it.  The new eventfd gets it.
+ * If INTx fired while there was no eventfd, signal the new one: the stub has masked the
+ * line, and a user that was not signalled does not unmask it.
  */
 static void intx_catch_up(struct riod_fe_irq *irq)
 {
@@ -257,11 +257,10 @@ static void intx_catch_up(struct riod_fe_irq *irq)
 }
 
 /*
- * Give vectors @start to @start + @count - 1 eventfds, or take them away, and
- * tell the stub where that makes a difference to it.  An interrupt may come
- * before the reply does, so it can be delivered from the start.  Where anything
- * fails none of them has one, and a function that had no interrupts before has
- * none now.
+ * Set or remove the eventfds of vectors @start to @start + @count - 1, and inform
+ * the stub if its set-up changes.  An interrupt may arrive before the reply, so the
+ * eventfds are set first.  After a failure none of these vectors has one, and if no
+ * interrupts were enabled before, none are now.
  */
 static int irq_set_block(struct riod_fe_func *fn, u8 index, unsigned int start,
 			 unsigned int count, const s32 *fds)
@@ -279,7 +278,7 @@ static int irq_set_block(struct riod_fe_func *fn, u8 index, unsigned int start,
 	ret = irq_take_fds(irq, start, count, fds);
 	if (ret > 0 || (!ret && (fresh || end > irq->count)))
 		ret = irq_send(fn, index, max_t(unsigned int, irq->count, end));
-	/* a device that is gone takes every setting */
+	/* after the end of the session every set-up succeeds */
 	if (!ret || ret == -ENOTCONN) {
 		irq->count = max_t(unsigned int, irq->count, end);
 		intx_catch_up(irq);
@@ -291,7 +290,7 @@ static int irq_set_block(struct riod_fe_func *fn, u8 index, unsigned int start,
 	return ret;
 }
 
-/* DATA_NONE and DATA_BOOL: as if the vectors had fired (loopback tests) */
+/* DATA_NONE and DATA_BOOL: signal as if the vectors had fired (loopback tests) */
 static int irq_fire(struct riod_fe_irq *irq, const struct vfio_irq_set *hdr,
 		    const u8 *bools)
 {
@@ -317,14 +316,14 @@ static int irq_set_trigger(struct riod_fe_func *fn, const struct vfio_irq_set *h
 	if (!mine && irq->index != RIOD_FE_IRQ_NONE)
 		return -EINVAL;
 	if (hdr->flags & VFIO_IRQ_SET_DATA_EVENTFD) {
-		/* MSI is switched on with a number of vectors that then stays */
+		/* the number of MSI vectors is fixed when MSI is enabled */
 		if (mine && hdr->index == VFIO_PCI_MSI_IRQ_INDEX &&
 		    hdr->start + hdr->count > irq->count)
 			return -EINVAL;
 		if (!hdr->count)
 			return -EINVAL;
 		ret = irq_set_block(fn, hdr->index, hdr->start, hdr->count, data);
-		/* as vfio-pci: so many may be had; QEMU tries again with these */
+		/* as in vfio-pci, propose fewer vectors; QEMU retries with this number */
 		if (ret == -EIO && !mine && hdr->index == VFIO_PCI_MSI_IRQ_INDEX &&
 		    hdr->count > 1)
 			ret = hdr->count / 2;
@@ -337,7 +336,7 @@ static int irq_set_trigger(struct riod_fe_func *fn, const struct vfio_irq_set *h
 
 /* ------------------------------------------------------------ INTx */
 
-/* it stays masked until the guest is done with it */
+/* signal INTx; it stays masked until the guest has handled it */
 static bool intx_fire(struct riod_fe_irq *irq)
 {
 	lockdep_assert_held(&irq->lock);
@@ -348,7 +347,7 @@ static bool intx_fire(struct riod_fe_irq *irq)
 	return true;
 }
 
-/* what a profile has raised meanwhile comes first; the device's waits until that is done */
+/* an interrupt that a profile raised goes first; the device's waits for the next unmask */
 static void intx_unmask(struct riod_fe_func *fn)
 {
 	struct riod_fe_irq *irq = &fn->irq;
@@ -385,7 +384,7 @@ static void intx_mask(struct riod_fe_func *fn)
 	mutex_unlock(&irq->line);
 }
 
-/* under the eventfd's wait queue lock: leave it to the work item, which may sleep */
+/* under the eventfd's wait queue lock: 1 queues intx_unmask_work(), which may sleep */
 static int intx_unmask_wake(void *opaque, void *data)
 {
 	return 1;
@@ -431,8 +430,8 @@ static int intx_set_mask(struct riod_fe_func *fn, const struct vfio_irq_set *hdr
 }
 
 /*
- * vfio-pci unmasks when the guest takes back "INTx disable"; a guest that masked
- * that way never signals the unmask eventfd.
+ * As in vfio-pci, clearing "INTx disable" unmasks: a guest that masks with that bit
+ * never signals the unmask eventfd.
  */
 void riod_fe_irq_intx_enabled(struct riod_fe_func *fn)
 {
@@ -441,7 +440,7 @@ void riod_fe_irq_intx_enabled(struct riod_fe_func *fn)
 
 /* ------------------------------------------------------------ MSI mask bits */
 
-/* PCI 3.0 6.8.1.7: a masked vector is not signalled, and stays pending until it is */
+/* PCI 3.0 6.8.1.7: a masked vector is not signalled, but pending until it is unmasked */
 void riod_fe_irq_msi_mask(struct riod_fe_func *fn, u32 mask)
 {
 	struct riod_fe_irq *irq = &fn->irq;
@@ -531,9 +530,9 @@ static int irq_set(struct riod_fe_func *fn, const struct vfio_irq_set *hdr, void
  * riod_fe_irq_set() - VFIO_DEVICE_SET_IRQS
  * @fn: function
  * @hdr: checked by vfio_set_irqs_validate_and_prepare()
- * @data: what follows it, of the length that was computed there
+ * @data: data that follows it, of the length that was computed there
  *
- * Waits for the peer where what the device shall send changes; killable.
+ * If the set-up at the stub changes, waits for the peer, killably.
  */
 int riod_fe_irq_set(struct riod_fe_func *fn, const struct vfio_irq_set *hdr, void *data)
 {
@@ -550,9 +549,9 @@ int riod_fe_irq_set(struct riod_fe_func *fn, const struct vfio_irq_set *hdr, voi
 /* ------------------------------------------------------------ delivery */
 
 /*
- * Receive thread.  Everything the device wrote before is in guest memory already:
- * the cut that carried it came first (rule 2).  Interrupts from before a reset
- * are stale.
+ * Called by the receive thread.  Everything that the device wrote before is in guest
+ * memory: the cut that carried it was applied first (rule 2).  Interrupts from before
+ * a reset are stale.
  */
 void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w)
 {
@@ -567,7 +566,7 @@ void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w)
 
 		if (w->index != irq->index || vector >= irq->max)
 			continue;
-		/* the stub has masked the line, with or without an eventfd here */
+		/* the stub has masked the line, whether or not there is an eventfd */
 		if (w->index == RIOD_IRQ_INTX) {
 			if (irq->masked)
 				continue;
@@ -587,7 +586,7 @@ void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w)
 	atomic64_add(n, &fn->att->stats.irqs);
 }
 
-/* under irq->lock: INTx is raised, or waits until it is unmasked */
+/* under irq->lock: signal INTx now, or once it is unmasked */
 static bool intx_raise(struct riod_fe_func *fn)
 {
 	if (!fn->irq.masked && !(riod_cfg_command(&fn->cfg) & PCI_COMMAND_INTX_DISABLE))
@@ -597,11 +596,11 @@ static bool intx_raise(struct riod_fe_func *fn)
 }
 
 /**
- * riod_fe_irq_raise() - an interrupt that a profile makes (rule 11)
+ * riod_fe_irq_raise() - a profile raises an interrupt (rule 11, kicks)
  * @fn: function
- * @vector: of MSI-X; where the guest uses INTx there is one only, and it is that
+ * @vector: MSI-X vector; ignored if the guest uses INTx
  *
- * The stub's INTx comes again when the guest unmasks, if the device means it, too.
+ * If the device asserts INTx, too, the stub sends it again when the guest unmasks.
  */
 void riod_fe_irq_raise(struct riod_fe_func *fn, u16 vector)
 {
@@ -620,7 +619,7 @@ void riod_fe_irq_raise(struct riod_fe_func *fn, u16 vector)
 		atomic64_inc(&fn->att->stats.raised);
 }
 
-/* ask the user, again, to let go of the device */
+/* ask the user to release the device */
 void riod_fe_irq_request(struct riod_fe_func *fn)
 {
 	trigger_signal(&fn->irq, &fn->irq.req);

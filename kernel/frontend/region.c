@@ -2,14 +2,14 @@
 /*
  * BARs and the expansion ROM
  *
- * A write to memory is posted: a frame on the pump's queue, and the guest goes
- * on.  Everything else waits for the device: reads, and I/O port writes, which
- * PCI does not post.  The MSI-X table is the model's, and never the device's.
+ * A write to memory is posted: its frame is queued for the pump, and the guest
+ * continues.  Reads, and I/O port writes, which PCI does not post, wait for the device.
+ * Accesses to the MSI-X table are answered here and never reach the device.
  *
- * The cut ahead of a posted write is taken while the vCPU runs on, so it may hold
- * memory that the guest wrote after the register.  A device whose driver goes on
- * filling the ring behind its doorbell then sees entries too early.  For those the
- * user asks for writes that wait (riodctl attach --sync-writes).
+ * The cut ahead of a posted write is taken while the vCPU runs, so it may contain
+ * memory that the guest wrote after the register.  If the driver fills the ring beyond
+ * its doorbell meanwhile, the device sees these entries too early.  For such devices
+ * the user requests writes that wait (riodctl attach --sync-writes).
  */
 #include <linux/pci.h>
 #include <linux/uaccess.h>
@@ -17,7 +17,7 @@
 
 #include "frontend.h"
 
-/* a profile rings a doorbell; from a callback of the link's, so posting never waits */
+/* a profile rings a doorbell; called in callbacks of the link, where posting never waits */
 int riod_fe_region_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value)
 {
 	struct riod_fe_func *fn = priv;
@@ -33,8 +33,8 @@ int riod_fe_region_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value)
 /* ------------------------------------------------------------ MSI-X table */
 
 /*
- * VFIO's users program vectors by ioctl and emulate the table for the guest; who
- * looks here finds what was written.  No interrupt is ever pending here.
+ * VFIO users set up vectors with ioctls and emulate the table for the guest.  Reads
+ * of the table return what was written; the pending bits always read as 0.
  */
 static void msix_access(struct riod_fe_func *fn, unsigned int bar, u64 offset, u8 width,
 			bool write, u64 *value)
@@ -67,7 +67,7 @@ static bool region_is_io(const struct riod_fe_func *fn, unsigned int region)
 	return fn->cfg.bars[region].flags & RIOD_BAR_F_IO;
 }
 
-/* PCI 6.2.2: a function does not answer where decoding is off */
+/* PCI 6.2.2: a function does not answer while decoding is off */
 static bool region_decoded(const struct riod_fe_func *fn, unsigned int region)
 {
 	u16 bit = region_is_io(fn, region) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
@@ -75,7 +75,7 @@ static bool region_decoded(const struct riod_fe_func *fn, unsigned int region)
 	return riod_cfg_command(&fn->cfg) & bit;
 }
 
-/* the profile sees a write before it is posted, and may take it */
+/* the profile sees a write before it is posted, and may drop it */
 static bool profile_takes(struct riod_fe_func *fn, unsigned int region, u64 offset,
 			  u8 width, u64 value)
 {
@@ -103,7 +103,7 @@ static int region_write(struct riod_fe_func *fn, unsigned int region, u64 offset
 	if (!region_decoded(fn, region) || profile_takes(fn, region, offset, width, value))
 		return 0;
 	atomic64_inc(&fn->att->stats.reg_writes);
-	/* the vCPU writes no memory until the stub has made the write */
+	/* waits, so the vCPU writes no memory until the stub has done the write */
 	if (region_is_io(fn, region) || fn->att->sync_writes)
 		return riod_fe_reg_request(fn, region, offset, width, true, &value);
 	f = riod_fe_reg_frame(fn, region, offset, width, RIOD_REG_WRITE, value);
@@ -157,7 +157,7 @@ static int region_copy(struct riod_fe_func *fn, unsigned int region, char __user
 	return copy_to_user(buf, &data, width) ? -EFAULT : 0;
 }
 
-/* some devices take no 8 byte reads of their ROM; ports have none */
+/* some devices do not support 8 byte reads of their ROM; I/O ports have no such access */
 static u8 region_max_width(const struct riod_fe_func *fn, unsigned int region)
 {
 	return region == RIOD_REGION_ROM || region_is_io(fn, region) ? 4 : 8;
@@ -167,13 +167,13 @@ static u8 region_max_width(const struct riod_fe_func *fn, unsigned int region)
  * riod_fe_region_rw() - read or write a BAR or the ROM
  * @fn: function
  * @region: 0 to 5, or RIOD_REGION_ROM
- * @buf: user's memory
+ * @buf: user memory
  * @count: bytes
  * @pos: bytes into the region
  * @write: direction
  *
- * Cut into naturally aligned accesses as large as they may be, as vfio-pci does.
- * Return: bytes done, or -EINVAL, -EFAULT, -EINTR, -ENOMEM where none was.
+ * Splits the access into the largest naturally aligned pieces, as vfio-pci does.
+ * Return: bytes done; if none, -EINVAL, -EFAULT, -EINTR or -ENOMEM.
  */
 ssize_t riod_fe_region_rw(struct riod_fe_func *fn, unsigned int region,
 			  char __user *buf, size_t count, u64 pos, bool write)

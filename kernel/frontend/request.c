@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the frontend asks of the stub for one function
+ * Frames that the frontend sends to the stub for one function, and waits for
  */
 #include "frontend.h"
 
@@ -65,15 +65,15 @@ struct riod_frame *riod_fe_reg_frame(struct riod_fe_func *fn, u8 region, u64 off
 }
 
 /**
- * riod_fe_reg_request() - a register access that is answered
+ * riod_fe_reg_request() - a register access that waits for its REPLY
  * @fn: function
  * @region: BAR, ROM or config
  * @offset: bytes into it
  * @width: 1, 2, 4 or 8
  * @write: it is a write
- * @value: what is written or was read; all-ones where nothing answers
+ * @value: value to write, or set to the value read; all-ones if nothing answers
  *
- * Return: 0 or -EINTR: as in hardware, an access that nobody takes is no error.
+ * Return: 0 or -EINTR: as in hardware, an access that nothing answers is no error.
  */
 int riod_fe_reg_request(struct riod_fe_func *fn, u8 region, u64 offset, u8 width,
 			bool write, u64 *value)

@@ -2,10 +2,10 @@
 /*
  * The VFIO device of a function
  *
- * What VFIO's users (QEMU, DPDK, the kernel's selftests) know as vfio-pci: the
- * same regions, interrupts and ioctls (include/uapi/linux/vfio.h).  No region can
- * be mapped, because every access crosses the network; but for BARs of which the user
- * said that they are memory (shadow.c).
+ * To VFIO users (QEMU, DPDK, the kernel's selftests) it looks like vfio-pci: the same
+ * regions, interrupts and ioctls (include/uapi/linux/vfio.h).  Regions cannot be
+ * mapped, because every access crosses the network, except BARs that the user has
+ * declared to be memory (shadow.c).
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -24,9 +24,9 @@ static struct riod_fe_func *to_func(struct vfio_device *vdev)
 /* ------------------------------------------------------------ lifetime */
 
 /*
- * Our driver is being probed: the function cannot leave the bus meanwhile.  The last
- * reference may be a file's, whose release then runs behind the removal of the function,
- * so the VFIO device pins the module itself.
+ * Called while our driver is probed, so the function cannot leave the bus.  The VFIO
+ * device pins the module, because the last reference may be a file's, which is released
+ * after the function was removed.
  */
 static int fe_vfio_init(struct vfio_device *vdev)
 {
@@ -69,7 +69,7 @@ static void fe_vfio_close(struct vfio_device *vdev)
 	riod_fe_att_close(fn->att);
 }
 
-/* somebody wants the function back */
+/* the driver is being unbound, and VFIO waits for the user to close the device */
 static void fe_vfio_request(struct vfio_device *vdev, unsigned int count)
 {
 	if (!(count % 10))
@@ -215,9 +215,9 @@ static int fe_ioctl_set_irqs(struct riod_fe_func *fn, struct vfio_irq_set __user
 }
 
 /*
- * A hot reset is one of a slot or a bus.  None of the server host's is ours, and a
- * reset of each function alone is not the same: as vfio-pci where neither can be
- * reset.
+ * A hot reset resets a slot or a bus.  The frontend cannot reset those of the server
+ * host, and resetting each function alone is not the same.  Fails like vfio-pci does
+ * if neither slot nor bus can be reset.
  */
 static int fe_ioctl_hot_reset(struct riod_fe_func *fn, u32 __user *argsz, size_t minsz)
 {

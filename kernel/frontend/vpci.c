@@ -2,16 +2,15 @@
 /*
  * The function as the host sees it, and our driver for it
  *
- * The host's PCI core, lspci and libvirt see ids, BARs that can be sized and,
- * where the device is PCI Express, a capability that says so; no other capability,
- * no interrupt pin, no ROM.  Nothing that the host reads or writes here crosses the
- * network.
+ * The host's PCI core, lspci and libvirt see ids, BARs that can be sized and, for a
+ * PCI Express device, the PCI Express capability; no other capability, no interrupt
+ * pin, no ROM.  Accesses by the host are answered here and never cross the network.
  *
- * The ids are the server host's choice, and the host must not act on them: quirks of
- * one device can change the whole host (some switch off MSI), and udev loads the module
- * that matches a modalias.  So a function is added to the bus, and leaves it, with ids
- * that match nothing.  It shows the device's own while our driver is bound; uevents,
- * which would carry them to udev, are suppressed for as long.
+ * The server host chooses the ids, and this host must not act on them: the quirks for
+ * one device can affect the whole host (some disable MSI), and udev loads the module
+ * that matches a modalias.  So a function has ids that match nothing when it is added
+ * to the bus and when it is removed.  It shows the device's own ids while our driver is
+ * bound; uevents, which would carry them to udev, are suppressed meanwhile.
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -22,7 +21,7 @@
 
 #define HOST_COMMAND	(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)
 
-/* assigned to nobody; the class code is "fits in no class" */
+/* an unassigned vendor id; the class code is "does not fit in any class" */
 #define NEUTRAL_IDS	0x00017463
 #define NEUTRAL_CLASS	0xff000000
 
@@ -46,7 +45,7 @@ static void host_bar(struct riod_fe_func *fn, unsigned int n)
 	}
 	if (bar->flags & RIOD_BAR_F_PREFETCH)
 		type |= PCI_BASE_ADDRESS_MEM_PREFETCH;
-	/* riod_cfg_init() has made sure that the next BAR is there and unused */
+	/* riod_cfg_init() has checked that the next BAR exists and is unused */
 	if (bar->flags & RIOD_BAR_F_64) {
 		type |= PCI_BASE_ADDRESS_MEM_TYPE_64;
 		put_unaligned_le32(mask >> 32, fn->host_wmask + pos + 4);
@@ -56,9 +55,9 @@ static void host_bar(struct riod_fe_func *fn, unsigned int n)
 }
 
 /*
- * An endpoint of its link's width and speed, which can do nothing else: the
- * registers cannot be written, so the PCI core cannot configure anything, and
- * without the FLR bit it has no way to reset the function.
+ * Show an endpoint with the width and speed of the device's link.  No register is
+ * writable, so the PCI core cannot configure anything, and without the FLR bit it
+ * cannot reset the function.
  */
 static void host_exp(struct riod_fe_func *fn)
 {
@@ -76,14 +75,14 @@ static void host_exp(struct riod_fe_func *fn)
 	if ((get_unaligned_le16(exp + PCI_EXP_FLAGS) & PCI_EXP_FLAGS_TYPE) >> 4 ==
 	    PCI_EXP_TYPE_RC_END)
 		return;
-	/* the same for both: the link is not the host's to complain about */
+	/* status equal to capability, so that the host does not report a slow link */
 	link = get_unaligned_le16(exp + PCI_EXP_LNKSTA) &
 	       (PCI_EXP_LNKSTA_CLS | PCI_EXP_LNKSTA_NLW);
 	put_unaligned_le32(link, cap + PCI_EXP_LNKCAP);
 	put_unaligned_le16(link, cap + PCI_EXP_LNKSTA);
 }
 
-/* from fn->cfg, before the function is on the bus */
+/* build the host's view from fn->cfg, before the function is added to the bus */
 void riod_fe_vpci_host_view(struct riod_fe_func *fn, bool multi)
 {
 	unsigned int i;
@@ -111,7 +110,7 @@ void riod_fe_vpci_identify(struct riod_fe_func *fn, bool own)
 	put_unaligned_le32(0, fn->host + PCI_SUBSYSTEM_VENDOR_ID);
 }
 
-/* the same for what sysfs has copied */
+/* as riod_fe_vpci_identify(), and for the copies in @pdev that sysfs shows */
 void riod_fe_vpci_show(struct pci_dev *pdev, struct riod_fe_func *fn, bool own)
 {
 	u32 ids, class, subsystem;
@@ -121,7 +120,7 @@ void riod_fe_vpci_show(struct pci_dev *pdev, struct riod_fe_func *fn, bool own)
 	ids = riod_fe_vpci_read(fn, PCI_VENDOR_ID, 4);
 	class = riod_fe_vpci_read(fn, PCI_CLASS_REVISION, 4);
 	subsystem = riod_fe_vpci_read(fn, PCI_SUBSYSTEM_VENDOR_ID, 4);
-	/* before they are shown, and until they no longer are */
+	/* suppress uevents before the own ids are shown, and until they are hidden */
 	if (own)
 		dev_set_uevent_suppress(&pdev->dev, true);
 	pdev->vendor = ids;
@@ -166,10 +165,10 @@ static int vpci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	struct riod_fe_vdev *v;
 	int ret;
 
-	/* somebody wrote our name into the driver_override of another device */
+	/* our name was written to the driver_override of another device */
 	if (!fn)
 		return -ENODEV;
-	/* and here into sysfs' bind, after the attachment's removal has unbound it */
+	/* bound again through sysfs, after the removal of the attachment unbound it */
 	if (riod_fe_att_is_over(fn->att))
 		return -ENODEV;
 	v = vfio_alloc_device(riod_fe_vdev, vdev, &pdev->dev, &riod_fe_vfio_ops);
