@@ -3,9 +3,9 @@
  * An attempt to attach
  *
  * ATTACH returns at once, because generic netlink holds a lock of the whole host while
- * a command runs.  A thread of its own asks the server host and brings the functions to
- * the bus.  Each wait for the server host is bounded, and ended by SIGKILL: DETACH sends
- * it, and so do the close of the socket that asked, reboot and suspend.
+ * a command runs.  A thread for each attempt connects to the server host and adds the
+ * functions to the bus.  Each wait for the server host is bounded, and ended by SIGKILL,
+ * which is sent by DETACH, the close of the requesting socket, reboot and suspend.
  */
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -14,7 +14,7 @@
 
 #include "frontend.h"
 
-/* until the server host has described its functions */
+/* longest wait until the server host has described its functions */
 #define READY_TIMEOUT_MS	10000
 
 static unsigned int lost_max_ms = 30000;
@@ -22,9 +22,9 @@ module_param(lost_max_ms, uint, 0644);
 MODULE_PARM_DESC(lost_max_ms, "A silent server host is lost after this, even if it asks for longer (default 30000)");
 
 /**
- * struct attempt - what the thread works on; the thread frees it
+ * struct attempt - argument of the thread, which frees it
  * @att: attachment, which is ATTACHING: the thread owns it
- * @req: what the user asked for
+ * @req: request of the user
  */
 struct attempt {
 	struct riod_fe_att *att;
@@ -32,9 +32,9 @@ struct attempt {
 };
 
 /*
- * The user named no export.  Ask for the list, so that the attachment has the name of
- * the one that it is attached to.  If there are several, or none, the stub refuses the
- * attach, with a text that names them.
+ * The user named no export.  Request the list, to store the name of the only export in
+ * the attachment.  If there are several, or none, the stub refuses the attach, with a
+ * text that names them.
  */
 static int att_find_name(struct riod_fe_att *att,
 			 const struct riod_attach_request *req,
@@ -158,7 +158,7 @@ static int att_attach(struct riod_fe_att *att, const struct riod_attach_request 
 {
 	int ret;
 
-	/* a SIGKILL from before allow_kernel_signal() is lost, but not that it was sent */
+	/* a SIGKILL before allow_kernel_signal() is lost, but @detached was set with it */
 	ret = riod_fe_att_check(att, extack);
 	if (!ret && !att->export[0])
 		ret = att_find_name(att, req, extack);
@@ -180,9 +180,9 @@ static int attempt_run(void *arg)
 	struct riod_fe_att *att = attempt->att;
 	int ret;
 
-	/* sent by us; user space cannot */
+	/* only the kernel can send it */
 	allow_kernel_signal(SIGKILL);
-	/* once it is published, a detach may free it */
+	/* after riod_fe_att_publish() a detach may drop the last other reference */
 	riod_fe_att_get(att);
 	riod_fe_nl_event(att);
 	ret = att_attach(att, &attempt->req, &extack);
@@ -191,7 +191,7 @@ static int attempt_run(void *arg)
 		riod_fe_nl_event(att);
 	} else {
 		riod_fe_att_fail(att, ret, extack._msg ?: "");
-		/* the waits of the teardown are not for the server host */
+		/* the waits of teardown are for this host only and must not be interrupted */
 		flush_signals(current);
 		riod_fe_att_teardown(att);
 	}
@@ -202,10 +202,10 @@ static int attempt_run(void *arg)
 /**
  * riod_fe_attach() - begin to attach an export
  * @net: namespace in which the server host is reached
- * @req: what the user asked for
- * @reply: tells the user the number of the attachment; before every event of it
+ * @req: request of the user
+ * @reply: sends the number of the attachment to the user, before any event of it
  * @priv: second argument of @reply
- * @extack: says why not
+ * @extack: reports the reason of a failure
  *
  * Return: 0, or -errno: the attempt has not begun.
  */
@@ -221,7 +221,7 @@ int riod_fe_attach(struct net *net, const struct riod_attach_request *req,
 	if (!attempt)
 		goto err_text;
 	attempt->req = *req;
-	/* has not begun: its function runs when it is woken, and not if it is stopped */
+	/* the function does not run before wake_up_process(), nor after kthread_stop() */
 	task = kthread_create(attempt_run, attempt, "riod-attach");
 	if (IS_ERR(task)) {
 		ret = PTR_ERR(task);
@@ -242,7 +242,7 @@ int riod_fe_attach(struct net *net, const struct riod_attach_request *req,
 		kfree(attempt);
 		return ret;
 	}
-	/* the thread's own; it runs our text until it has dropped this one */
+	/* the thread drops this reference itself, when it leaves the module's text */
 	__module_get(THIS_MODULE);
 	wake_up_process(task);
 	return 0;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Attachments come and go
+ * Lifetime of attachments
  *
- * Transitions of &riod_fe_att.state.  The thread that changes it to REMOVING tears the
- * attachment down, so that this happens once:
+ * Transitions of &riod_fe_att.state.  The thread that changes it to REMOVING calls
+ * riod_fe_att_teardown() or queues @remove_work, so that this happens once:
  *
  *   ATTACHING -> UP         attach.c: the functions are on the bus
  *   ATTACHING -> REMOVING   attach.c: the attempt failed, or was ended
- *   UP -> LOST              the session ended, a function is open
- *   UP -> REMOVING          the session ended or detach, none is open
- *   LOST -> REMOVING        the last one was closed
+ *   UP -> LOST              the session ended while a function is open
+ *   UP -> REMOVING          the session ended or detach, no function is open
+ *   LOST -> REMOVING        the last open function was closed
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -20,16 +20,16 @@
 #include "frontend.h"
 #include "frontend_trace.h"
 
-/* longest that suspend and reboot wait for attempts that they ended, all together */
+/* longest wait of suspend and reboot for the attempts that they ended, all together */
 #define ATTEMPTS_MS	5000
 
 struct workqueue_struct *riod_fe_wq;
 
 /*
- * Protects the list of attachments, how many are on it, the number of the next one, and
- * whether the host goes down.  An attachment is listed from the command that made it
- * until teardown has taken its functions from the bus.  Taken outside of every lock of
- * an attachment, and never together with its stop_lock or event_lock.
+ * Protects the list of attachments, its length, their names, the number of the next one,
+ * and whether the host shuts down or sleeps.  An attachment is listed from the command
+ * that created it until teardown has removed its functions from the bus.  Taken outside
+ * of every lock of an attachment, and never together with its stop_lock or event_lock.
  */
 static DEFINE_MUTEX(att_lock);
 static LIST_HEAD(att_list);
@@ -81,7 +81,7 @@ bool riod_fe_att_is_over(struct riod_fe_att *att)
 
 /* ------------------------------------------------------------ teardown */
 
-/* when this returns the peer has the BYE, or does not listen */
+/* when this returns, the peer has received the BYE, or does not answer in time */
 static void att_stop_link(struct riod_fe_att *att)
 {
 	mutex_lock(&att->stop_lock);
@@ -90,7 +90,7 @@ static void att_stop_link(struct riod_fe_att *att)
 	mutex_unlock(&att->stop_lock);
 }
 
-/* numbers are used up by attachments that came up, as long as attempts do not overlap */
+/* reuse the number of a failed attempt, unless another attempt has begun since */
 static void att_return_id(struct riod_fe_att *att)
 {
 	mutex_lock(&att_lock);
@@ -100,11 +100,10 @@ static void att_return_id(struct riod_fe_att *att)
 }
 
 /*
- * Put an attachment away that is REMOVING.  The session ends first: from then on
- * the stub fences the device by itself, and no wait for it here can last.  The
- * functions leave the bus while the link still exists, because VFIO's last close
- * may use it.  Callbacks of the link end with riod_link_stop(); only then may
- * what they use go.
+ * Tear down an attachment that is REMOVING.  First end the session: from then on the
+ * stub fences the device by itself, and no wait here for the stub can last.  Remove the
+ * functions from the bus while the link exists, because VFIO's last close may use it.
+ * Callbacks of the link end with riod_link_stop(); free what they use only after it.
  */
 void riod_fe_att_teardown(struct riod_fe_att *att)
 {
@@ -114,7 +113,7 @@ void riod_fe_att_teardown(struct riod_fe_att *att)
 		riod_link_end(att->link, RIOD_REASON_DETACH);
 	if (att->detached)
 		riod_fe_nl_event(att);
-	/* may wait for a process; so long the attachment is listed */
+	/* may wait for a process to close a file; the attachment stays listed meanwhile */
 	riod_fe_bridge_remove(att);
 	mutex_lock(&att_lock);
 	list_del_init(&att->list);
@@ -125,13 +124,13 @@ void riod_fe_att_teardown(struct riod_fe_att *att)
 			flush_work(&att->funcs[i]->close_work);
 	}
 	att_stop_link(att);
-	/* without a link nobody has called it; from then on nothing asks for these */
+	/* without a link it was not called yet; after it, nothing queues these work items */
 	riod_fe_dma_lost(att);
 	cancel_delayed_work_sync(&att->revisit_work);
 	cancel_work_sync(&att->event_work);
 	riod_fe_dma_destroy(att);
 	riod_fe_describe_exit(att);
-	/* an event names the functions by their device number */
+	/* an event in progress reads the device number */
 	mutex_lock(&att->event_lock);
 	riod_fe_bridge_release(att);
 	mutex_unlock(&att->event_lock);
@@ -140,7 +139,7 @@ void riod_fe_att_teardown(struct riod_fe_att *att)
 		riod_link_free(att->link);
 	att->link = NULL;
 	mutex_unlock(&att->stop_lock);
-	/* the attempt may be made again now */
+	/* the failure is reported only now, when the attempt can be repeated */
 	if (!att->was_up && !att->detached)
 		riod_fe_nl_event(att);
 	riod_fe_nl_gone(att);
@@ -148,7 +147,7 @@ void riod_fe_att_teardown(struct riod_fe_att *att)
 		att_return_id(att);
 	complete_all(&att->removed);
 	riod_fe_att_put(att);
-	/* a work item, which module exit waits for, or the thread of attach.c, which pins us */
+	/* module exit waits for the work item; the thread of attach.c has a reference of its own */
 	module_put(THIS_MODULE);
 }
 
@@ -216,8 +215,8 @@ static int att_prepare(void *priv)
 }
 
 /*
- * A profile's hooks run under the DMA lock: what they are shown of guest memory
- * stays mapped, and they do not run at once.
+ * A profile's hooks run under the DMA lock, which keeps the guest memory that they
+ * access mapped, and serialises them.
  */
 static void att_collected(void *priv)
 {
@@ -266,9 +265,9 @@ static void att_applied(void *priv)
 }
 
 /*
- * The session is over, whoever ended it.  Guest memory is let go of before
- * anybody is told.  The functions stay while one is open.  The attachment cannot
- * go meanwhile: teardown waits for this callback.
+ * The session is over, ended by either side.  Stop accessing guest memory before
+ * anyone is notified.  The functions stay on the bus while one is open.  The attachment
+ * cannot be freed meanwhile, because teardown waits for this callback.
  */
 static void att_lost(void *priv, enum riod_reason reason)
 {
@@ -314,7 +313,7 @@ const struct riod_link_ops riod_fe_att_link_ops = {
 	.lost = att_lost,
 };
 
-/* ------------------------------------------------------------ made, published */
+/* ------------------------------------------------------------ create, publish */
 
 static struct riod_fe_att *att_alloc(struct net *net, const struct riod_attach_request *req,
 				     struct task_struct *attacher)
@@ -369,11 +368,11 @@ static int att_list_new(struct riod_fe_att *att, struct netlink_ext_ack *extack)
 }
 
 /**
- * riod_fe_att_new() - an attachment that begins to attach
+ * riod_fe_att_new() - create an attachment, in state ATTACHING
  * @net: namespace in which the server host is reached
  * @req: what to attach
  * @attacher: thread that will attach it
- * @extack: says why not
+ * @extack: reports the reason of a failure
  *
  * It is listed from now on, and pins the module until riod_fe_att_teardown().
  *
@@ -400,7 +399,7 @@ struct riod_fe_att *riod_fe_att_new(struct net *net, const struct riod_attach_re
 	return att;
 }
 
-/* the name of the export that the stub will be asked for, where the user gave none */
+/* set the name of the export to request from the stub, if the user gave none */
 void riod_fe_att_set_export(struct riod_fe_att *att, const char *name)
 {
 	/* commands that list attachments read it */
@@ -409,7 +408,7 @@ void riod_fe_att_set_export(struct riod_fe_att *att, const char *name)
 	mutex_unlock(&att_lock);
 }
 
-/* 0, -ECONNRESET: the session is over, -EINTR: it was detached */
+/* 0; -ECONNRESET: the session is over; -EINTR: it was detached */
 static int att_check(struct riod_fe_att *att)
 {
 	lockdep_assert_held(&att->state_lock);
@@ -439,9 +438,9 @@ int riod_fe_att_check(struct riod_fe_att *att, struct netlink_ext_ack *extack)
 }
 
 /**
- * riod_fe_att_publish() - the functions are on the bus: the attachment is up
+ * riod_fe_att_publish() - change the state to UP: the functions are on the bus
  * @att: attachment
- * @extack: says why not
+ * @extack: reports the reason of a failure
  *
  * Return: 0, -ECONNRESET: the session is over, -EINTR: it was detached.
  */
@@ -464,8 +463,8 @@ int riod_fe_att_publish(struct riod_fe_att *att, struct netlink_ext_ack *extack)
 /**
  * riod_fe_att_fail() - the attempt to attach failed, or was ended
  * @att: attachment
- * @err: why, as -errno
- * @text: why, in words
+ * @err: reason, as -errno
+ * @text: reason, as text
  *
  * The caller tears it down.
  */
@@ -498,14 +497,14 @@ static void att_end_attempt(struct riod_fe_att *att)
 {
 	lockdep_assert_held(&att->state_lock);
 	att->detached = true;
-	/* it cannot end before it has changed the state, under this lock */
+	/* the thread exists: it changes the state, under this lock, before it ends */
 	send_sig(SIGKILL, att->attacher, 1);
 }
 
 /*
- * Decide how an attachment leaves: 0: now, and if it was up the caller queues
- * @remove_work; -EINPROGRESS: the caller ends the session, and the functions leave
- * when the last one is closed.
+ * Begin to detach.  0: it is being removed, and if it was up the caller queues
+ * @remove_work.  -EINPROGRESS: a function is open; the caller ends the session, and
+ * the functions are removed when the last one is closed.
  */
 static int att_begin_detach(struct riod_fe_att *att, bool force, bool *up,
 			    struct netlink_ext_ack *extack)
@@ -538,9 +537,9 @@ static int att_begin_detach(struct riod_fe_att *att, bool force, bool *up,
  * @net: its namespace
  * @id: its number
  * @force: also if a process has a function open
- * @portid: only if this socket asked for it; 0: whichever did
- * @state: set to what it is now
- * @extack: says why not
+ * @portid: only if this socket requested it; 0: any socket
+ * @state: set to its state
+ * @extack: reports the reason of a failure
  *
  * Return: 0, -ENOENT, -EBUSY, -EALREADY.
  */
@@ -558,7 +557,7 @@ int riod_fe_att_detach(struct net *net, u32 id, bool force, u32 portid,
 	else
 		NL_SET_ERR_MSG(extack,
 			       "no attachment has that number; riodctl list shows those there are");
-	/* on the list, under its lock: the link is there; att_lost() does the rest */
+	/* it is on the list, under att_lock, so it has its link; att_lost() does the rest */
 	if (ret == -EINPROGRESS)
 		riod_link_end(att->link, RIOD_REASON_DETACH);
 	if (!ret && up)
@@ -588,7 +587,7 @@ int riod_fe_att_for_each(unsigned int skip,
 	return ret;
 }
 
-/* nobody waits for the outcome any more: it was Ctrl-C, or worse */
+/* a socket was closed (Ctrl-C, for example): end its attempts, as nobody waits for them */
 void riod_fe_att_released(struct net *net, u32 portid)
 {
 	struct riod_fe_att *att;
@@ -597,7 +596,7 @@ void riod_fe_att_released(struct net *net, u32 portid)
 	list_for_each_entry(att, &att_list, list) {
 		if (att->portid != portid || !net_eq(att->net, net))
 			continue;
-		/* another socket may get the number */
+		/* another socket may get this port id */
 		att->portid = 0;
 		spin_lock(&att->state_lock);
 		if (att->state == RIOD_FE_ATTACHING && !att->detached)
@@ -613,7 +612,7 @@ void riod_fe_att_end_all(enum riod_reason reason)
 	struct riod_fe_att *att, *atts[RIOD_FE_SLOTS];
 	unsigned int i, n = 0;
 
-	/* all of them first, so that their peers are waited for at the same time */
+	/* end all of them before waiting, so that the waits for the peers overlap */
 	mutex_lock(&att_lock);
 	att_closed = true;
 	list_for_each_entry(att, &att_list, list) {
@@ -623,7 +622,7 @@ void riod_fe_att_end_all(enum riod_reason reason)
 		if (att->state == RIOD_FE_ATTACHING && !att->detached)
 			att_end_attempt(att);
 		spin_unlock(&att->state_lock);
-		/* does not change from now on: a detached attempt does not come up */
+		/* @was_up does not change from here on: a detached attempt is never published */
 		if (att->was_up)
 			riod_link_end(att->link, reason);
 		riod_fe_att_get(att);
@@ -635,7 +634,7 @@ void riod_fe_att_end_all(enum riod_reason reason)
 			att_stop_link(atts[i]);
 			riod_fe_bridge_hide(atts[i]);
 		} else {
-			/* was killed; what is left takes a moment */
+			/* its thread got SIGKILL and only has to tear it down */
 			wait_for_completion_killable_timeout(&atts[i]->removed,
 							     max((long)(end - jiffies), 0L));
 		}
@@ -650,7 +649,7 @@ void riod_fe_att_resume(void)
 	mutex_unlock(&att_lock);
 }
 
-/* a function is opened; -ENODEV once the session is over */
+/* count an open function; -ENODEV once the session is over */
 int riod_fe_att_open(struct riod_fe_att *att)
 {
 	int ret = -ENODEV;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the stub says the functions are like
+ * Functions as the stub describes them
  *
- * Exact lengths and reserved fields were checked by riod_wire_fault(); here
- * it is checked that what is said makes sense, before anything is built on it.
+ * riod_wire_fault() has checked lengths and reserved fields.  The code here checks
+ * that the values make sense, before anything uses them.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -31,7 +31,7 @@ static struct riod_fe_func *func_new(struct riod_fe_att *att, u8 num)
 	return fn;
 }
 
-/* addresses that every function's IOMMU can translate, whole pages of them */
+/* restrict the aperture to whole pages that the IOMMU of this function can translate, too */
 static int att_narrow(struct riod_fe_att *att, const struct riod_wire_describe *d)
 {
 	u64 start = le64_to_cpu(d->aperture.start);
@@ -53,7 +53,7 @@ static int att_add_resv(struct riod_fe_att *att, const struct riod_wire_range *r
 	u64 last = le64_to_cpu(r->last) | ~PAGE_MASK;
 	unsigned int i;
 
-	/* all of it: nothing could be mapped; and its length fits no size_t */
+	/* all addresses: nothing could be mapped, and the length does not fit a size_t */
 	if (start > last || (!start && last == U64_MAX))
 		return -EPROTO;
 	for (i = 0; i < att->nresv; i++) {
@@ -79,7 +79,7 @@ static int func_cfg(struct riod_fe_func *fn, const struct riod_wire_describe *d)
 	if (riod_cfg_init(&fn->cfg, d->data, le16_to_cpu(d->cfg_size), bars) ||
 	    riod_cfg_limit_irqs(&fn->cfg, fn->nintx, fn->nmsi, fn->nmsix))
 		return -EPROTO;
-	/* the device may have the bit, and its host no way to use it */
+	/* the device may have FLR although its host cannot reset it */
 	if (!(fn->flags & RIOD_FUNC_F_RESET))
 		riod_cfg_hide_flr(&fn->cfg);
 	return 0;
@@ -148,7 +148,7 @@ static bool func_changed(void *priv, u64 iova, u64 len)
 				      func_page_id, fn);
 }
 
-/* from the pump; the engine gets it when the DMA lock is free: its gate is outside of that */
+/* called by the pump; kept until the DMA lock is dropped, as the engine's gate is outside of it */
 static int func_order(void *priv, const struct riod_sync_span *spans, u32 n)
 {
 	struct riod_fe_func *fn = priv;
@@ -171,10 +171,10 @@ static void func_set_order(struct riod_fe_func *fn, struct riod_sync_order *o)
 }
 
 /**
- * riod_fe_order_settle() - what the profile has said of rule 10 holds from now on
+ * riod_fe_order_settle() - pass a new publish order (rule 10) to the engine
  * @fn: function
  *
- * From the pump, or when it has ended; without locks.
+ * Called by the pump, or after the pump has ended, without locks.
  */
 void riod_fe_order_settle(struct riod_fe_func *fn)
 {
@@ -186,8 +186,8 @@ void riod_fe_order_settle(struct riod_fe_func *fn)
 }
 
 /*
- * Devices that a driver and the device are known to use in an order that only a profile could
- * keep, and that have none: running devices that fetch ownership chains by themselves.
+ * Devices that are known to need a profile for the order of memory writes (rule 10), and
+ * have none: while running, they fetch ownership chains on their own.
  */
 static const struct pci_device_id known_wrong[] = {
 	{ PCI_DEVICE_CLASS(PCI_CLASS_SERIAL_USB_XHCI, ~0) },
@@ -260,7 +260,7 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 			return ret;
 		}
 	}
-	/* the pump runs already, and calls its hooks from now on */
+	/* the pump is running and calls the profile's hooks from here on */
 	mutex_lock(&fn->att->dma.lock);
 	fn->profile = p;
 	if (p->edit_config)
@@ -296,9 +296,9 @@ static int func_done(struct riod_fe_func *fn, const struct riod_attach_request *
 }
 
 /*
- * A driver may go by a function's number (which port of a card it is), so functions keep
- * those of the server host.  Not where the numbers are no slot's: functions of several
- * slots may have the same one, and nobody finds a function where there is no function 0.
+ * A driver may depend on a function's number (as the port of a card), so functions keep
+ * their numbers of the server host.  They are renumbered if two functions, of different
+ * slots, have the same number, or if there is no function 0: the PCI core would find none.
  */
 static void att_number_funcs(struct riod_fe_att *att)
 {
@@ -317,10 +317,10 @@ static void att_number_funcs(struct riod_fe_att *att)
 }
 
 /**
- * riod_fe_describe_done() - READY arrived: make functions of what was described
+ * riod_fe_describe_done() - READY arrived: set up the described functions
  * @att: attachment
- * @req: what the user asked for: @profile, @shadow_bars
- * @extack: says why not
+ * @req: request of the user: @profile, @shadow_bars
+ * @extack: reports the reason of a failure
  */
 int riod_fe_describe_done(struct riod_fe_att *att, const struct riod_attach_request *req,
 			  struct netlink_ext_ack *extack)
@@ -337,7 +337,7 @@ int riod_fe_describe_done(struct riod_fe_att *att, const struct riod_attach_requ
 	return 0;
 }
 
-/* no callback of the link runs any more */
+/* call when no callback of the link runs */
 void riod_fe_describe_exit(struct riod_fe_att *att)
 {
 	unsigned int i;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * riod_frontend - virtual functions for devices that are in other machines
+ * riod_frontend - virtual functions for devices in other machines
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -31,7 +31,7 @@ static int __init riod_fe_init(void)
 	ret = riod_fe_power_init();
 	if (ret)
 		goto err_driver;
-	/* last: from here on commands run */
+	/* last: from here on netlink commands run */
 	ret = riod_nl_register_frontend(&riod_fe_nl_ops);
 	if (ret)
 		goto err_power;
@@ -51,11 +51,11 @@ err_range:
 }
 
 /*
- * Attachments and IOMMU domains hold references on the module, so there is none of
- * them.  But a task that dropped the last reference may still be on its way out of our
- * text: a work item, which riod_fe_att_exit() waits for, or whoever freed a domain
- * or a VFIO device.
- * That task does not sleep on its way, so it has left when every task has slept once.
+ * Attachments, IOMMU domains and VFIO devices hold references on the module, so none
+ * exists.  But the task that dropped the last reference may still execute the module's
+ * text: a work item, for which riod_fe_att_exit() waits, or a task that freed a domain
+ * or a VFIO device.  That task does not sleep before it has left the text, so it has
+ * left once every task has slept (synchronize_rcu_tasks()).
  */
 static void __exit riod_fe_exit(void)
 {

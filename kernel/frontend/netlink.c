@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Attachments as riodctl sees them
+ * Attachments in netlink replies and events
  */
 #include "frontend.h"
 
-/* what is read at once of an attachment's state */
+/* snapshot of an attachment's state, read under state_lock */
 struct att_view {
 	enum riod_fe_state state;
 	enum riod_reason reason;
@@ -35,7 +35,7 @@ static int put_devices(struct riod_fe_att *att, struct sk_buff *skb)
 	char name[RIOD_FE_NAME_LEN];
 	unsigned int i;
 
-	/* without a device number there is no function (any more) */
+	/* without a device number no function is on the bus */
 	for (i = 0; i < att->nfuncs && att->slot >= 0; i++) {
 		riod_fe_bridge_name(att->funcs[i], name);
 		if (nla_put_string(skb, RIOD_A_ATTACHMENT_DEVICE, name))
@@ -52,7 +52,7 @@ static int put_who(struct riod_fe_att *att, struct sk_buff *skb, const struct at
 	    nla_put_string(skb, RIOD_A_ATTACHMENT_TRANSPORT, att->transport) ||
 	    nla_put_string(skb, RIOD_A_ATTACHMENT_EXPORT, att->export))
 		return -EMSGSIZE;
-	/* before that, the thread that attaches may be changing them */
+	/* until it was up, the thread that attaches may be changing the functions */
 	return v->was_up ? put_devices(att, skb) : 0;
 }
 
@@ -185,7 +185,7 @@ static int nl_dump(struct net *net, struct sk_buff *skb, struct netlink_callback
 	int ret;
 
 	ret = riod_fe_att_for_each(cb->args[0], dump_one, &dump);
-	/* full: what is in there goes out, and we are called again */
+	/* if the buffer is full, netlink sends it and calls again */
 	return ret && !skb->len ? ret : skb->len;
 }
 
@@ -218,8 +218,8 @@ static int gone_fill(struct sk_buff *skb, void *priv)
 }
 
 /*
- * Tell listeners that something changed.  The caller keeps the attachment.  Takes
- * event_lock, and only state_lock inside.
+ * Send an event: the attachment has changed.  The caller keeps the attachment from being
+ * freed.  Takes event_lock, and only state_lock inside.
  */
 void riod_fe_nl_event(struct riod_fe_att *att)
 {

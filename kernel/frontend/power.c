@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The VMM host goes down, or to sleep
+ * Shutdown and sleep of the VMM host
  *
- * Each way out ends all sessions first, while the network still works: the server
- * hosts get a BYE, and fence and reset their devices at once instead of after lost_ms.
- * kernel/stub/power.c has which notifier is called when.
+ * All sessions end first, while the network still works: the server hosts get a BYE,
+ * and fence and reset their devices at once instead of after lost_ms.
+ * kernel/stub/power.c describes which notifier is called when.
  *
- * When the host wakes again, guests that were left running find that their function
+ * When the host resumes, guests that were left running find that their function
  * was removed.
  *
  * The PM core takes the device lock of every device.  The removal of a function holds
  * it while VFIO waits for a process to close the function, so the host does not go to
- * sleep before removals that are under way are done.
+ * sleep before pending removals are complete.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -30,7 +30,7 @@ static int power_reboot(struct notifier_block *nb, unsigned long action, void *d
 	return NOTIFY_DONE;
 }
 
-/* longest that going to sleep waits for removals, all of them together */
+/* longest time for which sleep is delayed by removals, all of them together */
 #define POWER_REMOVE_WAIT	(5 * HZ)
 
 /* attachments that are being removed, with a reference for each */
@@ -45,7 +45,7 @@ static int power_take_removal(struct riod_fe_att *att, void *arg)
 	bool removing;
 
 	spin_lock(&att->state_lock);
-	/* or it is about to be: an attempt that was ended */
+	/* or an attempt that was ended, and is about to be REMOVING */
 	removing = att->state == RIOD_FE_REMOVING || att->detached;
 	spin_unlock(&att->state_lock);
 	if (!removing || WARN_ON_ONCE(r->n == ARRAY_SIZE(r->atts)))
@@ -55,7 +55,7 @@ static int power_take_removal(struct riod_fe_att *att, void *arg)
 	return 0;
 }
 
-/* names a function that VFIO keeps from being unbound */
+/* log the VFIO device that keeps a function from being unbound */
 static void power_warn(const struct riod_fe_att *att)
 {
 	const char *name = "vfio*";
@@ -71,7 +71,7 @@ static void power_warn(const struct riod_fe_att *att)
 		att->id, name, name);
 }
 
-/* 0, -EBUSY or -EINTR: it goes on, and with the lock of a device held */
+/* 0; -EBUSY or -EINTR: the removal is still in progress and holds a device lock */
 static int power_wait_removed(struct riod_fe_att *att, unsigned long end)
 {
 	long left = max((long)(end - jiffies), 0L);
@@ -86,8 +86,8 @@ static int power_wait_removed(struct riod_fe_att *att, unsigned long end)
 }
 
 /*
- * Sessions are over, so no attachment begins to be removed but by the close of a file,
- * whose removal then waits for no other.
+ * All sessions are over, so a further removal begins only when the last file of an
+ * attachment is closed.  Such a removal does not wait for other files.
  */
 static int power_wait_removals(void)
 {
@@ -114,7 +114,7 @@ static int power_sleep(struct notifier_block *nb, unsigned long action, void *da
 	case PM_RESTORE_PREPARE:
 		riod_fe_att_end_all(RIOD_REASON_SHUTDOWN);
 		ret = power_wait_removals();
-		/* who refuses is not told that the host is awake again */
+		/* a notifier that returns an error does not get the PM_POST_ event */
 		if (ret)
 			riod_fe_att_resume();
 		return notifier_from_errno(ret);
@@ -128,7 +128,7 @@ static int power_sleep(struct notifier_block *nb, unsigned long action, void *da
 	}
 }
 
-/* ahead of whatever takes down a network */
+/* ahead of the notifiers that shut down network devices */
 static struct notifier_block power_reboot_nb = {
 	.notifier_call	= power_reboot,
 	.priority	= INT_MAX,
