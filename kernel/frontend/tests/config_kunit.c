@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * config_kunit.c - the config space that the guest sees, and what the stub is told of it
+ * config_kunit.c - the config space that the guest sees, and the CTL operations it causes
  *
- * The real config.c; the peer is a function of this file, and DMA and interrupts are
- * other suites'.
+ * Uses the real config.c.  The peer, DMA and interrupts are fakes; other suites test
+ * DMA and interrupts.
  */
 #include <kunit/test.h>
 #include <linux/kthread.h>
@@ -14,14 +14,14 @@
 #include "frontend.h"
 
 /**
- * struct office - one function, and what its stub was told
+ * struct office - a function, and a record of the CTL operations sent to its stub
  * @att: its attachment
- * @fn: it
- * @nops: CTL operations that the stub was asked for, by number
+ * @fn: the function
+ * @nops: count of CTL operations, indexed by operation
  * @arg: argument of the last one
- * @answer: what the next ones come to
+ * @answer: result of the next ones
  * @lost: the session is over
- * @allow: bus mastering may go on
+ * @allow: riod_fe_dma_enable() allows bus mastering
  */
 struct office {
 	struct riod_fe_att att;
@@ -128,7 +128,7 @@ static int config_init(struct kunit *test)
 	return 0;
 }
 
-/* a reset that the stub never heard of leaves the interrupts those of before */
+/* a reset that was not sent to the stub keeps the epoch, so interrupts stay valid */
 static void epoch_of_resets(struct kunit *test)
 {
 	struct riod_fe_func *fn = &office->fn;
@@ -141,13 +141,13 @@ static void epoch_of_resets(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, riod_fe_config_reset(fn), -EIO);
 	KUNIT_EXPECT_EQ(test, fn->epoch, 8);
 
-	/* one that the stub could not make has its number all the same */
+	/* a reset that failed at the stub has a new epoch */
 	office->answer = -EIO;
 	KUNIT_EXPECT_EQ(test, riod_fe_config_reset(fn), -EIO);
 	KUNIT_EXPECT_EQ(test, fn->epoch, 9);
 }
 
-/* the guest wants bus mastering and has it not: each access looks again, until the end */
+/* while bus mastering is not on at the device each access retries, until the session ends */
 static void no_command_after_a_loss(struct kunit *test)
 {
 	struct riod_fe_func *fn = &office->fn;
@@ -173,7 +173,7 @@ static int revisit(void *data)
 	return 0;
 }
 
-/* khungtaskd reports who waits uninterruptibly for two minutes, which a reply may take */
+/* khungtaskd reports tasks uninterruptible for two minutes, and a reply may take as long */
 static void waits_are_killable(struct kunit *test)
 {
 	struct riod_fe_func *fn = &office->fn;

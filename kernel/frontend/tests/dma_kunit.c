@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dma_kunit.c - what VFIO maps, without VFIO, and without a peer
+ * dma_kunit.c - maps of VFIO, without VFIO and without a peer
  *
- * The real dma.c, dma_send.c and range.c.  There is no link: nothing is sent, and
- * bus mastering stays off, so that no page is entered.  Page frames are chosen here.
+ * Uses the real dma.c, dma_send.c and range.c.  There is no link: nothing is sent, and
+ * bus mastering stays off, so no page is entered.  Page frames are fakes.
  */
 #include <kunit/test.h>
 #include <linux/jiffies.h>
@@ -31,7 +31,7 @@ static enum memory_type page_types[KINDS] = {
 
 static struct dev_pagemap fake_map;
 
-/* which frame is what: the low bits tell */
+/* the page frame number determines the kind of the page */
 static enum kind kind_of_pfn(unsigned long pfn)
 {
 	return pfn % KINDS;
@@ -61,7 +61,7 @@ static bool fake_reserved(const struct page *page)
 #define is_zone_device_page(page)	fake_is_zone_device(page)
 #define PageReserved(page)		fake_reserved(page)
 #define riod_compat_pgmap(page)		fake_pgmap(page)
-/* nothing is entered, so nothing has an address */
+/* no page is entered, so none needs an address */
 #undef page_address
 #define page_address(page)		((void *)(page))
 
@@ -135,14 +135,14 @@ static void dma_exit(struct kunit *test)
 
 static int map_frame(struct space *s, enum kind what, u32 prot)
 {
-	/* some frame like that, and another address for each */
+	/* any frame of that kind, and a different IOVA for each call */
 	unsigned long pfn = KINDS * 16 + what;
 	u64 iova = (u64)(2 * what + (prot & RIOD_PROT_WRITE ? 1 : 0)) << PAGE_SHIFT;
 
 	return riod_fe_range_map(&s->d, iova, PFN_PHYS(pfn), 1, prot, GFP_KERNEL);
 }
 
-/* rule 15: what is mapped is kept in step, or is not mapped */
+/* rule 15: memory that cannot be kept coherent is refused */
 static void what_can_be_mapped(struct kunit *test)
 {
 	static const struct {
@@ -169,7 +169,7 @@ static void what_can_be_mapped(struct kunit *test)
 				    cases[i].rw, "kind %u, writable", cases[i].what);
 		n += !cases[i].ro + !cases[i].rw;
 	}
-	/* a refused one leaves nothing, and the others all count */
+	/* a refused map leaves nothing behind, and all others are counted */
 	KUNIT_EXPECT_EQ(test, s->d.nranges, n);
 	KUNIT_EXPECT_EQ(test, s->d.bytes_ro, 4 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, s->d.bytes_rw, 3 * PAGE_SIZE);
@@ -177,7 +177,7 @@ static void what_can_be_mapped(struct kunit *test)
 
 /* ------------------------------------------------------------ maps that wait (rule 9) */
 
-/* one cut that finds no quiet delays all maps together for so long, not each */
+/* a cut that finds no quiet delays all maps together by at most GIVE_WAY, not each */
 static void maps_wait_together(struct kunit *test)
 {
 	struct space *s = test->priv;
@@ -192,7 +192,7 @@ static void maps_wait_together(struct kunit *test)
 		riod_fe_dma_give_way(&s->att.dma);
 	KUNIT_EXPECT_LT(test, jiffies - start, GIVE_WAY);
 
-	/* the next cut has its own time */
+	/* the next cut may delay them again */
 	riod_fe_dma_hold(&s->att.dma, false);
 	start = jiffies;
 	riod_fe_dma_hold(&s->att.dma, true);
@@ -214,7 +214,7 @@ static void cut_ends_the_wait(struct kunit *test)
 	struct riod_fe_dma *dma = &s->att.dma;
 	struct task_struct *task;
 
-	/* for ever, as far as this test goes */
+	/* longer than this test may run */
 	riod_fe_dma_hold(dma, true);
 	dma->held_until = jiffies + 600 * HZ;
 	task = kthread_run(one_map, dma, "riod_map");

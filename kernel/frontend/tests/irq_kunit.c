@@ -221,7 +221,7 @@ static void fire_intx(void)
 	riod_fe_irq_frame(&desk->fn, &w.irq);
 }
 
-/* QEMU takes the eventfd away and gives another one: what fired in between is not lost */
+/* QEMU removes the eventfd and sets another: an interrupt in between is not lost */
 static void intx_without_eventfd(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, set_intx(0), 0);
@@ -234,7 +234,7 @@ static void intx_without_eventfd(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, set_intx(1), 0);
 	KUNIT_EXPECT_EQ(test, desk->signals[0], 1);
 	KUNIT_EXPECT_EQ(test, desk->signals[1], 1);
-	/* once, and the line is masked until the user has dealt with it */
+	/* signalled once, and the line is masked until the user unmasks it */
 	KUNIT_EXPECT_EQ(test, set_intx(2), 0);
 	fire_intx();
 	KUNIT_EXPECT_EQ(test, desk->signals[2], 0);
@@ -242,11 +242,11 @@ static void intx_without_eventfd(struct kunit *test)
 	fire_intx();
 	KUNIT_EXPECT_EQ(test, desk->signals[2], 1);
 
-	/* one that was delivered is the user's, whatever becomes of the eventfd */
+	/* a delivered interrupt is not signalled again to a new eventfd */
 	KUNIT_EXPECT_EQ(test, set_intx(-1), 0);
 	KUNIT_EXPECT_EQ(test, set_intx(3), 0);
 	KUNIT_EXPECT_EQ(test, desk->signals[3], 0);
-	/* and one that was unmasked comes from the stub again */
+	/* nor is one that was unmasked since: the stub sends it again if it is asserted */
 	KUNIT_EXPECT_EQ(test, set_intx(-1), 0);
 	KUNIT_EXPECT_EQ(test, unmask_intx(), 0);
 	fire_intx();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * main_kunit.c - what the suites of the frontend share
+ * main_kunit.c - parts that the suites of the frontend share
  *
- * Each suite includes the sources that it is about, unchanged, so that they can be
- * built without PCI, VFIO and an IOMMU; calls into those are replaced.
+ * Each suite includes the sources that it tests, unchanged, and replaces their calls
+ * into PCI, VFIO and the IOMMU core, so that it needs none of them.
  */
 #include <linux/module.h>
 
@@ -21,7 +21,7 @@ struct workqueue_struct *riod_fe_wq;
 #define START(node)	((node)->start)
 #define LAST(node)	((node)->last)
 
-/* as lib/interval_tree.c, which this kernel was built without */
+/* as in lib/interval_tree.c, which is not part of this kernel */
 INTERVAL_TREE_DEFINE(struct interval_tree_node, rb, unsigned long, __subtree_last,
 		     START, LAST, /* not static */, interval_tree)
 #endif

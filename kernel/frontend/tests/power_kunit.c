@@ -2,8 +2,8 @@
 /*
  * power_kunit.c - the host goes to sleep while functions are being removed
  *
- * The real power.c; attachments are made up, and no time passes: what is not complete
- * yet is found to be so once the time that it is waited for has passed.
+ * Uses the real power.c.  Attachments are fakes, and no time passes: a wait for a
+ * removal that is not complete times out at once.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -16,12 +16,12 @@
 
 /**
  * struct stage - attachments of this host
- * @atts: they
+ * @atts: the attachments
  * @fn: one function of each
  * @refs: references that are held
- * @ended: sessions were ended, and no attachment may be made
- * @waited: longest time that was waited for, all together
- * @killed: whoever waits gets a signal
+ * @ended: sessions were ended, and no new attachment is allowed
+ * @waited: longest timeout of a wait
+ * @killed: a wait is interrupted by a fatal signal
  */
 struct stage {
 	struct riod_fe_att atts[NATTS];
@@ -67,7 +67,7 @@ void riod_fe_att_put(struct riod_fe_att *att)
 
 static long fake_wait(struct completion *done, unsigned long left)
 {
-	/* where it has passed already, another wait takes none */
+	/* all waits share one deadline, so the longest timeout is the total */
 	stage->waited = max(stage->waited, left);
 	if (stage->killed)
 		return -ERESTARTSYS;
@@ -102,7 +102,7 @@ static int sleep_err(unsigned long action)
 	return notifier_to_errno(power_sleep_nb.notifier_call(&power_sleep_nb, action, NULL));
 }
 
-/* one that a process has open stays, and is nothing to wait for */
+/* an attachment with an open function stays, and does not delay sleep */
 static void open_ones_stay(struct kunit *test)
 {
 	stage->atts[0].state = RIOD_FE_LOST;
@@ -114,7 +114,7 @@ static void open_ones_stay(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stage->refs, 0);
 }
 
-/* the PM core would wait for the device lock for ever */
+/* sleep is refused, because the PM core would wait for the device lock for ever */
 static void removal_is_stuck(struct kunit *test)
 {
 	static const unsigned long actions[] = {
@@ -142,7 +142,7 @@ static void removal_is_stuck(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stage->refs, 0);
 }
 
-/* an attempt to attach that was ended, and has not noticed yet, is not left running */
+/* sleep waits for an attempt to attach that was ended but is still ATTACHING */
 static void attempt_is_slow(struct kunit *test)
 {
 	stage->atts[0].state = RIOD_FE_ATTACHING;
@@ -154,7 +154,7 @@ static void attempt_is_slow(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stage->refs, 0);
 }
 
-/* awake again: nothing is ended and nothing is waited for */
+/* after resume no session is ended and nothing is waited for */
 static void awake(struct kunit *test)
 {
 	stage->atts[0].state = RIOD_FE_REMOVING;
