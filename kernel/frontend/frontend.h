@@ -401,7 +401,6 @@ ssize_t riod_fe_rom_read(struct riod_fe_func *fn, char __user *buf, size_t count
  * @num: number in the export, used in frames
  * @remote_devfn: slot and function number on the server host
  * @pci_func: function number in the PCI address; constant once all are described
- * @described: unused
  * @flags: RIOD_FUNC_F_*
  * @nintx: has an interrupt pin
  * @nmsi: MSI vectors
@@ -441,7 +440,6 @@ struct riod_fe_func {
 	u8 num;
 	u8 remote_devfn;
 	u8 pci_func;
-	bool described;
 	u32 flags;
 	u16 nintx;
 	u16 nmsi;

@@ -31,8 +31,8 @@ int riod_fe_ctl(struct riod_fe_func *fn, u16 op, u32 arg)
 }
 
 /*
- * For INTx.  The frame is lost only with the session, and then there is nothing to unmask.
- * Must not wait: VFIO flushes the work item that calls this, uninterruptibly, on a
+ * For INTx.  A frame that is not sent would leave the line masked for good, so without
+ * memory the session ends.  Must not wait: VFIO flushes the work item that calls this, uninterruptibly, on a
  * workqueue that all of its devices share.
  */
 void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op)
@@ -41,6 +41,8 @@ void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op)
 
 	if (f)
 		riod_link_post_nowait(fn->att->link, f);
+	else
+		riod_link_end(fn->att->link, RIOD_REASON_NO_MEMORY);
 }
 
 /* ------------------------------------------------------------ registers */

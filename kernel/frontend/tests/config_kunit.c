@@ -2,7 +2,7 @@
 /*
  * config_kunit.c - the config space that the guest sees, and the CTL operations it causes
  *
- * Uses the real config.c.  The peer, DMA and interrupts are fakes; other suites test
+ * Uses the real config.c and request.c.  The peer, DMA and interrupts are fakes; other suites test
  * DMA and interrupts.
  */
 #include <kunit/test.h>
@@ -22,6 +22,9 @@
  * @answer: result of the next ones
  * @lost: the session is over
  * @allow: riod_fe_dma_enable() allows bus mastering
+ * @no_memory: frames cannot be allocated
+ * @nposted: frames posted
+ * @ended: reason with which the session was ended
  */
 struct office {
 	struct riod_fe_att att;
@@ -31,6 +34,9 @@ struct office {
 	int answer;
 	bool lost;
 	bool allow;
+	bool no_memory;
+	unsigned int nposted;
+	enum riod_reason ended;
 };
 
 static struct office *office;
@@ -45,8 +51,19 @@ static int fake_request(struct riod_link *l, struct riod_frame *f, u64 *value)
 	return office->lost ? -ENOTCONN : office->answer;
 }
 
+static struct riod_frame *fake_frame_alloc(u8 type, u8 func, u32 len, gfp_t gfp)
+{
+	return office->no_memory ? NULL : riod_frame_alloc(type, func, len, gfp);
+}
+
+static void fake_end(struct riod_link *l, enum riod_reason reason)
+{
+	office->ended = reason;
+}
+
 static int fake_post_nowait(struct riod_link *l, struct riod_frame *f)
 {
+	office->nposted++;
 	riod_frame_free(f);
 	return 0;
 }
@@ -88,6 +105,8 @@ static int fake_shadow_hold(struct riod_fe_func *fn)
 	return 0;
 }
 
+#define riod_frame_alloc		fake_frame_alloc
+#define riod_link_end			fake_end
 #define riod_link_request		fake_request
 #define riod_link_post_nowait		fake_post_nowait
 #define riod_link_is_lost		fake_is_lost
@@ -194,10 +213,23 @@ static void waits_are_killable(struct kunit *test)
 	put_task_struct(task);
 }
 
+/* a line that stays masked for want of memory would look like a device that hangs */
+static void unmask_without_memory(struct kunit *test)
+{
+	riod_fe_ctl_post(&office->fn, RIOD_CTL_INTX_UNMASK);
+	KUNIT_EXPECT_EQ(test, office->nposted, 1);
+	KUNIT_EXPECT_EQ(test, office->ended, RIOD_REASON_NONE);
+	office->no_memory = true;
+	riod_fe_ctl_post(&office->fn, RIOD_CTL_INTX_UNMASK);
+	KUNIT_EXPECT_EQ(test, office->nposted, 1);
+	KUNIT_EXPECT_EQ(test, office->ended, RIOD_REASON_NO_MEMORY);
+}
+
 static struct kunit_case config_cases[] = {
 	KUNIT_CASE(epoch_of_resets),
 	KUNIT_CASE(no_command_after_a_loss),
 	KUNIT_CASE(waits_are_killable),
+	KUNIT_CASE(unmask_without_memory),
 	{}
 };
 
