@@ -260,6 +260,34 @@ static int add_page(struct riod_sync *y, struct riod_sync_page *page)
 	return err;
 }
 
+/*
+ * Stub: a page lost its last writable mapping while a cut was being taken.  Its memory is
+ * the base again (end_writable()), but the cut still carries what it captured, and
+ * rebase() makes the memory agree with that only while the page is not writable.  If the
+ * page became writable before, the old bytes would look like the device's.
+ */
+static bool is_between(const struct riod_sync *y, const struct riod_sync_page *page, u32 prot)
+{
+	return riod_sync_is_stub(y) && prot & RIOD_PROT_WRITE && !page->nwrite && page->capture;
+}
+
+/* Lock, and find the page.  A pass skips a page that is not writable, so one wait is enough. */
+static struct riod_sync_page *lock_for_map(struct riod_sync *y, u64 id, u32 prot)
+{
+	struct riod_sync_page *page;
+
+	mutex_lock(&y->lock);
+	page = xa_load(&y->index, id);
+	if (!page || !is_between(y, page, prot))
+		return page;
+	mutex_unlock(&y->lock);
+	/* until the cut is taken, or abandoned; no cut waits for the peer */
+	mutex_lock(&y->gate);
+	mutex_unlock(&y->gate);
+	mutex_lock(&y->lock);
+	return xa_load(&y->index, id);
+}
+
 int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 {
 	struct riod_sync_page *fresh, *page;
@@ -274,8 +302,7 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 		return -ENOMEM;
 	}
 
-	mutex_lock(&y->lock);
-	page = xa_load(&y->index, id);
+	page = lock_for_map(y, id, prot);
 	if (page && WARN_ON_ONCE(page->live != live)) {
 		err = -EINVAL;
 	} else if (!page) {

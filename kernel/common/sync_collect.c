@@ -60,7 +60,7 @@
 #define SETTLE_TRIES		64
 /* ... and, with noisy pages, until they also agree around the noisy pages ... */
 #define SETTLE_NOISY_TRIES	4
-/* ... but stop after this many bytes, as an unmap may wait for the lock */
+/* ... but no further try after this weight, in bytes, as an unmap may wait for the lock */
 #define SETTLE_BYTES		(4u * 1024 * 1024)
 
 /* ------------------------------------------------------------ captures */
@@ -362,6 +362,14 @@ static u32 watch_running(struct riod_sync_capture *cap)
 	return moved;
 }
 
+/* BAR memory takes as long as the device takes to answer, so it weighs more */
+static void count_settled(struct riod_sync_cut *cut, const struct riod_sync_page *page,
+			  u32 bytes)
+{
+	cut->settled += bytes;
+	cut->settle_weight += page->mmio ? bytes * RIOD_SYNC_PAGES_PER_HOLD : bytes;
+}
+
 /*
  * Read all running but not restless granules; @look: without capturing.
  * Return: how many changed since the previous reading.
@@ -375,7 +383,7 @@ static u32 read_all_running(struct riod_sync_cut *cut, bool look)
 		if (!cap->page)
 			continue;
 		moved += look ? watch_running(cap) : read_running(cut, cap);
-		cut->settled += cap->nrunning * RIOD_GRANULE;
+		count_settled(cut, cap->page, cap->nrunning * RIOD_GRANULE);
 	}
 	/* order before the next reading, and before the next pass */
 	smp_rmb();
@@ -392,7 +400,7 @@ static void read_all_noisy(struct riod_sync_cut *cut)
 			continue;
 		for (g = 0; g < RIOD_GRANULES; g++)
 			recapture(cap, g);
-		cut->settled += RIOD_PAGE_SIZE;
+		count_settled(cut, cap->page, RIOD_PAGE_SIZE);
 	}
 	/* order before the next reading of the running granules, and before the pass */
 	smp_rmb();
@@ -405,6 +413,9 @@ static void read_all_noisy(struct riod_sync_cut *cut)
  * stay unchanged while the noisy pages are read, accept the noisy pages all the
  * same: they were read after the running granules.
  *
+ * One try reads all of them, whatever they weigh; further tries are bounded, as an unmap
+ * may wait for the lock.
+ *
  * Return: false: no two readings of the running granules agreed.
  */
 static bool settle_locked(struct riod_sync_cut *cut)
@@ -412,7 +423,9 @@ static bool settle_locked(struct riod_sync_cut *cut)
 	u32 try, noisy = 0;
 
 	lockdep_assert_held(&cut->y->lock);
-	for (try = 0; try < SETTLE_TRIES && cut->settled < SETTLE_BYTES; try++) {
+	for (try = 0; try < SETTLE_TRIES && cut->settle_weight < SETTLE_BYTES; try++) {
+		if (riod_sync_is_stopped(cut->y))
+			return false;
 		read_restless(cut);
 		if (read_all_running(cut, false))
 			continue;
@@ -433,6 +446,7 @@ static bool settle(struct riod_sync_cut *cut)
 		return true;
 	mutex_lock(&cut->y->lock);
 	cut->settled = 0;
+	cut->settle_weight = 0;
 	ret = settle_locked(cut);
 	cut->y->stats.scanned += cut->settled;
 	mutex_unlock(&cut->y->lock);
@@ -579,7 +593,10 @@ static void rebase_page(struct riod_sync_cut *cut, struct riod_sync_capture *cap
 		riod_sync_discard_unsent(cap->page);
 }
 
-/* page by page: an unmap while the lock is dropped is like one before or after the cut */
+/*
+ * Page by page: an unmap while the lock is dropped is like one before or after the cut, and
+ * a map that makes such a page writable again waits for the cut (lock_for_map()).
+ */
 static void rebase(struct riod_sync_cut *cut)
 {
 	struct riod_sync_capture *cap;
@@ -618,9 +635,12 @@ static void take(struct riod_sync_cut *cut)
 static void abandon(struct riod_sync_cut *cut)
 {
 	struct riod_sync_capture *cap;
+	unsigned int n = 0;
 
 	mutex_lock(&cut->y->lock);
 	list_for_each_entry(cap, &cut->captures, list) {
+		if (++n % RIOD_SYNC_PAGES_PER_HOLD == 0)
+			riod_sync_breathe(cut->y);
 		if (cap->page)
 			cap->page->capture = NULL;
 	}

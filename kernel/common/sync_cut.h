@@ -111,6 +111,7 @@ struct riod_sync_sent {
  * @held: &riod_sync.hold was called: maps wait
  * @moved: granules that changed in the current pass
  * @settled: bytes read between two passes
+ * @settle_weight: their weight, which bounds settle()
  * @bytes: page bytes in @frames
  * @seeded: those of them in pages that had no base yet
  */
@@ -133,6 +134,7 @@ struct riod_sync_cut {
 	bool held;
 	u64 moved;
 	u64 settled;
+	u64 settle_weight;
 	u64 bytes;
 	u64 seeded;
 };

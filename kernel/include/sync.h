@@ -240,7 +240,7 @@ void riod_sync_stop(struct riod_sync *y);
 
 /**
  * riod_sync_map() - add a mapping of a page
- * @y: engine; takes @y->lock
+ * @y: engine; takes @y->lock; at the stub also @y->gate, to wait for a cut
  * @id: page number
  * @live: the page's memory; must be the same for all mappings of a page
  * @prot: RIOD_PROT_*, and RIOD_SYNC_MMIO

@@ -4,10 +4,12 @@
  * invalid frames of a hostile peer.
  */
 #include <kunit/test.h>
+#include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
+#include <linux/sched/task.h>
 
 #include "compat_export.h"
 #include "ends.h"
@@ -173,6 +175,64 @@ static void settled_without_gate(struct kunit *test)
 	/* would deadlock if it took the gate */
 	KUNIT_EXPECT_TRUE(test, riod_sync_is_settled(&e->st));
 	mutex_unlock(&e->st.gate);
+}
+
+struct map_call {
+	struct ends *e;
+	u32 prot;
+};
+
+static int map_in_thread(void *data)
+{
+	struct map_call *call = data;
+
+	return riod_sync_map(&call->e->st, id_of(0), call->e->s[0], call->prot, NULL);
+}
+
+static struct task_struct *map_start(struct kunit *test, struct map_call *call)
+{
+	struct task_struct *task = kthread_run(map_in_thread, call, "riod_map");
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	return get_task_struct(task);
+}
+
+/*
+ * A page is unmapped and made writable again while a cut that has captured it is taken.
+ * Until rebase() has dealt with the page, the map waits; a map for reading does not.
+ */
+static void map_waits_for_the_cut(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	struct map_call write = { e, RW }, read = { e, RIOD_PROT_READ };
+	struct riod_sync_capture *cap;
+	struct riod_sync_page *page;
+	struct task_struct *task;
+	void *priv;
+
+	KUNIT_ASSERT_EQ(test, 0, map_in_thread(&read));
+	KUNIT_ASSERT_EQ(test, 0, map_in_thread(&write));
+	page = xa_load(&e->st.index, id_of(0));
+	cap = kunit_kzalloc(test, sizeof(*cap), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, cap);
+	mutex_lock(&e->st.gate);
+	page->capture = cap;
+	riod_sync_unmap(&e->st, id_of(0), RW, &priv);
+	KUNIT_EXPECT_EQ(test, page->nwrite, 0);
+	KUNIT_EXPECT_EQ(test, 0, map_in_thread(&read));
+
+	task = map_start(test, &write);
+	while (!(READ_ONCE(task->__state) & TASK_UNINTERRUPTIBLE) && !READ_ONCE(page->nwrite))
+		schedule_timeout_uninterruptible(1);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(page->nwrite), 0);
+	page->capture = NULL;
+	mutex_unlock(&e->st.gate);
+	KUNIT_EXPECT_EQ(test, 0, kthread_stop_put(task));
+	KUNIT_EXPECT_EQ(test, page->nwrite, 1);
+
+	riod_sync_unmap(&e->st, id_of(0), RW, &priv);
+	riod_sync_unmap(&e->st, id_of(0), RIOD_PROT_READ, &priv);
+	riod_sync_unmap(&e->st, id_of(0), RIOD_PROT_READ, &priv);
 }
 
 /* many pages with the largest deltas: frames stay valid and within bounds */
@@ -722,6 +782,7 @@ static struct kunit_case cut_cases[] = {
 	KUNIT_CASE(no_change),
 	KUNIT_CASE(many_pages),
 	KUNIT_CASE(settled_without_gate),
+	KUNIT_CASE(map_waits_for_the_cut),
 	KUNIT_CASE(many_frames),
 	KUNIT_CASE(random_rounds),
 	KUNIT_CASE_PARAM(numbers, numbers_gen_params),
