@@ -147,9 +147,15 @@ static int att_add_functions(struct riod_fe_att *att, const struct riod_attach_r
 		return ret;
 	}
 	ret = riod_fe_bridge_add(att);
-	if (ret)
+	if (ret) {
+		int over = riod_fe_att_check(att, extack);
+
+		/* our driver refuses the functions of a session that is over */
+		if (over)
+			return over;
 		NL_SET_ERR_MSG_FMT(extack,
 				   "the function came up without VFIO (error %d): see dmesg", ret);
+	}
 	return ret;
 }
 

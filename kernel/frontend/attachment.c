@@ -39,7 +39,13 @@ static bool att_closed;
 
 int riod_fe_att_init(void)
 {
-	riod_fe_wq = alloc_workqueue(RIOD_FE_DRIVER, WQ_UNBOUND, 0);
+	/*
+	 * Freezable: a removal that waits, with a device lock held, for a process to close a
+	 * file would hang the suspend, which takes all device locks.  Before the freezer has
+	 * stopped user space, the removal begins, and ends or makes the freezer fail.  Later
+	 * it does not begin.
+	 */
+	riod_fe_wq = alloc_workqueue(RIOD_FE_DRIVER, WQ_UNBOUND | WQ_FREEZABLE, 0);
 	return riod_fe_wq ? 0 : -ENOMEM;
 }
 
@@ -567,7 +573,7 @@ int riod_fe_att_detach(struct net *net, u32 id, bool force, u32 portid,
 	return ret == -EINPROGRESS ? 0 : ret;
 }
 
-int riod_fe_att_for_each(unsigned int skip,
+int riod_fe_att_for_each(u32 from,
 			 int (*fn)(struct riod_fe_att *att, void *arg), void *arg)
 {
 	struct riod_fe_att *att;
@@ -575,10 +581,9 @@ int riod_fe_att_for_each(unsigned int skip,
 
 	mutex_lock(&att_lock);
 	list_for_each_entry(att, &att_list, list) {
-		if (skip) {
-			skip--;
+		/* numbers ascend along the list */
+		if (att->id < from)
 			continue;
-		}
 		ret = fn(att, arg);
 		if (ret)
 			break;

@@ -208,7 +208,7 @@ static int range_enter(struct riod_fe_att *att, struct riod_fe_range *r, gfp_t g
 	struct riod_fe_batch *b;
 
 	lockdep_assert_held(&att->dma.lock);
-	if (r->batch)
+	if (!r->ram || r->batch)
 		return 0;
 	b = kvzalloc(struct_size(b, slots, n), gfp);
 	if (!b)

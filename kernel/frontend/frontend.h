@@ -18,6 +18,7 @@
  *
  * Locks, outermost first.  Documentation/locking-frontend.rst has the rest.
  *
+ *   att_lock          mutex: the list of attachments.  Never together with the next.
  *   riod_fe_att.stop_lock  mutex: the link is stopped, or freed
  *   device lock       (driver core) of a function: binding of our driver, and the
  *                     ids that the function shows
@@ -33,6 +34,7 @@
  *   riod_fe_dma.lock  mutex: ranges, pages and the MAP and UNMAP records to send.
  *                     Never held while waiting for the peer or for window space.
  *   (engine)          gate and lock of riod_sync
+ *   riod_fe_att.event_lock  mutex: order of events; only innermost locks inside.
  *   riod_fe_att.state_lock  spinlock: state, reason, users.  Innermost.
  *   riod_fe_irq.lock  spinlock: eventfds to signal.  Innermost.
  *   bridge lock       raw spinlock: which function answers at which address,
@@ -207,6 +209,7 @@ struct riod_fe_batch {
  * @it: first and last IOVA
  * @paddr: physical address of the first page
  * @prot: RIOD_PROT_*
+ * @ram: it is memory; the engine never accesses other ranges (rule 15)
  * @multi: was mapped with more than one page, so a spare was put aside
  * @batch: its pages, while the device may access them; else NULL
  * @spare: on &riod_fe_domain.spares
@@ -215,6 +218,7 @@ struct riod_fe_range {
 	struct interval_tree_node it;
 	phys_addr_t paddr;
 	u32 prot;
+	bool ram;
 	bool multi;
 	struct riod_fe_batch *batch;
 	struct list_head spare;
@@ -648,8 +652,8 @@ void riod_fe_att_released(struct net *net, u32 portid);
 void riod_fe_att_end_all(enum riod_reason reason);
 /* shutdown or suspend was cancelled, or the host has resumed: allow attachments again */
 void riod_fe_att_resume(void);
-/* call @fn for each attachment, from the @skip'th on, until it returns nonzero */
-int riod_fe_att_for_each(unsigned int skip,
+/* call @fn for each attachment, from number @from on, until it returns nonzero */
+int riod_fe_att_for_each(u32 from,
 			 int (*fn)(struct riod_fe_att *att, void *arg), void *arg);
 /* a VFIO user opens or closes a function */
 int riod_fe_att_open(struct riod_fe_att *att);

@@ -161,10 +161,8 @@ static int dump_one(struct riod_fe_att *att, void *arg)
 	struct att_view v;
 	void *hdr;
 
-	if (!net_eq(att->net, dump->net)) {
-		dump->cb->args[0]++;
+	if (!net_eq(att->net, dump->net))
 		return 0;
-	}
 	hdr = riod_nl_put_header(skb, dump->cb, RIOD_CMD_ATTACHMENT_GET);
 	if (!hdr)
 		return -EMSGSIZE;
@@ -175,7 +173,7 @@ static int dump_one(struct riod_fe_att *att, void *arg)
 		return -EMSGSIZE;
 	}
 	genlmsg_end(skb, hdr);
-	dump->cb->args[0]++;
+	dump->cb->args[0] = att->id + 1;
 	return 0;
 }
 
@@ -184,6 +182,7 @@ static int nl_dump(struct net *net, struct sk_buff *skb, struct netlink_callback
 	struct dump dump = { .net = net, .skb = skb, .cb = cb };
 	int ret;
 
+	/* go on by number: attachments may come and go between two calls */
 	ret = riod_fe_att_for_each(cb->args[0], dump_one, &dump);
 	/* if the buffer is full, netlink sends it and calls again */
 	return ret && !skb->len ? ret : skb->len;

@@ -86,8 +86,8 @@ static int power_wait_removed(struct riod_fe_att *att, unsigned long end)
 }
 
 /*
- * All sessions are over, so a further removal begins only when the last file of an
- * attachment is closed.  Such a removal does not wait for other files.
+ * All sessions are over, so a further removal begins only when the last function of an
+ * attachment is closed.  It begins in a freezable work item (riod_fe_att_init()).
  */
 static int power_wait_removals(void)
 {

@@ -31,6 +31,8 @@ void riod_fe_range_exit(void)
 static void range_count(struct riod_fe_domain *d, const struct riod_fe_range *r,
 			s64 bytes)
 {
+	if (!r->ram)
+		return;
 	if (r->prot & RIOD_PROT_WRITE)
 		d->bytes_rw += bytes;
 	else
@@ -145,10 +147,10 @@ static int range_add(struct riod_fe_domain *d, struct riod_fe_range *r,
  * @prot: RIOD_PROT_*
  * @gfp: from the IOMMU core
  *
- * Only guest memory can be mapped (rule 15).  VFIO maps a physically contiguous piece
- * of one kind, so its first page decides for all.
- * Return: 0; -EEXIST if part of it is mapped; -EOPNOTSUPP if it is not memory; -ENOMEM.
- * A failure changes nothing.
+ * VFIO maps a physically contiguous piece of one kind, so its first page decides for all
+ * whether it is memory (rule 15).  A map of something else, such as a BAR, succeeds: it
+ * may be for other devices of the same container, and VFIO would undo it for all of them.
+ * Return: 0; -EEXIST if part of it is mapped; -ENOMEM.  A failure changes nothing.
  */
 int riod_fe_range_map(struct riod_fe_domain *d, u64 iova, phys_addr_t paddr,
 		      u32 npages, u32 prot, gfp_t gfp)
@@ -156,11 +158,6 @@ int riod_fe_range_map(struct riod_fe_domain *d, u64 iova, phys_addr_t paddr,
 	struct riod_fe_range *r, *spare = NULL;
 	int ret = -ENOMEM;
 
-	if (!riod_fe_dma_is_ram(PHYS_PFN(paddr), prot)) {
-		pr_warn_ratelimited("attachment %u: a map of %#llx is refused: there is no memory behind it (peer-to-peer DMA to another device's BAR is not supported)\n",
-				    d->att->id, iova);
-		return -EOPNOTSUPP;
-	}
 	riod_fe_dma_give_way(&d->att->dma);
 	r = kmem_cache_zalloc(range_cache, gfp);
 	if (!r)
@@ -174,6 +171,10 @@ int riod_fe_range_map(struct riod_fe_domain *d, u64 iova, phys_addr_t paddr,
 	r->it.last = iova + ((u64)npages << PAGE_SHIFT) - 1;
 	r->paddr = paddr;
 	r->prot = prot;
+	r->ram = riod_fe_dma_is_ram(PHYS_PFN(paddr), prot);
+	if (!r->ram)
+		pr_warn_ratelimited("attachment %u: the device cannot reach what is mapped at %#llx: it is not memory (peer-to-peer DMA to another device's BAR is not supported)\n",
+				    d->att->id, iova);
 
 	mutex_lock(&d->att->dma.lock);
 	ret = range_add(d, r, spare, gfp);
@@ -222,6 +223,7 @@ static void range_split(struct riod_fe_domain *d, struct riod_fe_range *r,
 		.it.last = end,
 		.paddr = r->paddr + (last + 1 - r->it.start),
 		.prot = r->prot,
+		.ram = r->ram,
 	};
 	range_shrink(d, r, r->it.start, first - 1);
 	range_insert(d, right);

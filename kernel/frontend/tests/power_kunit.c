@@ -44,13 +44,13 @@ void riod_fe_att_resume(void)
 	stage->ended = false;
 }
 
-int riod_fe_att_for_each(unsigned int skip,
+int riod_fe_att_for_each(u32 from,
 			 int (*fn)(struct riod_fe_att *att, void *arg), void *arg)
 {
 	unsigned int i;
 	int ret = 0;
 
-	for (i = skip; i < NATTS && !ret; i++)
+	for (i = from; i < NATTS && !ret; i++)
 		ret = fn(&stage->atts[i], arg);
 	return ret;
 }
