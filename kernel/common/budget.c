@@ -2,6 +2,7 @@
 /*
  * Memory that a peer makes this host hold
  */
+#include <kunit/visibility.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/export.h>
@@ -31,11 +32,13 @@ static void uncharge_up_to(struct riod_budget *b, const struct riod_budget *end,
 		atomic64_sub(bytes, &b->held);
 }
 
-static bool charge_one(struct riod_budget *b, u64 bytes)
+static bool charge_one(struct riod_budget *b, u64 bytes, bool own)
 {
 	u64 limit = READ_ONCE(b->limit);
 	s64 held = atomic64_read(&b->held);
 
+	if (own)
+		limit -= limit / RIOD_BUDGET_RESERVE;
 	do {
 		if (bytes > limit || (u64)held > limit - bytes)
 			return false;
@@ -43,12 +46,12 @@ static bool charge_one(struct riod_budget *b, u64 bytes)
 	return true;
 }
 
-int riod_budget_charge(struct riod_budget *b, u64 bytes)
+static int charge(struct riod_budget *b, u64 bytes, bool own)
 {
 	struct riod_budget *at;
 
 	for (at = b; at; at = at->parent) {
-		if (charge_one(at, bytes))
+		if (charge_one(at, bytes, own))
 			continue;
 		uncharge_up_to(b, at, bytes);
 		WRITE_ONCE(b->full, at);
@@ -56,7 +59,18 @@ int riod_budget_charge(struct riod_budget *b, u64 bytes)
 	}
 	return 0;
 }
+
+int riod_budget_charge(struct riod_budget *b, u64 bytes)
+{
+	return charge(b, bytes, false);
+}
 EXPORT_SYMBOL_GPL(riod_budget_charge);
+
+int riod_budget_charge_own(struct riod_budget *b, u64 bytes)
+{
+	return charge(b, bytes, true);
+}
+EXPORT_SYMBOL_IF_KUNIT(riod_budget_charge_own);
 
 void riod_budget_uncharge(struct riod_budget *b, u64 bytes)
 {

@@ -124,7 +124,10 @@ static enum riod_link_due riod_link_wait(struct riod_link *l)
 	return RIOD_LINK_ENDS;
 }
 
-/* -EDQUOT is final when it has lasted for RIOD_LINK_QUOTA_MS */
+/*
+ * -EDQUOT is final when it has lasted for RIOD_LINK_QUOTA_MS.  The cut meanwhile grows up to
+ * the limit of riod_budget_charge_own() and gives all back, so other sessions have the rest.
+ */
 static bool riod_link_may_rest(struct riod_link *l, int err)
 {
 	ktime_t now = ktime_get();

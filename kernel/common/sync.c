@@ -98,10 +98,9 @@ void riod_sync_stop(struct riod_sync *y)
 }
 EXPORT_SYMBOL_GPL(riod_sync_stop);
 
-void *riod_sync_alloc(struct riod_sync *y, size_t size, gfp_t flags)
+/* @err: of the charge */
+static void *alloc_charged(struct riod_sync *y, size_t size, gfp_t flags, int err)
 {
-	size_t weight = kmalloc_size_roundup(size);
-	int err = riod_budget_charge(&y->budget, weight);
 	void *p;
 
 	if (err)
@@ -109,8 +108,22 @@ void *riod_sync_alloc(struct riod_sync *y, size_t size, gfp_t flags)
 	p = kmalloc(size, RIOD_SYNC_GFP | flags);
 	if (p)
 		return p;
-	riod_budget_uncharge(&y->budget, weight);
+	riod_budget_uncharge(&y->budget, kmalloc_size_roundup(size));
 	return ERR_PTR(-ENOMEM);
+}
+
+void *riod_sync_alloc(struct riod_sync *y, size_t size, gfp_t flags)
+{
+	int err = riod_budget_charge(&y->budget, kmalloc_size_roundup(size));
+
+	return alloc_charged(y, size, flags, err);
+}
+
+void *riod_sync_alloc_own(struct riod_sync *y, size_t size, gfp_t flags)
+{
+	int err = riod_budget_charge_own(&y->budget, kmalloc_size_roundup(size));
+
+	return alloc_charged(y, size, flags, err);
 }
 
 void riod_sync_free(struct riod_sync *y, void *p, size_t size)

@@ -86,12 +86,12 @@ static int refill_spare(struct riod_sync_cut *cut)
 	u8 *snap;
 
 	for (i = 0; i < SPARE_CAPTURES; i++) {
-		cap = riod_sync_alloc(y, sizeof(*cap), __GFP_ZERO);
+		cap = riod_sync_alloc_own(y, sizeof(*cap), __GFP_ZERO);
 		if (IS_ERR(cap)) {
 			err = PTR_ERR(cap);
 			break;
 		}
-		snap = riod_sync_alloc(y, RIOD_PAGE_SIZE, 0);
+		snap = riod_sync_alloc_own(y, RIOD_PAGE_SIZE, 0);
 		if (IS_ERR(snap)) {
 			riod_sync_free(y, cap, sizeof(*cap));
 			err = PTR_ERR(snap);

@@ -217,6 +217,8 @@ static inline u64 riod_sync_frame_weight(u32 len)
 
 /* sync.c: allocate, charged to the budget; ERR_PTR(): -EDQUOT, -ENOMEM */
 void *riod_sync_alloc(struct riod_sync *y, size_t size, gfp_t flags);
+/* for a cut of this end, by riod_budget_charge_own() */
+void *riod_sync_alloc_own(struct riod_sync *y, size_t size, gfp_t flags);
 /* zeroes the memory; @p may be NULL */
 void riod_sync_free(struct riod_sync *y, void *p, size_t size);
 

@@ -164,7 +164,7 @@ static int add_frame(struct riod_sync_cut *cut, const struct riod_sync_plan *pla
 	struct riod_frame *f;
 	int err;
 
-	err = riod_budget_charge(&cut->y->budget, weight);
+	err = riod_budget_charge_own(&cut->y->budget, weight);
 	if (err)
 		return err;
 	cut->charged += weight;
@@ -257,10 +257,10 @@ static int remember_delta(struct riod_sync_cut *cut, const struct riod_wire_delt
 	struct riod_sync_sent *s;
 	unsigned long *bytes;
 
-	s = riod_sync_alloc(cut->y, sizeof(*s), __GFP_ZERO);
+	s = riod_sync_alloc_own(cut->y, sizeof(*s), __GFP_ZERO);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	bytes = riod_sync_alloc(cut->y, RIOD_SYNC_BITMAP, __GFP_ZERO);
+	bytes = riod_sync_alloc_own(cut->y, RIOD_SYNC_BITMAP, __GFP_ZERO);
 	if (IS_ERR(bytes)) {
 		riod_sync_free(cut->y, s, sizeof(*s));
 		return PTR_ERR(bytes);

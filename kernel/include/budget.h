@@ -3,8 +3,11 @@
  * Limits on memory that a peer makes this host hold
  *
  * A budget counts bytes against a limit of its own and against its parent's,
- * one budget per session below the host's (riod_budget_host()).  It covers memory
- * whose amount the peer can influence.  Such memory is charged before it is allocated
+ * one budget per session below the host's (riod_budget_host()).  It covers what the
+ * peer can make grow with the pages that are mapped and the bytes that change: the
+ * engine's memory and, at the stub, shadow pages, MAP records and the IOMMU's page tables.
+ * Memory with a bound of its own is not charged: frames in a session, events, replies
+ * (rule 18 in Documentation/coherence.rst).  Memory is charged before it is allocated
  * and uncharged when it is freed.
  */
 #ifndef _RIOD_BUDGET_H
@@ -44,6 +47,15 @@ void riod_budget_set_limit(struct riod_budget *b, u64 limit);
  * Return: 0; -EDQUOT: nothing is charged.
  */
 int riod_budget_charge(struct riod_budget *b, u64 bytes);
+
+/*
+ * riod_budget_charge() for work of this end that can wait: the caller gives the memory back
+ * when a charge is refused, and tries again later.  Refused in the last eighth of each limit,
+ * which is for what peers make this host hold: there a refusal ends the peer's session.
+ */
+int riod_budget_charge_own(struct riod_budget *b, u64 bytes);
+#define RIOD_BUDGET_RESERVE	8
+
 void riod_budget_uncharge(struct riod_budget *b, u64 bytes);
 
 /* budget_host.c: the parent of all sessions' budgets (memory_max_mib) */

@@ -621,6 +621,29 @@ static void budgets(struct kunit *test)
 				 riod_budget_held(&host));
 }
 
+/* the last eighth of a limit, own or of the parent, is not for work that can wait */
+static void budget_reserve(struct kunit *test)
+{
+	struct riod_budget host, one;
+
+	riod_budget_init(&host, 160, NULL);
+	riod_budget_init(&one, 80, &host);
+	KUNIT_EXPECT_EQ(test, 0, riod_budget_charge_own(&one, 70));
+	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_budget_charge_own(&one, 1));
+	KUNIT_EXPECT_PTR_EQ(test, one.full, &one);
+	KUNIT_EXPECT_EQ(test, 0, riod_budget_charge(&one, 10));
+	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_budget_charge(&one, 1));
+	riod_budget_set_limit(&one, U64_MAX);
+	KUNIT_EXPECT_EQ(test, 0, riod_budget_charge_own(&one, 60));
+	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_budget_charge_own(&one, 1));
+	KUNIT_EXPECT_PTR_EQ(test, one.full, &host);
+	KUNIT_EXPECT_EQ(test, 0, riod_budget_charge(&one, 20));
+	KUNIT_EXPECT_EQ(test, 160, riod_budget_held(&one));
+	KUNIT_EXPECT_EQ(test, 160, riod_budget_held(&host));
+	riod_budget_uncharge(&one, 160);
+	KUNIT_EXPECT_EQ(test, 0, riod_budget_held(&one) + riod_budget_held(&host));
+}
+
 /* nodes of an XArray with @ids, without the root: one per prefix, 6 bits to a node */
 static u64 nodes_of(const u64 *ids, u32 n)
 {
@@ -751,7 +774,7 @@ static void held_limit(struct kunit *test)
 	e->s[0][0] = 1;
 	before = riod_sync_held(y);
 	/* the limit is too low for the snapshot, then for the frame or the entry */
-	for (y->budget.limit = before; y->budget.limit < before + 2 * RIOD_PAGE_SIZE;
+	for (y->budget.limit = before; y->budget.limit < before + 4 * RIOD_PAGE_SIZE;
 	     y->budget.limit += 64) {
 		if (riod_sync_collect(y, &frames, RIOD_FRAME_MIN) >= 0)
 			break;
@@ -760,6 +783,8 @@ static void held_limit(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, y->tx_cut);
 	}
 	KUNIT_EXPECT_GT(test, y->budget.limit, before + RIOD_PAGE_SIZE);
+	/* the base, the frame and the entry are not in the last eighth */
+	KUNIT_EXPECT_LE(test, riod_sync_held(y), y->budget.limit - y->budget.limit / 8);
 	KUNIT_EXPECT_EQ(test, 1, deliver(e, y, &frames));
 	y->budget.limit = riod_sync_held(y);
 	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_sync_map(y, id_of(1), e->s[1], RW, NULL));
@@ -773,6 +798,48 @@ static void held_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->fe, data_frame(e, 2, id_of(0))));
 	KUNIT_EXPECT_EQ(test, -EDQUOT, commit(&e->fe, 2, 0, 1));
 	KUNIT_EXPECT_EQ(test, 0, e->l[0][8]);
+}
+
+static const bool limit_of_host[] = { false, true };
+
+static void limit_desc(const bool *of_host, char *desc)
+{
+	strscpy(desc, *of_host ? "host" : "session", KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(limit, limit_of_host, limit_desc);
+
+/* a cut of this end may not take the memory that the peer's frames need */
+static void own_cut_leaves_room(struct kunit *test)
+{
+	const bool *of_host = test->param_value;
+	struct ends *e = test->priv;
+	struct riod_sync *y = &e->st;
+	struct riod_budget *host;
+	LIST_HEAD(frames);
+	u64 before, limit;
+
+	/* is freed after the ends */
+	host = kunit_kzalloc(test, sizeof(*host), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, host);
+	riod_budget_init(host, 0, NULL);
+	y->budget.parent = host;
+	map_one(e, 0, RW);
+	e->s[0][0] = 1;
+	before = riod_sync_held(y);
+	/* all but the last eighth is too little for a snapshot and the capture that it is of */
+	limit = (before + RIOD_PAGE_SIZE) * 8 / 7;
+	riod_budget_set_limit(*of_host ? host : &y->budget, limit);
+	/* all of it is enough */
+	KUNIT_ASSERT_GT(test, limit - before, 3 * RIOD_PAGE_SIZE / 2);
+	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_sync_collect(y, &frames, RIOD_FRAME_MIN));
+	KUNIT_EXPECT_EQ(test, before, riod_sync_held(y));
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(y, data_frame(e, 1, id_of(0))));
+	KUNIT_EXPECT_EQ(test, 0, commit(y, 1, 0, 1));
+	/* a base was allocated */
+	KUNIT_EXPECT_GT(test, riod_sync_held(y), before + RIOD_PAGE_SIZE - 1);
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_map(y, id_of(1), e->s[1], RW, NULL));
+	KUNIT_EXPECT_EQ(test, riod_sync_held(y), riod_budget_held(host));
 }
 
 static struct kunit_case cut_cases[] = {
@@ -796,10 +863,12 @@ static struct kunit_case cut_cases[] = {
 	KUNIT_CASE(staged_bound),
 	KUNIT_CASE(staged_bound_shrinks),
 	KUNIT_CASE(budgets),
+	KUNIT_CASE(budget_reserve),
 	KUNIT_CASE(held_index),
 	KUNIT_CASE(held_frames),
 	KUNIT_CASE(held),
 	KUNIT_CASE(held_limit),
+	KUNIT_CASE_PARAM(own_cut_leaves_room, limit_gen_params),
 	{}
 };
 
