@@ -129,7 +129,7 @@ test_more_memory_than_the_host_allows()
 	go_on mapped
 	go_on answered
 	wait_for 10 att_is lost
-	t_match reason "$(att reason)" "memory_max_mib of a host was reached"
+	t_match reason "$(att reason)" "a memory limit of a host was reached"
 	t_match log "$(on server "dmesg | grep memory_max_mib")" "memory held for all sessions reached memory_max_mib of riod_core \\(2 MiB\\)"
 	go_on closed
 	wait "$STUCK"

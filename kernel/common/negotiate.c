@@ -49,7 +49,7 @@ static const char * const reasons[] = {
 	[RIOD_REASON_SHADOW_MAX]	= "the guest mapped more than shadow_max_mib",
 	[RIOD_REASON_GONE]		= "the server host's device was removed or unbound",
 	[RIOD_REASON_EVENTS]		= "too many events were waiting to be sent",
-	[RIOD_REASON_MEMORY_MAX]	= "memory_max_mib of a host was reached, see its log",
+	[RIOD_REASON_MEMORY_MAX]	= "a memory limit of a host was reached, see its log",
 	[RIOD_REASON_POISON]		= "the guest's memory has a hardware error",
 };
 
