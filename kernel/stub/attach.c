@@ -281,7 +281,6 @@ static void att_teardown(struct riod_stub_att *att)
 	riod_link_stop(att->link);
 	att_close_funcs(att);
 	trace_riod_stub_freed(exp->name, riod_stub_dma_destroy(&att->dma));
-	riod_stub_domain_detach(exp);
 	riod_link_free(att->link);
 	atomic_dec(&riod_stub_objects.attachments);
 	att_set_state(att, RIOD_STUB_IDLE);

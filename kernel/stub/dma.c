@@ -421,7 +421,7 @@ int riod_stub_dma_unmap(struct riod_stub_dma *dma, const struct riod_wire_unmap 
 }
 
 /**
- * riod_stub_dma_destroy() - unmap and free all pages
+ * riod_stub_dma_destroy() - unmap and free all pages, then the domain
  * @dma: mappings; the receive thread has ended, the device is fenced and reset
  *
  * Return: number of pages freed.
@@ -438,6 +438,7 @@ u64 riod_stub_dma_destroy(struct riod_stub_dma *dma)
 		     dma->nbar_pages || !xa_empty(&dma->bar_pages));
 	xa_destroy(&dma->pages);
 	xa_destroy(&dma->bar_pages);
+	riod_stub_domain_detach(dma->exp);
 	riod_stub_tables_reset(&dma->tables);
 	return npages;
 }

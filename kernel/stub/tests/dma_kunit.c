@@ -79,10 +79,12 @@ int riod_stub_domain_attach(struct riod_stub_export *exp, struct netlink_ext_ack
 
 void riod_stub_domain_detach(struct riod_stub_export *exp)
 {
-	struct fake_iommu *m = &container_of(exp, struct fake_att, exp)->iommu;
+	struct fake_att *a = container_of(exp, struct fake_att, exp);
+	struct fake_iommu *m = &a->iommu;
 
-	/* nothing may be mapped in a domain that is freed */
+	/* nothing may be mapped in a domain that is freed, and its tables are charged */
 	m->faults += !!m->nptes;
+	m->faults += a->att.dma.tables.charged < m->ntables * PAGE_SIZE;
 	xa_destroy(&m->leaves);
 	m->ntables = 0;
 	exp->domain.domain = NULL;
@@ -154,6 +156,7 @@ void fake_att_destroy(struct kunit *test, struct fake_att *a)
 	KUNIT_EXPECT_EQ(test, atomic_read(&riod_stub_objects.shadow_pages), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&riod_stub_objects.mappings), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&riod_stub_objects.leaked_pages), 0);
+	KUNIT_EXPECT_NULL(test, a->exp.domain.domain);
 	KUNIT_EXPECT_EQ(test, a->att.dma.tables.ntables, 0);
 	KUNIT_EXPECT_TRUE(test, xa_empty(&a->att.dma.tables.spans));
 	xa_destroy(&a->iommu.ptes);
