@@ -176,6 +176,14 @@ void riod_link_complain(struct riod_link *l, int err)
 				    riod_link_mib(riod_budget_held(own)));
 }
 
+void riod_link_fail(struct riod_link *l, int err)
+{
+	riod_link_complain(l, err);
+	/* no effect if the session is over already */
+	riod_link_end(l, riod_session_reason(err));
+}
+EXPORT_SYMBOL_GPL(riod_link_fail);
+
 /* ------------------------------------------------------------ receiving */
 
 static int riod_link_stage(struct riod_link *l, struct riod_frame *f)
@@ -186,9 +194,8 @@ static int riod_link_stage(struct riod_link *l, struct riod_frame *f)
 	if (err == -EPROTO)
 		pr_info_ratelimited("%s: the peer broke the protocol: a cut that is not the next, or too large\n",
 				    l->name);
-	riod_link_complain(l, err);
 	if (err)
-		riod_link_end(l, riod_session_reason(err));
+		riod_link_fail(l, err);
 	return 1;
 }
 

@@ -443,10 +443,8 @@ int riod_link_pump(void *data)
 		else
 			err = riod_link_round(l, due == RIOD_LINK_TIME);
 	}
-	riod_link_complain(l, err);
 	if (err)
-		/* no effect if the session is over already */
-		riod_link_end(l, riod_session_reason(err));
+		riod_link_fail(l, err);
 	riod_frames_free(&l->out);
 	riod_frames_free(&l->waiting);
 	memalloc_noio_restore(noio);

@@ -227,6 +227,11 @@ static int run_fetch(struct riod_fe_func *fn, const struct shadow_run *run)
 	if (ret)
 		return ret;
 	ret = pages_enter(fn, pages, run->n);
+	if (ret == -EDQUOT) {
+		/* an access that faults would end the guest, the end of the session does not */
+		riod_link_fail(fn->att->link, ret);
+		ret = -ENOTCONN;
+	}
 	if (!ret)
 		ret = run_request(fn, run, page_private(pages[0]));
 	mutex_lock(&s->lock);

@@ -161,6 +161,8 @@ bool riod_link_is_lost(struct riod_link *l);
 
 /* ends the link; as riod_session_end(): does not wait, allowed in callbacks */
 void riod_link_end(struct riod_link *l, enum riod_reason reason);
+/* riod_link_end() with the reason for @err; logs the limit if @err is -EDQUOT */
+void riod_link_fail(struct riod_link *l, int err);
 /*
  * Waits for all threads and callbacks; lost() has been called when it returns.
  * Afterwards statistics, also those of riod_link_session(), can be read and

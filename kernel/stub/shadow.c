@@ -98,7 +98,8 @@ static int shadow_enter_all(struct riod_stub_dma *dma, struct riod_stub_func *fn
  *
  * Receive thread.  The reply follows a cut that begins now, so the content of the
  * BAR arrives before it.
- * Return: 0, -EPROTO, or as riod_stub_reply().
+ * Return: 0; -EPROTO; -EDQUOT if the memory budget of the session or the host is exceeded;
+ * or as riod_stub_reply().
  */
 int riod_stub_shadow_map(struct riod_stub_dma *dma, struct riod_stub_func *fn,
 			 const struct riod_wire_bar_map *b)
@@ -113,7 +114,8 @@ int riod_stub_shadow_map(struct riod_stub_dma *dma, struct riod_stub_func *fn,
 	} else {
 		atomic64_inc(&fn->exp->stats.denied);
 	}
-	if (ret == -EPROTO)
+	/* after FAILED the frontend's guest would end, not only its session */
+	if (ret == -EPROTO || ret == -EDQUOT)
 		return ret;
 	return riod_stub_reply(fn, b->tag, status, status ? ~0ull : 0);
 }

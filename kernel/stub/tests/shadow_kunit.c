@@ -3,6 +3,7 @@
  * shadow_kunit.c - memory BARs, of which a peer has a copy
  */
 #include <kunit/test.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "bench.h"
@@ -224,6 +225,27 @@ static void too_many(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mapped(test, 0, MEM_BAR, 3, 1, 8), FAILED);
 }
 
+/* beyond the memory budget the session ends: a reply would end the frontend's guest */
+static void over_budget(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	struct riod_sync *y = &b->a->sync;
+	u64 before;
+
+	KUNIT_EXPECT_EQ(test, mapped(test, 0, MEM_BAR, 0, 1, 1), OK);
+	before = riod_sync_held(y);
+	b->reply.status = cpu_to_le32(U32_MAX);
+	/* enough for one page, but not for three */
+	riod_budget_set_limit(&y->budget, before + SZ_1K);
+	KUNIT_EXPECT_EQ(test, give(test, bar_map(test, 0, MEM_BAR, 1, 3, 2)), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, status_of(b), U32_MAX);
+	KUNIT_EXPECT_EQ(test, y->npages, 1);
+	KUNIT_EXPECT_EQ(test, b->a->att.dma.nbar_pages, 1);
+	KUNIT_EXPECT_EQ(test, riod_sync_held(y), before);
+	riod_budget_set_limit(&y->budget, U64_MAX);
+	KUNIT_EXPECT_EQ(test, mapped(test, 0, MEM_BAR, 1, 3, 2), OK);
+}
+
 /* BARS_FORGET removes the pages of one function only */
 static void forgotten(struct kunit *test)
 {
@@ -261,6 +283,7 @@ static struct kunit_case shadow_cases[] = {
 	KUNIT_CASE_PARAM(limits, map_gen_params),
 	KUNIT_CASE(numbers),
 	KUNIT_CASE(too_many),
+	KUNIT_CASE(over_budget),
 	KUNIT_CASE(forgotten),
 	KUNIT_CASE(unreadable),
 	{}
