@@ -34,7 +34,6 @@
 
 #include "sync.h"
 #include "sync_cut.h"
-#include "sync_poison.h"
 #include "transport.h"
 
 /* captures allocated per refill */
@@ -182,19 +181,14 @@ static void count_strike(struct riod_sync_cut *cut, struct riod_sync_capture *ca
 	list_add_tail(&cap->apart, &cut->noisy);
 }
 
-/* the bytes of a page for a pass; NULL: a memory error (sync_poison.h) */
-static const u8 *look_at(struct riod_sync_cut *cut, const struct riod_sync_page *page)
+/* may a pass read the page?  false: a memory error (sync_poison.c) */
+static bool look_at(struct riod_sync_cut *cut, const struct riod_sync_page *page)
 {
-	const u8 *seen;
-
-	if (!cut->fetched)
-		return page->live;
-	seen = riod_page_fetch(page->live, cut->fetched);
-	if (likely(seen))
-		return seen;
+	if (!cut->probe || likely(riod_sync_probe(page->live, cut->probe)))
+		return true;
 	cut->err = -EHWPOISON;
 	pr_warn_ratelimited("a page that the guest has mapped has a memory error; the session ends\n");
-	return NULL;
+	return false;
 }
 
 /* false: the pass must stop before this page and refill, or end with @cut->err */
@@ -203,18 +197,16 @@ static bool scan_page(struct riod_sync_cut *cut, struct riod_sync_page *page)
 	struct riod_sync_capture *cap = page->capture;
 	const u8 *known = cap ? cap->snap : riod_sync_base(page);
 	u32 off, moved = 0;
-	const u8 *seen;
 
 	if (cap) {
 		cut->at = &cap->list;
 		if (cap->noisy)
 			return true;
 	}
-	seen = look_at(cut, page);
-	if (!seen)
+	if (!look_at(cut, page))
 		return false;
 	for (off = 0; off < RIOD_PAGE_SIZE; off += RIOD_LINE) {
-		if (likely(!riod_line_differs(seen + off, known + off)))
+		if (likely(!riod_line_differs(page->live + off, known + off)))
 			continue;
 		if (!cap) {
 			cap = begin_capture(cut, page);
@@ -666,8 +658,8 @@ static void free_cut(struct riod_sync_cut *cut)
 
 	free_captures(cut->y, &cut->captures);
 	free_captures(cut->y, &cut->spare);
-	if (cut->fetched)
-		riod_sync_free(cut->y, cut->fetched, RIOD_PAGE_SIZE);
+	if (cut->probe)
+		riod_sync_free(cut->y, cut->probe, RIOD_PAGE_SIZE);
 	list_for_each_entry_safe(s, stmp, &cut->sent, by_cut)
 		riod_sync_free_sent(cut->y, s);
 	list_for_each_entry_safe(f, ftmp, &cut->frames, list)
@@ -771,9 +763,9 @@ s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames, u32 max_fra
 	riod_sync_handed_over(y);
 
 	if (!riod_sync_is_stub(y)) {
-		cut.fetched = riod_sync_alloc(y, RIOD_PAGE_SIZE, 0);
-		if (IS_ERR(cut.fetched))
-			return PTR_ERR(cut.fetched);
+		cut.probe = riod_sync_alloc(y, RIOD_PAGE_SIZE, 0);
+		if (IS_ERR(cut.probe))
+			return PTR_ERR(cut.probe);
 	}
 	mutex_lock(&y->gate);
 	ret = try_cut(&cut, max_frame);

@@ -99,7 +99,7 @@ struct riod_sync_sent {
  * @noisy: captures excluded as a whole
  * @spare: unused captures for the pass
  * @at: position of the pass in @captures
- * @fetched: frontend: copy of the page that is being compared
+ * @probe: frontend: scratch memory of riod_sync_probe()
  * @err: 0, or -EHWPOISON: why a pass stopped
  * @frames: encoded frames
  * @nframes: number of CUT_DATA frames
@@ -122,7 +122,7 @@ struct riod_sync_cut {
 	struct list_head noisy;
 	struct list_head spare;
 	struct list_head *at;
-	u8 *fetched;
+	u8 *probe;
 	int err;
 	struct list_head frames;
 	u32 nframes;
@@ -236,6 +236,9 @@ void riod_sync_last_to_device(struct riod_sync *y, struct riod_sync_capture *cap
 int riod_sync_encode(struct riod_sync_cut *cut, u32 max_frame);
 int riod_sync_add_commit(struct riod_sync_cut *cut);
 int riod_sync_remember(struct riod_sync_cut *cut);
+
+/* sync_poison.c */
+bool riod_sync_probe(const u8 *live, u8 *buf);
 
 /* adapt the interval of background cuts (rule 12, pollers); under riod_sync.lock */
 void riod_sync_pace(struct riod_sync *y, bool moved);

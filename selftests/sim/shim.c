@@ -11,6 +11,8 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
+#include "sync.h"
+#include "sync_cut.h"
 #include "tasks.h"
 #include "transport.h"
 
@@ -45,6 +47,12 @@ void kfree_sensitive(const void *p)
 	if (p)
 		memset((void *)p, 0, malloc_usable_size((void *)p));
 	free((void *)p);
+}
+
+/* in place of sync_poison.c: memory here has no errors */
+bool riod_sync_probe(const u8 *live, u8 *buf)
+{
+	return true;
 }
 
 struct riod_frame *riod_frame_alloc(u8 type, u8 func, u32 len, gfp_t gfp)

@@ -3,6 +3,7 @@
  * The coherence engine's cuts: their granules, the frames that carry them, and
  * invalid frames of a hostile peer.
  */
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
@@ -510,6 +511,54 @@ static void stopped(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
 }
 
+/* ------------------------------------------------------------ memory errors */
+
+/* the copy lacks a store, and another follows it: a torn copy that cannot be missed */
+static bool torn_probe(const u8 *live, u8 *buf)
+{
+	memset(buf, 0, RIOD_PAGE_SIZE);
+	((u8 *)live)[200] = 2;
+	return true;
+}
+
+static bool failing_probe(const u8 *live, u8 *buf)
+{
+	return false;
+}
+
+/* rule 9: a pass compares the page, not the copy of it that looks for errors */
+static void probe_is_not_compared(struct kunit *test)
+{
+	struct ends *e = test->priv;
+
+	map_one(e, 0, R);
+	kunit_activate_static_stub(test, riod_sync_probe, torn_probe);
+	e->l[0][100] = 1;
+	KUNIT_EXPECT_EQ(test, 2, cross(e, &e->fe));
+	expect_same(e, 0);
+}
+
+/* rule 15: an error that the probe finds ends the cut, and the engine is unchanged */
+static void probe_fails(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	LIST_HEAD(frames);
+
+	map_one(e, 0, RW);
+	map_one(e, 1, RW);
+	e->l[0][100] = 1;
+	e->s[0][200] = 1;
+	kunit_activate_static_stub(test, riod_sync_probe, failing_probe);
+	KUNIT_EXPECT_EQ(test, -EHWPOISON, riod_sync_collect(&e->fe, &frames, RIOD_FRAME_MIN));
+	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
+	KUNIT_EXPECT_EQ(test, 0, e->fe.tx_cut);
+	/* the stub's pages are its own */
+	KUNIT_EXPECT_EQ(test, 1, cross(e, &e->st));
+	kunit_deactivate_static_stub(test, riod_sync_probe);
+	calm_down(e);
+	expect_same(e, 0);
+}
+
 /*
  * A BAR page takes as long as the device to answer, so the pass drops the lock after each
  * one, and checks there for the end of the session.
@@ -859,6 +908,8 @@ static struct kunit_case cut_cases[] = {
 	KUNIT_CASE(granule_twice),
 	KUNIT_CASE(conflicts_by_cut),
 	KUNIT_CASE(stopped),
+	KUNIT_CASE(probe_is_not_compared),
+	KUNIT_CASE(probe_fails),
 	KUNIT_CASE(mmio_one_by_one),
 	KUNIT_CASE(staged_bound),
 	KUNIT_CASE(staged_bound_shrinks),
