@@ -197,7 +197,8 @@ static bool riod_session_rx_run(struct riod_session *s)
 		/* only after these errors may the peer still receive a BYE */
 		riod_session_over(s, riod_session_reason(err),
 				  err == -EPROTO || err == -ENOMEM ||
-				  err == -ENOSPC || err == -EDQUOT);
+				  err == -ENOSPC || err == -EDQUOT ||
+				  err == -EHWPOISON);
 	return readable && !bye;
 }
 

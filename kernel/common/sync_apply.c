@@ -12,11 +12,14 @@
  * ends.  So when nothing is in flight the bases are equal, and when nobody
  * writes the pages equal their bases.
  */
+#define pr_fmt(fmt) "riod: " fmt
+
 #include <kunit/visibility.h>
 #include <linux/bitmap.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/lockdep.h>
+#include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -320,6 +323,15 @@ static bool enter_granules(struct riod_sync_page *page, const struct riod_wire_d
 	return true;
 }
 
+/* rule 15: a plain access to a word with a memory error crashes the host */
+static bool has_error(const struct riod_sync *y, const struct riod_sync_page *page)
+{
+	if (riod_sync_is_stub(y) || likely(!riod_sync_has_error(page->live)))
+		return false;
+	pr_warn_ratelimited("a page that the device wrote has a memory error; the session ends\n");
+	return true;
+}
+
 /*
  * Check the deltas of a frame, and count in @missing the pages that need a
  * base.  Each page counts once, however many deltas of the cut it has.
@@ -341,6 +353,8 @@ static int check_deltas(struct riod_sync *y, const struct riod_frame *f, u32 *mi
 		}
 		if (!enter_granules(page, d))
 			return -EPROTO;
+		if (has_error(y, page))
+			return -EHWPOISON;
 	}
 	return 0;
 }

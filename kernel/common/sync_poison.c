@@ -17,6 +17,13 @@
 #include "sync.h"
 #include "sync_cut.h"
 
+bool riod_sync_has_error(const void *mem)
+{
+	KUNIT_STATIC_STUB_REDIRECT(riod_sync_has_error, mem);
+	return IS_ENABLED(CONFIG_MEMORY_FAILURE) && is_page_hwpoison(virt_to_page(mem));
+}
+EXPORT_SYMBOL_GPL(riod_sync_has_error);
+
 /**
  * riod_sync_probe() - can a page be read?
  * @live: the page, in the kernel's direct map
@@ -31,7 +38,7 @@
 bool riod_sync_probe(const u8 *live, u8 *buf)
 {
 	KUNIT_STATIC_STUB_REDIRECT(riod_sync_probe, live, buf);
-	if (IS_ENABLED(CONFIG_MEMORY_FAILURE) && unlikely(PageHWPoison(virt_to_page(live))))
+	if (unlikely(riod_sync_has_error(live)))
 		return false;
 #ifdef CONFIG_ARCH_HAS_COPY_MC
 	return likely(!copy_mc_to_kernel(buf, live, RIOD_PAGE_SIZE));

@@ -590,7 +590,7 @@ void *riod_fe_dma_mem(struct riod_fe_att *att, u64 iova, size_t len, bool write)
 	paddr = r->paddr + (iova - r->it.start);
 	/* a profile must not access memory that is known to have an error */
 	if (!riod_fe_dma_is_ram(PHYS_PFN(paddr), r->prot) ||
-	    PageHWPoison(pfn_to_page(PHYS_PFN(paddr))))
+	    riod_sync_has_error(page_address(pfn_to_page(PHYS_PFN(paddr)))))
 		return NULL;
 	return page_address(pfn_to_page(PHYS_PFN(paddr))) + offset_in_page(paddr);
 }

@@ -394,7 +394,8 @@ void riod_sync_set_order(struct riod_sync *y, struct riod_sync_order *old,
  * The frames are charged to @y->budget until riod_sync_handed_over(), or until
  * the next call.
  *
- * Return: page bytes in the cut; or -ENOMEM, -EDQUOT, -ENOTCONN after
+ * Return: page bytes in the cut; or -ENOMEM, -EDQUOT, -EHWPOISON at the
+ * frontend (a page has a memory error), -ENOTCONN after
  * riod_sync_stop(), or an error of &riod_sync.join.  After an error the engine
  * is unchanged.
  */
@@ -449,10 +450,20 @@ int riod_sync_stage(struct riod_sync *y, struct riod_frame *f);
  * page in the cut.
  *
  * Return: 0; -EPROTO: wrong numbers, or a granule in two deltas; -ENOMEM;
- * -EDQUOT; -ENOTCONN after riod_sync_stop().  After an error nothing was
+ * -EDQUOT; -EHWPOISON at the frontend: a page of the cut has a memory error that Linux
+ * knows of; -ENOTCONN after riod_sync_stop().  After an error nothing was
  * applied, except that a stub that returns -ENOTCONN may have applied a part.
  */
 int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c);
+
+/**
+ * riod_sync_has_error() - does Linux know of a hardware error in this memory?
+ * @mem: memory in the kernel's direct map, from which Linux may have unmapped it
+ *
+ * Linux marks a page in which a scrubber or an access has found an error, and of a
+ * hugetlb page the whole.  The answer may be outdated at once.
+ */
+bool riod_sync_has_error(const void *mem);
 
 /* did the peer's last applied cut change page @id?  Takes @y->lock. */
 bool riod_sync_changed(struct riod_sync *y, u64 id);

@@ -559,6 +559,42 @@ static void probe_fails(struct kunit *test)
 	expect_same(e, 0);
 }
 
+static const void *broken;
+
+static bool has_broken(const void *mem)
+{
+	return mem == broken;
+}
+
+/*
+ * Rule 15: Linux knows of an error in a page.  The stub's cut changes that page last; nothing
+ * of it is applied.  A pass does not read the page either.
+ */
+static void known_error(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	LIST_HEAD(frames);
+
+	map_one(e, 0, RW);
+	map_one(e, 1, RW);
+	map_one(e, 2, RW);
+	broken = e->l[1];
+	kunit_activate_static_stub(test, riod_sync_has_error, has_broken);
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->fe, data_frame(e, 1, id_of(0))));
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->fe, data_frame(e, 1, id_of(1))));
+	KUNIT_EXPECT_EQ(test, -EHWPOISON, commit(&e->fe, 1, 0, 2));
+	KUNIT_EXPECT_EQ(test, 0, e->l[0][8] + e->l[1][8]);
+	KUNIT_EXPECT_EQ(test, 0, e->fe.rx_cut);
+	KUNIT_EXPECT_EQ(test, 0, e->fe.staged_bytes);
+	KUNIT_EXPECT_EQ(test, -EHWPOISON, riod_sync_collect(&e->fe, &frames, RIOD_FRAME_MIN));
+	/* a cut of other pages, and the stub, whose pages are its own */
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->fe, data_frame(e, 1, id_of(2))));
+	KUNIT_EXPECT_EQ(test, 0, commit(&e->fe, 1, 0, 1));
+	broken = e->s[0];
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_stage(&e->st, data_frame(e, 1, id_of(0))));
+	KUNIT_EXPECT_EQ(test, 0, commit(&e->st, 1, 0, 1));
+}
+
 /*
  * A BAR page takes as long as the device to answer, so the pass drops the lock after each
  * one, and checks there for the end of the session.
@@ -910,6 +946,7 @@ static struct kunit_case cut_cases[] = {
 	KUNIT_CASE(stopped),
 	KUNIT_CASE(probe_is_not_compared),
 	KUNIT_CASE(probe_fails),
+	KUNIT_CASE(known_error),
 	KUNIT_CASE(mmio_one_by_one),
 	KUNIT_CASE(staged_bound),
 	KUNIT_CASE(staged_bound_shrinks),

@@ -61,7 +61,14 @@ static bool fake_reserved(const struct page *page)
 #define is_zone_device_page(page)	fake_is_zone_device(page)
 #define PageReserved(page)		fake_reserved(page)
 #define riod_compat_pgmap(page)		fake_pgmap(page)
-/* no page is entered, so none needs an address */
+static bool has_error;
+
+static bool fake_has_error(const void *mem)
+{
+	return has_error;
+}
+
+/* no page is entered, so any address will do */
 #undef page_address
 #define page_address(page)		((void *)(page))
 
@@ -97,6 +104,7 @@ static bool fake_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv)
 #define riod_link_send	fake_send
 #define riod_sync_map	fake_sync_map
 #define riod_sync_unmap	fake_sync_unmap
+#define riod_sync_has_error	fake_has_error
 
 #undef pr_fmt
 #include "../dma.c"
@@ -188,6 +196,33 @@ static void what_can_be_mapped(struct kunit *test)
 	mutex_unlock(&s->att.dma.lock);
 }
 
+/* rule 15: a profile gets no pointer to memory with an error */
+static void memory_of_profiles(struct kunit *test)
+{
+	struct space *s = test->priv;
+	struct riod_fe_dma *dma = &s->att.dma;
+	struct riod_fe_range *r;
+	u64 iova;
+
+	KUNIT_ASSERT_EQ(test, map_frame(s, RAM, RIOD_PROT_READ), 0);
+	mutex_lock(&dma->lock);
+	r = riod_fe_range_first(&s->d);
+	iova = r->it.start;
+	/* as if the page were entered */
+	r->batch = kunit_kzalloc(test, sizeof(*r->batch), GFP_KERNEL);
+	dma->domain = &s->d;
+	dma->state = RIOD_BUS_MASTER_ON;
+	KUNIT_EXPECT_PTR_EQ(test, riod_fe_dma_mem(&s->att, iova + 8, 8, false),
+			    (void *)&pages[RAM] + 8);
+	has_error = true;
+	KUNIT_EXPECT_NULL(test, riod_fe_dma_mem(&s->att, iova + 8, 8, false));
+	has_error = false;
+	dma->state = RIOD_BUS_MASTER_OFF;
+	dma->domain = NULL;
+	r->batch = NULL;
+	mutex_unlock(&dma->lock);
+}
+
 /* ------------------------------------------------------------ maps that wait (rule 9) */
 
 /* a cut that finds no quiet delays all maps together by at most GIVE_WAY, not each */
@@ -242,6 +277,7 @@ static void cut_ends_the_wait(struct kunit *test)
 
 static struct kunit_case dma_cases[] = {
 	KUNIT_CASE(what_can_be_mapped),
+	KUNIT_CASE(memory_of_profiles),
 	KUNIT_CASE(maps_wait_together),
 	KUNIT_CASE(cut_ends_the_wait),
 	{}
