@@ -317,7 +317,10 @@ static struct riod_link *riod_link_alloc(enum riod_sync_role role,
 		limited = *sync;
 	limited.parent = limited.parent ?: riod_budget_host();
 	limited.limit = limited.limit ?: riod_link_memory_max(0);
-	riod_sync_init(&l->sync, role, &limited);
+	if (riod_sync_init(&l->sync, role, &limited)) {
+		kfree(l);
+		return NULL;
+	}
 	l->role = role;
 	strscpy(l->name, name);
 	init_waitqueue_head(&l->wake);

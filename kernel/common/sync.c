@@ -40,11 +40,18 @@ const u8 riod_sync_zeroes[RIOD_PAGE_SIZE] __aligned(RIOD_GRANULE);
  * @y: engine
  * @role: which end
  * @params: tunables, or NULL for the defaults
+ *
+ * Return: 0; -ENOMEM: then there is nothing to destroy.
  */
-void riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
-		    const struct riod_sync_params *params)
+int riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
+		   const struct riod_sync_params *params)
 {
 	memset(y, 0, sizeof(*y));
+	if (role == RIOD_SYNC_FRONTEND) {
+		y->probe = kmalloc(RIOD_PAGE_SIZE, RIOD_SYNC_GFP);
+		if (!y->probe)
+			return -ENOMEM;
+	}
 	mutex_init(&y->gate);
 	mutex_init(&y->lock);
 	y->role = role;
@@ -62,6 +69,7 @@ void riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
 	y->params.idle_max_us = y->params.idle_max_us ?: IDLE_MAX_US;
 	y->params.idle_max_us = max(y->params.idle_max_us, y->params.idle_min_us);
 	y->interval_us = y->params.idle_min_us;
+	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_sync_init);
 
@@ -79,6 +87,7 @@ void riod_sync_destroy(struct riod_sync *y)
 	riod_budget_uncharge(&y->budget, y->staged_bytes);
 	riod_sync_handed_over(y);
 	WARN_ON(riod_sync_held(y));
+	kfree_sensitive(y->probe);
 	xa_destroy(&y->index);
 	mutex_destroy(&y->lock);
 	mutex_destroy(&y->gate);

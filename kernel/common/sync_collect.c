@@ -184,7 +184,7 @@ static void count_strike(struct riod_sync_cut *cut, struct riod_sync_capture *ca
 /* may a pass read the page?  false: a memory error (sync_poison.c) */
 static bool look_at(struct riod_sync_cut *cut, const struct riod_sync_page *page)
 {
-	if (!cut->probe || likely(riod_sync_probe(page->live, cut->probe)))
+	if (riod_sync_is_stub(cut->y) || likely(riod_sync_probe(page->live, cut->y->probe)))
 		return true;
 	cut->err = -EHWPOISON;
 	pr_warn_ratelimited("a page that the guest has mapped has a memory error; the session ends\n");
@@ -658,8 +658,6 @@ static void free_cut(struct riod_sync_cut *cut)
 
 	free_captures(cut->y, &cut->captures);
 	free_captures(cut->y, &cut->spare);
-	if (cut->probe)
-		riod_sync_free(cut->y, cut->probe, RIOD_PAGE_SIZE);
 	list_for_each_entry_safe(s, stmp, &cut->sent, by_cut)
 		riod_sync_free_sent(cut->y, s);
 	list_for_each_entry_safe(f, ftmp, &cut->frames, list)
@@ -762,11 +760,6 @@ s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames, u32 max_fra
 	/* the caller no longer holds the frames of the previous cut */
 	riod_sync_handed_over(y);
 
-	if (!riod_sync_is_stub(y)) {
-		cut.probe = riod_sync_alloc(y, RIOD_PAGE_SIZE, 0);
-		if (IS_ERR(cut.probe))
-			return PTR_ERR(cut.probe);
-	}
 	mutex_lock(&y->gate);
 	ret = try_cut(&cut, max_frame);
 	if (ret == 1) {

@@ -99,7 +99,6 @@ struct riod_sync_sent {
  * @noisy: captures excluded as a whole
  * @spare: unused captures for the pass
  * @at: position of the pass in @captures
- * @probe: frontend: scratch memory of riod_sync_probe()
  * @err: 0, or -EHWPOISON: why a pass stopped
  * @frames: encoded frames
  * @nframes: number of CUT_DATA frames
@@ -122,7 +121,6 @@ struct riod_sync_cut {
 	struct list_head noisy;
 	struct list_head spare;
 	struct list_head *at;
-	u8 *probe;
 	int err;
 	struct list_head frames;
 	u32 nframes;

@@ -155,6 +155,9 @@ struct riod_sync_params {
  *	@handed, @staged, @sent.  The owner charges &riod_sync_page.live.
  * @handed: bytes of the frames of the last cut that the caller may still hold;
  *	belongs to the thread that calls riod_sync_collect()
+ * @probe: frontend: scratch memory of the passes, a page of the guest at a time; from
+ *	riod_sync_init() on and not charged, so that an idle session needs no budget.
+ *	Under @gate.
  * @tx_cut: number of the last cut taken
  * @rx_cut: number of the peer's last cut that was applied
  * @acked_cut: number of our last cut that the peer has acknowledged
@@ -201,6 +204,7 @@ struct riod_sync {
 	u64 peak_cut;
 	struct riod_budget budget;
 	u64 handed;
+	u8 *probe;
 	u64 tx_cut;
 	u64 rx_cut;
 	u64 acked_cut;
@@ -218,8 +222,8 @@ struct riod_sync {
 	struct riod_sync_stats stats;
 };
 
-void riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
-		    const struct riod_sync_params *params);
+int __must_check riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
+				const struct riod_sync_params *params);
 /* all pages must be unmapped; frees staged frames */
 void riod_sync_destroy(struct riod_sync *y);
 

@@ -283,7 +283,7 @@ static void end_init(struct sim_end *end, enum riod_sync_role role,
 	/* practically no deadline, because the host may deschedule a thread for any time */
 	const struct riod_sync_params params = { .deadline_us = 1000000000 };
 
-	riod_sync_init(&end->y, role, &params);
+	WARN_ON(riod_sync_init(&end->y, role, &params));
 	queue_init(&end->events);
 	queue_init(&end->maps);
 	INIT_LIST_HEAD(&end->waiting);

@@ -80,7 +80,7 @@ static void end_init(struct att *a, struct end *e, enum riod_sync_role role)
 {
 	const struct riod_sync_params params = { .deadline_us = 1000000 };
 
-	riod_sync_init(&e->y, role, &params);
+	WARN_ON(riod_sync_init(&e->y, role, &params));
 	sim_queue_init(&e->events);
 	sim_queue_init(&e->waiting);
 	e->looked = 0;

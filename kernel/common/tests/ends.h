@@ -49,8 +49,8 @@ static inline int ends_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, e);
 	e->test = test;
-	riod_sync_init(&e->fe, RIOD_SYNC_FRONTEND, NULL);
-	riod_sync_init(&e->st, RIOD_SYNC_STUB, NULL);
+	KUNIT_ASSERT_EQ(test, 0, riod_sync_init(&e->fe, RIOD_SYNC_FRONTEND, NULL));
+	KUNIT_ASSERT_EQ(test, 0, riod_sync_init(&e->st, RIOD_SYNC_STUB, NULL));
 	for (i = 0; i < NPAGES; i++) {
 		e->l[i] = new_memory(test);
 		e->s[i] = new_memory(test);

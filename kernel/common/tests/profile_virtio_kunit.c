@@ -378,7 +378,7 @@ static void packed_chains(struct kunit *test)
 	expect_order(g, 2, 2);
 	for (i = 0; i < SIZE; i++)
 		put_unaligned_le16(flags[i], page + 16 * i + 14);
-	riod_sync_init(&y, RIOD_SYNC_FRONTEND, NULL);
+	KUNIT_ASSERT_EQ(test, 0, riod_sync_init(&y, RIOD_SYNC_FRONTEND, NULL));
 	KUNIT_ASSERT_EQ(test, 0, riod_sync_map(&y, 1, page, RW, NULL));
 	o = riod_sync_order_make(g->spans, g->nspans, page_id, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(o));

@@ -847,6 +847,22 @@ static void held(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, riod_sync_held(y));
 }
 
+/* another session has filled the host's budget; an idle one goes on */
+static void idle_needs_no_budget(struct kunit *test)
+{
+	struct ends *e = test->priv;
+	LIST_HEAD(frames);
+
+	map_one(e, 0, RW);
+	e->l[0][0] = 1;
+	cross(e, &e->fe);
+	e->fe.budget.limit = riod_sync_held(&e->fe);
+	KUNIT_EXPECT_EQ(test, 0, riod_sync_collect(&e->fe, &frames, RIOD_FRAME_MIN));
+	e->l[0][0] = 2;
+	KUNIT_EXPECT_EQ(test, -EDQUOT, riod_sync_collect(&e->fe, &frames, RIOD_FRAME_MIN));
+	KUNIT_EXPECT_TRUE(test, list_empty(&frames));
+}
+
 /* a call that exceeds the limit fails without effect, and succeeds with a higher limit */
 static void held_limit(struct kunit *test)
 {
@@ -955,6 +971,7 @@ static struct kunit_case cut_cases[] = {
 	KUNIT_CASE(held_index),
 	KUNIT_CASE(held_frames),
 	KUNIT_CASE(held),
+	KUNIT_CASE(idle_needs_no_budget),
 	KUNIT_CASE(held_limit),
 	KUNIT_CASE_PARAM(own_cut_leaves_room, limit_gen_params),
 	{}

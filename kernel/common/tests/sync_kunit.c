@@ -375,6 +375,18 @@ static void zeroed_when_freed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, words_left(at_stub, RIOD_PAGE_SIZE, 0x33));
 }
 
+/* so is the page that a pass reads guest memory into */
+static void probe_zeroed(struct kunit *test)
+{
+	struct riod_sync y;
+	u8 *probe;
+
+	KUNIT_ASSERT_EQ(test, 0, riod_sync_init(&y, RIOD_SYNC_FRONTEND, NULL));
+	probe = memset(y.probe, 0x5a, RIOD_PAGE_SIZE);
+	riod_sync_destroy(&y);
+	KUNIT_EXPECT_EQ(test, 0, words_left(probe, RIOD_PAGE_SIZE, 0x5a));
+}
+
 /* ------------------------------------------------------------ pace and quiet */
 
 /* rule 12 (pollers exist) */
@@ -512,6 +524,7 @@ static struct kunit_case sync_cases[] = {
 	KUNIT_CASE(direction),
 	KUNIT_CASE(oldest_last),
 	KUNIT_CASE(zeroed_when_freed),
+	KUNIT_CASE(probe_zeroed),
 	KUNIT_CASE(interval),
 	KUNIT_CASE(busy_neighbour),
 	KUNIT_CASE(filled_while_mapping),

@@ -126,7 +126,7 @@ struct fake_att *fake_att_create(struct kunit *test)
 	xa_init(&a->iommu.ptes);
 	xa_init(&a->iommu.leaves);
 	a->iommu.lost = &a->att.lost_ns;
-	riod_sync_init(&a->sync, RIOD_SYNC_STUB, NULL);
+	KUNIT_ASSERT_EQ(test, riod_sync_init(&a->sync, RIOD_SYNC_STUB, NULL), 0);
 	a->att.exp = &a->exp;
 	a->att.link = fake_link(&a->sync);
 	riod_stub_dma_init(&a->att);

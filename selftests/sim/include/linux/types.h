@@ -31,6 +31,7 @@ typedef unsigned int gfp_t;
 #define U32_MAX			((u32)~0u)
 #define U64_MAX			((u64)~0ull)
 
+#define __must_check		__attribute__((__warn_unused_result__))
 #define __aligned(n)		__attribute__((aligned(n)))
 #define __counted_by(member)
 #define __force
