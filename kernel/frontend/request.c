@@ -32,8 +32,8 @@ int riod_fe_ctl(struct riod_fe_func *fn, u16 op, u32 arg)
 
 /*
  * For INTx.  A frame that is not sent would leave the line masked for good, so without
- * memory the session ends.  Must not wait: VFIO flushes the work item that calls this, uninterruptibly, on a
- * workqueue that all of its devices share.
+ * memory the session ends.  Must not wait: VFIO flushes the work item that calls this,
+ * uninterruptibly, on a workqueue that all of its devices share.
  */
 void riod_fe_ctl_post(struct riod_fe_func *fn, u16 op)
 {
