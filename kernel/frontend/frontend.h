@@ -84,7 +84,8 @@ struct riod_fe_func;
  * @max: entries of @triggers
  * @triggers: eventfd of each vector, or NULL
  * @masked: INTx: was delivered, or masked by the user, and has not been unmasked since
- * @raised: INTx: an interrupt of a profile waits for the unmask
+ * @raised: INTx: an interrupt of a profile waits until INTx is unmasked and enabled and
+ *	has an eventfd
  * @missed: INTx: was delivered while there was no eventfd; @masked since
  * @msi_mask: MSI: vectors that the guest has masked in config space
  * @msi_pending: MSI: masked vectors that fired

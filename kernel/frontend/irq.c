@@ -242,18 +242,54 @@ static int irq_take_fds(struct riod_fe_irq *irq, unsigned int start,
 	return changed;
 }
 
+/* signal INTx; it stays masked until the guest has handled it */
+static bool intx_fire(struct riod_fe_irq *irq)
+{
+	lockdep_assert_held(&irq->lock);
+	if (!irq->max || !irq->triggers[0])
+		return false;
+	irq->masked = true;
+	eventfd_signal(irq->triggers[0]);
+	return true;
+}
+
+/*
+ * Signal an interrupt that a profile raised; true if it was.  While INTx is masked or
+ * disabled or has no eventfd, it stays raised: the device is not involved, so nobody
+ * would send it again.
+ */
+static bool intx_fire_raised(struct riod_fe_func *fn)
+{
+	struct riod_fe_irq *irq = &fn->irq;
+
+	lockdep_assert_held(&irq->lock);
+	if (!irq->raised || irq->masked || irq->index != RIOD_IRQ_INTX)
+		return false;
+	if (riod_cfg_command(&fn->cfg) & PCI_COMMAND_INTX_DISABLE)
+		return false;
+	irq->raised = !intx_fire(irq);
+	return !irq->raised;
+}
+
 /*
  * If INTx fired while there was no eventfd, signal the new one: the stub has masked the
- * line, and a user that was not signalled does not unmask it.
+ * line, and a user that was not signalled does not unmask it.  The same for an interrupt
+ * that a profile raised, for which the line is not masked.
  */
-static void intx_catch_up(struct riod_fe_irq *irq)
+static void intx_catch_up(struct riod_fe_func *fn)
 {
+	struct riod_fe_irq *irq = &fn->irq;
+	bool fired;
+
 	spin_lock(&irq->lock);
 	if (irq->missed && irq->index == RIOD_IRQ_INTX && irq->triggers[0]) {
 		irq->missed = false;
 		eventfd_signal(irq->triggers[0]);
 	}
+	fired = intx_fire_raised(fn);
 	spin_unlock(&irq->lock);
+	if (fired)
+		atomic64_inc(&fn->att->stats.raised);
 }
 
 /*
@@ -281,7 +317,7 @@ static int irq_set_block(struct riod_fe_func *fn, u8 index, unsigned int start,
 	/* after the end of the session every set-up succeeds */
 	if (!ret || ret == -ENOTCONN) {
 		irq->count = max_t(unsigned int, irq->count, end);
-		intx_catch_up(irq);
+		intx_catch_up(fn);
 		return 0;
 	}
 	irq_clear_block(irq, start, count);
@@ -336,31 +372,18 @@ static int irq_set_trigger(struct riod_fe_func *fn, const struct vfio_irq_set *h
 
 /* ------------------------------------------------------------ INTx */
 
-/* signal INTx; it stays masked until the guest has handled it */
-static bool intx_fire(struct riod_fe_irq *irq)
-{
-	lockdep_assert_held(&irq->lock);
-	if (!irq->max || !irq->triggers[0])
-		return false;
-	irq->masked = true;
-	eventfd_signal(irq->triggers[0]);
-	return true;
-}
-
 /* an interrupt that a profile raised goes first; the device's waits for the next unmask */
 static void intx_unmask(struct riod_fe_func *fn)
 {
 	struct riod_fe_irq *irq = &fn->irq;
-	bool was, again = false;
+	bool was, again;
 
 	mutex_lock(&irq->line);
 	spin_lock(&irq->lock);
 	was = irq->masked && irq->index == RIOD_IRQ_INTX;
 	irq->masked = false;
 	irq->missed = false;
-	if (irq->raised && irq->index == RIOD_IRQ_INTX)
-		again = intx_fire(irq);
-	irq->raised = false;
+	again = intx_fire_raised(fn);
 	spin_unlock(&irq->lock);
 	if (again)
 		atomic64_inc(&fn->att->stats.raised);
@@ -586,15 +609,6 @@ void riod_fe_irq_frame(struct riod_fe_func *fn, const struct riod_wire_irq *w)
 	atomic64_add(n, &fn->att->stats.irqs);
 }
 
-/* under irq->lock: signal INTx now, or once it is unmasked */
-static bool intx_raise(struct riod_fe_func *fn)
-{
-	if (!fn->irq.masked && !(riod_cfg_command(&fn->cfg) & PCI_COMMAND_INTX_DISABLE))
-		return intx_fire(&fn->irq);
-	fn->irq.raised = true;
-	return false;
-}
-
 /**
  * riod_fe_irq_raise() - a profile raises an interrupt (rule 11, kicks)
  * @fn: function
@@ -609,7 +623,8 @@ void riod_fe_irq_raise(struct riod_fe_func *fn, u16 vector)
 
 	spin_lock(&irq->lock);
 	if (irq->index == RIOD_IRQ_INTX) {
-		fired = intx_raise(fn);
+		irq->raised = true;
+		fired = intx_fire_raised(fn);
 	} else if (irq->index == RIOD_IRQ_MSIX && vector < irq->max && irq->triggers[vector]) {
 		eventfd_signal(irq->triggers[vector]);
 		fired = true;

@@ -7,6 +7,7 @@
 #include <kunit/test.h>
 #include <linux/eventfd.h>
 #include <linux/module.h>
+#include <linux/unaligned.h>
 #include <linux/vfio.h>
 
 #include "frontend.h"
@@ -255,8 +256,90 @@ static void intx_without_eventfd(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, desk->signals[3], 0);
 }
 
+static void raise(void)
+{
+	riod_fe_irq_raise(&desk->fn, 0);
+}
+
+static void set_command(u16 command)
+{
+	put_unaligned_le16(command, desk->fn.cfg.bytes + PCI_COMMAND);
+}
+
+/* as intx_without_eventfd, but a profile raised the interrupt: no peer sends it again */
+static void intx_raised_without_eventfd(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, set_intx(0), 0);
+	KUNIT_EXPECT_EQ(test, set_intx(-1), 0);
+	raise();
+	KUNIT_EXPECT_EQ(test, atomic64_read(&desk->att.stats.raised), 0);
+	KUNIT_EXPECT_EQ(test, set_intx(1), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[0], 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 1);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&desk->att.stats.raised), 1);
+	/* signalled once */
+	KUNIT_EXPECT_EQ(test, unmask_intx(), 0);
+	KUNIT_EXPECT_EQ(test, set_intx(2), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 1);
+	KUNIT_EXPECT_EQ(test, desk->signals[2], 0);
+
+	/* raised while masked, and unmasked while there is no eventfd */
+	raise();
+	KUNIT_EXPECT_EQ(test, desk->signals[2], 1);
+	raise();
+	KUNIT_EXPECT_EQ(test, desk->signals[2], 1);
+	KUNIT_EXPECT_EQ(test, set_intx(-1), 0);
+	KUNIT_EXPECT_EQ(test, unmask_intx(), 0);
+	KUNIT_EXPECT_EQ(test, set_intx(3), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[3], 1);
+
+	/* the line is masked: a new eventfd waits for the unmask */
+	raise();
+	KUNIT_EXPECT_EQ(test, set_intx(-1), 0);
+	KUNIT_EXPECT_EQ(test, set_intx(4), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[4], 0);
+	KUNIT_EXPECT_EQ(test, unmask_intx(), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[4], 1);
+	KUNIT_EXPECT_EQ(test, unmask_intx(), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[4], 1);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&desk->att.stats.raised), 4);
+}
+
+/* the device's interrupt and a profile's, both without an eventfd: both are signalled */
+static void intx_both_without_eventfd(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, set_intx(0), 0);
+	KUNIT_EXPECT_EQ(test, set_intx(-1), 0);
+	raise();
+	fire_intx();
+	KUNIT_EXPECT_EQ(test, set_intx(1), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 1);
+	KUNIT_EXPECT_EQ(test, unmask_intx(), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 2);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&desk->att.stats.raised), 1);
+}
+
+/* while the guest has INTx disabled, nothing signals a profile's interrupt */
+static void intx_raised_disabled(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, set_intx(0), 0);
+	set_command(PCI_COMMAND_INTX_DISABLE);
+	raise();
+	KUNIT_EXPECT_EQ(test, unmask_intx(), 0);
+	KUNIT_EXPECT_EQ(test, set_intx(-1), 0);
+	KUNIT_EXPECT_EQ(test, set_intx(1), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[0], 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 0);
+	set_command(0);
+	riod_fe_irq_intx_enabled(&desk->fn);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 1);
+}
+
 static struct kunit_case irq_cases[] = {
 	KUNIT_CASE(intx_without_eventfd),
+	KUNIT_CASE(intx_raised_without_eventfd),
+	KUNIT_CASE(intx_both_without_eventfd),
+	KUNIT_CASE(intx_raised_disabled),
 	KUNIT_CASE(msi_masked),
 	KUNIT_CASE(msix_is_not_masked),
 	KUNIT_CASE(msi_fewer),
