@@ -27,9 +27,12 @@
  * Both threads end by themselves.  The transmit thread ends when the BYE is
  * sent, when there is none to send, or when the transport fails.  The receive
  * thread ends when the transport fails, or when the session is over and no BYE
- * is being sent.  Halting waits RIOD_SESSION_BYE_MS for that and then shuts the
- * transport down, which makes send and receive fail; kthread_stop() only reaps
- * the threads.  Neither thread waits for the peer except in the transport.
+ * is being sent.  Halting waits for that until RIOD_SESSION_BYE_MS after the
+ * session got over, however late it is called, so an owner that ends several
+ * sessions and then halts them one by one waits for all peers at once.  Then it
+ * shuts the transport down, which makes send and receive fail; kthread_stop()
+ * only reaps the threads.  Neither thread waits for the peer except in the
+ * transport.
  *
  * ops->lost() is called under @deliver by the first of: the receive thread, the
  * work, riod_session_halt().  The work is queued under @lock together with
@@ -111,6 +114,7 @@ bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye
 		if (s->ops->over)
 			s->ops->over(s->priv, reason);
 		s->reason = reason;
+		s->over_at = jiffies;
 		if (bye) {
 			body->reason = cpu_to_le32(reason);
 			riod_session_queue(s, s->bye);
@@ -241,14 +245,30 @@ int riod_session_start(struct riod_session *s)
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_session_start);
 
+/**
+ * riod_session_bye_left() - time left for the BYE
+ * @s: session that is over
+ * @now: jiffies
+ *
+ * Return: jiffies from @now until RIOD_SESSION_BYE_MS after the session got over;
+ * 0 if that is past.
+ */
+unsigned long riod_session_bye_left(const struct riod_session *s, unsigned long now)
+{
+	unsigned long all = msecs_to_jiffies(RIOD_SESSION_BYE_MS);
+	unsigned long gone = now - s->over_at;
+
+	return gone < all ? all - gone : 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(riod_session_bye_left);
+
 /*
  * The receive thread ends last: it waits for the transmit thread and, after we
  * sent a BYE, for the peer to close.
  */
 static void riod_session_join(struct riod_session *s)
 {
-	wait_for_completion_timeout(&s->rx_done,
-				    msecs_to_jiffies(RIOD_SESSION_BYE_MS));
+	wait_for_completion_timeout(&s->rx_done, riod_session_bye_left(s, jiffies));
 	s->conn->ops->shutdown(s->conn);
 	kthread_stop_put(s->tx);
 	kthread_stop_put(s->rx);

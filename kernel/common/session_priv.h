@@ -16,7 +16,7 @@
 
 #include "session.h"
 
-/* longest that halting a session waits for its BYE to be sent */
+/* longest that a session waits for its BYE to be sent; halting: from the end on */
 #define RIOD_SESSION_BYE_MS	1000
 
 /**
@@ -46,6 +46,7 @@
  * @over: no frame is queued or delivered any more; never cleared; set after
  *	ops->over() has returned
  * @reason: of the end, set with @over
+ * @over_at: jiffies of the end, set with @over
  * @bye: the BYE frame until it is queued; allocated early, so that the end
  *	cannot fail
  * @bye_queued: the BYE is queued: the transmit thread goes on until @queue is
@@ -94,6 +95,7 @@ struct riod_session {
 	spinlock_t lock;		/* all below; see above */
 	bool over;
 	enum riod_reason reason;
+	unsigned long over_at;
 	struct riod_frame *bye;
 	bool bye_queued;
 	struct list_head queue;
@@ -115,7 +117,7 @@ struct riod_session {
 	wait_queue_head_t window_wait;
 };
 
-/* if true, @reason and @bye_queued can be read without the lock */
+/* if true, @reason, @over_at and @bye_queued can be read without the lock */
 static inline bool riod_session_is_over(const struct riod_session *s)
 {
 	/* pairs with riod_session_over() */
@@ -125,6 +127,7 @@ static inline bool riod_session_is_over(const struct riod_session *s)
 /* session.c */
 bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye);
 void riod_session_tell_lost(struct riod_session *s);
+unsigned long riod_session_bye_left(const struct riod_session *s, unsigned long now);
 
 /* session_tx.c */
 int riod_session_tx(void *data);

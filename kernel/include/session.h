@@ -151,8 +151,8 @@ void riod_session_end(struct riod_session *s, enum riod_reason reason);
  * @s: session
  *
  * Ends the session if it is still running (RIOD_REASON_CLOSED), gives the BYE a
- * second to reach the peer, waits for threads and callbacks, and closes the
- * connection.  ops->lost() has been called when it returns.  Afterwards only
+ * second from the end on to reach the peer, waits for threads and callbacks, and
+ * closes the connection.  ops->lost() has been called when it returns.  Afterwards only
  * riod_session_free() and the functions that read (acked, params, stats) may be
  * called; senders get -ENOTCONN.  May be called again, but not concurrently.
  */

@@ -7,6 +7,7 @@
 
 #include "compat_export.h"
 #include "session_pair.h"
+#include "session_priv.h"
 
 /* ------------------------------------------------------------ errors of the peer */
 
@@ -275,6 +276,48 @@ static void halted(struct kunit *test)
 	KUNIT_EXPECT_GE(test, retained(fe), REG_SIZE);
 }
 
+/*
+ * Two sessions end together and are halted one after the other: the second wait for a
+ * silent peer has the time that the first one took behind it.
+ */
+static void byes_overlap(struct kunit *test)
+{
+	const unsigned long all = msecs_to_jiffies(RIOD_SESSION_BYE_MS);
+	struct pair *p[] = { pair_connect(test), pair_connect(test) };
+	struct end *fe[] = {
+		end_start(test, &p[0]->near, true, &quiet),
+		end_start(test, &p[1]->near, true, &quiet),
+	};
+	unsigned long before, after, slack;
+	unsigned int i;
+
+	before = jiffies;
+	for (i = 0; i < ARRAY_SIZE(fe); i++)
+		riod_session_end(fe[i]->s, RIOD_REASON_SHUTDOWN);
+	after = jiffies;
+	slack = after - before;
+	/* a second call does not begin the time again */
+	schedule_timeout_idle(2);
+	riod_session_end(fe[1]->s, RIOD_REASON_SHUTDOWN);
+	for (i = 0; i < ARRAY_SIZE(fe); i++) {
+		const struct riod_session *s = fe[i]->s;
+
+		KUNIT_EXPECT_LE(test, s->over_at - before, slack);
+		KUNIT_EXPECT_EQ(test, riod_session_bye_left(s, s->over_at), all);
+		KUNIT_EXPECT_EQ(test, riod_session_bye_left(s, s->over_at + all / 4),
+				all - all / 4);
+		/* as after the wait for another session that ended at that time */
+		KUNIT_EXPECT_LE(test, riod_session_bye_left(s, before + all), slack);
+		KUNIT_EXPECT_EQ(test, riod_session_bye_left(s, after + all), 0);
+		KUNIT_EXPECT_EQ(test, riod_session_bye_left(s, after + 100 * all), 0);
+	}
+	for (i = 0; i < ARRAY_SIZE(fe); i++) {
+		raw_expect(test, p[i]->far, RIOD_FRAME_BYE, 1, 0);
+		p[i]->ops->shutdown(p[i]->far);
+		expect_lost(test, fe[i], RIOD_REASON_SHUTDOWN);
+	}
+}
+
 /* ------------------------------------------------------------ order of the callbacks */
 
 /* a stub that stays in ops->frame(), and has a keepalive to send */
@@ -342,6 +385,7 @@ static struct kunit_case session_end_cases[] = {
 	SESSION_CASE(never_started),
 	SESSION_CASE(all_end),
 	SESSION_CASE(halted),
+	SESSION_CASE(byes_overlap),
 	SESSION_CASE(over_while_busy),
 	SESSION_CASE(break_while_busy),
 	{}
