@@ -13,6 +13,9 @@
 #define RESET_LOCK_MS	10000
 #define RESET_RETRY_MS	5
 
+/* the same in remove(), after a reset that has waited already; a neighbour's FLR takes 100 ms */
+#define CLEAN_LOCK_MS	2000
+
 /**
  * riod_stub_state_lock() - take the device lock to save or restore config space
  * @fn: function; the caller holds @fn->lock
@@ -51,12 +54,12 @@ void riod_stub_state_unlock(struct riod_stub_func *fn, int locked)
  * device lock, because a bus reset must exclude the bridge's other users, then
  * the function's, unless our own remove() holds it for us.
  */
-static int reset_try(struct riod_stub_func *fn)
+static int reset_try(struct riod_stub_dev *sdev)
 {
-	struct pci_dev *pdev = fn->pdev;
+	struct pci_dev *pdev = sdev->pdev;
 	struct pci_dev *bridge = pci_upstream_bridge(pdev);
 	/* pairs with riod_stub_remove(), which sets it after taking the device lock */
-	bool held = smp_load_acquire(&fn->sdev->leaving);
+	bool held = smp_load_acquire(&sdev->leaving);
 	int ret = -EAGAIN;
 
 	if (bridge && !pci_dev_trylock(bridge))
@@ -65,9 +68,9 @@ static int reset_try(struct riod_stub_func *fn)
 		goto out_bridge;
 
 	/* under the device lock; riod_stub_reset_prepare() reads it within this call */
-	fn->sdev->own_reset = true;
+	sdev->own_reset = true;
 	ret = pci_reset_function_locked(pdev);
-	fn->sdev->own_reset = false;
+	sdev->own_reset = false;
 
 	if (held)
 		pci_cfg_access_unlock(pdev);
@@ -76,6 +79,17 @@ static int reset_try(struct riod_stub_func *fn)
 out_bridge:
 	if (bridge)
 		pci_dev_unlock(bridge);
+	return ret;
+}
+
+/* reset_try() until it gets its locks, for at most @ms */
+static int reset_retry(struct riod_stub_dev *sdev, unsigned int ms)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(ms);
+	int ret;
+
+	while ((ret = reset_try(sdev)) == -EAGAIN && time_before(jiffies, end))
+		msleep(RESET_RETRY_MS);
 	return ret;
 }
 
@@ -97,38 +111,54 @@ out_bridge:
  */
 int riod_stub_func_reset(struct riod_stub_func *fn)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(RESET_LOCK_MS);
 	int ret;
 
 	lockdep_assert_held(&fn->lock);
 	riod_stub_fence_hold(fn, true);
-	while ((ret = reset_try(fn)) == -EAGAIN && time_before(jiffies, end))
-		msleep(RESET_RETRY_MS);
+	ret = reset_retry(fn->sdev, RESET_LOCK_MS);
 	riod_stub_fence_hold(fn, false);
 	trace_riod_stub_reset(pci_name(fn->pdev), ret);
 	return ret;
 }
 
+/* FLR needs nothing of the bridge, so it does without the bridge's lock */
+static int clean_flr(struct pci_dev *pdev)
+{
+	int ret;
+
+	if (!pci_cfg_access_trylock(pdev))
+		return -EAGAIN;
+	pci_clear_master(pdev);
+	pci_save_state(pdev);
+	ret = pcie_reset_flr(pdev, PCI_RESET_DO_RESET);
+	pci_restore_state(pdev);
+	pci_cfg_access_unlock(pdev);
+	return ret;
+}
+
 /**
  * riod_stub_dev_clean() - reset a function in remove() that could not be reset after use
- * @sdev: function, not exported; its device lock is held
+ * @sdev: function, not exported; its device lock is held, @leaving is set
  *
- * If this fails, too, the next driver finds the device's queues as the last guest left
- * them.
+ * A reset from elsewhere (sysfs) that waits for the device lock holds the bridge's, and so
+ * outlasts every retry: then only FLR is possible.  If this fails, too, the next driver
+ * finds the device's queues as the last guest left them.  A device that is no longer there
+ * has no next driver, and each method would wait a minute for it.
  */
 void riod_stub_dev_clean(struct riod_stub_dev *sdev)
 {
-	struct pci_dev *bridge = pci_upstream_bridge(sdev->pdev);
-	int ret = -EAGAIN;
+	struct pci_dev *pdev = sdev->pdev;
+	int ret;
 
-	if (!bridge || pci_dev_trylock(bridge)) {
-		ret = pci_reset_function_locked(sdev->pdev);
-		if (bridge)
-			pci_dev_unlock(bridge);
-	}
+	device_lock_assert(&pdev->dev);
+	if (!pci_device_is_present(pdev))
+		return;
+	ret = reset_retry(sdev, CLEAN_LOCK_MS);
+	if (ret == -EAGAIN && !pcie_reset_flr(pdev, PCI_RESET_PROBE))
+		ret = clean_flr(pdev);
 	if (ret)
-		pci_err(sdev->pdev, "leaves riod_stub without a reset (%d): it may hold what its last user left, and use it; power-cycle the device before a driver gets it\n",
+		pci_err(pdev, "leaves riod_stub without a reset (%d): it may hold what its last user left, and use it; power-cycle the device before a driver gets it\n",
 			ret);
 	else
-		pci_info(sdev->pdev, "could not be reset after use, and was now\n");
+		pci_info(pdev, "could not be reset after use, and was now\n");
 }
