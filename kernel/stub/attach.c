@@ -72,20 +72,6 @@ void riod_stub_att_end(struct riod_stub_att *att, enum riod_reason reason)
 
 /* ------------------------------------------------------------ attach */
 
-static void att_set_state(struct riod_stub_att *att, enum riod_stub_state state)
-{
-	struct riod_stub_export *exp = att->exp;
-	struct riod_stub_news news;
-
-	mutex_lock(&riod_stub_lock);
-	/* a thread that finds @att may use its link: clear it before the link is stopped */
-	exp->att = state == RIOD_STUB_ATTACHED ? att : NULL;
-	riod_stub_set_state(exp, state);
-	riod_stub_news_take(&news, exp);
-	mutex_unlock(&riod_stub_lock);
-	riod_stub_news_send(exp, &news);
-}
-
 static enum riod_reason att_going(struct riod_stub_att *att)
 {
 	enum riod_reason reason;
@@ -125,7 +111,7 @@ static void att_abandon(struct riod_stub_att *att)
 {
 	att_close_funcs(att);
 	riod_stub_domain_detach(att->exp);
-	att_set_state(att, RIOD_STUB_IDLE);
+	riod_stub_export_move(att->exp, RIOD_STUB_IDLE, NULL);
 	riod_stub_export_put(att->exp);
 	att->exp = NULL;
 	/* module exit waits for this work item, so its text stays loaded */
@@ -191,7 +177,7 @@ static void att_begin(struct riod_stub_att *att)
 		riod_stub_att_end(att, RIOD_REASON_NO_MEMORY);
 		return;
 	}
-	att_set_state(att, RIOD_STUB_ATTACHED);
+	riod_stub_export_move(att->exp, RIOD_STUB_ATTACHED, att);
 	riod_addr_str(&att->peer, addr, sizeof(addr));
 	if (__ratelimit(&att->exp->log))
 		pr_info("%s: attached by %s\n", att->exp->name, addr);
@@ -273,7 +259,8 @@ static void att_teardown(struct riod_stub_att *att)
 {
 	struct riod_stub_export *exp = att->exp;
 
-	att_set_state(att, RIOD_STUB_FENCING);
+	/* no other thread uses the link afterwards, so it can be stopped */
+	riod_stub_export_move(exp, RIOD_STUB_FENCING, NULL);
 	/*
 	 * When this returns, att_over() and then att_lost() have run once, whatever
 	 * ended the session, and neither runs again.
@@ -283,7 +270,7 @@ static void att_teardown(struct riod_stub_att *att)
 	trace_riod_stub_freed(exp->name, riod_stub_dma_destroy(&att->dma));
 	riod_link_free(att->link);
 	atomic_dec(&riod_stub_objects.attachments);
-	att_set_state(att, RIOD_STUB_IDLE);
+	riod_stub_export_move(exp, RIOD_STUB_IDLE, NULL);
 	riod_stub_export_put(exp);
 	module_put(THIS_MODULE);
 }

@@ -46,13 +46,36 @@ static const u8 export_legal[] = {
 };
 
 /* the only writer of riod_stub_export.state */
-void riod_stub_set_state(struct riod_stub_export *exp, enum riod_stub_state to)
+static void export_set_state(struct riod_stub_export *exp, enum riod_stub_state to)
 {
 	lockdep_assert_held(&riod_stub_lock);
 	WARN_ONCE(!(export_legal[exp->state] & BIT(to)), "%s: state %d to %d\n",
 		  exp->name, exp->state, to);
 	WRITE_ONCE(exp->state, to);
 	wake_up_all(&exp->wait);
+}
+
+/**
+ * riod_stub_export_move() - change the state of a claimed export, and send an event
+ * @exp: export; the caller holds a reference
+ * @state: new state, not ATTACHING
+ * @att: attachment that other threads may find, in ATTACHED; else NULL
+ *
+ * Takes event_lock and riod_stub_lock.
+ */
+void riod_stub_export_move(struct riod_stub_export *exp, enum riod_stub_state state,
+			   struct riod_stub_att *att)
+{
+	struct riod_stub_news news;
+
+	mutex_lock(&exp->event_lock);
+	mutex_lock(&riod_stub_lock);
+	exp->att = att;
+	export_set_state(exp, state);
+	riod_stub_news_take(&news, exp);
+	mutex_unlock(&riod_stub_lock);
+	riod_stub_news_send(exp, &news);
+	mutex_unlock(&exp->event_lock);
 }
 
 /* for wait conditions; a caller that acts on the state checks again under riod_stub_lock */
@@ -126,7 +149,7 @@ again:
 	if (exp)
 		kref_get(&exp->ref);
 	if (exp && exp->state == RIOD_STUB_IDLE) {
-		riod_stub_set_state(exp, RIOD_STUB_ATTACHING);
+		export_set_state(exp, RIOD_STUB_ATTACHING);
 		exp->peer = att->peer;
 		WRITE_ONCE(exp->lost, false);
 		exp->broken = false;
@@ -176,6 +199,7 @@ static struct riod_stub_export *export_alloc(struct net *net)
 		return NULL;
 	kref_init(&exp->ref);
 	INIT_LIST_HEAD(&exp->list);
+	mutex_init(&exp->event_lock);
 	init_waitqueue_head(&exp->wait);
 	ratelimit_state_init(&exp->log, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 	exp->net = get_net(net);
@@ -316,6 +340,8 @@ static void export_publish(struct riod_stub_export *exp)
 
 	lockdep_assert_held(&riod_stub_admin);
 	exp->id = export_next_id++;
+	/* a peer may claim it at once; the event of its attachment comes second */
+	mutex_lock(&exp->event_lock);
 	mutex_lock(&riod_stub_lock);
 	list_add_tail(&exp->list, &riod_stub_exports);
 	for (i = 0; i < exp->nfuncs; i++)
@@ -323,6 +349,7 @@ static void export_publish(struct riod_stub_export *exp)
 	riod_stub_news_take(&news, exp);
 	mutex_unlock(&riod_stub_lock);
 	riod_stub_news_send(exp, &news);
+	mutex_unlock(&exp->event_lock);
 }
 
 static int export_create(struct net *net, struct riod_export_request *req,
@@ -417,12 +444,18 @@ void riod_stub_export_remove(struct riod_stub_export *exp, enum riod_reason reas
 	wait_event(exp->wait, export_in_state(exp, RIOD_STUB_IDLE));
 
 	riod_stub_domain_close(exp);
+	/*
+	 * The teardown may still be sending the event of IDLE: wait for it.  No attachment
+	 * follows, so the event below is the last.
+	 */
+	mutex_lock(&exp->event_lock);
 	mutex_lock(&riod_stub_lock);
 	for (i = 0; i < exp->nfuncs; i++)
 		exp->funcs[i]->sdev->fn = NULL;
 	riod_stub_news_take(&news, exp);
 	news.state = -1;
 	mutex_unlock(&riod_stub_lock);
+	mutex_unlock(&exp->event_lock);
 	/* it pins @transport: put it after riod_stub_news_take(), which reads the name */
 	riod_stub_listener_put(exp->listener);
 	export_free_funcs(exp);

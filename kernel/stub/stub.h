@@ -18,6 +18,7 @@
  *   riod_stub_admin   mutex: serializes creation and removal of exports; list of
  *                     bound functions, riod_stub_dev.fn, listeners.  May be held
  *                     while waiting for the teardown of an attachment.
+ *   riod_stub_export.event_lock  mutex: events are sent in the order of the changes
  *   riod_stub_lock    mutex: list of exports, their state and attachment, and the
  *                     handshakes.  Never held while waiting for a peer, thread or
  *                     device.
@@ -392,7 +393,7 @@ void riod_stub_shadow_forget(struct riod_stub_dma *dma, struct riod_stub_func *f
 
 /* ------------------------------------------------------------ export.c */
 
-/** enum riod_stub_state - state of an export, see riod_stub_set_state() */
+/** enum riod_stub_state - state of an export, see export_set_state() */
 enum riod_stub_state {
 	RIOD_STUB_IDLE,
 	RIOD_STUB_ATTACHING,
@@ -426,6 +427,8 @@ enum riod_stub_state {
  * @lost: the last session ended other than by a detach; a single word
  * @fence_ns: time from the end of the last session until bus master was clear; a
  *	single word
+ * @event_lock: held from a change until its event is sent, so that events are in the
+ *	order of the changes, the removal last
  * @wait: woken when @state changes
  * @log: limits log messages about peers that attach and detach
  * @stats: counters of the attachment, or of the last one
@@ -453,6 +456,7 @@ struct riod_stub_export {
 	struct sockaddr_storage peer;
 	bool lost;
 	u64 fence_ns;
+	struct mutex event_lock;	/* see above */
 	wait_queue_head_t wait;
 	struct ratelimit_state log;
 	struct riod_func_stats stats;
@@ -462,7 +466,8 @@ extern struct mutex riod_stub_lock;
 extern struct list_head riod_stub_exports;
 
 void riod_stub_export_put(struct riod_stub_export *exp);
-void riod_stub_set_state(struct riod_stub_export *exp, enum riod_stub_state to);
+void riod_stub_export_move(struct riod_stub_export *exp, enum riod_stub_state state,
+			   struct riod_stub_att *att);
 struct riod_stub_export *riod_stub_export_claim(struct riod_stub_att *att,
 						const char *name,
 						enum riod_reason *reason);
