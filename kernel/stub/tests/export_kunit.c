@@ -137,7 +137,7 @@ static int remover(void *arg)
 	mutex_lock(&riod_stub_admin);
 	riod_stub_export_remove(&scene->exp, RIOD_REASON_UNBIND);
 	mutex_unlock(&riod_stub_admin);
-	complete(&scene->done);
+	complete_all(&scene->done);
 	return 0;
 }
 
@@ -147,7 +147,7 @@ static int attacher(void *arg)
 	export_set_state(&scene->exp, RIOD_STUB_ATTACHING);
 	mutex_unlock(&riod_stub_lock);
 	riod_stub_export_move(&scene->exp, RIOD_STUB_ATTACHED, NULL);
-	complete(&scene->done);
+	complete_all(&scene->done);
 	return 0;
 }
 
