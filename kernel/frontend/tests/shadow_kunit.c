@@ -64,7 +64,7 @@ static int shop_init(struct kunit *test)
 {
 	shop = kunit_kzalloc(test, sizeof(*shop), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, shop);
-	riod_sync_init(&shop->sync, RIOD_SYNC_FRONTEND, NULL);
+	KUNIT_ASSERT_EQ(test, riod_sync_init(&shop->sync, RIOD_SYNC_FRONTEND, NULL), 0);
 	mutex_init(&shop->att.dma.lock);
 	shop->att.dma.next_id = 1;
 	mutex_init(&shop->fn.cfg_lock);
