@@ -159,8 +159,8 @@ static void check_tags(u32 page, u32 stored, u32 tag, u32 n)
 		off = sim_random(TAGGED);
 		got = sim_load8(sim_page(page) + off);
 		if (got != stored && got != tag)
-			sim_fail("late-data", "page %u, offset %u is %02x, stored %02x, mapped as %02x",
-				 page, off, got, stored, tag);
+			sim_fail("late-data", "page %u, offset %u is %02x, not %02x or %02x", page,
+				 off, got, stored, tag);
 	}
 }
 

@@ -178,8 +178,10 @@ static void what_can_be_mapped(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, map_frame(s, cases[i].what, RIOD_PROT_READ), 0);
 		KUNIT_EXPECT_EQ(test, map_frame(s, cases[i].what,
 						RIOD_PROT_READ | RIOD_PROT_WRITE), 0);
-		ro += cases[i].ro ? PAGE_SIZE : 0;
-		rw += cases[i].rw ? PAGE_SIZE : 0;
+		if (cases[i].ro)
+			ro += PAGE_SIZE;
+		if (cases[i].rw)
+			rw += PAGE_SIZE;
 		KUNIT_EXPECT_EQ_MSG(test, s->d.bytes_ro, ro, "kind %u", cases[i].what);
 		KUNIT_EXPECT_EQ_MSG(test, s->d.bytes_rw, rw, "kind %u, writable", cases[i].what);
 	}
