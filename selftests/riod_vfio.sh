@@ -142,6 +142,7 @@ test_more_memory_than_the_host_allows()
 # a page that the device may reach has a hardware error: that ends the session, and nothing else
 test_memory_error()
 {
+	grep -q HardwareCorrupted /proc/meminfo || t_skip "the kernel has no CONFIG_MEMORY_FAILURE"
 	riod_export edu --no-reset
 	riod_attach
 	stuck poison
