@@ -556,9 +556,9 @@ test_function_numbers()
 test_detach_while_a_cdev_is_open()
 {
 	local cdev first
-	[[ -d /dev/vfio/devices ]] || t_skip "this kernel has no VFIO device nodes"
 	riod_export nvme
 	riod_attach
+	[[ -d /dev/vfio/devices ]] || t_skip "this kernel has no VFIO device nodes"
 	first=$ATT_ID
 	cdev=/dev/vfio/devices/$(basename "/sys/bus/pci/devices/$ATT_DEV/vfio-dev"/*)
 	exec 9<> "$cdev"

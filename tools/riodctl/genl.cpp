@@ -267,9 +267,10 @@ public:
 		check(nl_send_auto(socket_.get(), msg), "sending to the kernel");
 		seq_ = nlmsg_hdr(msg)->nlmsg_seq;
 		read(fn);
-		if (!answer_)
+		if (!answer_) {
 			throw KernelError(EPROTO,
 					  "the modules are of another release than riodctl");
+		}
 		return *answer_;
 	}
 
