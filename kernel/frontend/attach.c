@@ -83,7 +83,6 @@ static int att_negotiate(struct riod_fe_att *att,
 {
 	struct riod_session_params params = {};
 	struct riod_refusal refusal = {};
-	struct riod_sync_params sync = {};
 	struct riod_conn *conn;
 	char name[16];
 	int ret;
@@ -103,7 +102,7 @@ static int att_negotiate(struct riod_fe_att *att,
 	att->nfuncs = params.nfuncs;
 	att->max_frame = min(params.tx_max_frame, RIOD_FRAME_MAX);
 	snprintf(name, sizeof(name), "riod-fe%u", att->id);
-	att->link = riod_link_create(conn, &params, RIOD_SYNC_FRONTEND, &sync, name,
+	att->link = riod_link_create(conn, &params, RIOD_SYNC_FRONTEND, NULL, name,
 				     &riod_fe_att_link_ops, att);
 	if (IS_ERR(att->link)) {
 		ret = PTR_ERR(att->link);

@@ -14,10 +14,10 @@
  *           stub, register writes from each other; while a cut holds it, the
  *           device gets no new work (rule 9, hold-back).  Held by
  *           riod_sync_collect() from the first pass until the cut is taken, by
- *           riod_sync_apply(), riod_sync_set_order() and riod_sync_is_settled(),
- *           and by the stub around each register write.  Never held while
- *           waiting for the peer or for window space.  @join and @hold are
- *           called under it.
+ *           riod_sync_apply() and riod_sync_set_order(), and by the stub around
+ *           each register write.  At the stub riod_sync_map() takes it for a
+ *           moment to wait for the end of a cut.  Never held while waiting for
+ *           the peer or for window space.  @join and @hold are called under it.
  *   @lock   mutex, inside @gate.  Protects the page table, page memory and bases.
  *           Held for at most a part of a pass or one frame of an apply, and never
  *           while memory is allocated, so that an unmap only waits for a little

@@ -121,14 +121,13 @@ static void att_abandon(struct riod_stub_att *att)
 static int att_create_link(struct riod_stub_att *att,
 			   const struct riod_session_params *params)
 {
-	static const struct riod_sync_params defaults;
 	struct riod_conn *conn = att->conn;
 	unsigned int i;
 
 	/* afterwards no other thread uses the connection; the link takes it over */
 	riod_stub_handshake_done(att);
 	att->conn = NULL;
-	att->link = riod_link_create(conn, params, RIOD_SYNC_STUB, &defaults,
+	att->link = riod_link_create(conn, params, RIOD_SYNC_STUB, NULL,
 				     att->exp->name, &att_link_ops, att);
 	if (IS_ERR_OR_NULL(att->link)) {
 		att->link = NULL;
