@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "fake.hpp"
+#include "fixture.hpp"
 
 namespace riodctl::test {
 namespace {
@@ -16,17 +16,8 @@ using nlohmann::json;
 constexpr const char *a = "0000:03:00.0";
 constexpr const char *b = "0000:03:00.1";
 
-class Bind : public testing::Test {
+class Bind : public Verbs {
 protected:
-	bool in(const std::ostringstream &stream, const std::string &text) const
-	{
-		if (stream.str().find(text) != std::string::npos)
-			return true;
-		ADD_FAILURE() << "not said: " << text << "\nout: " << host.out.str()
-			      << "\nerr: " << host.err.str();
-		return false;
-	}
-
 	bool untouched(const char *address, const char *driver)
 	{
 		return host.driver(address) == driver &&
@@ -39,8 +30,6 @@ protected:
 		host.add_disk(address, "nvme0n1", "259:0");
 		host.file("proc/self/mountinfo", "1 1 259:0 / /mnt rw - ext4 /dev/nvme0n1 rw\n");
 	}
-
-	Host host;
 };
 
 TEST_F(Bind, TakesTheDeviceAndExportsIt)
