@@ -44,7 +44,9 @@ test_ahci_shared_intx()
 	line=$(guest "grep -F 'ahci[0000:00:$ZOO_SLOT.0]' /proc/interrupts")
 	t_match "shared line" "$line" 'IO-APIC .*, '
 	t_diag "guest: $line"
-	t_cmp "interrupts" "$(exp_stat irqs)" -ge 20
+	# one interrupt may complete all that is in flight
+	t_diag "$ZOO_IOS I/Os, $(exp_stat irqs) interrupts"
+	t_cmp "interrupts" "$(exp_stat irqs)" -ge $((ZOO_IOS / ZOO_DEPTH))
 	t_eq "disk errors" "$(guest 'dmesg | grep -cE "ata[0-9.]+: (exception|disabled|failed command)" || true')" 0
 	guest_poweroff 60
 }

@@ -14,7 +14,8 @@
 #                                        at most CEILING times the BYTES of payload, and that
 #                                        PROFILE is in use ("null": none)
 #   zoo_disk                             print the function's disk in the guest: "sda"
-#   zoo_fio MIB                          verified random reads and writes on that disk
+#   zoo_fio MIB                          verified random reads and writes on that disk;
+#                                        sets STREAMED to their bytes, ZOO_IOS to their number
 #   zoo_net                              print the function's network interface in the guest
 #   far CMD                              run in the network namespace of the NIC's far end
 #   zoo_far N [MTU]                      move the server's peer<N> there, as 10.55.N.1. N is
@@ -28,6 +29,8 @@
 # the function's slot in the guest
 ZOO_SLOT=1e
 ZOO_FUNC=/sys/bus/pci/devices/0000:00:$ZOO_SLOT
+# I/Os that zoo_fio keeps in flight
+ZOO_DEPTH=8
 
 if [[ $RIOD_KERNEL == stock ]]; then ZOO_SECS=${ZOO_SECS:-30}; else ZOO_SECS=${ZOO_SECS:-5}; fi
 # QEMU uses /dev/iommu if it exists (kernels with VFIO cdevs), otherwise a container
@@ -110,13 +113,15 @@ zoo_fio()
 	wait_for 60 zoo_disk > /dev/null
 	disk=$(zoo_disk)
 	GUEST_TIMEOUT=600 guest fio --name=t --filename="/dev/$disk" --direct=1 --ioengine=libaio \
-		--rw=randrw --bsrange=4k-128k --iodepth=8 --size="${1}m" --verify=crc32c \
+		--rw=randrw --bsrange=4k-128k --iodepth=$ZOO_DEPTH --size="${1}m" --verify=crc32c \
 		--verify_fatal=1 --verify_state_save=0 --output-format=json > "$said"
 	sed -n '/^{/,$p' "$said" | jq -e '.jobs | length > 0 and all(.error == 0)'
 	# both kinds of I/O were done, and written data was read back
 	STREAMED=$(sed -n '/^{/,$p' "$said" |
 		jq '[.jobs[] | .read.io_bytes + .write.io_bytes] | add')
 	t_cmp "bytes read and written" "$STREAMED" -ge $(($1 * 1024 * 1024))
+	ZOO_IOS=$(sed -n '/^{/,$p' "$said" |
+		jq '[.jobs[] | .read.total_ios + .write.total_ios] | add')
 }
 
 # ---- networks ----
