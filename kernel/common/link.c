@@ -296,10 +296,38 @@ static void riod_link_lost(void *priv, enum riod_reason reason)
 	l->ops->lost(l->priv, reason);
 }
 
+static struct riod_conn *riod_link_connect(void *priv, unsigned int timeout_ms)
+{
+	struct riod_link *l = priv;
+
+	return l->ops->connect(l->priv, timeout_ms);
+}
+
+static void riod_link_connection(void *priv)
+{
+	struct riod_link *l = priv;
+
+	/* rule 19 (after a break): the pump takes a cut when it can send again */
+	riod_link_kick(l);
+	riod_link_retime(l);
+	if (l->ops->connection)
+		l->ops->connection(l->priv);
+}
+
 static const struct riod_session_ops riod_link_session_ops = {
 	.over = riod_link_over,
 	.frame = riod_link_frame,
 	.lost = riod_link_lost,
+	.connection = riod_link_connection,
+};
+
+/* of a link whose owner connects */
+static const struct riod_session_ops riod_link_client_ops = {
+	.over = riod_link_over,
+	.frame = riod_link_frame,
+	.lost = riod_link_lost,
+	.connect = riod_link_connect,
+	.connection = riod_link_connection,
 };
 
 /* ------------------------------------------------------------ life */
@@ -363,7 +391,8 @@ struct riod_link *riod_link_create(struct riod_conn *conn,
 		l->sync.hold = riod_link_hold;
 	l->priv = priv;
 	s = riod_session_create(conn, params, role == RIOD_SYNC_FRONTEND,
-				&riod_link_session_ops, l);
+				ops->connect ? &riod_link_client_ops : &riod_link_session_ops,
+				l);
 	if (IS_ERR(s)) {
 		riod_link_destroy(l);
 		return ERR_CAST(s);

@@ -99,6 +99,11 @@ static enum riod_link_due riod_link_wait(struct riod_link *l)
 		clear_bit(RIOD_LINK_RETIME, &l->flags);
 		/* pairs with set_bit() and wake_up() in riod_link_retime() */
 		smp_mb__after_atomic();
+		if (riod_session_is_broken(l->session)) {
+			/* rule 19: one fresh cut once there is a connection again */
+			wait_event_idle(l->wake, riod_link_roused(l));
+			continue;
+		}
 		if (riod_sync_in_flight(&l->sync)) {
 			wait_event_idle(l->wake, riod_link_roused(l) ||
 					riod_link_may_follow(l));

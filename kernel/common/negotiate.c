@@ -22,7 +22,7 @@ static const u16 versions[] = { RIOD_VERSION_1 };
 static_assert(ARRAY_SIZE(versions) <= RIOD_VERSIONS_MAX);
 
 /* optional features of this side */
-#define FEATURES	0ull
+#define FEATURES	RIOD_FEATURE_RESUME
 
 #define HANDSHAKE_MS	10000
 
@@ -51,6 +51,7 @@ static const char * const reasons[] = {
 	[RIOD_REASON_EVENTS]		= "too many events were waiting to be sent",
 	[RIOD_REASON_MEMORY_MAX]	= "a memory limit of a host was reached, see its log",
 	[RIOD_REASON_POISON]		= "the guest's memory has a hardware error",
+	[RIOD_REASON_NO_SESSION]	= "the server host no longer has the session",
 };
 
 const char *riod_reason_str(enum riod_reason reason)
@@ -135,8 +136,8 @@ static u32 agree_max_frame(u32 theirs)
 
 /* ------------------------------------------------------------ client */
 
-static int send_hello(struct riod_conn *conn, enum riod_intent intent,
-		      const char *export)
+/* NULL: out of memory */
+static struct riod_frame *make_hello(enum riod_intent intent)
 {
 	struct riod_wire_hello *h;
 	struct riod_frame *f;
@@ -144,18 +145,16 @@ static int send_hello(struct riod_conn *conn, enum riod_intent intent,
 
 	f = riod_frame_alloc(RIOD_FRAME_HELLO, 0, sizeof(*h), GFP_KERNEL);
 	if (!f)
-		return -ENOMEM;
+		return NULL;
 	h = (struct riod_wire_hello *)f->body;
 	h->magic = cpu_to_le32(RIOD_WIRE_MAGIC);
 	h->nversions = cpu_to_le16(ARRAY_SIZE(versions));
 	h->intent = intent;
 	h->window = cpu_to_le32(RIOD_WINDOW_DEFAULT);
 	h->max_frame = cpu_to_le32(RIOD_FRAME_MAX);
-	h->features = cpu_to_le64(FEATURES);
-	strscpy(h->export, export);
 	for (i = 0; i < ARRAY_SIZE(versions); i++)
 		h->versions[i] = cpu_to_le16(versions[i]);
-	return send_frame(conn, f);
+	return f;
 }
 
 /* text for the user if the peer sent none */
@@ -257,7 +256,7 @@ static const char *welcome_fault(const struct riod_wire_welcome *w)
 		return "chose a version that was not offered";
 	if (!w->nfuncs || w->nfuncs > RIOD_FUNCS_MAX)
 		return "offers an impossible number of functions";
-	if (w->rsvd || w->rx_seq || le64_to_cpu(w->features) & ~FEATURES)
+	if (w->rsvd || le64_to_cpu(w->features) & ~FEATURES)
 		return "answered with reserved fields set";
 	if (le32_to_cpu(w->window) < RIOD_WINDOW_MIN ||
 	    le32_to_cpu(w->max_frame) < RIOD_FRAME_MIN)
@@ -295,28 +294,53 @@ static int read_welcome(const struct riod_frame *f, struct riod_session_params *
 	return 0;
 }
 
-static int ask_attach(struct riod_conn *conn, const char *export,
-		      struct riod_session_params *params,
-		      struct riod_refusal *refusal)
+/* receive a WELCOME; *@rx_seq is set */
+static int recv_welcome(struct riod_conn *conn, struct riod_session_params *params,
+			u64 *rx_seq, struct riod_refusal *refusal)
 {
 	struct riod_frame *f;
 	int err;
 
-	err = send_hello(conn, RIOD_INTENT_ATTACH, export);
-	if (err)
-		return err;
 	f = recv_answer(conn, RIOD_FRAME_WELCOME, ANSWER_FRAME, refusal);
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	err = read_welcome(f, params, refusal);
+	if (!err)
+		*rx_seq = le64_to_cpu(((struct riod_wire_welcome *)f->body)->rx_seq);
 	riod_frame_free(f);
 	return err;
 }
 
+static int ask_attach(struct riod_conn *conn, const char *export,
+		      const struct riod_session_wish *wish,
+		      struct riod_session_params *params,
+		      struct riod_refusal *refusal)
+{
+	struct riod_frame *f = make_hello(RIOD_INTENT_ATTACH);
+	struct riod_wire_hello *h;
+	u64 rx_seq = 0;
+	int err;
+
+	if (!f)
+		return -ENOMEM;
+	h = (struct riod_wire_hello *)f->body;
+	h->features = cpu_to_le64(wish->features);
+	h->lost_ms = cpu_to_le64(wish->lost_ms);
+	strscpy(h->export, export);
+	err = send_frame(conn, f);
+	if (!err)
+		err = recv_welcome(conn, params, &rx_seq, refusal);
+	if (!err && (rx_seq || params->features & ~wish->features))
+		err = broken(refusal, "answered with reserved fields set");
+	return err;
+}
+
 int riod_negotiate_attach(struct riod_conn *conn, const char *export,
+			  const struct riod_session_wish *wish,
 			  struct riod_session_params *params,
 			  struct riod_refusal *refusal)
 {
+	static const struct riod_session_wish none;
 	int err;
 
 	memset(refusal, 0, sizeof(*refusal));
@@ -325,7 +349,7 @@ int riod_negotiate_attach(struct riod_conn *conn, const char *export,
 		return -EINVAL;
 	}
 	limit_waits(conn);
-	err = ask_attach(conn, export, params, refusal);
+	err = ask_attach(conn, export, wish ?: &none, params, refusal);
 	if (err)
 		explain(refusal, err);
 	else
@@ -333,6 +357,47 @@ int riod_negotiate_attach(struct riod_conn *conn, const char *export,
 	return err;
 }
 EXPORT_SYMBOL_GPL(riod_negotiate_attach);
+
+static int ask_resume(struct riod_conn *conn, const struct riod_session_params *params,
+		      u64 rx_seq, u64 *peer_rx_seq, struct riod_refusal *refusal)
+{
+	struct riod_frame *f = make_hello(RIOD_INTENT_RESUME);
+	struct riod_session_params again;
+	struct riod_wire_hello *h;
+	int err;
+
+	if (!f)
+		return -ENOMEM;
+	h = (struct riod_wire_hello *)f->body;
+	h->features = cpu_to_le64(params->features);
+	h->rx_seq = cpu_to_le64(rx_seq);
+	memcpy(h->session, params->id, sizeof(h->session));
+	err = send_frame(conn, f);
+	if (!err)
+		err = recv_welcome(conn, &again, peer_rx_seq, refusal);
+	if (err)
+		return err;
+	if (memcmp(again.id, params->id, sizeof(again.id)) ||
+	    again.version != params->version || again.nfuncs != params->nfuncs ||
+	    again.features != params->features)
+		return broken(refusal, "resumed another session");
+	return 0;
+}
+
+int riod_negotiate_resume(struct riod_conn *conn, const struct riod_session_params *params,
+			  u64 rx_seq, unsigned int timeout_ms, u64 *peer_rx_seq,
+			  struct riod_refusal *refusal)
+{
+	int err;
+
+	memset(refusal, 0, sizeof(*refusal));
+	timeout_ms = clamp(timeout_ms, 1, HANDSHAKE_MS);
+	conn->ops->timeouts(conn, timeout_ms, timeout_ms);
+	err = ask_resume(conn, params, rx_seq, peer_rx_seq, refusal);
+	if (err)
+		explain(refusal, err);
+	return err;
+}
 
 static bool export_valid(const struct riod_wire_export *e)
 {
@@ -368,10 +433,12 @@ static int read_exports(const struct riod_frame *f, struct riod_wire_export **ex
 static int ask_list(struct riod_conn *conn, struct riod_wire_export **exports,
 		    u32 *total, struct riod_refusal *refusal)
 {
-	struct riod_frame *f;
+	struct riod_frame *f = make_hello(RIOD_INTENT_LIST);
 	int ret;
 
-	ret = send_hello(conn, RIOD_INTENT_LIST, "");
+	if (!f)
+		return -ENOMEM;
+	ret = send_frame(conn, f);
 	if (ret)
 		return ret;
 	f = recv_answer(conn, RIOD_FRAME_EXPORTS, RIOD_FRAME_MIN, refusal);
@@ -434,20 +501,27 @@ static const char *versions_fault(const struct riod_wire_hello *h)
 
 static const char *hello_fault(const struct riod_wire_hello *h)
 {
-	if (h->intent == RIOD_INTENT_RESUME)
-		return "sessions cannot be resumed";
-	if (h->intent != RIOD_INTENT_LIST && h->intent != RIOD_INTENT_ATTACH)
+	bool resume = h->intent == RIOD_INTENT_RESUME;
+
+	if (!resume && h->intent != RIOD_INTENT_LIST && h->intent != RIOD_INTENT_ATTACH)
 		return "HELLO with an unknown intent";
-	if (h->rsvd || h->rx_seq || memchr_inv(h->session, 0, sizeof(h->session)))
+	if (h->rsvd)
 		return "HELLO with reserved fields set";
+	if (resume != !!memchr_inv(h->session, 0, sizeof(h->session)))
+		return resume ? "HELLO that resumes without a session id" :
+				"HELLO with reserved fields set";
+	if (h->intent == RIOD_INTENT_LIST && h->rx_seq)
+		return "HELLO with reserved fields set";
+	if (h->intent == RIOD_INTENT_ATTACH && le64_to_cpu(h->lost_ms) > RIOD_LOST_MAX_MS)
+		return "HELLO that asks for an impossible lost_ms";
 	if (le32_to_cpu(h->window) < RIOD_WINDOW_MIN)
 		return "HELLO with a window below the minimum";
 	if (le32_to_cpu(h->max_frame) < RIOD_FRAME_MIN)
 		return "HELLO with a frame size below the minimum";
 	if (!name_valid(h->export))
 		return "HELLO with a malformed name";
-	if (h->intent == RIOD_INTENT_LIST && h->export[0])
-		return "HELLO that lists and has a name";
+	if (h->intent != RIOD_INTENT_ATTACH && h->export[0])
+		return "HELLO with a name that its intent has not";
 	return NULL;
 }
 
@@ -533,21 +607,27 @@ int riod_negotiate_hello(struct riod_conn *conn, struct riod_wire_hello *hello)
 }
 EXPORT_SYMBOL_GPL(riod_negotiate_hello);
 
-/* the offer is clamped to what clients accept */
-static void fill_welcome(struct riod_wire_welcome *w, u16 version, u8 nfuncs,
-			 u32 keepalive_ms, u32 lost_ms)
+/* the part of a WELCOME that is the same in ATTACH and RESUME */
+static struct riod_frame *make_welcome(const struct riod_session_params *p, u64 rx_seq)
 {
-	keepalive_ms = clamp_t(u32, keepalive_ms, RIOD_KEEPALIVE_MIN_MS,
-			       RIOD_KEEPALIVE_MAX_MS);
-	lost_ms = clamp_t(u32, lost_ms, 2 * keepalive_ms, RIOD_LOST_MAX_MS);
+	struct riod_wire_welcome *w;
+	struct riod_frame *f;
+
+	f = riod_frame_alloc(RIOD_FRAME_WELCOME, 0, sizeof(*w), GFP_KERNEL);
+	if (!f)
+		return NULL;
+	w = (struct riod_wire_welcome *)f->body;
 	w->magic = cpu_to_le32(RIOD_WIRE_MAGIC);
-	w->version = cpu_to_le16(version);
-	w->nfuncs = nfuncs;
+	w->version = cpu_to_le16(p->version);
+	w->nfuncs = p->nfuncs;
 	w->window = cpu_to_le32(RIOD_WINDOW_DEFAULT);
 	w->max_frame = cpu_to_le32(RIOD_FRAME_MAX);
-	w->keepalive_ms = cpu_to_le32(keepalive_ms);
-	w->lost_ms = cpu_to_le32(lost_ms);
-	get_random_bytes(w->session, sizeof(w->session));
+	w->features = cpu_to_le64(p->features);
+	w->rx_seq = cpu_to_le64(rx_seq);
+	memcpy(w->session, p->id, sizeof(w->session));
+	w->keepalive_ms = cpu_to_le32(p->keepalive_ms);
+	w->lost_ms = cpu_to_le32(p->lost_ms);
+	return f;
 }
 
 int riod_negotiate_welcome(struct riod_conn *conn,
@@ -556,7 +636,6 @@ int riod_negotiate_welcome(struct riod_conn *conn,
 			   struct riod_session_params *params)
 {
 	u16 version = riod_negotiate_version(hello);
-	struct riod_wire_welcome *w;
 	struct riod_frame *f;
 	int err;
 
@@ -564,23 +643,23 @@ int riod_negotiate_welcome(struct riod_conn *conn,
 		return -EPROTONOSUPPORT;
 	if (!nfuncs || nfuncs > RIOD_FUNCS_MAX)
 		return -EINVAL;
-	f = riod_frame_alloc(RIOD_FRAME_WELCOME, 0, sizeof(*w), GFP_KERNEL);
-	if (!f)
-		return -ENOMEM;
-	w = (struct riod_wire_welcome *)f->body;
-	fill_welcome(w, version, nfuncs, keepalive_ms, lost_ms);
-	w->features = cpu_to_le64(le64_to_cpu(hello->features) & FEATURES);
+	/* clamped to what clients accept */
+	keepalive_ms = clamp_t(u32, keepalive_ms, RIOD_KEEPALIVE_MIN_MS,
+			       RIOD_KEEPALIVE_MAX_MS);
 	*params = (struct riod_session_params) {
 		.version = version,
 		.nfuncs = nfuncs,
 		.tx_window = agree_window(le32_to_cpu(hello->window)),
 		.tx_max_frame = agree_max_frame(le32_to_cpu(hello->max_frame)),
 		.rx_max_frame = RIOD_FRAME_MAX,
-		.features = le64_to_cpu(w->features),
-		.keepalive_ms = le32_to_cpu(w->keepalive_ms),
-		.lost_ms = le32_to_cpu(w->lost_ms),
+		.features = le64_to_cpu(hello->features) & FEATURES,
+		.keepalive_ms = keepalive_ms,
+		.lost_ms = clamp_t(u32, lost_ms, 2 * keepalive_ms, RIOD_LOST_MAX_MS),
 	};
-	memcpy(params->id, w->session, sizeof(params->id));
+	get_random_bytes(params->id, sizeof(params->id));
+	f = make_welcome(params, 0);
+	if (!f)
+		return -ENOMEM;
 	limit_waits(conn);
 	err = send_frame(conn, f);
 	if (!err)
@@ -588,6 +667,18 @@ int riod_negotiate_welcome(struct riod_conn *conn,
 	return err;
 }
 EXPORT_SYMBOL_GPL(riod_negotiate_welcome);
+
+int riod_negotiate_resumed(struct riod_conn *conn, const struct riod_session_params *params,
+			   u64 rx_seq)
+{
+	struct riod_frame *f = make_welcome(params, rx_seq);
+
+	if (!f)
+		return -ENOMEM;
+	limit_waits(conn);
+	return send_frame(conn, f);
+}
+EXPORT_SYMBOL_GPL(riod_negotiate_resumed);
 
 int riod_negotiate_refuse(struct riod_conn *conn, enum riod_reason reason,
 			  const char *text)

@@ -60,6 +60,28 @@ TRACE_EVENT(riod_session_lost,
 	    TP_printk("session=%u reason=%u", __entry->session, __entry->reason)
 );
 
+/* the connection broke, the session waits for another one */
+TRACE_EVENT(riod_session_broken,
+	    TP_PROTO(u32 session, int error),
+	    TP_ARGS(session, error),
+	    TP_STRUCT__entry(__field(u32, session)
+			     __field(int, error)),
+	    TP_fast_assign(__entry->session = session;
+			   __entry->error = error;),
+	    TP_printk("session=%u error=%d", __entry->session, __entry->error)
+);
+
+/* the session has a new connection; the peer has processed all frames up to @acked */
+TRACE_EVENT(riod_session_resumed,
+	    TP_PROTO(u32 session, u64 acked),
+	    TP_ARGS(session, acked),
+	    TP_STRUCT__entry(__field(u32, session)
+			     __field(u64, acked)),
+	    TP_fast_assign(__entry->session = session;
+			   __entry->acked = acked;),
+	    TP_printk("session=%u acked=%llu", __entry->session, __entry->acked)
+);
+
 /* a cut was taken; cut 0: no byte had changed, so there is no cut */
 TRACE_EVENT(riod_cut_collected,
 	    TP_PROTO(u32 session, u64 cut, u64 bytes),

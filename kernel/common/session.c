@@ -42,6 +42,9 @@
  * called, and the session does not call its owner again: the connection can be
  * closed.
  *
+ * In between, a running session may lose its connection and get another one, see
+ * session_resume.c.
+ *
  * Only calls by the owner remain.  They find @over set and access nothing but
  * memory, which stays until riod_session_free().
  */
@@ -126,6 +129,7 @@ bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye
 		schedule_work(&s->lost_work);
 		wake_up_all(&s->window_wait);
 		wake_up(&s->tx_wait);
+		riod_session_dial_kill(s);
 	}
 	spin_unlock(&s->lock);
 	return first;
@@ -159,12 +163,14 @@ static void riod_session_init(struct riod_session *s)
 	init_completion(&s->rx_done);
 	init_completion(&s->tx_done);
 	INIT_WORK(&s->lost_work, riod_session_lost_work);
+	mutex_init(&s->resume_lock);
 	mutex_init(&s->deliver);
 	spin_lock_init(&s->lock);
 	INIT_LIST_HEAD(&s->queue);
 	INIT_LIST_HEAD(&s->retained);
 	init_waitqueue_head(&s->tx_wait);
 	init_waitqueue_head(&s->window_wait);
+	init_waitqueue_head(&s->resume_wait);
 	s->nr = atomic_inc_return(&riod_session_count);
 }
 
@@ -238,7 +244,10 @@ int riod_session_start(struct riod_session *s)
 	s->tx = get_task_struct(tx);
 	s->rx = get_task_struct(rx);
 	s->tx_last = jiffies;
-	s->conn->ops->timeouts(s->conn, s->params.lost_ms, s->params.lost_ms);
+	s->heard = jiffies;
+	s->resumed_at = jiffies;
+	s->conn->ops->timeouts(s->conn, riod_session_break_ms(&s->params),
+			       riod_session_break_ms(&s->params));
 	wake_up_process(tx);
 	wake_up_process(rx);
 	return 0;
@@ -269,7 +278,10 @@ EXPORT_SYMBOL_IF_KUNIT(riod_session_bye_left);
 static void riod_session_join(struct riod_session *s)
 {
 	wait_for_completion_timeout(&s->rx_done, riod_session_bye_left(s, jiffies));
+	/* the session is over, so the connection is not replaced behind this */
+	mutex_lock(&s->resume_lock);
 	s->conn->ops->shutdown(s->conn);
+	mutex_unlock(&s->resume_lock);
 	kthread_stop_put(s->tx);
 	kthread_stop_put(s->rx);
 }
@@ -283,8 +295,11 @@ void riod_session_halt(struct riod_session *s)
 		riod_session_join(s);
 	cancel_work_sync(&s->lost_work);
 	riod_session_tell_lost(s);
+	/* a handshake that came too late may still hold it */
+	mutex_lock(&s->resume_lock);
 	riod_conn_close(s->conn);
 	s->conn = NULL;
+	mutex_unlock(&s->resume_lock);
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_session_halt);
 
@@ -296,6 +311,7 @@ void riod_session_free(struct riod_session *s)
 		riod_frame_free(s->bye);
 	riod_frame_free(s->ack);
 	mutex_destroy(&s->deliver);
+	mutex_destroy(&s->resume_lock);
 	riod_transport_put(s->transport);
 	kfree(s);
 }

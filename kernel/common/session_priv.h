@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shared by session.c, session_tx.c and session_rx.c. */
+/* Shared by session.c, session_tx.c, session_rx.c and session_resume.c. */
 #ifndef _RIOD_SESSION_PRIV_H
 #define _RIOD_SESSION_PRIV_H
 
@@ -21,7 +21,8 @@
 
 /**
  * struct riod_session - one session
- * @conn: owned; NULL once the session is halted
+ * @conn: owned; NULL once the session is halted.  Changes under @resume_lock, while
+ *	both threads are parked or gone; everyone else who uses it holds @resume_lock
  * @transport: pinned until the session is freed, because frames that the owner
  *	keeps may be memory of the transport (&riod_frame.free)
  * @params: from the handshake
@@ -29,7 +30,7 @@
  * @ops: callbacks of the owner
  * @priv: their first argument
  * @ack_notify: callback of the owner, or NULL; set before the threads start
- * @peer: address, for use after the connection is closed
+ * @peer: address of the first connection, for use after it is closed
  * @nr: number of the session in traces and thread names
  * @rx: receive thread, NULL before the start; a reference is held
  * @tx: transmit thread, likewise
@@ -39,7 +40,8 @@
  * @deliver: serialises ops->frame() and ops->lost(); outer to all locks that
  *	they take, and to @lock
  * @lost_told: under @deliver: ops->lost() was called
- * @tx_last: transmit thread: jiffies of the last send
+ * @resume_lock: see @conn; outer to all locks here
+ * @tx_last: transmit thread, and while it is parked: jiffies of the last send
  * @ack: transmit thread: the ACK frame, which is reused
  * @lock: protects everything below.  Wait queues, the work queue and the locks
  *	that ops->over() takes nest inside.
@@ -65,7 +67,18 @@
  * @ack_sent: highest number that we have acknowledged
  * @ack_target: send an acknowledgment as soon as @rx_seq reaches this
  * @ack_now: send an acknowledgment even if @rx_seq is unchanged
+ * @broken: there is no connection that works: nothing is sent or received; also read
+ *	without the lock
+ * @break_err: error that broke the connection
+ * @epoch: number of connections that replaced another
+ * @rx_parked: the receive thread uses @conn no more, until @epoch changes
+ * @tx_parked: the transmit thread, likewise
+ * @dialing: the receive thread connects; the end of the session sends it SIGKILL
+ * @heard: jiffies when the last frame was received, of the session or a handshake that
+ *	resumes it; without the lock
+ * @resumed_at: jiffies when @epoch changed
  * @stats: counters
+ * @resume_wait: wait queue of parked threads, and of those who wait for them
  * @tx_wait: wait queue of the transmit thread
  * @window_wait: wait queue of senders while the window is full
  */
@@ -86,6 +99,7 @@ struct riod_session {
 	struct completion tx_done;
 	struct work_struct lost_work;
 
+	struct mutex resume_lock;	/* @conn; see above */
 	struct mutex deliver;		/* ops->frame() and ops->lost() */
 	bool lost_told;
 
@@ -111,8 +125,17 @@ struct riod_session {
 	u64 ack_sent;
 	u64 ack_target;
 	bool ack_now;
+	bool broken;
+	int break_err;
+	u32 epoch;
+	bool rx_parked;
+	bool tx_parked;
+	bool dialing;
+	unsigned long heard;
+	unsigned long resumed_at;
 	struct riod_session_stats stats;
 
+	wait_queue_head_t resume_wait;
 	wait_queue_head_t tx_wait;
 	wait_queue_head_t window_wait;
 };
@@ -136,5 +159,11 @@ bool riod_session_ack_due(struct riod_session *s);
 
 /* session_rx.c */
 int riod_session_rx(void *data);
+bool riod_session_rx_ack(struct riod_session *s, u64 ack);
+
+/* session_resume.c */
+unsigned int riod_session_break_ms(const struct riod_session_params *p);
+bool riod_session_broke(struct riod_session *s, bool rx, int err);
+void riod_session_dial_kill(struct riod_session *s);
 
 #endif /* _RIOD_SESSION_PRIV_H */

@@ -13,6 +13,7 @@
 #include <linux/minmax.h>
 #include <linux/printk.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 
 #include "riod_trace.h"
 #include "session_priv.h"
@@ -34,7 +35,7 @@ static void riod_session_reap(struct riod_session *s, struct list_head *done)
 }
 
 /* false: @ack is lower than before, or of a frame that was not sent */
-static bool riod_session_rx_ack(struct riod_session *s, u64 ack)
+bool riod_session_rx_ack(struct riod_session *s, u64 ack)
 {
 	bool moved, legal;
 	LIST_HEAD(done);
@@ -183,10 +184,15 @@ static bool riod_session_rx_run(struct riod_session *s)
 	while (!err && !riod_session_is_over(s)) {
 		f = s->conn->ops->recv(s->conn, s->params.rx_max_frame);
 		readable = !IS_ERR(f);
-		if (readable)
+		if (readable) {
+			WRITE_ONCE(s->heard, jiffies);
 			err = riod_session_rx_one(s, f, &bye);
-		else
+		} else {
 			err = PTR_ERR(f);
+			readable = riod_session_broke(s, true, err);
+			if (readable)
+				err = 0;
+		}
 	}
 	if (!readable && err == -EPROTO)
 		pr_info_ratelimited("%pISpc broke the protocol: invalid frame length\n",
@@ -228,6 +234,9 @@ int riod_session_rx(void *data)
 	struct riod_session *s = data;
 	bool readable;
 
+	/* only the end of the session sends it, while this thread connects */
+	if (s->ops->connect)
+		allow_kernel_signal(SIGKILL);
 	readable = riod_session_rx_run(s);
 	/* first: at the stub this fences the device */
 	riod_session_tell_lost(s);

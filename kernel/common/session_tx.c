@@ -135,7 +135,7 @@ static bool riod_session_tx_ready(struct riod_session *s)
 	bool ready;
 
 	spin_lock(&s->lock);
-	ready = s->over || !list_empty(&s->queue) || riod_session_ack_due(s);
+	ready = s->over || s->broken || !list_empty(&s->queue) || riod_session_ack_due(s);
 	spin_unlock(&s->lock);
 	return ready;
 }
@@ -161,7 +161,7 @@ static long riod_session_stall_left(struct riod_session *s)
 	long left = MAX_SCHEDULE_TIMEOUT;
 
 	spin_lock(&s->lock);
-	if (s->unacked && !s->over)
+	if (s->unacked && !s->over && !s->broken)
 		left = (long)(s->progress + msecs_to_jiffies(s->params.stall_ms) - jiffies);
 	spin_unlock(&s->lock);
 	return left;
@@ -279,8 +279,11 @@ int riod_session_tx(void *data)
 	struct riod_session *s = data;
 	int err = 0;
 
-	while (!err && riod_session_tx_wait(s))
-		err = riod_session_tx_send(s);
+	while (!err && riod_session_tx_wait(s)) {
+		err = riod_session_is_broken(s) ? -ECONNRESET : riod_session_tx_send(s);
+		if (err && riod_session_broke(s, false, err))
+			err = 0;
+	}
 	if (err) {
 		riod_session_over(s, riod_session_reason(err), false);
 		/* the receive thread must not wait for a peer that cannot be reached */

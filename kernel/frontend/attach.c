@@ -90,7 +90,7 @@ static int att_negotiate(struct riod_fe_att *att,
 	conn = riod_peer_open(att->net, &req->peer, extack);
 	if (IS_ERR(conn))
 		return PTR_ERR(conn);
-	ret = riod_negotiate_attach(conn, att->export, &params, &refusal);
+	ret = riod_negotiate_attach(conn, att->export, NULL, &params, &refusal);
 	if (ret)
 		riod_nl_peer_error(extack, &req->peer.addr, ret, &refusal);
 	else

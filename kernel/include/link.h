@@ -37,6 +37,9 @@ struct riod_link;
  *	has been handed over yet.  May be NULL.
  * @lost: as &riod_session_ops.lost.  Waiters in riod_link_post() and
  *	riod_link_request() have been woken before.
+ * @connect: as &riod_session_ops.connect
+ * @connection: as &riod_session_ops.connection.  While the connection is broken the pump
+ *	sleeps; afterwards it takes a cut before everything else (rule 19).
  */
 struct riod_link_ops {
 	void (*over)(void *priv, enum riod_reason reason);
@@ -47,6 +50,8 @@ struct riod_link_ops {
 	void (*collected)(void *priv);
 	void (*applied)(void *priv);
 	void (*lost)(void *priv, enum riod_reason reason);
+	struct riod_conn *(*connect)(void *priv, unsigned int timeout_ms);
+	void (*connection)(void *priv);
 };
 
 /** struct riod_link_stats - counters of the pump */

@@ -60,11 +60,18 @@ struct riod_session_params {
  *	possibly before riod_session_halt() is called, never after it returned.
  *	Waits for a running @frame call; no @frame call starts after it.  Must
  *	not call riod_session_halt().
+ * @connect: frontend: connect to the peer again, within @timeout_ms; the receive thread
+ *	calls it, and SIGKILL interrupts it.  As &riod_transport_ops.connect.  NULL: the
+ *	session waits for riod_session_resume_begin().
+ * @connection: riod_session_is_broken() changed.  Process context; must not wait for the
+ *	peer.  May be NULL.
  */
 struct riod_session_ops {
 	void (*over)(void *priv, enum riod_reason reason);
 	int (*frame)(void *priv, struct riod_frame *f);
 	void (*lost)(void *priv, enum riod_reason reason);
+	struct riod_conn *(*connect)(void *priv, unsigned int timeout_ms);
+	void (*connection)(void *priv);
 };
 
 /** struct riod_session_stats - counters since the session began */
@@ -73,6 +80,7 @@ struct riod_session_stats {
 	u64 tx_acks, rx_acks;		/* ACK frames among them */
 	u64 window_waits;		/* times that a sender had to wait */
 	u64 tx_retained;		/* bytes not acknowledged at present */
+	u64 breaks;			/* connections that broke while the session went on */
 };
 
 /**
@@ -146,6 +154,36 @@ void riod_session_ack_soon(struct riod_session *s);
  */
 void riod_session_end(struct riod_session *s, enum riod_reason reason);
 
+#if IS_ENABLED(CONFIG_KUNIT)
+/* end the connection, not the session */
+void riod_session_cut(struct riod_session *s);
+#endif
+/* between two connections of the session; nothing is sent until the next one */
+bool riod_session_is_broken(struct riod_session *s);
+/* jiffies when the session got its latest connection */
+unsigned long riod_session_resumed_at(struct riod_session *s);
+
+/**
+ * riod_session_resume_begin() - stub: a handshake wants to continue the session
+ * @s: session, which the caller keeps from being freed
+ * @peer_rx_seq: highest number that the peer has processed
+ * @rx_seq: set to the highest number that this side has processed
+ *
+ * Breaks the connection that the session has, and waits at most RIOD_RESUME_BUSY_MS for the
+ * frame that is being processed.  On success the session stands still until
+ * riod_session_resume_end(), which the caller must call soon.
+ *
+ * Return: 0; -EBUSY: try again; -ENOTCONN: the session is over, or cannot be resumed;
+ * -EPROTO: @peer_rx_seq is impossible, and the session is over.
+ */
+int riod_session_resume_begin(struct riod_session *s, u64 peer_rx_seq, u64 *rx_seq);
+#define RIOD_RESUME_BUSY_MS	5000
+/*
+ * Goes on over @conn, which the session owns afterwards; NULL: waits for another one.
+ * -ENOTCONN: the session is over, and @conn still the caller's.
+ */
+int riod_session_resume_end(struct riod_session *s, struct riod_conn *conn, u64 peer_rx_seq);
+
 /**
  * riod_session_halt() - end a session and wait for its threads
  * @s: session
@@ -193,9 +231,20 @@ struct riod_refusal {
 };
 
 /**
+ * struct riod_session_wish - what a client asks for
+ * @features: RIOD_FEATURE_*
+ * @lost_ms: the session's lost_ms; 0: whatever the server has
+ */
+struct riod_session_wish {
+	u64 features;
+	u32 lost_ms;
+};
+
+/**
  * riod_negotiate_attach() - client: request an export
  * @conn: a fresh connection; remains the caller's
  * @export: name, may be empty
+ * @wish: may be NULL: no features, the server's lost_ms
  * @params: set on success
  * @refusal: set on failure
  *
@@ -207,7 +256,25 @@ struct riod_refusal {
  * -ETIMEDOUT; -ECONNRESET.
  */
 int riod_negotiate_attach(struct riod_conn *conn, const char *export,
+			  const struct riod_session_wish *wish,
 			  struct riod_session_params *params,
+			  struct riod_refusal *refusal);
+
+/**
+ * riod_negotiate_resume() - client: ask to continue a session on a new connection
+ * @conn: a fresh connection; remains the caller's
+ * @params: of the session
+ * @rx_seq: highest number that this side has processed
+ * @timeout_ms: longest wait for each frame, at most 10 s
+ * @peer_rx_seq: set to the highest number that the peer has processed
+ * @refusal: set on failure
+ *
+ * The connection's timeouts remain those of the handshake.
+ *
+ * Return: as riod_negotiate_attach().
+ */
+int riod_negotiate_resume(struct riod_conn *conn, const struct riod_session_params *params,
+			  u64 rx_seq, unsigned int timeout_ms, u64 *peer_rx_seq,
 			  struct riod_refusal *refusal);
 
 /**
@@ -231,7 +298,7 @@ int riod_negotiate_list(struct riod_conn *conn, struct riod_wire_export **export
  *
  * Waits at most 10 s.  Sends a REFUSE itself if there is no common version or
  * the HELLO is malformed behind its magic, and nothing if the peer does not
- * speak riod.  On success @hello requests LIST or ATTACH, its name is
+ * speak riod.  On success @hello requests LIST, ATTACH or RESUME, its name is
  * terminated and printable, and riod_negotiate_version() is not 0.
  *
  * Return: 0, -EPROTO, -EPROTONOSUPPORT (no common version), -ETIMEDOUT,
@@ -250,6 +317,9 @@ int riod_negotiate_welcome(struct riod_conn *conn,
 			   const struct riod_wire_hello *hello, u8 nfuncs,
 			   u32 keepalive_ms, u32 lost_ms,
 			   struct riod_session_params *params);
+/* server: send the WELCOME that continues a session; @rx_seq: processed by this side */
+int riod_negotiate_resumed(struct riod_conn *conn, const struct riod_session_params *params,
+			   u64 rx_seq);
 /*
  * server: send REFUSE.  @text NULL: riod_reason_str().  May be called before
  * the HELLO was read.  Waits as long as the connection's timeouts allow.

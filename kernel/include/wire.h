@@ -131,8 +131,11 @@ static_assert(sizeof(struct riod_frame_hdr) == 24);
 enum riod_intent {
 	RIOD_INTENT_LIST	= 1,	/* list the exports, then close */
 	RIOD_INTENT_ATTACH	= 2,	/* create a session on an export */
-	RIOD_INTENT_RESUME	= 3,	/* reserved: continue a session */
+	RIOD_INTENT_RESUME	= 3,	/* continue a session on a new connection */
 };
+
+/* riod_wire_hello.features, riod_wire_welcome.features */
+#define RIOD_FEATURE_RESUME	(1ull << 0)	/* the session outlives its connections */
 
 /**
  * struct riod_wire_hello - body of RIOD_FRAME_HELLO; the same in all versions
@@ -142,11 +145,13 @@ enum riod_intent {
  * @rsvd: 0
  * @window: most unacknowledged bytes that the client supports
  * @max_frame: largest frame that the client accepts
- * @features: optional features of the client; none is defined yet
- * @rx_seq: RESUME: highest number that the client has processed; else 0
+ * @features: optional features of the client, RIOD_FEATURE_*
+ * @rx_seq: RESUME: highest number that the client has processed
+ * @lost_ms: ATTACH: the lost_ms that the client asks for, at most U32_MAX; 0: the server's.
+ *	LIST: 0
  * @session: RESUME: id of the session; else 0
- * @export: ATTACH, RESUME: name of the export, NUL padded.  Empty: the only
- *	export.  LIST: empty.
+ * @export: ATTACH: name of the export, NUL padded.  Empty: the only export.
+ *	LIST, RESUME: empty.
  * @versions: versions of the client, newest first, 0 behind the last
  */
 struct riod_wire_hello {
@@ -157,7 +162,10 @@ struct riod_wire_hello {
 	__le32	window;
 	__le32	max_frame;
 	__le64	features;
-	__le64	rx_seq;
+	union {
+		__le64	rx_seq;
+		__le64	lost_ms;
+	};
 	__u8	session[RIOD_SESSION_ID_LEN];
 	char	export[RIOD_NAME_LEN];
 	__le16	versions[RIOD_VERSIONS_MAX];
@@ -217,7 +225,8 @@ enum riod_reason {
 	RIOD_REASON_EVENTS	= 17,	/* too many events waited to be sent */
 	RIOD_REASON_MEMORY_MAX	= 18,	/* more memory held than a host allows */
 	RIOD_REASON_POISON	= 19,	/* a page of guest memory has a hardware error */
-	RIOD_REASON_LAST	= RIOD_REASON_POISON,
+	RIOD_REASON_NO_SESSION	= 20,	/* there is no session to resume */
+	RIOD_REASON_LAST	= RIOD_REASON_NO_SESSION,
 };
 
 /**

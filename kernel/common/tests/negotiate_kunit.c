@@ -143,7 +143,7 @@ static void loop_attach(struct kunit *test)
 	struct riod_refusal refusal;
 	struct riod_conn *conn = dial(test);
 
-	KUNIT_EXPECT_EQ(test, riod_negotiate_attach(conn, "disk", &params, &refusal), 0);
+	KUNIT_EXPECT_EQ(test, riod_negotiate_attach(conn, "disk", NULL, &params, &refusal), 0);
 	wait_for_completion(&s->done);
 	riod_conn_close(conn);
 	KUNIT_EXPECT_EQ(test, s->err, 0);
@@ -169,7 +169,7 @@ static void loop_ids_differ(struct kunit *test)
 	for (i = 0; i < 2; i++) {
 		struct riod_conn *conn = dial(test);
 
-		KUNIT_EXPECT_EQ(test, riod_negotiate_attach(conn, "", &params[i], &refusal), 0);
+		KUNIT_EXPECT_EQ(test, riod_negotiate_attach(conn, "", NULL, &params[i], &refusal), 0);
 		wait_for_completion(&s->done);
 		riod_conn_close(conn);
 	}
@@ -190,7 +190,7 @@ static void loop_refused(struct kunit *test)
 
 		s->reason = reason;
 		s->text = reason & 1 ? text : NULL;
-		KUNIT_EXPECT_EQ(test, riod_negotiate_attach(conn, "", &params, &refusal),
+		KUNIT_EXPECT_EQ(test, riod_negotiate_attach(conn, "", NULL, &params, &refusal),
 				reason == RIOD_REASON_VERSION ? -EPROTONOSUPPORT : -ECONNREFUSED);
 		wait_for_completion(&s->done);
 		riod_conn_close(conn);
@@ -288,7 +288,7 @@ static void feed_attach(struct kunit *test, struct paper *p)
 {
 	struct riod_session_params params;
 	struct riod_refusal refusal;
-	int err = riod_negotiate_attach(&p->conn, "", &params, &refusal);
+	int err = riod_negotiate_attach(&p->conn, "", NULL, &params, &refusal);
 
 	KUNIT_EXPECT_LT(test, strnlen(refusal.text, RIOD_TEXT_LEN), RIOD_TEXT_LEN);
 	KUNIT_EXPECT_EQ(test, !err, !refusal.text[0]);

@@ -86,16 +86,26 @@ static const struct hello_case hello_cases[] = {
 	{ "no common version, all else strange", -EPROTONOSUPPORT, RIOD_REASON_VERSION,
 		"this host speaks version 1, the peer 9 3 2", { BODY(hello, versions[1], 3),
 		BODY(hello, versions[2], 2), BODY(hello, intent, 9), BODY(hello, rsvd, 1) } },
-	{ "resume", -EPROTO, MALFORMED, "sessions cannot be resumed",
+	{ "resume without a session", -EPROTO, MALFORMED,
+		"HELLO that resumes without a session id",
 		{ BODY(hello, intent, RIOD_INTENT_RESUME) } },
+	{ "resume with a name", -EPROTO, MALFORMED, "HELLO with a name that its intent has not",
+		{ BODY(hello, intent, RIOD_INTENT_RESUME), BODY(hello, session[0], 1) } },
+	{ "resume", 0, RIOD_REASON_NONE, "",
+		{ BODY(hello, intent, RIOD_INTENT_RESUME), BODY(hello, session[0], 1),
+		  AT(48, 8, 0), AT(56, 8, 0) } },
+	{ "asks for a lost_ms", 0, RIOD_REASON_NONE, "",
+		{ BODY(hello, lost_ms, RIOD_LOST_MAX_MS) } },
 	{ "intent 0", -EPROTO, MALFORMED, "HELLO with an unknown intent",
 		{ BODY(hello, intent, 0) } },
 	{ "intent 4", -EPROTO, MALFORMED, "HELLO with an unknown intent",
 		{ BODY(hello, intent, 4) } },
 	{ "reserved", -EPROTO, MALFORMED, "HELLO with reserved fields set",
 		{ BODY(hello, rsvd, 1) } },
-	{ "receive number", -EPROTO, MALFORMED, "HELLO with reserved fields set",
-		{ BODY(hello, rx_seq, 1) } },
+	{ "lost too late", -EPROTO, MALFORMED, "HELLO that asks for an impossible lost_ms",
+		{ BODY(hello, lost_ms, RIOD_LOST_MAX_MS + 1ull) } },
+	{ "receive number of a list", -EPROTO, MALFORMED, "HELLO with reserved fields set",
+		{ BODY(hello, intent, RIOD_INTENT_LIST), BODY(hello, rx_seq, 1) } },
 	{ "session id", -EPROTO, MALFORMED, "HELLO with reserved fields set",
 		{ BODY(hello, session[15], 1) } },
 	{ "window", -EPROTO, MALFORMED, "HELLO with a window below the minimum",
@@ -112,7 +122,7 @@ static const struct hello_case hello_cases[] = {
 		{ BODY(hello, export[1], 0xe4) } },
 	{ "bytes behind the name", -EPROTO, MALFORMED, "HELLO with a malformed name",
 		{ BODY(hello, export[63], 'x') } },
-	{ "list with a name", -EPROTO, MALFORMED, "HELLO that lists and has a name",
+	{ "list with a name", -EPROTO, MALFORMED, "HELLO with a name that its intent has not",
 		{ BODY(hello, intent, RIOD_INTENT_LIST) } },
 };
 
@@ -232,6 +242,7 @@ static void server_welcome_is_legal(struct kunit *test)
 		{ ~0u, ~0u, RIOD_KEEPALIVE_MAX_MS, RIOD_LOST_MAX_MS },
 		{ 5000, 1000, 5000, 10000 },
 	};
+	static const struct riod_session_wish resumable = { .features = RIOD_FEATURE_RESUME };
 	struct riod_session_params server, client;
 	struct riod_refusal refusal;
 	struct riod_wire_hello hello;
@@ -251,12 +262,13 @@ static void server_welcome_is_legal(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, server.tx_window, RIOD_WINDOW_MIN);
 		KUNIT_EXPECT_EQ(test, server.tx_max_frame, RIOD_FRAME_MIN);
 		KUNIT_EXPECT_EQ(test, server.rx_max_frame, RIOD_FRAME_MAX);
-		KUNIT_EXPECT_EQ(test, server.features, 0);
+		KUNIT_EXPECT_EQ(test, server.features, RIOD_FEATURE_RESUME);
 		/* a client accepts the WELCOME */
 		q = new_paper(test);
 		q->say = p->heard;
 		p->heard = NULL;
-		KUNIT_EXPECT_EQ(test, riod_negotiate_attach(&q->conn, "", &client, &refusal), 0);
+		KUNIT_EXPECT_EQ(test, riod_negotiate_attach(&q->conn, "", &resumable, &client,
+							    &refusal), 0);
 		KUNIT_EXPECT_MEMEQ(test, client.id, server.id, sizeof(client.id));
 	}
 }
@@ -350,6 +362,8 @@ static const struct answer_case answer_cases[] = {
 	{ "welcome, reserved", good_welcome, -EPROTO, reserved, { BODY(welcome, rsvd, 1) } },
 	{ "welcome, receive number", good_welcome, -EPROTO, reserved,
 		{ BODY(welcome, rx_seq, 1) } },
+	{ "welcome, feature that was not asked for", good_welcome, -EPROTO, reserved,
+		{ BODY(welcome, features, RIOD_FEATURE_RESUME) } },
 	{ "welcome, feature", good_welcome, -EPROTO, reserved,
 		{ BODY(welcome, features, 1ull << 63) } },
 	{ "welcome, window", good_welcome, -EPROTO, minimum,
@@ -426,7 +440,7 @@ static int ask(struct paper *p, bool list, struct riod_session_params *params,
 	int ret;
 
 	if (!list)
-		return riod_negotiate_attach(&p->conn, "name", params, refusal);
+		return riod_negotiate_attach(&p->conn, "name", NULL, params, refusal);
 	ret = riod_negotiate_list(&p->conn, &exports, NULL, refusal);
 	kvfree(exports);
 	return ret;
@@ -509,10 +523,10 @@ static void client_names(struct kunit *test)
 	char name[RIOD_NAME_LEN + 1] = {};
 
 	memset(name, 'n', RIOD_NAME_LEN);
-	KUNIT_EXPECT_EQ(test, riod_negotiate_attach(&p->conn, name, &params, &refusal), -EINVAL);
+	KUNIT_EXPECT_EQ(test, riod_negotiate_attach(&p->conn, name, NULL, &params, &refusal), -EINVAL);
 	KUNIT_EXPECT_EQ(test, p->nheard, 0);
 	name[RIOD_NAME_LEN - 1] = 0;
-	KUNIT_EXPECT_EQ(test, riod_negotiate_attach(&p->conn, name, &params, &refusal),
+	KUNIT_EXPECT_EQ(test, riod_negotiate_attach(&p->conn, name, NULL, &params, &refusal),
 			-ECONNRESET);
 	KUNIT_ASSERT_EQ(test, p->nheard, 1);
 	KUNIT_EXPECT_STREQ(test, ((struct riod_wire_hello *)p->heard->body)->export, name);
@@ -569,7 +583,7 @@ static void client_hello_bytes(struct kunit *test)
 	struct riod_refusal refusal;
 	struct paper *p = new_paper(test);
 
-	riod_negotiate_attach(&p->conn, "0000:03:00.0", &params, &refusal);
+	riod_negotiate_attach(&p->conn, "0000:03:00.0", NULL, &params, &refusal);
 	KUNIT_ASSERT_EQ(test, p->nheard, 1);
 	KUNIT_ASSERT_EQ(test, riod_frame_size(p->heard), sizeof(example_hello));
 	KUNIT_EXPECT_MEMEQ(test, &p->heard->hdr, example_hello, HDR_LEN);

@@ -89,6 +89,8 @@ static inline int pair_suite_init(struct kunit_suite *suite)
  * @addr: address of the listener
  * @listener: accepts @far
  * @got: @far was accepted
+ * @accept: if set, takes the connections that are accepted from now on
+ * @accept_priv: its second argument
  * @near: connected end; the test sets it to NULL if it closes it by itself
  * @far: accepted end; likewise
  */
@@ -97,6 +99,8 @@ struct pair {
 	struct sockaddr_storage addr;
 	struct riod_listener *listener;
 	struct completion got;
+	void (*accept)(struct riod_conn *conn, void *priv);
+	void *accept_priv;
 	struct riod_conn *near;
 	struct riod_conn *far;
 };
@@ -105,6 +109,10 @@ static inline void pair_accept(struct riod_conn *conn, void *priv)
 {
 	struct pair *p = priv;
 
+	if (p->accept) {
+		p->accept(conn, p->accept_priv);
+		return;
+	}
 	p->far = conn;
 	complete(&p->got);
 }

@@ -45,6 +45,11 @@ static const struct riod_session_params quiet = {
  * @entered: ops->frame() was called
  * @gated: ops->frame() waits for @gate
  * @gate: see @gated; the end opens it
+ * @cut_at: @count at which @cut_now completes
+ * @cut_now: see @cut_at
+ * @pair: frontend that resumes: where to connect
+ * @dials: calls of ops->connect()
+ * @moves: calls of ops->connection()
  */
 struct end {
 	struct riod_session *s;
@@ -65,6 +70,11 @@ struct end {
 	struct completion entered;
 	bool gated;
 	struct completion gate;
+	u32 cut_at;
+	struct completion cut_now;
+	struct pair *pair;
+	atomic_t dials;
+	atomic_t moves;
 };
 
 static inline u32 frame_tag(const struct riod_frame *f)
@@ -94,8 +104,13 @@ static inline int end_frame(void *priv, struct riod_frame *f)
 	if (e->answer == 1)
 		riod_frame_free(f);
 	WRITE_ONCE(e->count, e->count + 1);
-	if (e->count == e->target)
+	if (e->count == READ_ONCE(e->cut_at))
+		complete(&e->cut_now);
+	if (e->count == e->target) {
 		complete(&e->reached);
+		/* no later cut waits for more */
+		complete_all(&e->cut_now);
+	}
 	return e->answer;
 }
 
@@ -158,8 +173,10 @@ static inline void end_exit(void *data)
 }
 
 /* consumes *@conn */
-static inline struct end *end_create(struct kunit *test, struct riod_conn **conn, bool frontend,
-				     const struct riod_session_params *params)
+static inline struct end *end_create_ops(struct kunit *test, struct riod_conn **conn,
+					 bool frontend,
+					 const struct riod_session_params *params,
+					 const struct riod_session_ops *ops)
 {
 	struct end *e = kunit_kzalloc(test, sizeof(*e), GFP_KERNEL);
 	struct riod_session *s;
@@ -170,13 +187,21 @@ static inline struct end *end_create(struct kunit *test, struct riod_conn **conn
 	init_completion(&e->lost);
 	init_completion(&e->entered);
 	init_completion(&e->gate);
-	s = riod_session_create(*conn, params, frontend, &end_ops, e);
+	init_completion(&e->cut_now);
+	s = riod_session_create(*conn, params, frontend, ops, e);
 	*conn = NULL;
 	KUNIT_ASSERT_FALSE(test, IS_ERR(s));
 	riod_session_set_ack_notify(s, end_acked);
 	e->s = s;
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, end_exit, e), 0);
 	return e;
+}
+
+/* consumes *@conn */
+static inline struct end *end_create(struct kunit *test, struct riod_conn **conn, bool frontend,
+				     const struct riod_session_params *params)
+{
+	return end_create_ops(test, conn, frontend, params, &end_ops);
 }
 
 static inline struct end *end_start(struct kunit *test, struct riod_conn **conn, bool frontend,

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A session outlives its connection
+ *
+ * When the transport fails, both threads of the session come here and park.  They
+ * shut the connection down first, so the other one comes, too.  While both are
+ * parked, nothing sends, receives, or processes a frame: @rx_seq, @retained and
+ * @queue stand still, and @conn may be replaced.  The new connection has been
+ * negotiated by then:
+ *
+ *   frontend	the receive thread connects, until it succeeds, is refused for good,
+ *		or the peer is lost.
+ *   stub	the threads wait.  A handshake with the id of the session calls
+ *		riod_session_resume_begin() and _end().  It may come before this side
+ *		has noticed anything, and then breaks the old connection itself.
+ *
+ * Why no frame is lost or processed twice: a frame that was sent is on @retained until
+ * the peer has acknowledged it, which includes the peer's rx_seq in the handshake, and
+ * that is constant from the handshake until the peer sends on the new connection.  What
+ * remains on @retained goes to the head of @queue, in order and with its number.  Data of
+ * the old connection that was received and not processed is discarded with it.
+ *
+ * Why this ends: each wait here ends when the session is over or after a time, at most
+ * lost_ms after the last frame that was received.  The end of the session needs no
+ * parked thread, and interrupts the frontend's connect by SIGKILL.
+ */
+#define pr_fmt(fmt) "riod: " fmt
+
+#include <kunit/visibility.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
+#include <linux/printk.h>
+#include <linux/random.h>
+#include <linux/sched/signal.h>
+
+#include "riod_trace.h"
+#include "session_priv.h"
+
+/* pauses between attempts to connect, before chance changes them */
+#define RIOD_RESUME_PAUSE_MIN_MS	100
+#define RIOD_RESUME_PAUSE_MAX_MS	1000
+/* longest attempt; a SYN that was lost is repeated after a second */
+#define RIOD_RESUME_CONNECT_MS		3000
+/* longest wait for the answer: the stub refuses with BUSY after RIOD_RESUME_BUSY_MS */
+#define RIOD_RESUME_ANSWER_MS		(RIOD_RESUME_BUSY_MS + 2000)
+
+/* silence after which the connection counts as broken, if the session can be resumed */
+unsigned int riod_session_break_ms(const struct riod_session_params *p)
+{
+	if (!(p->features & RIOD_FEATURE_RESUME))
+		return p->lost_ms;
+	return min(max(p->lost_ms / 2, 2 * p->keepalive_ms), p->lost_ms);
+}
+
+bool riod_session_is_broken(struct riod_session *s)
+{
+	/* pairs with riod_session_break() and riod_session_install() */
+	return smp_load_acquire(&s->broken);
+}
+EXPORT_SYMBOL_IF_KUNIT(riod_session_is_broken);
+
+unsigned long riod_session_resumed_at(struct riod_session *s)
+{
+	return READ_ONCE(s->resumed_at);
+}
+
+/* jiffies until the peer is lost; <= 0: it is */
+static long riod_session_lost_left(struct riod_session *s)
+{
+	return (long)(READ_ONCE(s->heard) + msecs_to_jiffies(s->params.lost_ms) - jiffies);
+}
+
+/**
+ * riod_session_break() - stop using the connection
+ * @s: session; @conn stays until the caller parks, or while it holds @resume_lock
+ * @err: error of the transport
+ *
+ * Return: false if the session ends with its connection, or is over.
+ */
+static bool riod_session_break(struct riod_session *s, int err)
+{
+	bool first = false, ret = false;
+
+	spin_lock(&s->lock);
+	/* -EPROTO: the peer is at fault, and would be again */
+	if (!s->over && err != -EPROTO && s->params.features & RIOD_FEATURE_RESUME) {
+		first = !s->broken;
+		ret = true;
+	}
+	if (first) {
+		s->break_err = err;
+		s->stats.breaks++;
+		smp_store_release(&s->broken, true);
+		wake_up(&s->tx_wait);
+	}
+	spin_unlock(&s->lock);
+	if (!ret)
+		return false;
+	s->conn->ops->shutdown(s->conn);
+	if (first) {
+		trace_riod_session_broken(s->nr, err);
+		pr_notice_ratelimited("%pISpc: the connection broke (error %d), the session waits\n",
+				      &s->peer, err);
+		if (s->ops->connection)
+			s->ops->connection(s->priv);
+	}
+	return true;
+}
+
+/* the peer did not come back in time */
+static void riod_session_give_up(struct riod_session *s)
+{
+	bool silent = READ_ONCE(s->break_err) == -ETIMEDOUT;
+
+	riod_session_over(s, silent ? RIOD_REASON_TIMEOUT : RIOD_REASON_CLOSED, false);
+}
+
+static bool riod_session_parked(struct riod_session *s)
+{
+	bool parked;
+
+	spin_lock(&s->lock);
+	parked = s->over || (s->rx_parked && s->tx_parked);
+	spin_unlock(&s->lock);
+	return parked;
+}
+
+/* both threads are parked.  @peer_rx_seq: -EPROTO if it is impossible */
+static int riod_session_check_seq(struct riod_session *s, u64 peer_rx_seq)
+{
+	int err = 0;
+
+	spin_lock(&s->lock);
+	if (s->over)
+		err = -ENOTCONN;
+	else if (peer_rx_seq < s->acked || peer_rx_seq > s->tx_sent)
+		err = -EPROTO;
+	spin_unlock(&s->lock);
+	if (err == -EPROTO) {
+		pr_info_ratelimited("%pISpc broke the protocol: resumes at an impossible number\n",
+				    &s->peer);
+		riod_session_over(s, RIOD_REASON_PROTOCOL, false);
+	}
+	return err;
+}
+
+/*
+ * Replace the connection.  Both threads are parked, @resume_lock is held, and
+ * @peer_rx_seq was checked.  false: the session is over, and @conn the caller's.
+ */
+static bool riod_session_install(struct riod_session *s, struct riod_conn *conn,
+				 u64 peer_rx_seq)
+{
+	unsigned int break_ms = riod_session_break_ms(&s->params);
+	struct riod_conn *old = s->conn;
+	bool over;
+
+	lockdep_assert_held(&s->resume_lock);
+	conn->ops->timeouts(conn, break_ms, break_ms);
+	riod_session_rx_ack(s, peer_rx_seq);
+	spin_lock(&s->lock);
+	over = s->over;
+	if (!over) {
+		list_splice_init(&s->retained, &s->queue);
+		s->tx_sent = peer_rx_seq;
+		/* the handshake has acknowledged all that was processed */
+		s->ack_sent = s->rx_seq;
+		s->rx_unacked = 0;
+		s->ack_now = false;
+		s->progress = jiffies;
+		s->tx_last = jiffies;
+		WRITE_ONCE(s->heard, jiffies);
+		WRITE_ONCE(s->resumed_at, jiffies);
+		s->conn = conn;
+		s->epoch++;
+		s->rx_parked = false;
+		s->tx_parked = false;
+		smp_store_release(&s->broken, false);
+		wake_up_all(&s->resume_wait);
+	}
+	spin_unlock(&s->lock);
+	if (over)
+		return false;
+	riod_conn_close(old);
+	trace_riod_session_resumed(s->nr, peer_rx_seq);
+	pr_notice_ratelimited("%pISpc: the session goes on\n", &s->peer);
+	if (s->ops->connection)
+		s->ops->connection(s->priv);
+	return true;
+}
+
+/* ------------------------------------------------------------ frontend: connect again */
+
+/* the end of the session interrupts the attempt between these two */
+static bool riod_session_dial_begin(struct riod_session *s)
+{
+	spin_lock(&s->lock);
+	s->dialing = !s->over;
+	spin_unlock(&s->lock);
+	return s->dialing;
+}
+
+static void riod_session_dial_end(struct riod_session *s)
+{
+	spin_lock(&s->lock);
+	s->dialing = false;
+	spin_unlock(&s->lock);
+	flush_signals(current);
+}
+
+/* with the lock of the session, by the thread that ends it */
+void riod_session_dial_kill(struct riod_session *s)
+{
+	lockdep_assert_held(&s->lock);
+	wake_up_all(&s->resume_wait);
+	if (s->dialing)
+		send_sig(SIGKILL, s->rx, 1);
+}
+
+/* the tx thread parks as soon as its send returns, which the shutdown sees to */
+static int riod_session_adopt(struct riod_session *s, struct riod_conn *conn, u64 peer_rx_seq)
+{
+	int err;
+
+	wait_event_idle(s->resume_wait, riod_session_parked(s));
+	mutex_lock(&s->resume_lock);
+	err = riod_session_check_seq(s, peer_rx_seq);
+	if (!err && !riod_session_install(s, conn, peer_rx_seq))
+		err = -ENOTCONN;
+	mutex_unlock(&s->resume_lock);
+	return err;
+}
+
+/* 0; *@reason is set if the server refuses for good */
+static int riod_session_dial_once(struct riod_session *s, long left, enum riod_reason *reason)
+{
+	unsigned int ms = min(jiffies_to_msecs(left), RIOD_RESUME_CONNECT_MS);
+	struct riod_refusal refusal = {};
+	struct riod_conn *conn;
+	u64 peer_rx_seq;
+	int err;
+
+	conn = s->ops->connect(s->priv, ms);
+	if (IS_ERR(conn))
+		return PTR_ERR(conn);
+	err = riod_negotiate_resume(conn, &s->params, s->rx_seq, RIOD_RESUME_ANSWER_MS,
+				    &peer_rx_seq, &refusal);
+	if (!err)
+		err = riod_session_adopt(s, conn, peer_rx_seq);
+	if (err)
+		riod_conn_close(conn);
+	switch (refusal.reason) {
+	case RIOD_REASON_BUSY:
+		/* the server is there and has the session; requests have their own deadline */
+		WRITE_ONCE(s->heard, jiffies);
+		break;
+	case RIOD_REASON_NONE:
+	case RIOD_REASON_LIMIT:
+	case RIOD_REASON_NO_MEMORY:
+		break;
+	default:
+		*reason = refusal.reason;
+		pr_notice_ratelimited("%pISpc does not resume the session: %s\n", &s->peer,
+				      refusal.text);
+	}
+	return err;
+}
+
+/* half to one and a half times @ms */
+static unsigned long riod_session_jitter(unsigned int ms)
+{
+	return msecs_to_jiffies(ms / 2 + get_random_u32_below(ms + 1)) ?: 1;
+}
+
+static bool riod_session_dial(struct riod_session *s)
+{
+	unsigned int pause = RIOD_RESUME_PAUSE_MIN_MS;
+	enum riod_reason reason = RIOD_REASON_NONE;
+	long left;
+	int err;
+
+	while ((left = riod_session_lost_left(s)) > 0) {
+		if (!riod_session_dial_begin(s))
+			return false;
+		err = riod_session_dial_once(s, left, &reason);
+		riod_session_dial_end(s);
+		if (!err)
+			return true;
+		if (reason) {
+			riod_session_over(s, reason, false);
+			return false;
+		}
+		wait_event_idle_timeout(s->resume_wait, riod_session_is_over(s),
+					min_t(long, riod_session_jitter(pause), left));
+		pause = min(2 * pause, RIOD_RESUME_PAUSE_MAX_MS);
+	}
+	riod_session_give_up(s);
+	return false;
+}
+
+/* ------------------------------------------------------------ park */
+
+static bool riod_session_moved(struct riod_session *s, u32 epoch)
+{
+	bool moved;
+
+	spin_lock(&s->lock);
+	moved = s->over || s->epoch != epoch;
+	spin_unlock(&s->lock);
+	return moved;
+}
+
+/* wait for the next connection.  The receive thread watches the time. */
+static bool riod_session_await(struct riod_session *s, bool rx, u32 epoch)
+{
+	long left;
+
+	if (!rx)
+		wait_event_idle(s->resume_wait, riod_session_moved(s, epoch));
+	while (rx && !riod_session_moved(s, epoch)) {
+		left = riod_session_lost_left(s);
+		if (left <= 0) {
+			riod_session_give_up(s);
+			break;
+		}
+		wait_event_idle_timeout(s->resume_wait, riod_session_moved(s, epoch), left);
+	}
+	return !riod_session_is_over(s);
+}
+
+/**
+ * riod_session_broke() - a thread's call of the transport failed
+ * @s: session
+ * @rx: the caller is the receive thread, otherwise the transmit thread
+ * @err: from the transport
+ *
+ * Return: true: there is a new connection, go on; false: there will be none.
+ */
+bool riod_session_broke(struct riod_session *s, bool rx, int err)
+{
+	u32 epoch;
+
+	if (!riod_session_break(s, err))
+		return false;
+	spin_lock(&s->lock);
+	epoch = s->epoch;
+	if (rx)
+		s->rx_parked = true;
+	else
+		s->tx_parked = true;
+	wake_up_all(&s->resume_wait);
+	spin_unlock(&s->lock);
+	if (rx && s->ops->connect)
+		return riod_session_dial(s);
+	return riod_session_await(s, rx, epoch);
+}
+
+/* ------------------------------------------------------------ stub: a handshake resumes */
+
+int riod_session_resume_begin(struct riod_session *s, u64 peer_rx_seq, u64 *rx_seq)
+{
+	int err = 0;
+
+	if (!(s->params.features & RIOD_FEATURE_RESUME))
+		return -ENOTCONN;
+	/* another handshake is here, or the session is being halted */
+	if (!mutex_trylock(&s->resume_lock))
+		return -EBUSY;
+	/* before the receive thread parks: a frame may take it longer than lost_ms */
+	WRITE_ONCE(s->heard, jiffies);
+	if (!riod_session_break(s, -ECONNRESET))
+		err = -ENOTCONN;
+	else if (!wait_event_idle_timeout(s->resume_wait, riod_session_parked(s),
+					  msecs_to_jiffies(RIOD_RESUME_BUSY_MS)))
+		err = -EBUSY;
+	if (!err)
+		err = riod_session_check_seq(s, peer_rx_seq);
+	if (err)
+		mutex_unlock(&s->resume_lock);
+	else
+		*rx_seq = s->rx_seq;
+	return err;
+}
+EXPORT_SYMBOL_GPL(riod_session_resume_begin);
+
+int riod_session_resume_end(struct riod_session *s, struct riod_conn *conn, u64 peer_rx_seq)
+{
+	int err = 0;
+
+	if (conn && !riod_session_install(s, conn, peer_rx_seq))
+		err = -ENOTCONN;
+	mutex_unlock(&s->resume_lock);
+	return err;
+}
+EXPORT_SYMBOL_GPL(riod_session_resume_end);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+/* end the connection, as the network may at any time */
+void riod_session_cut(struct riod_session *s)
+{
+	mutex_lock(&s->resume_lock);
+	s->conn->ops->shutdown(s->conn);
+	mutex_unlock(&s->resume_lock);
+}
+EXPORT_SYMBOL_IF_KUNIT(riod_session_cut);
+#endif

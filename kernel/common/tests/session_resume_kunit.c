@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sessions that lose their connection: two of them against each other, with a listener
+ * that resumes as the stub's does
+ */
+#include <linux/random.h>
+
+#include "compat_export.h"
+#include "session_pair.h"
+
+static const struct riod_session_params survives = {
+	.version = RIOD_VERSION_1,
+	.nfuncs = 1,
+	.tx_window = RIOD_WINDOW_MIN,
+	.tx_max_frame = RIOD_FRAME_MAX,
+	.rx_max_frame = RIOD_FRAME_MAX,
+	.features = RIOD_FEATURE_RESUME,
+	.keepalive_ms = RIOD_KEEPALIVE_MAX_MS,
+	.lost_ms = RIOD_LOST_MAX_MS,
+	.id = "0123456789abcde",
+};
+
+/**
+ * struct server - resumes the session of @stub
+ * @test: for expectations
+ * @fe: the client
+ * @stub: the only session
+ * @mode: what it does with the next handshakes
+ * @reason: of REFUSE
+ * @nresumed: handshakes that continued the session
+ * @nbusy: handshakes that found it busy
+ */
+struct server {
+	struct kunit *test;
+	struct end *fe;
+	struct end *stub;
+	enum { RESUME, REFUSE, NO_WELCOME, WRONG_SEQ, SILENT } mode;
+	enum riod_reason reason;
+	atomic_t nresumed;
+	atomic_t nbusy;
+};
+
+static void serve_resume(struct server *srv, struct riod_conn *conn,
+			 const struct riod_wire_hello *hello)
+{
+	struct riod_session *s = srv->stub->s;
+	u64 theirs = le64_to_cpu(hello->rx_seq), rx_seq;
+	int err;
+
+	err = riod_session_resume_begin(s, theirs, &rx_seq);
+	if (err) {
+		atomic_add(err == -EBUSY, &srv->nbusy);
+		riod_negotiate_refuse(conn, err == -EBUSY ? RIOD_REASON_BUSY :
+				      RIOD_REASON_NO_SESSION, NULL);
+		riod_conn_close(conn);
+		return;
+	}
+	if (srv->mode == NO_WELCOME) {
+		/* once: the next attempt succeeds */
+		srv->mode = RESUME;
+		riod_session_resume_end(s, NULL, theirs);
+		riod_conn_close(conn);
+		return;
+	}
+	if (srv->mode == WRONG_SEQ)
+		rx_seq += 1000;
+	err = riod_negotiate_resumed(conn, riod_session_params(s), rx_seq);
+	if (err || riod_session_resume_end(s, conn, theirs)) {
+		if (err)
+			riod_session_resume_end(s, NULL, theirs);
+		riod_conn_close(conn);
+		return;
+	}
+	atomic_inc(&srv->nresumed);
+}
+
+static void serve(struct riod_conn *conn, void *priv)
+{
+	struct server *srv = priv;
+	struct riod_wire_hello hello;
+
+	if (srv->mode == SILENT || riod_negotiate_hello(conn, &hello)) {
+		riod_conn_close(conn);
+		return;
+	}
+	KUNIT_EXPECT_EQ(srv->test, hello.intent, RIOD_INTENT_RESUME);
+	KUNIT_EXPECT_MEMEQ(srv->test, hello.session, survives.id, sizeof(hello.session));
+	if (srv->mode == REFUSE) {
+		riod_negotiate_refuse(conn, srv->reason, NULL);
+		riod_conn_close(conn);
+		return;
+	}
+	serve_resume(srv, conn, &hello);
+}
+
+static struct riod_conn *end_connect(void *priv, unsigned int timeout_ms)
+{
+	struct end *e = priv;
+
+	atomic_inc(&e->dials);
+	return pair_dial(e->pair, timeout_ms);
+}
+
+static void end_connection(void *priv)
+{
+	struct end *e = priv;
+
+	atomic_inc(&e->moves);
+}
+
+static const struct riod_session_ops client_ops = {
+	.over = end_over,
+	.frame = end_frame,
+	.lost = end_lost,
+	.connect = end_connect,
+	.connection = end_connection,
+};
+
+static const struct riod_session_ops server_ops = {
+	.over = end_over,
+	.frame = end_frame,
+	.lost = end_lost,
+	.connection = end_connection,
+};
+
+/* no handshake is served any more: the stub may be freed.  May be called again. */
+static void server_stop(struct server *srv)
+{
+	struct pair *p = srv->fe->pair;
+
+	if (p->listener)
+		p->ops->unlisten(p->listener);
+	p->listener = NULL;
+}
+
+static void server_exit(void *data)
+{
+	server_stop(data);
+}
+
+static struct server *server_start_both(struct kunit *test, struct pair *p,
+					const struct riod_session_params *client,
+					const struct riod_session_params *server)
+{
+	struct server *srv = kunit_kzalloc(test, sizeof(*srv), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, srv);
+	srv->test = test;
+	srv->fe = end_create_ops(test, &p->near, true, client, &client_ops);
+	srv->fe->pair = p;
+	srv->stub = end_create_ops(test, &p->far, false, server, &server_ops);
+	p->accept_priv = srv;
+	smp_store_release(&p->accept, serve);
+	/* runs before the ends are stopped */
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, server_exit, srv), 0);
+	KUNIT_ASSERT_EQ(test, riod_session_start(srv->fe->s), 0);
+	KUNIT_ASSERT_EQ(test, riod_session_start(srv->stub->s), 0);
+	return srv;
+}
+
+static struct server *server_start(struct kunit *test, struct pair *p,
+				   const struct riod_session_params *params)
+{
+	return server_start_both(test, p, params, params);
+}
+
+static u64 breaks(struct end *e)
+{
+	struct riod_session_stats st;
+
+	riod_session_get_stats(e->s, &st);
+	return st.breaks;
+}
+
+static bool is_up(struct server *srv)
+{
+	return !riod_session_is_broken(srv->fe->s) && !riod_session_is_broken(srv->stub->s);
+}
+
+/* end the connection as a network does: without a word to the session */
+static void cut(struct end *e)
+{
+	riod_session_cut(e->s);
+}
+
+/* ------------------------------------------------------------ the stream */
+
+/**
+ * struct cutter - a thread that ends connections
+ * @fe: of the session
+ * @stub: of the session
+ * @srv: counts the resumptions
+ * @cuts: how many
+ */
+struct cutter {
+	struct end *fe;
+	struct end *stub;
+	struct server *srv;
+	unsigned int cuts;
+};
+
+static int cutter_run(void *priv)
+{
+	struct cutter *c = priv;
+	unsigned int n;
+
+	for (n = 0; n < c->cuts; n++) {
+		struct end *e = n & 2 ? c->fe : c->stub;
+
+		/* an end that is not up would not notice */
+		if (!pair_eventually(is_up(c->srv)))
+			return -ETIMEDOUT;
+		/* some frames, so that the cut hits the stream at another place each time */
+		WRITE_ONCE(e->cut_at, READ_ONCE(e->count) + 5 + get_random_u32_below(40));
+		wait_for_completion_timeout(&e->cut_now, PAIR_WAIT);
+		cut(n & 1 ? c->fe : c->stub);
+		if (!pair_eventually(atomic_read(&c->srv->nresumed) > n))
+			return -ETIMEDOUT;
+	}
+	return 0;
+}
+
+#define CUTS	25
+
+/* every frame arrives once and in order, wherever the connection is cut */
+static void cuts_under_load(struct kunit *test)
+{
+	struct riod_session_params params = survives;
+	struct pair *p = pair_connect(test);
+	struct runner *r[3];
+	struct server *srv;
+
+	params.tx_window = 4096;
+	srv = server_start(test, p, &params);
+	srv->fe->target = RIOD_LOAD(3000);
+	srv->stub->target = RIOD_LOAD(3000);
+	r[0] = burst_start(test, srv->fe, reg_make, RIOD_LOAD(3000), 0);
+	r[1] = burst_start(test, srv->stub, irq_of, RIOD_LOAD(3000), 70);
+	r[2] = runner_start(test, cutter_run,
+			    keep(test, ((struct cutter){ srv->fe, srv->stub, srv, CUTS })));
+	KUNIT_EXPECT_EQ(test, runner_join(test, r[0]), 0);
+	KUNIT_EXPECT_EQ(test, runner_join(test, r[1]), 0);
+	KUNIT_EXPECT_EQ(test, runner_join(test, r[2]), 0);
+	pair_expect_done(test, &srv->fe->reached);
+	pair_expect_done(test, &srv->stub->reached);
+	KUNIT_EXPECT_GE(test, breaks(srv->fe), CUTS);
+	KUNIT_EXPECT_GE(test, breaks(srv->stub), CUTS);
+	server_stop(srv);
+	riod_session_end(srv->fe->s, RIOD_REASON_DETACH);
+	expect_lost(test, srv->fe, RIOD_REASON_DETACH);
+	expect_lost(test, srv->stub, RIOD_REASON_DETACH);
+	KUNIT_EXPECT_EQ(test, srv->fe->count, RIOD_LOAD(3000));
+	KUNIT_EXPECT_EQ(test, srv->stub->count, RIOD_LOAD(3000));
+}
+
+/* frames that are queued during the break arrive after it; both owners see it */
+static void queued_meanwhile(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start(test, p, &survives);
+
+	srv->mode = SILENT;
+	cut(srv->fe);
+	KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&srv->fe->dials) > 2));
+	KUNIT_EXPECT_TRUE(test, riod_session_is_broken(srv->fe->s));
+	KUNIT_EXPECT_TRUE(test, riod_session_is_broken(srv->stub->s));
+	KUNIT_EXPECT_EQ(test, atomic_read(&srv->fe->moves), 1);
+	srv->stub->target = 10;
+	srv->fe->target = 10;
+	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->fe, reg_make, 10 }), 0);
+	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->stub, irq_of, 10 }), 0);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(srv->stub->count), 0);
+	srv->mode = RESUME;
+	pair_expect_done(test, &srv->stub->reached);
+	pair_expect_done(test, &srv->fe->reached);
+	KUNIT_EXPECT_TRUE(test, is_up(srv));
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&srv->fe->moves) == 2 &&
+						atomic_read(&srv->stub->moves) == 2));
+	KUNIT_EXPECT_EQ(test, srv->stub->disorder + srv->fe->disorder, 0);
+}
+
+/* the stub has not noticed the break: the handshake takes the session over */
+static void takes_over(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start(test, p, &survives);
+	u64 rx_seq;
+
+	/* what a handshake does, without a break before */
+	KUNIT_ASSERT_EQ(test, riod_session_resume_begin(srv->stub->s, 0, &rx_seq), 0);
+	KUNIT_EXPECT_EQ(test, rx_seq, 0);
+	KUNIT_EXPECT_TRUE(test, riod_session_is_broken(srv->stub->s));
+	/* a second one */
+	KUNIT_EXPECT_EQ(test, riod_session_resume_begin(srv->stub->s, 0, &rx_seq), -EBUSY);
+	KUNIT_EXPECT_EQ(test, riod_session_resume_end(srv->stub->s, NULL, 0), 0);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&srv->nresumed) == 1));
+	KUNIT_EXPECT_TRUE(test, pair_eventually(is_up(srv)));
+}
+
+/* the answer is lost after the stub has stood still: the next attempt succeeds */
+static void welcome_is_lost(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start(test, p, &survives);
+
+	srv->mode = NO_WELCOME;
+	srv->stub->target = 3;
+	cut(srv->stub);
+	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->fe, reg_make, 3 }), 0);
+	pair_expect_done(test, &srv->stub->reached);
+	KUNIT_EXPECT_GE(test, atomic_read(&srv->fe->dials), 2);
+	KUNIT_EXPECT_EQ(test, atomic_read(&srv->nresumed), 1);
+}
+
+/* a frame that takes long: BUSY, and the session goes on when it is done */
+static void busy(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start(test, p, &survives);
+
+	srv->stub->gated = true;
+	srv->stub->target = 2;
+	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->fe, reg_make, 2 }), 0);
+	pair_expect_done(test, &srv->stub->entered);
+	cut(srv->fe);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&srv->nbusy)));
+	complete_all(&srv->stub->gate);
+	pair_expect_done(test, &srv->stub->reached);
+	KUNIT_EXPECT_EQ(test, srv->stub->disorder, 0);
+	KUNIT_EXPECT_EQ(test, srv->stub->count, 2);
+}
+
+/* ------------------------------------------------------------ the end */
+
+static void refused_for_good(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start(test, p, &survives);
+
+	srv->reason = RIOD_REASON_NO_SESSION;
+	srv->mode = REFUSE;
+	cut(srv->fe);
+	expect_lost(test, srv->fe, RIOD_REASON_NO_SESSION);
+}
+
+/* BUSY, LIMIT, NO_MEMORY are for the moment */
+static void refused_for_now(struct kunit *test)
+{
+	static const enum riod_reason reasons[] = {
+		RIOD_REASON_BUSY, RIOD_REASON_LIMIT, RIOD_REASON_NO_MEMORY
+	};
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start(test, p, &survives);
+	unsigned int i;
+	int dials;
+
+	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
+		srv->reason = reasons[i];
+		srv->mode = REFUSE;
+		dials = atomic_read(&srv->fe->dials);
+		cut(srv->fe);
+		KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&srv->fe->dials) > dials + 1));
+		srv->mode = RESUME;
+		KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&srv->nresumed) == i + 1));
+		KUNIT_ASSERT_TRUE(test, pair_eventually(is_up(srv)));
+	}
+}
+
+/* nobody comes back: each end gives up after lost_ms */
+static void lost(struct kunit *test)
+{
+	struct riod_session_params params = survives;
+	struct pair *p = pair_connect(test);
+	struct server *srv;
+
+	params.keepalive_ms = 50;
+	params.lost_ms = 400;
+	srv = server_start(test, p, &params);
+	srv->mode = SILENT;
+	cut(srv->fe);
+	pair_expect_done(test, &srv->stub->lost);
+	expect_lost(test, srv->fe, RIOD_REASON_CLOSED);
+	server_stop(srv);
+	expect_lost(test, srv->stub, RIOD_REASON_CLOSED);
+}
+
+/* the server sends nothing: the client connects again before the session is lost */
+static void silence(struct kunit *test)
+{
+	struct riod_session_params params = survives;
+	struct pair *p = pair_connect(test);
+	struct server *srv;
+
+	params.keepalive_ms = 50;
+	params.lost_ms = 2000;
+	/* the stub's keepalive is due in minutes */
+	srv = server_start_both(test, p, &params, &survives);
+	srv->stub->target = 1;
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&srv->nresumed) == 2));
+	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->fe, reg_make, 1 }), 0);
+	pair_expect_done(test, &srv->stub->reached);
+}
+
+/* a number that was never sent, from either side, ends the session */
+static void impossible_number(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start(test, p, &survives);
+	u64 rx_seq;
+
+	srv->mode = WRONG_SEQ;
+	cut(srv->fe);
+	expect_lost(test, srv->fe, RIOD_REASON_PROTOCOL);
+	server_stop(srv);
+	KUNIT_EXPECT_EQ(test, riod_session_resume_begin(srv->stub->s, 1, &rx_seq), -EPROTO);
+	expect_lost(test, srv->stub, RIOD_REASON_PROTOCOL);
+}
+
+/* the owner ends it while the receive thread connects, and nobody answers */
+static void ended_while_dialing(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start(test, p, &survives);
+
+	srv->mode = SILENT;
+	cut(srv->fe);
+	KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&srv->fe->dials) > 1));
+	riod_session_end(srv->fe->s, RIOD_REASON_DETACH);
+	expect_lost(test, srv->fe, RIOD_REASON_DETACH);
+	server_stop(srv);
+	riod_session_end(srv->stub->s, RIOD_REASON_UNBIND);
+	expect_lost(test, srv->stub, RIOD_REASON_UNBIND);
+}
+
+/* without the feature a session ends with its connection */
+static void not_agreed(struct kunit *test)
+{
+	struct riod_session_params params = survives;
+	struct pair *p = pair_connect(test);
+	struct server *srv;
+	u64 rx_seq;
+
+	params.features = 0;
+	srv = server_start(test, p, &params);
+	KUNIT_EXPECT_EQ(test, riod_session_resume_begin(srv->stub->s, 0, &rx_seq), -ENOTCONN);
+	cut(srv->fe);
+	server_stop(srv);
+	KUNIT_EXPECT_EQ(test, atomic_read(&srv->fe->dials), 0);
+	expect_lost(test, srv->fe, RIOD_REASON_CLOSED);
+	expect_lost(test, srv->stub, RIOD_REASON_CLOSED);
+}
+
+static struct kunit_case resume_cases[] = {
+	SESSION_CASE(cuts_under_load),
+	SESSION_CASE(queued_meanwhile),
+	SESSION_CASE(takes_over),
+	SESSION_CASE(welcome_is_lost),
+	SESSION_CASE(busy),
+	SESSION_CASE(refused_for_good),
+	SESSION_CASE(refused_for_now),
+	SESSION_CASE(lost),
+	SESSION_CASE(silence),
+	SESSION_CASE(impossible_number),
+	SESSION_CASE(ended_while_dialing),
+	SESSION_CASE(not_agreed),
+	{}
+};
+
+static struct kunit_suite resume_suite = {
+	.name = "riod_session_resume",
+	.suite_init = pair_suite_init,
+	.test_cases = resume_cases,
+};
+
+kunit_test_suite(resume_suite);
+
+MODULE_DESCRIPTION("KUnit tests of resuming sessions");
+MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(RIOD);
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
