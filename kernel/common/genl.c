@@ -10,6 +10,12 @@
 
 #include <uapi/linux/riod.h>
 
+/* Integer value ranges */
+static const struct netlink_range_validation riod_a_attachment_lost_ms_range = {
+	.min	= 100ULL,
+	.max	= 600000ULL,
+};
+
 /* Common nested types */
 const struct nla_policy riod_allow_nl_policy[RIOD_A_ALLOW_PREFIX_LEN + 1] = {
 	[RIOD_A_ALLOW_FAMILY] = { .type = NLA_U16, },
@@ -34,7 +40,7 @@ static const struct nla_policy riod_export_del_nl_policy[RIOD_A_EXPORT_FORCE + 1
 };
 
 /* RIOD_CMD_ATTACH - do */
-static const struct nla_policy riod_attach_nl_policy[RIOD_A_ATTACHMENT_TRANSPORT + 1] = {
+static const struct nla_policy riod_attach_nl_policy[RIOD_A_ATTACHMENT_LOST_MS + 1] = {
 	[RIOD_A_ATTACHMENT_HOST] = { .type = NLA_NUL_STRING, .len = 63, },
 	[RIOD_A_ATTACHMENT_PORT] = { .type = NLA_U16, },
 	[RIOD_A_ATTACHMENT_EXPORT] = { .type = NLA_NUL_STRING, .len = 63, },
@@ -43,6 +49,8 @@ static const struct nla_policy riod_attach_nl_policy[RIOD_A_ATTACHMENT_TRANSPORT
 	[RIOD_A_ATTACHMENT_SHADOW_BARS] = NLA_POLICY_MAX(NLA_U32, 63),
 	[RIOD_A_ATTACHMENT_SYNC_WRITES] = { .type = NLA_FLAG, },
 	[RIOD_A_ATTACHMENT_TRANSPORT] = { .type = NLA_NUL_STRING, .len = 15, },
+	[RIOD_A_ATTACHMENT_ON_LOSS] = NLA_POLICY_MAX(NLA_U32, 2),
+	[RIOD_A_ATTACHMENT_LOST_MS] = NLA_POLICY_FULL_RANGE(NLA_U32, &riod_a_attachment_lost_ms_range),
 };
 
 /* RIOD_CMD_DETACH - do */
@@ -96,7 +104,7 @@ static const struct genl_split_ops riod_nl_ops[] = {
 		.pre_doit	= riod_nl_pre_doit,
 		.doit		= riod_nl_attach_doit,
 		.policy		= riod_attach_nl_policy,
-		.maxattr	= RIOD_A_ATTACHMENT_TRANSPORT,
+		.maxattr	= RIOD_A_ATTACHMENT_LOST_MS,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -457,7 +457,7 @@ struct riod_session *riod_link_session(struct riod_link *l)
 {
 	return l->session;
 }
-EXPORT_SYMBOL_IF_KUNIT(riod_link_session);
+EXPORT_SYMBOL_GPL(riod_link_session);
 
 void riod_link_get_stats(struct riod_link *l, struct riod_link_stats *st)
 {

@@ -315,6 +315,10 @@ int riod_nl_parse_attach(struct genl_info *info, struct riod_attach_request *req
 		req->limit = nla_get_uint(info->attrs[RIOD_A_ATTACHMENT_LIMIT]);
 	if (info->attrs[RIOD_A_ATTACHMENT_SHADOW_BARS])
 		req->shadow_bars = nla_get_u32(info->attrs[RIOD_A_ATTACHMENT_SHADOW_BARS]);
+	if (info->attrs[RIOD_A_ATTACHMENT_ON_LOSS])
+		req->on_loss = nla_get_u32(info->attrs[RIOD_A_ATTACHMENT_ON_LOSS]);
+	if (info->attrs[RIOD_A_ATTACHMENT_LOST_MS])
+		req->lost_ms = nla_get_u32(info->attrs[RIOD_A_ATTACHMENT_LOST_MS]);
 	req->sync_writes = nla_get_flag(info->attrs[RIOD_A_ATTACHMENT_SYNC_WRITES]);
 	if (!profile)
 		return 0;

@@ -144,6 +144,7 @@ static int put_link_stats(struct sk_buff *skb, struct riod_link *l)
 		{ RIOD_A_STATS_EVENTS, ls.events },
 		{ RIOD_A_STATS_THROTTLED, ls.throttled },
 		{ RIOD_A_STATS_FOLLOWED, ls.followed },
+		{ RIOD_A_STATS_BREAKS, st.breaks },
 	};
 	return put_attrs(skb, attrs, ARRAY_SIZE(attrs));
 }

@@ -359,7 +359,7 @@ const struct riod_session_params *riod_session_params(struct riod_session *s)
 {
 	return &s->params;
 }
-EXPORT_SYMBOL_IF_KUNIT(riod_session_params);
+EXPORT_SYMBOL_GPL(riod_session_params);
 
 void riod_session_get_stats(struct riod_session *s, struct riod_session_stats *st)
 {

@@ -59,7 +59,7 @@ bool riod_session_is_broken(struct riod_session *s)
 	/* pairs with riod_session_break() and riod_session_install() */
 	return smp_load_acquire(&s->broken);
 }
-EXPORT_SYMBOL_IF_KUNIT(riod_session_is_broken);
+EXPORT_SYMBOL_GPL(riod_session_is_broken);
 
 unsigned long riod_session_resumed_at(struct riod_session *s)
 {

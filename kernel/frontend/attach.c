@@ -61,16 +61,21 @@ static int att_find_name(struct riod_fe_att *att,
 	return 0;
 }
 
-/* The server proposes lost_ms.  This host has a maximum of its own. */
+/*
+ * The server has decided on lost_ms.  This host has a maximum of its own, unless the user
+ * named a time.
+ */
 static int att_limit_silence(struct riod_session_params *params,
+			     const struct riod_attach_request *req,
 			     struct netlink_ext_ack *extack)
 {
-	u32 max = READ_ONCE(lost_max_ms);
+	u32 max = req->lost_ms ?: READ_ONCE(lost_max_ms);
 
 	if (max < 2 * params->keepalive_ms) {
 		NL_SET_ERR_MSG_FMT(extack,
-				   "lost_max_ms (%u) is below twice the server's keepalive_ms (%u)",
-				   max, params->keepalive_ms);
+				   "%s (%u ms) is below twice the server's keepalive_ms (%u)",
+				   req->lost_ms ? "--loss-timeout" : "lost_max_ms", max,
+				   params->keepalive_ms);
 		return -ERANGE;
 	}
 	params->lost_ms = min(params->lost_ms, max);
@@ -81,6 +86,10 @@ static int att_negotiate(struct riod_fe_att *att,
 			 const struct riod_attach_request *req,
 			 struct netlink_ext_ack *extack)
 {
+	struct riod_session_wish wish = {
+		.features = att->on_loss == RIOD_ON_LOSS_STALL ? RIOD_FEATURE_RESUME : 0,
+		.lost_ms = req->lost_ms,
+	};
 	struct riod_session_params params = {};
 	struct riod_refusal refusal = {};
 	struct riod_conn *conn;
@@ -90,11 +99,11 @@ static int att_negotiate(struct riod_fe_att *att,
 	conn = riod_peer_open(att->net, &req->peer, extack);
 	if (IS_ERR(conn))
 		return PTR_ERR(conn);
-	ret = riod_negotiate_attach(conn, att->export, NULL, &params, &refusal);
+	ret = riod_negotiate_attach(conn, att->export, &wish, &params, &refusal);
 	if (ret)
 		riod_nl_peer_error(extack, &req->peer.addr, ret, &refusal);
 	else
-		ret = att_limit_silence(&params, extack);
+		ret = att_limit_silence(&params, req, extack);
 	if (ret) {
 		riod_conn_close(conn);
 		return ret;

@@ -310,6 +310,33 @@ static void att_lost(void *priv, enum riod_reason reason)
 		queue_work(riod_fe_wq, &att->remove_work);
 }
 
+/* the connection broke: connect to the same server host again */
+static struct riod_conn *att_connect(void *priv, unsigned int timeout_ms)
+{
+	struct riod_fe_att *att = priv;
+	struct riod_connect_params params = {
+		.net = att->net,
+		.addr = att->addr,
+		.timeout_ms = timeout_ms,
+	};
+	/* the session has pinned its module, so this loads nothing */
+	const struct riod_transport_ops *ops = riod_nl_get_transport(att->transport, NULL);
+	struct riod_conn *conn;
+
+	if (IS_ERR(ops))
+		return ERR_CAST(ops);
+	conn = ops->connect(&params);
+	riod_transport_put(ops);
+	return conn;
+}
+
+static void att_connection(void *priv)
+{
+	struct riod_fe_att *att = priv;
+
+	queue_work(riod_fe_wq, &att->event_work);
+}
+
 const struct riod_link_ops riod_fe_att_link_ops = {
 	.frame = att_frame,
 	.prepare = att_prepare,
@@ -317,6 +344,8 @@ const struct riod_link_ops riod_fe_att_link_ops = {
 	.collected = att_collected,
 	.applied = att_applied,
 	.lost = att_lost,
+	.connect = att_connect,
+	.connection = att_connection,
 };
 
 /* ------------------------------------------------------------ create, publish */
@@ -338,7 +367,9 @@ static struct riod_fe_att *att_alloc(struct net *net, const struct riod_attach_r
 	strscpy(att->host, req->peer.host);
 	strscpy(att->export, req->export);
 	strscpy(att->transport, req->peer.transport);
+	att->addr = req->peer.addr;
 	att->port = req->peer.port;
+	att->on_loss = req->on_loss;
 	att->sync_writes = req->sync_writes;
 	init_completion(&att->ready);
 	init_completion(&att->removed);

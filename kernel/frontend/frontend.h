@@ -562,6 +562,7 @@ enum riod_fe_state {
  * @nopen: functions that a VFIO user has open
  * @net: namespace in which it was created; a reference
  * @host: address of the server host as text
+ * @addr: its address and port
  * @port: its port
  * @export: name of the export
  * @transport: its name; the session pins the module
@@ -578,6 +579,7 @@ enum riod_fe_state {
  * @on_bus: functions were added to the bus
  * @nfuncs: number of functions
  * @funcs: the functions
+ * @on_loss: what happens when the connection breaks; constant
  * @sync_writes: a write to a memory BAR waits until the stub has done it; constant
  * @stats: counters
  * @revisit_work: enters ranges that have no batch, and disables bus mastering at the
@@ -606,6 +608,7 @@ struct riod_fe_att {
 	unsigned int nopen;
 	struct net *net;
 	char host[RIOD_NAME_LEN];
+	struct sockaddr_storage addr;
 	u16 port;
 	char export[RIOD_NAME_LEN];
 	char transport[RIOD_TRANSPORT_NAME_LEN];
@@ -621,6 +624,7 @@ struct riod_fe_att {
 	bool on_bus;
 	unsigned int nfuncs;
 	struct riod_fe_func *funcs[RIOD_FUNCS_MAX];
+	enum riod_on_loss on_loss;
 	bool sync_writes;
 	struct riod_func_stats stats;
 	struct delayed_work revisit_work;

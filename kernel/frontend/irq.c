@@ -18,9 +18,6 @@
 
 #include "frontend.h"
 
-static bool error_irq;
-module_param(error_irq, bool, 0644);
-MODULE_PARM_DESC(error_irq, "Signal VFIO's error interrupt when a session is lost; QEMU stops the VM then");
 
 void riod_fe_irq_init(struct riod_fe_irq *irq)
 {
@@ -643,6 +640,6 @@ void riod_fe_irq_request(struct riod_fe_func *fn)
 void riod_fe_irq_lost(struct riod_fe_func *fn)
 {
 	riod_fe_irq_request(fn);
-	if (error_irq)
+	if (fn->att->on_loss == RIOD_ON_LOSS_ERROR)
 		trigger_signal(&fn->irq, &fn->irq.err);
 }

@@ -12,6 +12,7 @@ struct att_view {
 	char text[RIOD_FE_TEXT_LEN];
 	bool was_up;
 	bool over;
+	bool broken;
 	bool open;
 	bool detached;
 };
@@ -28,6 +29,8 @@ static void att_view(struct riod_fe_att *att, struct att_view *v)
 	v->open = att->nopen;
 	v->detached = att->detached;
 	spin_unlock(&att->state_lock);
+	/* once it was up, it has its link until the last event */
+	v->broken = v->was_up && att->link && riod_session_is_broken(riod_link_session(att->link));
 }
 
 static int put_devices(struct riod_fe_att *att, struct sk_buff *skb)
@@ -66,7 +69,7 @@ static enum riod_state view_state(const struct att_view *v)
 		return RIOD_STATE_ATTACHING;
 	if (v->over || v->state == RIOD_FE_REMOVING)
 		return RIOD_STATE_LOST;
-	return RIOD_STATE_CONNECTED;
+	return v->broken ? RIOD_STATE_RESUMING : RIOD_STATE_CONNECTED;
 }
 
 static int put_state(struct riod_fe_att *att, struct sk_buff *skb,
@@ -114,7 +117,10 @@ static int put_identity(struct riod_fe_att *att, struct sk_buff *skb)
 	    nla_put_u16(skb, RIOD_A_ATTACHMENT_DEVICE_ID, fn->device) ||
 	    nla_put_u32(skb, RIOD_A_ATTACHMENT_CLASS, fn->class) ||
 	    nla_put_string(skb, RIOD_A_ATTACHMENT_PROFILE,
-			   fn->profile ? fn->profile->name : ""))
+			   fn->profile ? fn->profile->name : "") ||
+	    nla_put_u32(skb, RIOD_A_ATTACHMENT_ON_LOSS, att->on_loss) ||
+	    nla_put_u32(skb, RIOD_A_ATTACHMENT_LOST_MS,
+			riod_session_params(riod_link_session(att->link))->lost_ms))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -77,6 +77,8 @@ struct riod_attach_request {
 	u64 limit;			/* bytes; 0: the default */
 	char profile[32];		/* empty: by PCI ids; or "none" */
 	u32 shadow_bars;		/* BARs that are memory, one bit each */
+	enum riod_on_loss on_loss;
+	u32 lost_ms;			/* 0: the server host's */
 	bool sync_writes;		/* writes to memory BARs wait for the stub */
 	u32 portid;			/* requesting netlink socket */
 };

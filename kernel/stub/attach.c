@@ -17,6 +17,10 @@ static unsigned int lost_ms = 10000;
 module_param(lost_ms, uint, 0644);
 MODULE_PARM_DESC(lost_ms, "A peer silent for so long is lost, and the device fenced (default 10000)");
 
+static unsigned int lost_max_ms = 60000;
+module_param(lost_max_ms, uint, 0644);
+MODULE_PARM_DESC(lost_max_ms, "Longest time that a peer may ask for instead of lost_ms (default 60000)");
+
 /* ------------------------------------------------------------ link */
 
 /* pump: collect the interrupts that fired */
@@ -39,6 +43,13 @@ static void att_over(void *priv, enum riod_reason reason)
 	riod_stub_fence_begin(att, reason);
 }
 
+static void att_connection(void *priv)
+{
+	struct riod_stub_att *att = priv;
+
+	riod_stub_export_notify(att->exp);
+}
+
 /* runs after the frame in progress; queues the work item for the slow part */
 static void att_lost(void *priv, enum riod_reason reason)
 {
@@ -59,6 +70,7 @@ static const struct riod_link_ops att_link_ops = {
 	.frame	= riod_stub_frame,
 	.gather	= att_gather,
 	.lost	= att_lost,
+	.connection = att_connection,
 };
 
 /* end an attachment that failed to begin; its teardown is that of any other */
@@ -187,6 +199,14 @@ static void att_begin(struct riod_stub_att *att)
 		riod_stub_att_end(att, RIOD_REASON_NO_MEMORY);
 }
 
+/* the device waits as long for its peer as that asks for, within this host's limit */
+static unsigned int att_lost_ms(const struct riod_wire_hello *hello)
+{
+	unsigned int wish = le64_to_cpu(hello->lost_ms);
+
+	return wish ? min(wish, READ_ONCE(lost_max_ms)) : READ_ONCE(lost_ms);
+}
+
 /*
  * A peer that may attach the export learns which address uses it (without the port), so
  * that its administrator knows whom to ask.
@@ -239,7 +259,7 @@ bool riod_stub_attach(struct riod_stub_att *att)
 		goto abandon;
 	}
 	if (riod_negotiate_welcome(att->conn, &att->hello, att->exp->nfuncs,
-				   READ_ONCE(keepalive_ms), READ_ONCE(lost_ms), &params))
+				   READ_ONCE(keepalive_ms), att_lost_ms(&att->hello), &params))
 		goto abandon;
 	if (att_create_link(att, &params))
 		goto abandon;
@@ -265,6 +285,7 @@ static void att_teardown(struct riod_stub_att *att)
 	 * ended the session, and neither runs again.
 	 */
 	riod_link_stop(att->link);
+	riod_stub_resume_wait(att);
 	att_close_funcs(att);
 	trace_riod_stub_freed(exp->name, riod_stub_dma_destroy(&att->dma));
 	riod_link_free(att->link);

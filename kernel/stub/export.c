@@ -78,6 +78,22 @@ void riod_stub_export_move(struct riod_stub_export *exp, enum riod_stub_state st
 	mutex_unlock(&exp->event_lock);
 }
 
+/**
+ * riod_stub_export_notify() - send an event: the session's connection broke, or is back
+ * @exp: export; the caller holds a reference
+ */
+void riod_stub_export_notify(struct riod_stub_export *exp)
+{
+	struct riod_stub_news news;
+
+	mutex_lock(&exp->event_lock);
+	mutex_lock(&riod_stub_lock);
+	riod_stub_news_take(&news, exp);
+	mutex_unlock(&riod_stub_lock);
+	riod_stub_news_send(exp, &news);
+	mutex_unlock(&exp->event_lock);
+}
+
 /* for wait conditions; a caller that acts on the state checks again under riod_stub_lock */
 static bool export_in_state(struct riod_stub_export *exp, enum riod_stub_state state)
 {

@@ -12,7 +12,8 @@ static enum riod_state export_nl_state(const struct riod_stub_export *exp)
 {
 	switch (exp->state) {
 	case RIOD_STUB_ATTACHED:
-		return RIOD_STATE_CONNECTED;
+		return riod_session_is_broken(riod_link_session(exp->att->link)) ?
+			       RIOD_STATE_RESUMING : RIOD_STATE_CONNECTED;
 	case RIOD_STUB_FENCING:
 		return READ_ONCE(exp->lost) ? RIOD_STATE_LOST : RIOD_STATE_DETACHED;
 	default:

@@ -66,8 +66,11 @@ bool riod_stub_handshake(struct riod_stub_att *att)
 		return false;
 	case RIOD_INTENT_ATTACH:
 		return riod_stub_attach(att);
+	case RIOD_INTENT_RESUME:
+		riod_stub_resume(att);
+		return false;
 	default:
-		riod_negotiate_refuse(att->conn, RIOD_REASON_PROTOCOL, NULL);
+		/* riod_negotiate_hello() knows no other */
 		return false;
 	}
 }

@@ -468,6 +468,7 @@ extern struct list_head riod_stub_exports;
 void riod_stub_export_put(struct riod_stub_export *exp);
 void riod_stub_export_move(struct riod_stub_export *exp, enum riod_stub_state state,
 			   struct riod_stub_att *att);
+void riod_stub_export_notify(struct riod_stub_export *exp);
 struct riod_stub_export *riod_stub_export_claim(struct riod_stub_att *att,
 						const char *name,
 						enum riod_reason *reason);
@@ -565,6 +566,7 @@ bool riod_stub_handshake(struct riod_stub_att *att);
  * @exp: claimed export, referenced
  * @nopen: number of open functions
  * @link: session and engine
+ * @nresuming: handshakes that continue its session; written under riod_stub_lock
  * @dma: mappings
  * @lost_ns: time at which the session's end was noticed, 0 before
  */
@@ -583,6 +585,7 @@ struct riod_stub_att {
 	struct riod_stub_export *exp;
 	unsigned int nopen;
 	struct riod_link *link;
+	unsigned int nresuming;
 	struct riod_stub_dma dma;
 	atomic64_t lost_ns;
 };
@@ -591,6 +594,14 @@ struct riod_stub_att *riod_stub_att_create(struct riod_conn *conn,
 					   const struct sockaddr_storage *peer);
 void riod_stub_att_free(struct riod_stub_att *att);
 bool riod_stub_attach(struct riod_stub_att *att);
+
+/* ------------------------------------------------------------ resume.c */
+
+void riod_stub_resume(struct riod_stub_att *att);
+void riod_stub_resume_wait(struct riod_stub_att *att);
+
+/* ------------------------------------------------------------ attach.c */
+
 void riod_stub_att_end(struct riod_stub_att *att, enum riod_reason reason);
 
 /* ------------------------------------------------------------ frame.c */

@@ -20,6 +20,8 @@
  *   functions yet.
  * @RIOD_STATE_FAILED: Attachment that did not come up, and is being removed.
  *   The reason and the error are set.
+ * @RIOD_STATE_RESUMING: The connection broke. The session waits for another
+ *   one; guest and device keep what they have.
  */
 enum riod_state {
 	RIOD_STATE_IDLE,
@@ -28,6 +30,24 @@ enum riod_state {
 	RIOD_STATE_DETACHED,
 	RIOD_STATE_ATTACHING,
 	RIOD_STATE_FAILED,
+	RIOD_STATE_RESUMING,
+};
+
+/**
+ * enum riod_on_loss - What happens when the connection of an attachment
+ *   breaks.
+ * @RIOD_ON_LOSS_STALL: The session is resumed, and accesses wait. If that does
+ *   not succeed in time, as with remove.
+ * @RIOD_ON_LOSS_REMOVE: The session is over at once: accesses are answered
+ *   with all-ones, and VFIO's request interrupt asks the VMM to remove the
+ *   function.
+ * @RIOD_ON_LOSS_ERROR: As with remove; VFIO's error interrupt is signalled,
+ *   too, and QEMU stops the VM.
+ */
+enum riod_on_loss {
+	RIOD_ON_LOSS_STALL,
+	RIOD_ON_LOSS_REMOVE,
+	RIOD_ON_LOSS_ERROR,
 };
 
 /**
@@ -120,6 +140,8 @@ enum {
 	RIOD_A_ATTACHMENT_TRANSPORT,
 	RIOD_A_ATTACHMENT_ERROR,
 	RIOD_A_ATTACHMENT_OWN,
+	RIOD_A_ATTACHMENT_ON_LOSS,
+	RIOD_A_ATTACHMENT_LOST_MS,
 
 	__RIOD_A_ATTACHMENT_MAX,
 	RIOD_A_ATTACHMENT_MAX = (__RIOD_A_ATTACHMENT_MAX - 1)
@@ -166,6 +188,7 @@ enum {
 	RIOD_A_STATS_MEMORY_MAX,
 	RIOD_A_STATS_MEMORY_HOST_HELD,
 	RIOD_A_STATS_MEMORY_HOST_MAX,
+	RIOD_A_STATS_BREAKS,
 
 	__RIOD_A_STATS_MAX,
 	RIOD_A_STATS_MAX = (__RIOD_A_STATS_MAX - 1)
