@@ -17,7 +17,7 @@ void riod_budget_init(struct riod_budget *b, u64 limit, struct riod_budget *pare
 	b->parent = parent;
 	b->full = NULL;
 }
-EXPORT_SYMBOL_GPL(riod_budget_init);
+EXPORT_SYMBOL_IF_KUNIT(riod_budget_init);
 
 void riod_budget_set_limit(struct riod_budget *b, u64 limit)
 {

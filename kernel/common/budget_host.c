@@ -2,6 +2,7 @@
 /*
  * Memory that all peers together make this host hold
  */
+#include <kunit/visibility.h>
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
@@ -61,4 +62,4 @@ struct riod_budget *riod_budget_host(void)
 {
 	return &riod_host;
 }
-EXPORT_SYMBOL_GPL(riod_budget_host);
+EXPORT_SYMBOL_IF_KUNIT(riod_budget_host);

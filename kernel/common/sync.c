@@ -105,7 +105,7 @@ void riod_sync_stop(struct riod_sync *y)
 {
 	WRITE_ONCE(y->stopped, true);
 }
-EXPORT_SYMBOL_GPL(riod_sync_stop);
+EXPORT_SYMBOL_IF_KUNIT(riod_sync_stop);
 
 /* @err: of the charge */
 static void *alloc_charged(struct riod_sync *y, size_t size, gfp_t flags, int err)

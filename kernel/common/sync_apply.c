@@ -539,7 +539,8 @@ int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c)
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_sync_apply);
 
-bool riod_sync_changed(struct riod_sync *y, u64 id)
+/* did the last applied cut of the peer change page @id? */
+static bool page_changed(struct riod_sync *y, u64 id)
 {
 	struct riod_sync_page *page;
 	bool ret;
@@ -550,7 +551,6 @@ bool riod_sync_changed(struct riod_sync *y, u64 id)
 	mutex_unlock(&y->lock);
 	return ret;
 }
-EXPORT_SYMBOL_GPL(riod_sync_changed);
 
 bool riod_sync_span_changed(struct riod_sync *y, u64 iova, u64 len,
 			    u64 (*page_id)(void *priv, u64 iova), void *priv)
@@ -565,7 +565,7 @@ bool riod_sync_span_changed(struct riod_sync *y, u64 iova, u64 len,
 		return false;
 	for (; page <= last; page++) {
 		id = page_id(priv, page * RIOD_PAGE_SIZE);
-		if (id && riod_sync_changed(y, id))
+		if (id && page_changed(y, id))
 			return true;
 	}
 	return false;

@@ -744,7 +744,7 @@ bool riod_sync_is_settled(struct riod_sync *y)
 	} while (hold == HOLD_MORE && !riod_sync_is_stopped(y));
 	return hold == HOLD_DONE;
 }
-EXPORT_SYMBOL_GPL(riod_sync_is_settled);
+EXPORT_SYMBOL_IF_KUNIT(riod_sync_is_settled);
 
 s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames, u32 max_frame)
 {

@@ -469,11 +469,8 @@ int riod_sync_apply(struct riod_sync *y, const struct riod_wire_cut_commit *c);
  */
 bool riod_sync_has_error(const void *mem);
 
-/* did the peer's last applied cut change page @id?  Takes @y->lock. */
-bool riod_sync_changed(struct riod_sync *y, u64 id);
-
 /**
- * riod_sync_span_changed() - did that cut change a page of a span?
+ * riod_sync_span_changed() - did the peer's last applied cut change a page of a span?
  * @y: engine; takes @y->lock
  * @iova: device address, controlled by the guest
  * @len: bytes
