@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The generic netlink family "riod"; only genl.cpp and genl_attr.cpp use netlink.
+// The generic netlink family "riod"; only the files genl*.cpp use netlink.
 #pragma once
 
 #include <memory>

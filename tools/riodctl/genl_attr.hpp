@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Converts attributes of the family to values and back; separate from genl.cpp so
+// Converts attributes of the family to values and back; separate from the sockets so
 // that tests can feed it messages without a kernel.
 #pragma once
 

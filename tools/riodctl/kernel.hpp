@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Commands of the modules: genl.cpp sends them to the kernel, tests use a fake.
+// Commands of the modules: GenlKernel (genl_kernel.hpp) sends them to the kernel, tests use a fake.
 #pragma once
 
 #include <functional>
