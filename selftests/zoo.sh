@@ -105,7 +105,12 @@ zoo_account()
 
 # ---- disks ----
 
-zoo_disk() { guest "ls -d /sys/block/* | xargs -n 1 readlink -f | grep -m 1 /0000:00:$ZOO_SLOT.0/ | xargs basename"; }
+# NVMe's multipath shows a path, nvme0c0n1, which has no node: the disk is nvme0n1
+zoo_disk()
+{
+	guest "disk=\$(ls -d /sys/block/* | xargs -n 1 readlink -f | grep -m 1 /0000:00:$ZOO_SLOT.0/ |
+		sed 's,.*/,,; s/^\(nvme[0-9]*\)c[0-9]*/\1/') && test -b /dev/\$disk && echo \$disk"
+}
 
 zoo_fio()
 {
