@@ -14,7 +14,7 @@
  *   up        undo "refuse" and "drop" (a connection that lost bytes is cut)
  *
  * Prints "listening", then at each cut "cut KIND BYTES", BYTES: passed since the connection
- * began.  SIGTERM: prints the totals and exits.
+ * began.  SIGUSR1: prints the totals.
  */
 #include "wire.h"
 
@@ -56,12 +56,12 @@ static struct sockaddr_in to;
 static unsigned long max_bytes = 262144;
 static unsigned int cuts_left, ncuts[2];
 static bool refuse, drop;
-static volatile sig_atomic_t done;
+static volatile sig_atomic_t asked;
 
-static void on_term(int sig)
+static void on_usr1(int sig)
 {
 	(void)sig;
-	done = 1;
+	asked = 1;
 }
 
 static void cut(struct conn *c, const char *kind)
@@ -228,7 +228,12 @@ static void run(int listener)
 	bool input = true;
 	int n, k;
 
-	while (!done) {
+	for (;;) {
+		if (asked) {
+			asked = 0;
+			printf("total between=%u inside=%u left=%u\n", ncuts[0], ncuts[1],
+			       cuts_left);
+		}
 		p[0] = (struct pollfd){ listener, POLLIN, 0 };
 		p[1] = (struct pollfd){ input ? 0 : -1, POLLIN, 0 };
 		for (n = 0; n < CONNS; n++) {
@@ -299,10 +304,8 @@ int main(int argc, char **argv)
 	for (n = 0; n < CONNS; n++)
 		conns[n].fd[0] = conns[n].fd[1] = -1;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_term }, NULL);
+	sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = on_usr1 }, NULL);
 	n = listen_on(port);
 	puts("listening");
 	run(n);
-	printf("total between=%u inside=%u left=%u\n", ncuts[0], ncuts[1], cuts_left);
-	return 0;
 }

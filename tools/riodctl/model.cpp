@@ -48,6 +48,7 @@ const std::vector<StatField> &stat_fields()
 		{RIOD_A_STATS_RAISED, "device", "raised", "interrupts raised by the profile"},
 		{RIOD_A_STATS_FOLLOWED, "memory", "followed",
 		 "times that events went right behind a cut in flight"},
+		{RIOD_A_STATS_BREAKS, "link", "breaks", "connections that broke and were resumed"},
 		{RIOD_A_STATS_MEMORY_HELD, "limits", "memory_held",
 		 "bytes held on behalf of the peer, now"},
 		{RIOD_A_STATS_MEMORY_MAX, "limits", "memory_max", "most that they may become"},
@@ -75,6 +76,8 @@ std::string state_name(std::uint32_t state)
 		return "attaching";
 	case RIOD_STATE_FAILED:
 		return "failed";
+	case RIOD_STATE_RESUMING:
+		return "resuming";
 	default:
 		return fmt::format("state-{}", state);
 	}

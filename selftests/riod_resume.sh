@@ -1,0 +1,169 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# riod_resume.sh - sessions that outlive their connection: cut between frames and inside them,
+# silence, a server host that is away for a while, or comes back without the session
+#
+# devices: pci-testdev nvme,size=256M
+# memory: 2048
+# topology: loopback
+# timeout: 600
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/riod.sh
+. "$(dirname "$0")/riod.sh"
+# shellcheck source=selftests/zoo.sh
+. "$(dirname "$0")/zoo.sh"
+
+# between the hosts: selftests/host/cutproxy.c
+PROXY_PORT=17464
+CUTS=${CUTS:-30}
+MIB=${ZOO_MIB:-8}
+
+setup()
+{
+	on server modprobe riod_stub
+	modprobe riod_frontend
+	modprobe vfio_iommu_type1
+}
+
+each_cleanup()
+{
+	exec 7>&- || true
+	kill "$(cat /run/riod/proxy 2> /dev/null)" 2> /dev/null || true
+	rm -f /run/riod/proxy /run/riod/proxy.in
+	zoo_end
+}
+
+# proxy [OPTION...] - start it; riod_attach goes through it
+proxy()
+{
+	mkfifo /run/riod/proxy.in
+	/riod-build/host/cutproxy --listen "$PROXY_PORT" --to 127.0.0.1:7463 "$@" \
+		< /run/riod/proxy.in > /run/riod/proxy.out 7>&- &
+	echo $! > /run/riod/proxy
+	exec 7> /run/riod/proxy.in
+	wait_for 5 grep -q listening /run/riod/proxy.out
+	RIOD_SERVER_ADDR=127.0.0.1:$PROXY_PORT
+}
+
+# attach QEMU's pci-testdev, through the proxy
+testdev()
+{
+	local -a ZOO_BIND=(--no-reset)
+	zoo_attach pci-testdev
+}
+
+# tell COMMAND - a command for the proxy
+tell()
+{
+	local before
+	before=$(grep -c "^done $1" /run/riod/proxy.out || true)
+	echo "$1" >&7
+	wait_for 5 proxy_did "$1" "$before"
+}
+proxy_did() { (( $(grep -c "^done $1" /run/riod/proxy.out) > $2 )); }
+
+# A connection that is cut before the session has it is a failed attempt, and no break.
+cuts_were_made()
+{
+	local breaks
+	breaks=$(att_stat breaks)
+	kill -USR1 "$(cat /run/riod/proxy)"
+	wait_for 5 grep -q ^total /run/riod/proxy.out
+	t_diag "$(grep ^total /run/riod/proxy.out), $breaks and $(exp_stat breaks) breaks"
+	t_eq "cuts to come" "$(total left)" 0
+	t_cmp "cuts inside a frame" "$(total inside)" -ge $((CUTS / 2))
+	t_cmp "cuts between frames" "$(total between)" -ge $((CUTS / 2))
+	t_cmp "breaks at the frontend" "$breaks" -ge $((CUTS * 2 / 3))
+	t_cmp "breaks at the stub" "$(exp_stat breaks)" -ge $((CUTS * 2 / 3))
+}
+
+state_is() { [[ $(att state) == "$1" ]]; }
+export_state() { server_ctl --json status | fields exports name "$EXPORT" | field state; }
+export_is() { [[ $(export_state) == "$1" ]]; }
+total() { sed -n "s/^total.* $1=\([0-9]*\).*/\1/p" /run/riod/proxy.out; }
+
+# the device counts the writes that reach it
+test_no_write_is_lost_or_repeated()
+{
+	proxy --cuts "$CUTS" --bytes 4000
+	testdev
+	/riod-build/vfio/writes "$ATT_DEV" $((CUTS * 100))
+	t_eq state "$(att state)" connected
+	cuts_were_made
+}
+
+# the guest's driver sees a slow device and no error
+test_verified_io()
+{
+	proxy --cuts "$CUTS" --bytes 500000
+	zoo_guest nvme
+	zoo_fio "$MIB"
+	t_eq "errors in the guest" "$(guest 'dmesg | grep -cE "nvme.*(timeout|abort|reset|I/O error)|hung task" || true')" 0
+	cuts_were_made
+	t_eq "forced cuts" "$(att_stat forced) $(exp_stat forced)" "0 0"
+	guest_poweroff 60
+}
+
+# both ends say what they wait for, and go on
+test_away_for_a_while()
+{
+	proxy
+	testdev
+	tell refuse
+	wait_for 5 state_is resuming
+	wait_for 5 export_is resuming
+	tell up
+	wait_for 5 state_is connected
+	wait_for 5 export_is connected
+	/riod-build/vfio/writes "$ATT_DEV" 64
+	# silence: no end of the connection is reported
+	tell drop
+	wait_for 10 state_is resuming
+	tell up
+	wait_for 5 state_is connected
+	/riod-build/vfio/writes "$ATT_DEV" 64
+	t_cmp breaks "$(att_stat breaks)" -ge 2
+}
+
+# nobody comes back: both ends give up after lost_ms, the device is fenced
+test_lost_in_the_end()
+{
+	proxy
+	testdev
+	tell refuse
+	wait_for 5 state_is resuming
+	wait_for 20 no_attachments
+	wait_for 20 export_is idle
+	t_match "log" "$(dmesg)" "the session is over: the connection broke"
+}
+
+# a server host that was restarted has no session: the client knows at once
+test_server_forgot()
+{
+	proxy
+	testdev
+	tell refuse
+	wait_for 5 state_is resuming
+	server_ctl unbind "$EXPORT" --force
+	zoo_bind "$EXPORT" --no-reset
+	tell up
+	wait_for 5 no_attachments
+	t_match "log" "$(dmesg)" "no longer has the session"
+}
+
+# detached while the connection is broken: nothing waits for the server host
+test_detach_meanwhile()
+{
+	proxy
+	testdev
+	tell refuse
+	wait_for 5 state_is resuming
+	riod_detach
+	no_attachments
+	wait_for 20 export_is idle
+}
+
+ktap_run "$@"
