@@ -1,30 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * PCI core: differences between kernels that concern the frontend
+ * PCI core: differences between kernels
  *
- * Floor: 6.12.  LINUX_VERSION_CODE is tested here, never where a function is
- * used.
+ * Floor: 6.12.
  */
 #ifndef _RIOD_COMPAT_PCI_H
 #define _RIOD_COMPAT_PCI_H
 
 #include <linux/device.h>
 #include <linux/pci.h>
+#include <linux/string.h>
 
 /**
  * riod_compat_set_driver_override() - let only one driver bind to a device
  * @pdev: device
  * @name: name of the driver
  *
- * Only for devices that no driver can have been matched with yet.  Needs
- * device_set_driver_override(), which 6.12 has since 6.12.117.
+ * Only for devices that no driver can have been matched with yet, whose device lock is
+ * not held.
+ *
+ * PCI moved the override from struct pci_dev to struct device in 7.1, and in stable
+ * updates: 6.12.94 has it.  Earlier ones, from 6.12.85 on or before, already have
+ * device_set_driver_override(), but only for other buses: PCI ignores what it sets.  So
+ * Kbuild looks for the member of struct pci_dev (RIOD_COMPAT_PCI_OVERRIDE).
  *
  * Return: 0 or -ENOMEM.
  */
 static inline int riod_compat_set_driver_override(struct pci_dev *pdev,
 						  const char *name)
 {
+#ifdef RIOD_COMPAT_PCI_OVERRIDE
+	return driver_set_override(&pdev->dev, &pdev->driver_override, name, strlen(name));
+#else
 	return device_set_driver_override(&pdev->dev, name);
+#endif
 }
 
 #endif /* _RIOD_COMPAT_PCI_H */
