@@ -36,4 +36,18 @@ static inline int riod_compat_set_driver_override(struct pci_dev *pdev,
 #endif
 }
 
+/**
+ * riod_compat_flr_chosen() - is FLR among the reset methods of a device?
+ * @pdev: device
+ *
+ * The administrator chooses them by reset_method in sysfs.  The PCI core does not export
+ * the table that their numbers refer to.  While it has eight entries, FLR is number 3
+ * (5.17 to 6.19); in a table that has changed it is not known, so false.
+ */
+static inline bool riod_compat_flr_chosen(const struct pci_dev *pdev)
+{
+	return PCI_NUM_RESET_METHODS == 8 &&
+	       memchr(pdev->reset_methods, 3, PCI_NUM_RESET_METHODS);
+}
+
 #endif /* _RIOD_COMPAT_PCI_H */

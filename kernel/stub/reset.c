@@ -6,6 +6,7 @@
 #include <linux/jiffies.h>
 #include <linux/pci.h>
 
+#include "compat_pci.h"
 #include "stub.h"
 #include "stub_trace.h"
 
@@ -53,6 +54,10 @@ void riod_stub_state_unlock(struct riod_stub_func *fn, int locked)
  * Like pci_reset_function(), but never waits for a lock.  Takes the bridge's
  * device lock, because a bus reset must exclude the bridge's other users, then
  * the function's, unless our own remove() holds it for us.
+ *
+ * The PCI core waits a minute for a device that does not come back, and then tries its
+ * next method, so a device that is absent before is not reset at all.  It is asked with
+ * the locks held: while another thread resets it, a device may not respond either.
  */
 static int reset_try(struct riod_stub_dev *sdev)
 {
@@ -67,10 +72,14 @@ static int reset_try(struct riod_stub_dev *sdev)
 	if (held ? !pci_cfg_access_trylock(pdev) : !pci_dev_trylock(pdev))
 		goto out_bridge;
 
-	/* under the device lock; riod_stub_reset_prepare() reads it within this call */
-	sdev->own_reset = true;
-	ret = pci_reset_function_locked(pdev);
-	sdev->own_reset = false;
+	if (pci_device_is_present(pdev)) {
+		/* under the device lock; riod_stub_reset_prepare() reads it within this call */
+		sdev->own_reset = true;
+		ret = pci_reset_function_locked(pdev);
+		sdev->own_reset = false;
+	} else {
+		ret = -ENODEV;
+	}
 
 	if (held)
 		pci_cfg_access_unlock(pdev);
@@ -107,7 +116,7 @@ static int reset_retry(struct riod_stub_dev *sdev, unsigned int ms)
  * attempt here proceeds under its lock.
  *
  * Return: 0; -ENOTTY if there is no reset method; -EAGAIN if a device lock stayed
- * taken; the error of the reset method.
+ * taken; -ENODEV if the device does not respond; the error of the reset method.
  */
 int riod_stub_func_reset(struct riod_stub_func *fn)
 {
@@ -128,10 +137,13 @@ static int clean_flr(struct pci_dev *pdev)
 
 	if (!pci_cfg_access_trylock(pdev))
 		return -EAGAIN;
-	pci_clear_master(pdev);
-	pci_save_state(pdev);
-	ret = pcie_reset_flr(pdev, PCI_RESET_DO_RESET);
-	pci_restore_state(pdev);
+	ret = -ENODEV;
+	if (pci_device_is_present(pdev)) {
+		pci_clear_master(pdev);
+		pci_save_state(pdev);
+		ret = pcie_reset_flr(pdev, PCI_RESET_DO_RESET);
+		pci_restore_state(pdev);
+	}
 	pci_cfg_access_unlock(pdev);
 	return ret;
 }
@@ -141,9 +153,10 @@ static int clean_flr(struct pci_dev *pdev)
  * @sdev: function, not exported; its device lock is held, @leaving is set
  *
  * A reset from elsewhere (sysfs) that waits for the device lock holds the bridge's, and so
- * outlasts every retry: then only FLR is possible.  If this fails, too, the next driver
- * finds the device's queues as the last guest left them.  A device that is no longer there
- * has no next driver, and each method would wait a minute for it.
+ * outlasts every retry: then only FLR is possible, if the administrator has not taken it
+ * out of the device's reset methods.  If this fails, too, the next driver finds the
+ * device's queues as the last guest left them.  A device that does not respond has no
+ * next driver.
  */
 void riod_stub_dev_clean(struct riod_stub_dev *sdev)
 {
@@ -151,11 +164,15 @@ void riod_stub_dev_clean(struct riod_stub_dev *sdev)
 	int ret;
 
 	device_lock_assert(&pdev->dev);
+	/* before the retries, because nobody resets it: they hold the device lock, or wait */
 	if (!pci_device_is_present(pdev))
 		return;
 	ret = reset_retry(sdev, CLEAN_LOCK_MS);
-	if (ret == -EAGAIN && !pcie_reset_flr(pdev, PCI_RESET_PROBE))
+	if (ret == -EAGAIN && riod_compat_flr_chosen(pdev) &&
+	    !pcie_reset_flr(pdev, PCI_RESET_PROBE))
 		ret = clean_flr(pdev);
+	if (ret == -ENODEV)
+		return;
 	if (ret)
 		pci_err(pdev, "leaves riod_stub without a reset (%d): it may hold what its last user left, and use it; power-cycle the device before a driver gets it\n",
 			ret);

@@ -25,6 +25,7 @@
  * @busy_ms: for how long somebody holds the bridge's lock
  * @cfg_busy: somebody holds the config access lock
  * @gone: the device was removed
+ * @goes_ms: the device is removed then; 0: it stays
  * @has_flr: the device has FLR
  * @bridge_locked: the stub holds the bridge's lock
  * @locked: the stub took the device lock itself
@@ -46,6 +47,7 @@ struct slot {
 	unsigned int busy_ms;
 	bool cfg_busy;
 	bool gone;
+	unsigned int goes_ms;
 	bool has_flr;
 	bool bridge_locked;
 	bool locked;
@@ -144,7 +146,9 @@ static void fake_clear_master(struct pci_dev *pdev)
 
 static bool fake_is_present(struct pci_dev *pdev)
 {
-	return !slot->gone;
+	/* while another thread resets it, it does not respond */
+	slot->open += !slot->cfg_locked && !slot->sdev.leaving;
+	return !slot->gone && (!slot->goes_ms || slept_ms() < slot->goes_ms);
 }
 
 static bool fake_device_trylock(struct device *dev)
@@ -202,6 +206,9 @@ static int slot_init(struct kunit *test)
 	slot->fn.sdev = &slot->sdev;
 	slot->fn.pdev = &slot->pdev;
 	mutex_init(&slot->fn.lock);
+	/* flr and bus, as for sysfs */
+	slot->pdev.reset_methods[0] = 3;
+	slot->pdev.reset_methods[1] = 6;
 	return 0;
 }
 
@@ -262,6 +269,24 @@ static void func_gives_up(struct kunit *test)
 	KUNIT_EXPECT_GE(test, slept_ms(), RESET_LOCK_MS);
 }
 
+/* each method would wait a minute for it */
+static void func_gone(struct kunit *test)
+{
+	slot->gone = true;
+	KUNIT_EXPECT_EQ(test, func_reset(), -ENODEV);
+	KUNIT_EXPECT_EQ(test, slot->nresets, 0);
+	KUNIT_EXPECT_EQ(test, slept_ms(), 0);
+}
+
+/* removed while somebody held the bridge's lock */
+static void func_goes(struct kunit *test)
+{
+	slot->busy_ms = 5000;
+	slot->goes_ms = 3000;
+	KUNIT_EXPECT_EQ(test, func_reset(), -ENODEV);
+	KUNIT_EXPECT_EQ(test, slot->nresets, 0);
+}
+
 /* another function below the bridge is being reset */
 static void clean_beside_neighbour(struct kunit *test)
 {
@@ -284,6 +309,29 @@ static void clean_by_flr(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, slot->nflr, 1);
 	KUNIT_EXPECT_EQ(test, slot->nfailed, 0);
 	KUNIT_EXPECT_LE(test, slept_ms(), CLEAN_LOCK_MS + 100);
+}
+
+/* the same, but the administrator has chosen "bus" only */
+static void clean_flr_not_chosen(struct kunit *test)
+{
+	slot->has_flr = true;
+	slot->busy_ms = FOREVER;
+	slot->pdev.reset_methods[0] = 6;
+	slot->pdev.reset_methods[1] = 0;
+	clean();
+	KUNIT_EXPECT_EQ(test, slot->nresets + slot->nflr, 0);
+	KUNIT_EXPECT_EQ(test, slot->nfailed, 1);
+}
+
+/* removed during the retries: nobody is asked to power-cycle it */
+static void clean_goes(struct kunit *test)
+{
+	slot->has_flr = true;
+	slot->busy_ms = FOREVER;
+	slot->goes_ms = 1000;
+	clean();
+	KUNIT_EXPECT_EQ(test, slot->nresets + slot->nflr, 0);
+	KUNIT_EXPECT_EQ(test, slot->nfailed, 0);
 }
 
 static void clean_without_flr(struct kunit *test)
@@ -318,8 +366,12 @@ static struct kunit_case reset_cases[] = {
 	KUNIT_CASE(func_waits_for_bridge),
 	KUNIT_CASE(func_while_leaving),
 	KUNIT_CASE(func_gives_up),
+	KUNIT_CASE(func_gone),
+	KUNIT_CASE(func_goes),
 	KUNIT_CASE(clean_beside_neighbour),
 	KUNIT_CASE(clean_by_flr),
+	KUNIT_CASE(clean_flr_not_chosen),
+	KUNIT_CASE(clean_goes),
 	KUNIT_CASE(clean_without_flr),
 	KUNIT_CASE(clean_config_busy),
 	KUNIT_CASE(clean_gone),
