@@ -20,6 +20,8 @@
 #   riod_stub_left                      leaked objects of the stub ("mappings=3 ..."), to be
 #                                       called when nothing is attached
 #   kernel_kib, slope                   KiB that a host's kernel uses; their growth per line
+#   load_family                         load a module with a netlink family; fails if a command
+#                                       keeps it from that
 #   remember VAR...; recall             keep variables of setup for tests and cleanup
 
 RIODCTL=riodctl
@@ -177,4 +179,23 @@ riod_stub_left()
 		for o in connections attachments shadow_pages mappings leaked_pages; do
 			(( $(< $o) == 0 )) || echo "$o=$(< $o)"
 		done'
+}
+
+# A module that registers a generic netlink family takes a lock that every command holds
+# while it runs.
+family_module()
+{
+	local m
+	for m in team wireguard macsec drop_monitor openvswitch vdpa; do
+		modprobe -n "$m" 2> /dev/null && [[ ! -e /sys/module/$m ]] && echo "$m" && return
+	done
+	return 1
+}
+
+load_family()
+{
+	local module
+	module=$(family_module) || { t_diag "no module with a netlink family: not tried"; return 0; }
+	timeout 5 modprobe "$module"
+	timeout 5 modprobe -r "$module"
 }

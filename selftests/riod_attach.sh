@@ -3,7 +3,7 @@
 #
 # riod_attach.sh - export, attach, check the function, detach, and the errors of each
 #
-# devices: nvme nvme edu edu,at=bridge edu,at=bridge e1000e edu,functions=0+7
+# devices: nvme nvme edu edu,at=bridge edu,at=bridge e1000e edu,functions=0+7 virtio-rng-pci,functions=4
 # timeout: 240
 
 # shellcheck source=selftests/lib.sh
@@ -27,6 +27,7 @@ each_cleanup()
 		server_ctl unbind "$id" --force
 	done
 	wait_for 10 no_attachments
+	[[ ! -e /run/riod/slot ]] || slot_back "$(< /run/riod/slot)"
 }
 
 exported() { exports | sed -n 's/^[0-9]*\.functions\.[0-9]*=//p' | sort | xargs; }
@@ -311,6 +312,93 @@ test_reset_fails_after_use()
 	wait_for 20 export_idle
 	riod_unexport
 	t_fails grep -E "could not be reset|without a reset" <(server_log)
+}
+
+# ---- a device that does not respond ----
+
+port_of() { basename "$(dirname "$(readlink -f "/sys/bus/pci/devices/$1")")"; }
+
+# slot_power off|on ADDR - switch the power of its slot, without the kernel's knowledge: the
+# registers of its functions read as all ones while it is off
+slot_power()
+{
+	local port pciehp=/sys/bus/pci_express/drivers/pciehp
+	port=$(port_of "$2")
+	echo "$2" > /run/riod/slot
+	[[ ! -e $pciehp/$port:pcie004 ]] || echo "$port:pcie004" > "$pciehp/unbind"
+	if [[ $1 == off ]]; then
+		setpci -s "$port" CAP_EXP+18.w=0400:0400
+		t_eq "vendor ID" "$(setpci -s "$2" 0.w)" ffff
+	else
+		setpci -s "$port" CAP_EXP+18.w=0000:0400
+		t_fails test "$(setpci -s "$2" 0.w)" = ffff
+	fi
+}
+
+# slot_back ADDR - as before the first slot_power
+slot_back()
+{
+	local port fn
+	port=$(port_of "$1")
+	slot_power on "$1"
+	rm /run/riod/slot
+	for fn in "/sys/bus/pci/devices/${1%.*}".*; do
+		echo 1 > "$fn/remove"
+	done
+	echo 1 > /sys/bus/pci/rescan
+	echo "$port:pcie004" > /sys/bus/pci_express/drivers/pciehp/bind
+	wait_for 20 test -e "/sys/bus/pci/devices/$1/driver"
+}
+
+# each of its reset methods would wait a minute for it to come back
+test_unbind_of_a_device_that_is_gone()
+{
+	local start=$SECONDS
+	[[ $RIOD_TOPOLOGY == loopback ]] || t_skip "the slot is on another host"
+	riod_export nvme
+	riod_attach
+	slot_power off "$EXPORT"
+	riod_unexport --force
+	t_cmp "seconds" $((SECONDS - start)) -lt "$(scaled 30)"
+	t_eq exports "$(exported)" ""
+}
+
+ended() { ! kill -0 "$1" 2> /dev/null; }
+
+in_flr() { grep -q pcie_flr "/proc/$1/stack"; }
+
+# While the resets of a card take long, no command waits but the unbind that needs them, and
+# this can be interrupted.  A reset through sysfs holds the locks of the port and of function
+# 0 while it waits for the card, for a minute.  The stub tries for 10 s in each function.
+test_unbind_holds_up_nobody()
+{
+	local card first second other said=/run/riod/unbind.out said2=/run/riod/unbind2.out
+	[[ $RIOD_TOPOLOGY == loopback ]] || t_skip "the slot is on another host"
+	card=$(device virtio-rng-pci)
+	bind_all "${card%.0}".{0..3}
+	riod_attach
+	slot_power off "$card"
+	echo 1 > "/sys/bus/pci/devices/$card/reset" & first=$!
+	wait_for 10 in_flr "$first"
+	"$RIODCTL" unbind "$card" --force > "$said" 2>&1 & first=$!
+	wait_for 30 grep -q "waiting until" "$said"
+	load_family
+	"$RIODCTL" unbind "$card" > "$said2" 2>&1 & second=$!
+	wait_for 30 grep -q "waiting until" "$said2"
+	kill -INT "$second"
+	wait_for 5 ended "$second"
+	t_match interrupted "$(< "$said2")" 'being taken back all the same'
+	# others can be exported meanwhile
+	other=$(device nvme 1)
+	"$RIODCTL" bind "$other" --export
+	"$RIODCTL" unbind "$other"
+	t_fails ended "$first"
+
+	slot_power on "$card"
+	wait_for 60 ended "$first"
+	wait "$first"
+	t_match said "$(< "$said")" 'is no longer exported'
+	t_eq driver "$(driver_of "$card")" virtio-pci
 }
 
 # stat_refresh folds the per-CPU counters

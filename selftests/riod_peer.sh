@@ -116,25 +116,6 @@ silent()
 attaching() { "$RIODCTL" list | grep -q attaching; }
 attaching_id() { listed attachments "$RIODCTL" | sed -n 's/^0\.id=//p'; }
 
-# A module that registers a generic netlink family takes a lock that every command holds
-# while it runs.
-family_module()
-{
-	local m
-	for m in team wireguard macsec drop_monitor openvswitch vdpa; do
-		modprobe -n "$m" 2> /dev/null && [[ ! -e /sys/module/$m ]] && echo "$m" && return
-	done
-	return 1
-}
-
-load_family()
-{
-	local module
-	module=$(family_module) || { t_diag "no module with a netlink family: not tried"; return 0; }
-	timeout 5 modprobe "$module"
-	timeout 5 modprobe -r "$module"
-}
-
 # While a server host lets an attach wait, no other command waits, and the attempt can be
 # ended: by Ctrl-C, and by a detach of its number.
 test_attach_holds_up_nobody()

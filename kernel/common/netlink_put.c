@@ -82,6 +82,19 @@ const struct riod_transport_ops *riod_nl_get_transport(const char *name,
 }
 EXPORT_SYMBOL_GPL(riod_nl_get_transport);
 
+const struct riod_transport_ops *riod_nl_find_transport(const char *name,
+							struct netlink_ext_ack *extack)
+{
+	const struct riod_transport_ops *ops = riod_transport_lookup(name);
+
+	if (ops)
+		return ops;
+	NL_SET_ERR_MSG_FMT(extack, "there is no transport '%s': modprobe riod-%s loads one", name,
+			   name);
+	return ERR_PTR(-EPROTONOSUPPORT);
+}
+EXPORT_SYMBOL_GPL(riod_nl_find_transport);
+
 struct riod_conn *riod_peer_open(struct net *net, const struct riod_peer *peer,
 				 struct netlink_ext_ack *extack)
 {

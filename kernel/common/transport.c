@@ -78,7 +78,7 @@ void riod_transport_unregister(const struct riod_transport_ops *ops)
 }
 EXPORT_SYMBOL_GPL(riod_transport_unregister);
 
-static const struct riod_transport_ops *riod_transport_lookup(const char *name)
+const struct riod_transport_ops *riod_transport_lookup(const char *name)
 {
 	const struct riod_transport_ops *ops = NULL;
 	struct riod_transport *t;

@@ -87,14 +87,15 @@ struct riod_attach_request {
  * struct riod_nl_stub_ops - commands that riod_stub executes
  * @owner: pinned while a command runs
  * @export_new: sets the name if it was empty
- * @export_del: -EBUSY while attached and not @force
+ * @export_del: begins to remove an export; -EBUSY while attached and not @force
  * @export_set: changes the allow list, completely or not at all
  * @export_dump: fills messages into @skb from entry cb->args[0] on, as a dumpit
  *	does; one message per export of @net, begun with riod_nl_put_header()
  *
  * All in process context, with the module pinned.  riod holds no locks, but
- * genetlink holds cb_lock for reading: do not wait for the network, nor for a
- * thread that registers a generic netlink family.  After an error @extack names
+ * genetlink holds cb_lock for reading, which blocks the registration of families
+ * and then every user of generic netlink: do not wait for the network or a device,
+ * and load no module.  After an error @extack names
  * cause and remedy (at most 79 characters with NL_SET_ERR_MSG_FMT()).
  *
  * @net is the caller's namespace; commands do not see exports of other
@@ -204,6 +205,10 @@ void riod_nl_event(struct net *net, u8 cmd,
  */
 const struct riod_transport_ops *riod_nl_get_transport(const char *name,
 						       struct netlink_ext_ack *extack);
+
+/* the same, but loads no module: for commands, because genetlink holds cb_lock meanwhile */
+const struct riod_transport_ops *riod_nl_find_transport(const char *name,
+							struct netlink_ext_ack *extack);
 
 /**
  * riod_peer_open() - connect to a server host by the transport in @peer

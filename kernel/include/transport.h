@@ -199,12 +199,13 @@ void riod_transport_unregister(const struct riod_transport_ops *ops);
  *
  * Loads the module "riod-NAME" if no transport of that name is registered.  So
  * it sleeps, killable, and the caller must not hold a lock that loading a
- * module takes.  Such a module must not register a generic netlink family:
- * netlink commands call this function, and genetlink holds its lock meanwhile.
+ * module takes.  Netlink commands hold one: see riod_transport_lookup().
  *
  * Return: the ops with a reference on their module, or NULL.
  */
 const struct riod_transport_ops *riod_transport_get(const char *name);
+/* the same, but loads no module */
+const struct riod_transport_ops *riod_transport_lookup(const char *name);
 /* take another reference; the caller holds one */
 const struct riod_transport_ops *riod_transport_hold(const struct riod_transport_ops *ops);
 void riod_transport_put(const struct riod_transport_ops *ops);

@@ -224,13 +224,14 @@ bool riod_stub_allows(const struct riod_stub_export *exp,
  * @port: its port
  * @peer: source address of the connection
  *
- * Accept, LIST and ATTACH all decide by this function.
+ * Accept, LIST and ATTACH all decide by this function.  Nobody sees an export that is
+ * being removed.
  */
 bool riod_stub_visible(const struct riod_stub_export *exp, const struct net *net,
 		       const struct riod_transport_ops *transport,
 		       u16 port, const struct sockaddr_storage *peer)
 {
-	return exp->net == net && exp->transport == transport && exp->port == port &&
+	return !exp->going && exp->net == net && exp->transport == transport && exp->port == port &&
 	       riod_stub_allows(exp, peer);
 }
 

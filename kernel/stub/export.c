@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Exports: creation, claims by peers, removal
+ *
+ * Netlink commands hold a lock of the whole host, so none waits for a device.  A removal
+ * marks the export (@going) and ends its session.  When the export is IDLE, perhaps
+ * after a reset, a work item of export_wq destroys it.
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -18,6 +22,12 @@ LIST_HEAD(riod_stub_exports);
 
 /* under riod_stub_admin */
 static unsigned long export_next_id = 1;
+
+/*
+ * Runs riod_stub_export.end_work.  Not riod_stub_wq: closing a port waits for handshakes,
+ * which many removals at once could keep from running there.
+ */
+static struct workqueue_struct *export_wq;
 
 /* host shutdown or suspend: refuse new attachments; under riod_stub_lock */
 static bool exports_closed;
@@ -45,6 +55,14 @@ static const u8 export_legal[] = {
 	[RIOD_STUB_FENCING]	= BIT(RIOD_STUB_IDLE),
 };
 
+/* queues the work item once, because no attachment begins after @going was set */
+static void export_end_if_idle(struct riod_stub_export *exp)
+{
+	lockdep_assert_held(&riod_stub_lock);
+	if (exp->going && exp->state == RIOD_STUB_IDLE)
+		queue_work(export_wq, &exp->end_work);
+}
+
 /* the only writer of riod_stub_export.state */
 static void export_set_state(struct riod_stub_export *exp, enum riod_stub_state to)
 {
@@ -53,6 +71,7 @@ static void export_set_state(struct riod_stub_export *exp, enum riod_stub_state 
 		  exp->name, exp->state, to);
 	WRITE_ONCE(exp->state, to);
 	wake_up_all(&exp->wait);
+	export_end_if_idle(exp);
 }
 
 /**
@@ -207,6 +226,45 @@ void riod_stub_export_put(struct riod_stub_export *exp)
 	kref_put(&exp->ref, export_free);
 }
 
+static void export_free_funcs(struct riod_stub_export *exp)
+{
+	while (exp->nfuncs)
+		riod_stub_func_destroy(exp->funcs[--exp->nfuncs]);
+}
+
+/*
+ * Destroy an export that is going, and IDLE.  The event of its removal is the last: the
+ * teardown may still be sending the event of IDLE, under @event_lock, and no attachment
+ * follows.  riod_stub_admin is held until the event was sent, so an export that takes the
+ * name or a function over is announced later.
+ */
+static void export_end_work(struct work_struct *work)
+{
+	struct riod_stub_export *exp = container_of(work, struct riod_stub_export, end_work);
+	struct riod_stub_news news;
+	unsigned int i;
+
+	mutex_lock(&riod_stub_admin);
+	riod_stub_domain_close(exp);
+	mutex_lock(&exp->event_lock);
+	mutex_lock(&riod_stub_lock);
+	list_del_init(&exp->list);
+	for (i = 0; i < exp->nfuncs; i++)
+		exp->funcs[i]->sdev->fn = NULL;
+	riod_stub_news_take(&news, exp);
+	news.state = -1;
+	mutex_unlock(&riod_stub_lock);
+	mutex_unlock(&exp->event_lock);
+	/* it pins @transport: put it after riod_stub_news_take(), which reads the name */
+	riod_stub_listener_put(exp->listener);
+	export_free_funcs(exp);
+	riod_stub_news_send(exp, &news);
+	mutex_unlock(&riod_stub_admin);
+	complete_all(&exp->gone);
+	/* this code stays until the work item has returned: module exit waits for it */
+	riod_stub_export_put(exp);
+}
+
 static struct riod_stub_export *export_alloc(struct net *net)
 {
 	struct riod_stub_export *exp = kzalloc(sizeof(*exp), GFP_KERNEL_ACCOUNT);
@@ -217,17 +275,13 @@ static struct riod_stub_export *export_alloc(struct net *net)
 	INIT_LIST_HEAD(&exp->list);
 	mutex_init(&exp->event_lock);
 	init_waitqueue_head(&exp->wait);
+	INIT_WORK(&exp->end_work, export_end_work);
+	init_completion(&exp->gone);
 	ratelimit_state_init(&exp->log, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 	exp->net = get_net(net);
 	exp->state = RIOD_STUB_IDLE;
 	atomic_inc(&riod_stub_objects.exports);
 	return exp;
-}
-
-static void export_free_funcs(struct riod_stub_export *exp)
-{
-	while (exp->nfuncs)
-		riod_stub_func_destroy(exp->funcs[--exp->nfuncs]);
 }
 
 static bool export_has(const struct riod_stub_export *exp, const struct pci_dev *pdev)
@@ -254,7 +308,11 @@ static int export_add_dev(struct riod_stub_export *exp, struct pci_dev *pdev,
 		return -ENODEV;
 	}
 	if (sdev->fn || export_has(exp, pdev)) {
-		NL_SET_ERR_MSG_FMT(extack, "%s is exported already", pci_name(pdev));
+		if (sdev->fn && READ_ONCE(sdev->fn->exp->going))
+			NL_SET_ERR_MSG_FMT(extack, "%s is being taken back: try again in a moment",
+					   pci_name(pdev));
+		else
+			NL_SET_ERR_MSG_FMT(extack, "%s is exported already", pci_name(pdev));
 		return -EBUSY;
 	}
 	if (!pdev->reset_methods[0] && !exp->no_reset) {
@@ -333,6 +391,8 @@ static bool name_is_plain(const char *name)
 static int export_set_name(struct riod_stub_export *exp, struct riod_export_request *req,
 			   struct netlink_ext_ack *extack)
 {
+	struct riod_stub_export *other;
+
 	req->name[sizeof(req->name) - 1] = '\0';
 	if (!req->name[0])
 		strscpy(req->name, pci_name(exp->funcs[0]->pdev));
@@ -340,8 +400,13 @@ static int export_set_name(struct riod_stub_export *exp, struct riod_export_requ
 		NL_SET_ERR_MSG(extack, "a name has printable ASCII characters and no spaces");
 		return -EINVAL;
 	}
-	if (export_find(exp->net, req->name)) {
-		NL_SET_ERR_MSG(extack, "there is an export of that name: choose another");
+	other = export_find(exp->net, req->name);
+	if (other) {
+		if (READ_ONCE(other->going))
+			NL_SET_ERR_MSG(extack,
+				       "the export of that name is being taken back: try again in a moment");
+		else
+			NL_SET_ERR_MSG(extack, "there is an export of that name: choose another");
 		return -EEXIST;
 	}
 	strscpy(exp->name, req->name);
@@ -415,8 +480,7 @@ int riod_stub_export_new(struct net *net, struct riod_export_request *req,
 	const struct riod_transport_ops *transport;
 	int ret;
 
-	/* before taking the lock: this may load a module */
-	transport = riod_nl_get_transport(req->transport, extack);
+	transport = riod_nl_find_transport(req->transport, extack);
 	if (IS_ERR(transport))
 		return PTR_ERR(transport);
 	mutex_lock(&riod_stub_admin);
@@ -436,46 +500,45 @@ static void export_end_session(struct riod_stub_export *exp, enum riod_reason re
 	riod_link_end(exp->att->link, reason);
 }
 
-/**
- * riod_stub_export_remove() - remove an export, even if a peer uses it
- * @exp: export on the list
- * @reason: sent to the peer
- *
- * Waits for the teardown of the attachment, which depends on this host only (at
- * most a reset), never on the peer.  The functions stay bound.
+/*
+ * Begin to remove an export, even if a peer uses it: end the session, and refuse new
+ * ones.  An attachment in ATTACHING has no link to end yet; it checks @going later.
  */
-void riod_stub_export_remove(struct riod_stub_export *exp, enum riod_reason reason)
+static void export_go(struct riod_stub_export *exp, enum riod_reason reason)
 {
-	struct riod_stub_news news;
-	unsigned int i;
-
-	lockdep_assert_held(&riod_stub_admin);
-	mutex_lock(&riod_stub_lock);
-	/* handshakes no longer find it; one that has claimed it sees @going */
-	list_del_init(&exp->list);
-	exp->going = reason;
+	lockdep_assert_held(&riod_stub_lock);
+	if (exp->going)
+		return;
+	WRITE_ONCE(exp->going, reason);
 	export_end_session(exp, reason);
-	mutex_unlock(&riod_stub_lock);
+	export_end_if_idle(exp);
+}
 
-	wait_event(exp->wait, export_in_state(exp, RIOD_STUB_IDLE));
+/**
+ * riod_stub_export_leave() - remove the export of a function that leaves the driver
+ * @sdev: function; @leaving is set, and its device lock is held
+ *
+ * Waits until the export is gone, also if a command has begun to remove it: for the
+ * teardown of the attachment, which depends on this host only (at most a reset), never
+ * on the peer.  The other functions of the export stay bound.
+ */
+void riod_stub_export_leave(struct riod_stub_dev *sdev)
+{
+	struct riod_stub_export *exp;
 
-	riod_stub_domain_close(exp);
-	/*
-	 * The teardown may still be sending the event of IDLE: wait for it.  No attachment
-	 * follows, so the event below is the last.
-	 */
-	mutex_lock(&exp->event_lock);
+	/* an export that is being created has not seen @leaving, and is published by now */
+	mutex_lock(&riod_stub_admin);
 	mutex_lock(&riod_stub_lock);
-	for (i = 0; i < exp->nfuncs; i++)
-		exp->funcs[i]->sdev->fn = NULL;
-	riod_stub_news_take(&news, exp);
-	news.state = -1;
+	exp = sdev->fn ? sdev->fn->exp : NULL;
+	if (exp) {
+		kref_get(&exp->ref);
+		export_go(exp, RIOD_REASON_GONE);
+	}
 	mutex_unlock(&riod_stub_lock);
-	mutex_unlock(&exp->event_lock);
-	/* it pins @transport: put it after riod_stub_news_take(), which reads the name */
-	riod_stub_listener_put(exp->listener);
-	export_free_funcs(exp);
-	riod_stub_news_send(exp, &news);
+	mutex_unlock(&riod_stub_admin);
+	if (!exp)
+		return;
+	wait_for_completion(&exp->gone);
 	riod_stub_export_put(exp);
 }
 
@@ -598,23 +661,33 @@ int riod_stub_export_set(struct net *net, struct riod_export_change *change,
 
 /* ------------------------------------------------------------ taken back */
 
+/**
+ * riod_stub_export_del() - begin to remove an export
+ * @net: network namespace
+ * @name: its name, which stays taken until the export is gone
+ * @force: even if a peer uses it
+ * @extack: reports the reason of a failure
+ *
+ * Waits for nothing.  An event without a state reports that the export is gone.
+ * Return: 0, also if it is being removed already; -ENOENT; -EBUSY.
+ */
 int riod_stub_export_del(struct net *net, const char *name, bool force,
 			 struct netlink_ext_ack *extack)
 {
 	struct riod_stub_export *exp;
 	int ret = 0;
 
-	mutex_lock(&riod_stub_admin);
+	mutex_lock(&riod_stub_lock);
 	exp = export_find(net, name);
 	if (!exp) {
 		ret = export_not_found(extack);
-	} else if (!force && export_in_use(exp)) {
+	} else if (!force && !exp->going && export_in_use(exp)) {
 		NL_SET_ERR_MSG(extack, "a peer uses the export: detach it there, or --force");
 		ret = -EBUSY;
 	} else {
-		riod_stub_export_remove(exp, RIOD_REASON_UNBIND);
+		export_go(exp, RIOD_REASON_UNBIND);
 	}
-	mutex_unlock(&riod_stub_admin);
+	mutex_unlock(&riod_stub_lock);
 	return ret;
 }
 
@@ -670,4 +743,19 @@ bool riod_stub_export_idle(struct riod_stub_dev *sdev)
 	ret = !sdev->fn || sdev->fn->exp->state == RIOD_STUB_IDLE;
 	mutex_unlock(&riod_stub_lock);
 	return ret;
+}
+
+/* ------------------------------------------------------------ module */
+
+int __init riod_stub_exports_init(void)
+{
+	/* ordered: each work item holds riod_stub_admin nearly all the time */
+	export_wq = alloc_ordered_workqueue("riod_stub_exports", 0);
+	return export_wq ? 0 : -ENOMEM;
+}
+
+/* no export is left; waits for the last lines of work items */
+void riod_stub_exports_exit(void)
+{
+	destroy_workqueue(export_wq);
 }

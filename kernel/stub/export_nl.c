@@ -10,6 +10,8 @@
 
 static enum riod_state export_nl_state(const struct riod_stub_export *exp)
 {
+	if (exp->going && exp->state != RIOD_STUB_FENCING)
+		return RIOD_STATE_DETACHED;
 	switch (exp->state) {
 	case RIOD_STUB_ATTACHED:
 		return riod_session_is_broken(riod_link_session(exp->att->link)) ?

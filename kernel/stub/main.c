@@ -48,6 +48,9 @@ static int __init riod_stub_init(void)
 	if (!riod_stub_wq)
 		return -ENOMEM;
 
+	ret = riod_stub_exports_init();
+	if (ret)
+		goto err_exports;
 	ret = riod_stub_power_init();
 	if (ret)
 		goto err_power;
@@ -69,6 +72,8 @@ err_netlink:
 err_driver:
 	riod_stub_power_exit();
 err_power:
+	riod_stub_exports_exit();
+err_exports:
 	destroy_workqueue(riod_stub_wq);
 	return ret;
 }
@@ -80,7 +85,8 @@ static void __exit riod_stub_exit(void)
 	debugfs_remove(riod_stub_debugfs);
 	riod_stub_driver_unregister();
 	riod_stub_power_exit();
-	/* waits for the last lines of work items, which hold no module reference */
+	/* these wait for the last lines of work items, which hold no module reference */
+	riod_stub_exports_exit();
 	destroy_workqueue(riod_stub_wq);
 }
 

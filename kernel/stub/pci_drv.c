@@ -61,9 +61,8 @@ static void riod_stub_remove(struct pci_dev *pdev)
 	 */
 	smp_store_release(&sdev->leaving, true);
 
+	riod_stub_export_leave(sdev);
 	mutex_lock(&riod_stub_admin);
-	if (sdev->fn)
-		riod_stub_export_remove(sdev->fn->exp, RIOD_REASON_GONE);
 	riod_stub_dev_del(sdev);
 	mutex_unlock(&riod_stub_admin);
 

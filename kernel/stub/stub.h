@@ -15,9 +15,10 @@
  * Locks, outermost first; details are in Documentation/locking-stub.rst:
  *
  *   device lock       of a function; the driver core holds it in remove()
- *   riod_stub_admin   mutex: serializes creation and removal of exports; list of
- *                     bound functions, riod_stub_dev.fn, listeners.  May be held
- *                     while waiting for the teardown of an attachment.
+ *   riod_stub_admin   mutex: serializes creation and destruction of exports; list of
+ *                     bound functions, riod_stub_dev.fn, listeners.  Netlink commands
+ *                     take it, so it is not held while waiting for a device or a
+ *                     peer.
  *   riod_stub_export.event_lock  mutex: events are sent in the order of the changes
  *   riod_stub_lock    mutex: list of exports, their state and attachment, and the
  *                     handshakes.  Never held while waiting for a peer, thread or
@@ -34,6 +35,7 @@
 #undef pr_fmt
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/completion.h>
 #include <linux/interval_tree.h>
 #include <linux/iommu.h>
 #include <linux/kref.h>
@@ -418,7 +420,8 @@ enum riod_stub_state {
  * @domain: IOVA space
  * @listener: counted reference
  * @state: written under riod_stub_lock
- * @going: reason to refuse new attachments, or NONE; under riod_stub_lock
+ * @going: the export is being removed: reason for the peer; else NONE.  Never cleared;
+ *	written under riod_stub_lock
  * @broken: the device lost its state since the attachment began; under riod_stub_lock
  * @evicted: the changed allow list excludes the attached peer, by force; under
  *	riod_stub_lock
@@ -430,6 +433,8 @@ enum riod_stub_state {
  * @event_lock: held from a change until its event is sent, so that events are in the
  *	order of the changes, the removal last
  * @wait: woken when @state changes
+ * @end_work: destroys the export, once it is @going and IDLE
+ * @gone: completed by @end_work, when neither functions nor listener are in use any more
  * @log: limits log messages about peers that attach and detach
  * @stats: counters of the attachment, or of the last one
  */
@@ -458,6 +463,8 @@ struct riod_stub_export {
 	u64 fence_ns;
 	struct mutex event_lock;	/* see above */
 	wait_queue_head_t wait;
+	struct work_struct end_work;
+	struct completion gone;
 	struct ratelimit_state log;
 	struct riod_func_stats stats;
 };
@@ -465,6 +472,8 @@ struct riod_stub_export {
 extern struct mutex riod_stub_lock;
 extern struct list_head riod_stub_exports;
 
+int riod_stub_exports_init(void);
+void riod_stub_exports_exit(void);
 void riod_stub_export_put(struct riod_stub_export *exp);
 void riod_stub_export_move(struct riod_stub_export *exp, enum riod_stub_state state,
 			   struct riod_stub_att *att);
@@ -478,7 +487,7 @@ int riod_stub_export_set(struct net *net, struct riod_export_change *change,
 			 struct netlink_ext_ack *extack);
 int riod_stub_export_del(struct net *net, const char *name, bool force,
 			 struct netlink_ext_ack *extack);
-void riod_stub_export_remove(struct riod_stub_export *exp, enum riod_reason reason);
+void riod_stub_export_leave(struct riod_stub_dev *sdev);
 bool riod_stub_exports_close(void);
 void riod_stub_exports_reopen(void);
 enum riod_reason riod_stub_export_going(const struct riod_stub_export *exp);

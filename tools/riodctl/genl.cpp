@@ -112,14 +112,6 @@ std::string GenlKernel::export_set(const ExportChange &change)
 	return peer;
 }
 
-void GenlKernel::export_del(const std::string &name, bool force)
-{
-	const Message msg = request(RIOD_CMD_EXPORT_DEL, NLM_F_ACK);
-
-	encode_export_del(msg.get(), name, force);
-	execute(msg.get());
-}
-
 std::vector<Export> GenlKernel::exports()
 {
 	return dump(RIOD_CMD_EXPORT_GET, decode_export);

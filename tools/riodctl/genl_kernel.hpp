@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What make_genl_kernel() makes.  Its methods: attach and detach in genl_attach.cpp, monitor
-// in genl_monitor.cpp, the others in genl.cpp.
+// What make_genl_kernel() makes.  Its methods: attach and detach in genl_attach.cpp,
+// export_del in genl_unbind.cpp, monitor in genl_monitor.cpp, the others in genl.cpp.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ public:
 	bool present() override;
 	std::string export_new(const ExportRequest &request) override;
 	std::string export_set(const ExportChange &change) override;
-	void export_del(const std::string &name, bool force) override;
+	void export_del(const std::string &name, bool force,
+			const std::function<void()> &waiting) override;
 	std::vector<Export> exports() override;
 	AttachResult attach(const AttachRequest &request,
 			    const std::function<void()> &waiting) override;
@@ -40,6 +41,7 @@ private:
 	Message request(int command, int flags);
 	void execute(nl_msg *msg);
 	Socket subscribe(int more_group);
+	bool is_exported(const std::string &name);
 	std::optional<Attachment> find_attachment(std::uint32_t id);
 	void cancel(Following &following, std::uint32_t id);
 	Removal wait_gone(Following &following, std::uint32_t id, bool gone,

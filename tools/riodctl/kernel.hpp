@@ -24,7 +24,10 @@ public:
 	virtual std::string export_new(const ExportRequest &request) = 0;
 	// Returns the attached peer that is no longer allowed, or an empty string.
 	virtual std::string export_set(const ExportChange &change) = 0;
-	virtual void export_del(const std::string &name, bool force) = 0;
+	// Waits until the export is gone.  If interrupted it throws KernelError with EINTR, and the
+	// removal goes on.  Calls @waiting once if it takes long.
+	virtual void export_del(const std::string &name, bool force,
+				const std::function<void()> &waiting) = 0;
 	virtual std::vector<Export> exports() = 0;
 	// Waits until the functions have left the bus or cannot leave it.
 	virtual Removal detach(std::uint32_t id, bool force) = 0;

@@ -79,9 +79,20 @@ void add_target(const Context &context, const std::vector<Export> &exports,
 void take_back(const Context &context, const Export &exported, bool force)
 {
 	try {
-		context.kernel.export_del(exported.name, force);
+		context.kernel.export_del(exported.name, force, [&] {
+			context.out.note(fmt::format("waiting until '{}' is reset", exported.name));
+		});
 	} catch (const KernelError &error) {
 		std::string remedy;
+		if (error.err() == EINTR) {
+			throw Error(
+				Exit::interrupted,
+				fmt::format("interrupted; '{}' is being taken back all the same",
+					    exported.name),
+				fmt::format("'riodctl unbind {}' later gives the device back to "
+					    "its driver",
+					    fmt::join(exported.devices, " ")));
+		}
 		if (error.err() == ENOENT)
 			return; // removed meanwhile
 		if (error.err() == EBUSY) {

@@ -473,6 +473,10 @@ static void transports(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(conn), -EPROTONOSUPPORT);
 	KUNIT_EXPECT_STREQ(test, extack._msg,
 			   "there is no transport 'pigeon': is its module installed?");
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(riod_nl_find_transport("pigeon", &extack)),
+			-EPROTONOSUPPORT);
+	KUNIT_EXPECT_STREQ(test, extack._msg,
+			   "there is no transport 'pigeon': modprobe riod-pigeon loads one");
 
 	r = new_request(test);
 	nla_put_string(r->skb, RIOD_A_ATTACHMENT_HOST, "192.0.2.1");

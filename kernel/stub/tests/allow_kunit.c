@@ -435,7 +435,10 @@ static void no_ip(struct kunit *test)
 	}
 }
 
-/* an allowed address at another port, or in another namespace, sees nothing */
+/*
+ * an allowed address at another port, or in another namespace, sees nothing; nor does
+ * anybody see an export that is being removed
+ */
 static void elsewhere(struct kunit *test)
 {
 	struct sockaddr_storage peer = address(test, "192.0.2.1", 1);
@@ -445,6 +448,9 @@ static void elsewhere(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, copy(l), 0);
 	KUNIT_EXPECT_TRUE(test, riod_stub_visible(&l->exp, &init_net, NULL, PORT, &peer));
 	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, NULL, PORT + 1, &peer));
+	l->exp.going = RIOD_REASON_UNBIND;
+	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, NULL, PORT, &peer));
+	l->exp.going = RIOD_REASON_NONE;
 	l->exp.net = (struct net *)l;
 	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, NULL, PORT, &peer));
 }

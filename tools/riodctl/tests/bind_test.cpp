@@ -436,6 +436,26 @@ TEST_F(Unbind, AttachedPeer)
 	EXPECT_EQ(host.driver(a), "nvme");
 }
 
+TEST_F(Unbind, TakesLong)
+{
+	exported({a}, "disk");
+	host.kernel.slow = true;
+	EXPECT_EQ(host.run({"unbind", "disk"}), 0);
+	EXPECT_TRUE(in(host.err, "waiting until 'disk' is reset"));
+	EXPECT_TRUE(untouched(a, "nvme"));
+}
+
+// the export goes all the same, but its function stays with riod_stub for a later unbind
+TEST_F(Unbind, Interrupted)
+{
+	exported({a}, "disk");
+	host.kernel.refuse.emplace("export_del", KernelError(EINTR));
+	EXPECT_EQ(host.run({"unbind", "disk"}), 130);
+	EXPECT_TRUE(in(host.err, "'disk' is being taken back all the same"));
+	EXPECT_TRUE(in(host.err, "riodctl unbind 0000:03:00.0"));
+	EXPECT_EQ(host.driver(a), "riod_stub");
+}
+
 TEST_F(Unbind, TheFormerDriverNotTheMatchingOne)
 {
 	host.add_pci({.address = a, .driver = "vfio-pci"});

@@ -108,11 +108,14 @@ std::string FakeKernel::export_set(const ExportChange &change)
 	return not_allowed;
 }
 
-void FakeKernel::export_del(const std::string &name, bool force)
+void FakeKernel::export_del(const std::string &name, bool force,
+			    const std::function<void()> &waiting)
 {
 	log.push_back("export_del " + name + (force ? " force" : ""));
 	if (!force)
 		maybe_refuse("export_del");
+	if (slow)
+		waiting();
 	std::erase_if(export_list, [&](const Export &e) { return e.name == name; });
 }
 

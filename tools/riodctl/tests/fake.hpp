@@ -61,7 +61,8 @@ public:
 	bool present() override { return is_present; }
 	std::string export_new(const ExportRequest &request) override;
 	std::string export_set(const ExportChange &change) override;
-	void export_del(const std::string &name, bool force) override;
+	void export_del(const std::string &name, bool force,
+			const std::function<void()> &waiting) override;
 	std::vector<Export> exports() override;
 	AttachResult attach(const AttachRequest &request,
 			    const std::function<void()> &waiting) override;
@@ -83,7 +84,7 @@ public:
 	std::vector<Event> events;
 	std::function<void()> on_dump; // before each answer of exports()
 	std::vector<Offer> offers;
-	bool slow = false;               // attaching takes long
+	bool slow = false;               // attaching, or taking back, takes long
 	Removal removal = Removal::gone; // result of a detach
 	// Errors by command: "attach", or "attach 192.0.2.1" for one host.
 	std::map<std::string, KernelError> refuse;
