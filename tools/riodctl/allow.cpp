@@ -69,7 +69,7 @@ std::string eviction(const Export &exported)
 			   exported.allow.empty() ? "--clear" : networks_str(exported.allow, " "));
 }
 
-void tell(const Context &context, const Export &exported, const std::string &peer)
+void show_allowed(const Context &context, const Export &exported, const std::string &peer)
 {
 	json allow = json::array();
 
@@ -136,7 +136,7 @@ void allow(const Context &context, const AllowOptions &options)
 		}
 		exported = select_export(context, exported.name);
 	}
-	tell(context, exported, peer);
+	show_allowed(context, exported, peer);
 }
 
 } // namespace riodctl

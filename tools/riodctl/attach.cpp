@@ -170,7 +170,7 @@ Attachment attachment_of(const Context &context, const AttachResult &result)
 	return attachment;
 }
 
-void tell(const Context &context, const AttachRequest &request, const AttachResult &result)
+void show_attached(const Context &context, const AttachRequest &request, const AttachResult &result)
 {
 	const auto args = qemu_args(context.sysfs, attachment_of(context, result), false);
 	json list = json::array();
@@ -209,7 +209,7 @@ void attach(const Context &context, const AttachOptions &options)
 	context.modules.require("riod_frontend");
 	context.modules.transport(request.transport, false);
 	const AttachResult result = try_addresses(context, request, addresses);
-	tell(context, request, result);
+	show_attached(context, request, result);
 }
 
 } // namespace riodctl

@@ -292,7 +292,7 @@ json describe_functions(const Context &context, const Plan &plan)
 	return functions;
 }
 
-void tell_export(const Context &context, const ExportRequest &request, const std::string &name)
+void show_exported(const Context &context, const ExportRequest &request, const std::string &name)
 {
 	context.out.line(fmt::format("exported as '{}' on {} port {}", name, request.transport,
 				     request.port));
@@ -339,7 +339,7 @@ void bind(const Context &context, const BindOptions &options)
 	if (!options.dry_run) {
 		const std::string name = carry_out(context, plan, options.exported, have);
 		if (options.exported) {
-			tell_export(context, plan.request, name);
+			show_exported(context, plan.request, name);
 			document["export"] = name;
 		}
 	} else {

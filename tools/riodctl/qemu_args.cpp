@@ -233,7 +233,7 @@ void qemu(const Context &context, const QemuOptions &options)
 			    fmt::format("attachment {} has no functions: it is {}", attachment.id,
 					state_name(attachment.state)),
 			    attachment.state == RIOD_STATE_ATTACHING
-				    ? "wait until it is connected ('riodctl monitor' tells), or "
+				    ? "wait until it is connected ('riodctl monitor' shows it), or "
 				      "detach it"
 				    : "attach anew");
 	}

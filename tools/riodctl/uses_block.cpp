@@ -138,10 +138,10 @@ void Search::node(const fs::path &dir, const std::string &through)
 
 	if (!seen_.insert(name).second)
 		return;
-	const bool told = mounted(name, sysfs_.read(dir / "dev").value_or(""), label);
+	const bool is_mounted = mounted(name, sysfs_.read(dir / "dev").value_or(""), label);
 	if (!holder_names.empty()) {
 		holders(dir, label);
-	} else if (!told) {
+	} else if (!is_mounted) {
 		opened(dir, name, label);
 	}
 }
