@@ -66,7 +66,7 @@
 #define E1000_LEN_MASK		GENMASK(19, 7)
 
 /* set the order behind this many cuts after a ring changed */
-#define E1000_TELL		2
+#define E1000_ORDER_CUTS	2
 
 enum e1000_way { E1000_IS_RX, E1000_IS_TX, E1000_WAYS };
 
@@ -81,27 +81,27 @@ struct riod_e1000_ring {
  * @env: services of the frontend
  * @rings: receive and transmit rings
  * @split: receive descriptors have 32 bytes
- * @tell: number of further cuts behind which the order is set
+ * @order_cuts: number of further cuts behind which the order is set
  * @spans: buffer for the order
  */
 struct riod_e1000 {
 	struct riod_profile_env env;
 	struct riod_e1000_ring rings[E1000_WAYS][E1000_QUEUES];
 	bool split;
-	u8 tell;
+	u8 order_cuts;
 	struct riod_sync_span spans[E1000_WAYS * E1000_QUEUES];
 };
 
 /* ------------------------------------------------------------ order */
 
-static void tell_order(struct riod_e1000 *e)
+static void set_order(struct riod_e1000 *e)
 {
 	const struct riod_e1000_ring *r;
 	enum e1000_way way;
 	u32 n = 0, i;
 	int err;
 
-	if (!e->tell)
+	if (!e->order_cuts)
 		return;
 	memset(e->spans, 0, sizeof(e->spans));
 	for (way = 0; way < E1000_WAYS; way++) {
@@ -121,19 +121,19 @@ static void tell_order(struct riod_e1000 *e)
 		pr_warn_once("a guest has rings that are too large to keep in order: a driver that polls may see descriptors before their packets\n");
 	/* out of memory: try again behind the next cut */
 	if (err != -ENOMEM)
-		e->tell--;
+		e->order_cuts--;
 }
 
 static void e1000_after_cut(void *state)
 {
-	tell_order(state);
+	set_order(state);
 }
 
 static void e1000_mapped(void *state)
 {
 	struct riod_e1000 *e = state;
 
-	e->tell = E1000_TELL;
+	e->order_cuts = E1000_ORDER_CUTS;
 }
 
 /* ------------------------------------------------------------ registers */
@@ -144,7 +144,7 @@ static void e1000_reset(void *state)
 
 	memset(e->rings, 0, sizeof(e->rings));
 	e->split = false;
-	e->tell = E1000_TELL;
+	e->order_cuts = E1000_ORDER_CUTS;
 }
 
 /* find the ring that a register belongs to, and the register's offset; NULL: none */
@@ -200,13 +200,13 @@ static bool e1000_bar_write(void *state, u8 bar, u64 offset, u8 width, u64 value
 	if (offset == E1000_RCTL) {
 		split = (value & E1000_RCTL_DTYP) == E1000_RCTL_DTYP_SPLIT;
 		if (split != e->split)
-			e->tell = E1000_TELL;
+			e->order_cuts = E1000_ORDER_CUTS;
 		e->split = split;
 		return false;
 	}
 	r = ring_at(e, E1000_IS_RX, offset, &reg) ?: ring_at(e, E1000_IS_TX, offset, &reg);
 	if (r && ring_write(r, reg, value))
-		e->tell = E1000_TELL;
+		e->order_cuts = E1000_ORDER_CUTS;
 	return false;
 }
 

@@ -74,7 +74,7 @@
 /* completion queues that are tracked, including the admin queue */
 #define NVME_CQS		256
 /* set the order behind this many cuts after a queue was created or deleted */
-#define NVME_TELL		2
+#define NVME_ORDER_CUTS		2
 /* doorbells rung after one cut; the rest follows after the next */
 #define NVME_KICKS_MAX		64
 
@@ -134,7 +134,7 @@ struct riod_nvme_cq {
  * @watch: commands whose completions are awaited
  * @next_watch: next entry of @watch to use, which is the oldest
  * @cqs: completion queues; the admin queue is the first
- * @tell: number of further cuts behind which the order is set
+ * @order_cuts: number of further cuts behind which the order is set
  * @spans: buffer for the order
  * @shadow: address of the doorbells in memory, 0: none
  * @rung: values of them that were rung
@@ -151,7 +151,7 @@ struct riod_nvme {
 	struct riod_nvme_watch watch[NVME_WATCHED];
 	u8 next_watch;
 	struct riod_nvme_cq cqs[NVME_CQS];
-	u8 tell;
+	u8 order_cuts;
 	struct riod_sync_span spans[NVME_CQS];
 	u64 shadow;
 	u32 rung[NVME_SHADOW_SIZE / sizeof(u32)];
@@ -254,7 +254,7 @@ static void start_queues(struct riod_nvme *n)
 	memset(n->cqs, 0, sizeof(n->cqs));
 	n->cqs[0].base = queue_base(n, NVME_REG_ACQ);
 	n->cqs[0].len = cq_entries(n) * NVME_CQE_SIZE;
-	n->tell = NVME_TELL;
+	n->order_cuts = NVME_ORDER_CUTS;
 	n->shadow = 0;
 }
 
@@ -335,7 +335,7 @@ static void create_cq(struct riod_nvme *n, const struct riod_nvme_sqe *e)
 	c->base = le64_to_cpu(e->prp1) & ~(u64)0xfff;
 	/* 3.3.3.2: entries have 16 bytes, as CC.IOCQES must say */
 	c->len = ((cdw10 >> 16) + 1) * NVME_CQE_SIZE;
-	n->tell = NVME_TELL;
+	n->order_cuts = NVME_ORDER_CUTS;
 }
 
 static void delete_cq(struct riod_nvme *n, const struct riod_nvme_sqe *e)
@@ -345,7 +345,7 @@ static void delete_cq(struct riod_nvme *n, const struct riod_nvme_sqe *e)
 	if (!c)
 		return;
 	c->len = 0;
-	n->tell = NVME_TELL;
+	n->order_cuts = NVME_ORDER_CUTS;
 }
 
 static void look_at_command(struct riod_nvme *n, const struct riod_nvme_sqe *e)
@@ -504,13 +504,13 @@ static void ring_shadow(struct riod_nvme *n)
  * doorbell.  That is this cut or, if the guest rang during the cut, the next
  * one.
  */
-static void tell_cqs(struct riod_nvme *n)
+static void set_order(struct riod_nvme *n)
 {
 	const struct riod_nvme_cq *c;
 	u32 spans = 0;
 	int err;
 
-	if (!n->tell)
+	if (!n->order_cuts)
 		return;
 	memset(n->spans, 0, sizeof(n->spans));
 	for (c = n->cqs; c < n->cqs + NVME_CQS; c++) {
@@ -524,7 +524,7 @@ static void tell_cqs(struct riod_nvme *n)
 		warn_unordered();
 	/* out of memory: try again behind the next cut */
 	if (err != -ENOMEM)
-		n->tell--;
+		n->order_cuts--;
 }
 
 static void nvme_after_cut(void *state)
@@ -534,7 +534,7 @@ static void nvme_after_cut(void *state)
 	if (!n->enabled)
 		return;
 	follow_submissions(n);
-	tell_cqs(n);
+	set_order(n);
 	if (n->shadow)
 		ring_shadow(n);
 }
@@ -543,7 +543,7 @@ static void nvme_mapped(void *state)
 {
 	struct riod_nvme *n = state;
 
-	n->tell = NVME_TELL;
+	n->order_cuts = NVME_ORDER_CUTS;
 }
 
 /* ------------------------------------------------------------ life */

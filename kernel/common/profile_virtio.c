@@ -103,7 +103,7 @@
 /* limit of descriptors that one callback looks at, over all packed queues */
 #define VIRTQ_LOOKS_MAX		65536
 /* set the order behind this many cuts after a queue changed */
-#define VIRTIO_TELL		2
+#define VIRTIO_ORDER_CUTS	2
 
 enum virtq_area { VIRTQ_DESCRIPTORS, VIRTQ_DRIVER, VIRTQ_DEVICE, VIRTQ_AREAS };
 
@@ -147,7 +147,7 @@ struct riod_virtio_window {
  * @regs: values that the guest wrote to @common, ahead of the fields of queues
  * @features: features that the guest accepted, in words of 32
  * @queues: virtqueues
- * @tell: number of further cuts behind which the order is set
+ * @order_cuts: number of further cuts behind which the order is set
  * @looks: descriptors that this callback may still look at
  * @raised: an interrupt was raised that the device's interrupt status does not
  *	show
@@ -162,7 +162,7 @@ struct riod_virtio {
 	u8 regs[VIRTIO_QUEUE_SIZE];
 	u32 features[2];
 	struct riod_virtq queues[VIRTQ_MAX];
-	u8 tell;
+	u8 order_cuts;
 	u32 looks;
 	bool raised;
 	struct riod_sync_span spans[2 * VIRTQ_MAX];
@@ -401,13 +401,13 @@ static void add_queue(struct riod_virtio *v, u32 *n, const struct riod_virtq *q)
  * entries have no effect before DRIVER_OK.  So the cuts ahead of these two
  * writes have all of it.
  */
-static void tell_order(struct riod_virtio *v)
+static void set_order(struct riod_virtio *v)
 {
 	const struct riod_virtq *q;
 	u32 n = 0;
 	int err;
 
-	if (!v->tell)
+	if (!v->order_cuts)
 		return;
 	for (q = v->queues; q < v->queues + VIRTQ_MAX; q++) {
 		if (q->enabled)
@@ -418,7 +418,7 @@ static void tell_order(struct riod_virtio *v)
 		pr_warn_once("a guest has virtqueues that are too large to keep in order: what one side polls may show before what it speaks of\n");
 	/* out of memory: try again behind the next cut */
 	if (err != -ENOMEM)
-		v->tell--;
+		v->order_cuts--;
 }
 
 static void virtio_after_cut(void *state)
@@ -426,7 +426,7 @@ static void virtio_after_cut(void *state)
 	struct riod_virtio *v = state;
 	struct riod_virtq *q;
 
-	tell_order(v);
+	set_order(v);
 	v->looks = VIRTQ_LOOKS_MAX;
 	for (q = v->queues; is_running(v) && q < v->queues + VIRTQ_MAX; q++) {
 		if (q->enabled)
@@ -438,7 +438,7 @@ static void virtio_mapped(void *state)
 {
 	struct riod_virtio *v = state;
 
-	v->tell = VIRTIO_TELL;
+	v->order_cuts = VIRTIO_ORDER_CUTS;
 }
 
 /* ------------------------------------------------------------ registers */
@@ -451,7 +451,7 @@ static void forget_queue(struct riod_virtio *v, struct riod_virtq *q)
 	memset(q, 0, sizeof(*q));
 	q->vector = 0xffff;
 	q->notify_off = notify_off;
-	v->tell = VIRTIO_TELL;
+	v->order_cuts = VIRTIO_ORDER_CUTS;
 }
 
 /* 2.4: the device is in its initial state */
@@ -485,7 +485,7 @@ static void enable_queue(struct riod_virtio *v, struct riod_virtq *q)
 	q->avail = 0;
 	q->notified = 0;
 	q->used = 0;
-	v->tell = VIRTIO_TELL;
+	v->order_cuts = VIRTIO_ORDER_CUTS;
 }
 
 static u32 get_reg(const struct riod_virtio *v, u32 offset, u32 width)
@@ -557,7 +557,7 @@ static void write_common(struct riod_virtio *v, u32 offset, u8 width, u64 value)
 	else if (offset == VIRTIO_STATUS && !value)
 		virtio_reset(v);
 	else if (offset == VIRTIO_STATUS)
-		v->tell = VIRTIO_TELL;
+		v->order_cuts = VIRTIO_ORDER_CUTS;
 }
 
 /* everything published so far is in the cut ahead of this notification */

@@ -136,11 +136,11 @@ bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye
 }
 
 /* the session is over; later callers wait until ops->lost() has returned */
-void riod_session_tell_lost(struct riod_session *s)
+void riod_session_report_lost(struct riod_session *s)
 {
 	mutex_lock(&s->deliver);
-	if (!s->lost_told) {
-		s->lost_told = true;
+	if (!s->lost_reported) {
+		s->lost_reported = true;
 		trace_riod_session_lost(s->nr, s->reason);
 		s->ops->lost(s->priv, s->reason);
 	}
@@ -149,7 +149,7 @@ void riod_session_tell_lost(struct riod_session *s)
 
 static void riod_session_lost_work(struct work_struct *work)
 {
-	riod_session_tell_lost(container_of(work, struct riod_session, lost_work));
+	riod_session_report_lost(container_of(work, struct riod_session, lost_work));
 }
 
 void riod_session_end(struct riod_session *s, enum riod_reason reason)
@@ -294,7 +294,7 @@ void riod_session_halt(struct riod_session *s)
 	if (s->tx)
 		riod_session_join(s);
 	cancel_work_sync(&s->lost_work);
-	riod_session_tell_lost(s);
+	riod_session_report_lost(s);
 	/* a handshake that came too late may still hold it */
 	mutex_lock(&s->resume_lock);
 	riod_conn_close(s->conn);

@@ -39,7 +39,7 @@
  * @lost_work: calls ops->lost() when another thread than @rx ends the session
  * @deliver: serialises ops->frame() and ops->lost(); outer to all locks that
  *	they take, and to @lock
- * @lost_told: under @deliver: ops->lost() was called
+ * @lost_reported: under @deliver: ops->lost() was called
  * @resume_lock: see @conn; outer to all locks here
  * @tx_last: transmit thread, and while it is parked: jiffies of the last send
  * @ack: transmit thread: the ACK frame, which is reused
@@ -101,7 +101,7 @@ struct riod_session {
 
 	struct mutex resume_lock;	/* @conn; see above */
 	struct mutex deliver;		/* ops->frame() and ops->lost() */
-	bool lost_told;
+	bool lost_reported;
 
 	unsigned long tx_last;
 	struct riod_frame *ack;
@@ -149,7 +149,7 @@ static inline bool riod_session_is_over(const struct riod_session *s)
 
 /* session.c */
 bool riod_session_over(struct riod_session *s, enum riod_reason reason, bool bye);
-void riod_session_tell_lost(struct riod_session *s);
+void riod_session_report_lost(struct riod_session *s);
 unsigned long riod_session_bye_left(const struct riod_session *s, unsigned long now);
 
 /* session_tx.c */

@@ -239,7 +239,7 @@ int riod_session_rx(void *data)
 		allow_kernel_signal(SIGKILL);
 	readable = riod_session_rx_run(s);
 	/* first: at the stub this fences the device */
-	riod_session_tell_lost(s);
+	riod_session_report_lost(s);
 	if (s->bye_queued) {
 		if (readable)
 			riod_session_rx_drain(s);

@@ -407,7 +407,7 @@ static void apply_delta(struct riod_sync *y, const struct riod_wire_delta *d,
 
 	lockdep_assert_held(&y->lock);
 	/* in the first turn only, so that each delta counts once */
-	if (!turn && !riod_sync_is_stub(y) && y->unreported < RIOD_SYNC_TELL)
+	if (!turn && !riod_sync_is_stub(y) && y->unreported < RIOD_SYNC_UNREPORTED_MAX)
 		y->unreported++;
 	nlast = page ? riod_sync_last_to_guest(y, page->id, last) : 0;
 	if (turn && !nlast)
@@ -445,7 +445,7 @@ static void forget_sent(struct riod_sync *y, u64 applied)
 	unsigned int n = 0;
 
 	lockdep_assert_held(&y->lock);
-	y->told = applied;
+	y->reported_cut = applied;
 	/* while the lock is dropped an unmap frees its page's entries; the gate excludes others */
 	while ((s = list_first_entry_or_null(&y->sent, struct riod_sync_sent, by_cut))) {
 		if (s->cut > applied)
@@ -466,7 +466,7 @@ static int check_commit(struct riod_sync *y, const struct riod_wire_cut_commit *
 	lockdep_assert_held(&y->gate);
 	if (le64_to_cpu(c->cut) != y->rx_cut + 1 ||
 	    le32_to_cpu(c->nframes) != y->nstaged ||
-	    applied < y->told || applied > y->tx_cut)
+	    applied < y->reported_cut || applied > y->tx_cut)
 		return -EPROTO;
 	return 0;
 }

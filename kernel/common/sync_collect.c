@@ -645,7 +645,7 @@ static bool wants_commit(struct riod_sync_cut *cut)
 	bool ret;
 
 	mutex_lock(&y->lock);
-	ret = cut->nframes || y->owe_commit || y->unreported >= RIOD_SYNC_TELL;
+	ret = cut->nframes || y->owe_commit || y->unreported >= RIOD_SYNC_UNREPORTED_MAX;
 	riod_sync_pace(y, cut->bytes);
 	mutex_unlock(&y->lock);
 	return ret;

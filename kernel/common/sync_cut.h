@@ -138,10 +138,10 @@ struct riod_sync_cut {
 };
 
 /* the frontend commits, even an empty cut, after this many applied deltas */
-#define RIOD_SYNC_TELL			2048u
+#define RIOD_SYNC_UNREPORTED_MAX	2048u
 /* the stub takes no cut while it keeps more struct riod_sync_sent than this */
 #define RIOD_SYNC_SENT_MAX		8192u
-static_assert(RIOD_SYNC_TELL < RIOD_SYNC_SENT_MAX);
+static_assert(RIOD_SYNC_UNREPORTED_MAX < RIOD_SYNC_SENT_MAX);
 
 /* largest delta of one page: every other byte changed */
 #define RIOD_SYNC_DELTA_MAX						\

@@ -231,20 +231,20 @@ static void batch_cut(struct riod_fe_att *att, struct riod_fe_batch *b, u32 from
 		      u32 to)
 {
 	struct riod_fe_dma *dma = &att->dma;
-	u32 i, told = min(to, b->next);
+	u32 i, sent = min(to, b->next);
 
 	lockdep_assert_held(&dma->lock);
-	for (i = from; i < told; i++)
+	for (i = from; i < sent; i++)
 		page_leave(att, b, i);
 	if (from == b->lo)
 		b->lo = to;
 	else
 		b->hi = from;
 	b->next = max(b->next, b->lo);
-	if (from < told) {
-		atomic64_add(told - from, &att->stats.unmaps);
+	if (from < sent) {
+		atomic64_add(sent - from, &att->stats.unmaps);
 		riod_fe_record_queue(dma, &b->slots[from].unmap, b,
-				     RIOD_FE_RECORD_UNMAP, from, told - from);
+				     RIOD_FE_RECORD_UNMAP, from, sent - from);
 	}
 	if (b->map.kind == RIOD_FE_RECORD_MAP && b->next >= b->hi)
 		riod_fe_record_drop(dma, &b->map);

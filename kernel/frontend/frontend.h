@@ -349,7 +349,7 @@ int riod_fe_dma_send(struct riod_fe_att *att);
  *	0 once the session is over
  * @npages: number of @pages
  * @lost: the session is over: pages are all-ones
- * @told: the stub may have pages of this function's BARs; @fetch
+ * @requested: the stub may have pages of this function's BARs; @fetch
  * @mapping: of the VFIO device while it is open, or NULL; set under cfg_lock,
  *	cleared by the last close, which does not run concurrently with its users
  */
@@ -360,7 +360,7 @@ struct riod_fe_shadow {
 	struct xarray pages;
 	unsigned long npages;
 	bool lost;
-	bool told;
+	bool requested;
 	struct address_space *mapping;
 };
 
@@ -588,7 +588,7 @@ enum riod_fe_state {
  * @remove_work: tears down after a detach, the last close or the end of the session
  * @removed: the removal is complete
  * @event_lock: events are sent in the order of the changes, and none after the last
- * @told_gone: the last event was sent; @event_lock
+ * @gone_sent: the last event was sent; @event_lock
  * @stop_lock: @link is stopped, or freed
  */
 struct riod_fe_att {
@@ -632,7 +632,7 @@ struct riod_fe_att {
 	struct work_struct remove_work;
 	struct completion removed;
 	struct mutex event_lock;	/* see above */
-	bool told_gone;
+	bool gone_sent;
 	struct mutex stop_lock;		/* link is stopped, or freed */
 };
 

@@ -229,7 +229,7 @@ static int gone_fill(struct sk_buff *skb, void *priv)
 void riod_fe_nl_event(struct riod_fe_att *att)
 {
 	mutex_lock(&att->event_lock);
-	if (!att->told_gone)
+	if (!att->gone_sent)
 		riod_nl_event(att->net, RIOD_CMD_ATTACHMENT_NTF, event_fill, att);
 	mutex_unlock(&att->event_lock);
 }
@@ -237,7 +237,7 @@ void riod_fe_nl_event(struct riod_fe_att *att)
 void riod_fe_nl_gone(struct riod_fe_att *att)
 {
 	mutex_lock(&att->event_lock);
-	att->told_gone = true;
+	att->gone_sent = true;
 	riod_nl_event(att->net, RIOD_CMD_ATTACHMENT_NTF, gone_fill, att);
 	mutex_unlock(&att->event_lock);
 }

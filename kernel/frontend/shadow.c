@@ -189,7 +189,7 @@ static int run_request(struct riod_fe_func *fn, const struct shadow_run *run, u6
 	b->npages = cpu_to_le16(run->n);
 	b->page = cpu_to_le64(id);
 	/* from here on the stub may have the pages, even if the request fails */
-	fn->shadow.told = true;
+	fn->shadow.requested = true;
 	return riod_link_request(fn->att->link, f, NULL);
 }
 
@@ -317,9 +317,9 @@ int riod_fe_shadow_hold(struct riod_fe_func *fn)
 	}
 	s->npages = 0;
 	mutex_unlock(&s->lock);
-	if (s->told) {
+	if (s->requested) {
 		ret = riod_fe_ctl(fn, RIOD_CTL_BARS_FORGET, 0);
-		s->told = ret == -EINTR || ret == -ENOMEM;
+		s->requested = ret == -EINTR || ret == -ENOMEM;
 	}
 	if (ret != -EINTR)
 		return 0;

@@ -161,7 +161,7 @@ struct riod_sync_params {
  * @tx_cut: number of the last cut taken
  * @rx_cut: number of the peer's last cut that was applied
  * @acked_cut: number of our last cut that the peer has acknowledged
- * @told: number of our last cut that a commit of the peer reported applied
+ * @reported_cut: number of our last cut that a commit of the peer reported applied
  * @sent: stub: all entries of &riod_sync_page.sent, by cut
  * @nsent: stub: entries on @sent
  * @unreported: frontend: deltas applied since our last commit; the stub keeps a
@@ -208,7 +208,7 @@ struct riod_sync {
 	u64 tx_cut;
 	u64 rx_cut;
 	u64 acked_cut;
-	u64 told;
+	u64 reported_cut;
 	struct list_head sent;
 	u32 nsent;
 	u32 unreported;

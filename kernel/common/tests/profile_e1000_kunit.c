@@ -76,14 +76,14 @@ static void ring(struct guest *g, u64 at, u64 base, u32 len)
 	wr(g, at + LEN, len);
 }
 
-/* the profile must set the order after each of the next @told cuts, and not after a further one */
-static void cuts(struct guest *g, unsigned int told)
+/* the profile must set the order after each of the next @orders cuts, and not after one more */
+static void cuts(struct guest *g, unsigned int orders)
 {
 	unsigned int i, before = g->calls;
 
-	for (i = 0; i < told + 1; i++)
+	for (i = 0; i < orders + 1; i++)
 		p->after_cut(g->state);
-	KUNIT_EXPECT_EQ(g->test, g->calls, before + told);
+	KUNIT_EXPECT_EQ(g->test, g->calls, before + orders);
 }
 
 static void expect_span(struct guest *g, unsigned int i, u64 iova, u32 len, u32 step)

@@ -39,8 +39,8 @@ struct guest {
 	struct kick kicks[256];
 	unsigned int nkicks;
 	int kick_ret;
-	u64 told[64];
-	unsigned int ntold;
+	u64 ordered[64];
+	unsigned int nordered;
 	unsigned int order_calls;
 	int order_ret;
 	u16 tail;
@@ -77,13 +77,13 @@ static int guest_order(void *priv, const struct riod_sync_span *spans, u32 n)
 	u64 at;
 	u32 i;
 
-	g->ntold = 0;
+	g->nordered = 0;
 	g->order_calls++;
 	for (i = 0; i < n; i++) {
 		KUNIT_EXPECT_FALSE(g->test, spans[i].by_guest);
 		for (at = spans[i].iova & ~4095ull; at < spans[i].iova + spans[i].len &&
-		     g->ntold < ARRAY_SIZE(g->told); at += 4096)
-			g->told[g->ntold++] = at;
+		     g->nordered < ARRAY_SIZE(g->ordered); at += 4096)
+			g->ordered[g->nordered++] = at;
 	}
 	return g->order_ret;
 }
@@ -446,19 +446,19 @@ static void admin_cq(struct guest *g, u8 opcode, u16 qid, u64 prp1, u32 entries,
 }
 
 /* after the next cut the profile sets an order with these pages */
-static void expect_told(struct guest *g, const u64 *pages, unsigned int n)
+static void expect_order(struct guest *g, const u64 *pages, unsigned int n)
 {
 	unsigned int i;
 
 	g->order_calls = 0;
 	g->p->after_cut(g->state);
 	KUNIT_EXPECT_EQ(g->test, g->order_calls, 1);
-	KUNIT_EXPECT_EQ(g->test, g->ntold, n);
-	for (i = 0; i < min(n, g->ntold); i++)
-		KUNIT_EXPECT_EQ(g->test, g->told[i], pages[i]);
+	KUNIT_EXPECT_EQ(g->test, g->nordered, n);
+	for (i = 0; i < min(n, g->nordered); i++)
+		KUNIT_EXPECT_EQ(g->test, g->ordered[i], pages[i]);
 }
 
-static void expect_not_told(struct guest *g)
+static void expect_no_order(struct guest *g)
 {
 	g->order_calls = 0;
 	g->p->after_cut(g->state);
@@ -471,33 +471,33 @@ static void completion_queues(struct kunit *test)
 	static const u64 all[] = { ACQ, DATA, DATA + 4096, DATA2 };
 	struct guest *g = test->priv;
 
-	expect_told(g, all, 1);
-	expect_told(g, all, 1);
-	expect_not_told(g);
+	expect_order(g, all, 1);
+	expect_order(g, all, 1);
+	expect_no_order(g);
 	/* 300 entries of 16 bytes: two pages */
 	admin_cq(g, 0x05, 1, DATA, 300, true);
-	expect_told(g, all, 3);
+	expect_order(g, all, 3);
 	admin_cq(g, 0x05, 2, DATA2, 2, true);
-	expect_told(g, all, 4);
-	expect_told(g, all, 4);
-	expect_not_told(g);
+	expect_order(g, all, 4);
+	expect_order(g, all, 4);
+	expect_no_order(g);
 	/* bus master was cleared and set: pages have new numbers */
 	g->p->mapped(g->state);
-	expect_told(g, all, 4);
-	expect_told(g, all, 4);
+	expect_order(g, all, 4);
+	expect_order(g, all, 4);
 	/* a deleted queue's memory may be reused */
 	admin_cq(g, 0x04, 2, 0, 1, false);
-	expect_told(g, all, 3);
-	expect_told(g, all, 3);
+	expect_order(g, all, 3);
+	expect_order(g, all, 3);
 	/* queues that are not contiguous are not supported */
 	admin_cq(g, 0x05, 3, DATA2, 2, false);
-	expect_not_told(g);
+	expect_no_order(g);
 	/* the controller restarts */
 	write_reg(g, 0x14, 4, 0x00460000);
 	enable(g);
-	expect_told(g, all, 1);
+	expect_order(g, all, 1);
 	g->p->reset(g->state);
-	expect_not_told(g);
+	expect_no_order(g);
 }
 
 /* -ENOMEM: retry after the next cut; -E2BIG: no retry */
@@ -506,13 +506,13 @@ static void order_refused(struct kunit *test)
 	struct guest *g = test->priv;
 
 	g->order_ret = -ENOMEM;
-	expect_told(g, (u64[]){ ACQ }, 1);
-	expect_told(g, (u64[]){ ACQ }, 1);
-	expect_told(g, (u64[]){ ACQ }, 1);
+	expect_order(g, (u64[]){ ACQ }, 1);
+	expect_order(g, (u64[]){ ACQ }, 1);
+	expect_order(g, (u64[]){ ACQ }, 1);
 	g->order_ret = -E2BIG;
-	expect_told(g, (u64[]){ ACQ }, 1);
-	expect_told(g, (u64[]){ ACQ }, 1);
-	expect_not_told(g);
+	expect_order(g, (u64[]){ ACQ }, 1);
+	expect_order(g, (u64[]){ ACQ }, 1);
+	expect_no_order(g);
 }
 
 /* more queues than the profile tracks, at invalid addresses */
@@ -530,7 +530,7 @@ static void many_completion_queues(struct kunit *test)
 		g->p->after_cut(g->state);
 	}
 	g->p->mapped(g->state);
-	expect_told(g, (u64[]){ ACQ }, 1);
+	expect_order(g, (u64[]){ ACQ }, 1);
 }
 
 /* a guest that writes invalid values: env->mem() returns NULL, nothing else happens */
