@@ -144,7 +144,7 @@ test_attach_holds_up_nobody()
 	wait_for 5 gone "$pid"
 	t_match said "$(< "$out")" 'ended by a detach'
 	t_eq attachments "$(attachments)" ""
-	# nobody is left to be told of it
+	# nobody is left to report it to
 	"$RIODCTL" attach "$SILENT" disk > "$out" 2>&1 & pid=$!
 	wait_for 10 attaching
 	kill -KILL "$pid"

@@ -37,8 +37,8 @@ begin()
 	coproc MEMORY { exec /riod-build/vfio/shadow vfio "$ATT_DEV"; }
 }
 
-# tell COMMAND... - send the program a command, print its answer
-tell()
+# ask COMMAND... - send the program a command, print its answer
+ask()
 {
 	local answer
 	echo "$@" >&"${MEMORY[1]}"
@@ -59,29 +59,29 @@ test_both_ways()
 {
 	local writes scanned before trapped
 	begin
-	t_eq "mappable" "$(tell regions)" "mmap 2:$(printf '%#x' "$SIZE")"
-	t_eq "by other devices" "$(tell dma)" ok
-	trapped=$(tell trapped)
+	t_eq "mappable" "$(ask regions)" "mmap 2:$(printf '%#x' "$SIZE")"
+	t_eq "by other devices" "$(ask dma)" ok
+	trapped=$(ask trapped)
 	# no page is shadowed before the first access; one access fetches its neighbours, too
 	t_eq "shadowed" "$(att shadowed)" 0
 	t_eq "peer" "$(peer poke 0x1003 0x5a)" ok
-	t_eq "its byte" "$(tell peek 0x1003)" "peek 0x5a"
+	t_eq "its byte" "$(ask peek 0x1003)" "peek 0x5a"
 	t_eq "shadowed" "$(att shadowed)" $((64 * 4096))
 	t_eq "peer" "$(peer fill 1)" ok
-	t_eq "what the peer wrote" "$(tell check 1)" ok
+	t_eq "what the peer wrote" "$(ask check 1)" ok
 	t_eq "shadowed" "$(att shadowed)" "$SIZE"
 	writes=$(att_stat reg_writes)
 	before=$(( $(att_stat scanned) + $(exp_stat scanned) ))
-	t_eq "fill" "$(tell fill 2)" ok
+	t_eq "fill" "$(ask fill 2)" ok
 	t_eq "what the peer finds" "$(peer check 2)" ok
 	t_eq "register writes" "$(att_stat reg_writes)" "$writes"
 	# the other side changes pages that are already shadowed
 	t_eq "peer" "$(peer fill 3)" ok
-	t_eq "what the peer wrote" "$(tell check 3)" ok
+	t_eq "what the peer wrote" "$(ask check 3)" ok
 	scanned=$(( $(att_stat scanned) + $(exp_stat scanned) - before ))
 	t_diag "$((scanned / (2 * SIZE))) bytes scanned for each byte"
 	t_cmp "bytes scanned for a byte" $((scanned / (2 * SIZE))) -le 400
-	t_diag "read: $trapped bytes/s trapped, $(tell mapped) bytes/s mapped"
+	t_diag "read: $trapped bytes/s trapped, $(ask mapped) bytes/s mapped"
 	t_eq "forced cuts" "$(att_stat forced) $(exp_stat forced)" "0 0"
 	t_match "status" "$("$RIODCTL" status)" 'shadowed +64 MiB of BAR 2'
 }
@@ -92,12 +92,12 @@ test_neighbours()
 	local i
 	begin
 	for ((i = 0; i < 8; i += 2)); do
-		t_eq "ours" "$(tell poke $((0x2000 + i)) $((0x10 + i)))" ok
+		t_eq "ours" "$(ask poke $((0x2000 + i)) $((0x10 + i)))" ok
 		t_eq "the peer's" "$(peer poke $((0x2001 + i)) $((0x21 + i)))" ok
 	done
 	for ((i = 0; i < 8; i++)); do
-		t_eq "here $i" "$(tell peek $((0x2000 + i)))" "peek $(printf '%#x' $(((i % 2 ? 0x20 : 0x10) + i)))"
-		t_eq "there $i" "$(peer peek $((0x2000 + i)))" "$(tell peek $((0x2000 + i)))"
+		t_eq "here $i" "$(ask peek $((0x2000 + i)))" "peek $(printf '%#x' $(((i % 2 ? 0x20 : 0x10) + i)))"
+		t_eq "there $i" "$(peer peek $((0x2000 + i)))" "$(ask peek $((0x2000 + i)))"
 	done
 }
 
@@ -111,10 +111,10 @@ test_lost()
 	begin
 	pid=$MEMORY_PID
 	t_eq "peer" "$(peer poke 0 0x11)" ok
-	t_eq "before" "$(tell peek 0)" "peek 0x11"
+	t_eq "before" "$(ask peek 0)" "peek 0x11"
 	riod_detach --force
-	t_eq "after" "$(tell peek 0)" "peek 0xff"
-	t_eq "a page that was not there" "$(tell peek 0x2000000)" "peek 0xff"
+	t_eq "after" "$(ask peek 0)" "peek 0xff"
+	t_eq "a page that was not there" "$(ask peek 0x2000000)" "peek 0xff"
 	t_eq "the peer's" "$(peer peek 0)" "peek 0x11"
 	kill -KILL "$pid"
 	wait_for 20 ended "$pid"

@@ -48,7 +48,7 @@ devices are not notified again (rule 11)~profile_virtio.c~s/if (q->avail != q->n
 guests are not interrupted again (rule 11)~profile_virtio.c~s/v->env.raise(v->env.priv, q->vector);/;/~wake-up
 rings of descriptors are not named (rule 10)~profile_e1000.c~s/err = e->env.order(e->env.priv, e->spans, n);/err = 0;/~flag-after-data
 descriptors of packet split are like others (rule 10)~profile_e1000.c~s/e->split = split;/e->split = false;/~flag-after-data
-what was mapped meanwhile is not told of (rule 1)~sync_collect.c~s/^\t\tif (y->join)/\t\tif (0)/~iommu flag-after-data
+what was mapped meanwhile does not join the cut (rule 1)~sync_collect.c~s/^\t\tif (y->join)/\t\tif (0)/~iommu flag-after-data
 whole words into device memory (rule 16)~sync_granule.h~s/riod_word_store(live + 8 \* i, new, taken->w\[i\])/riod_word_store(live + 8 * i, new, -1)/~byte-exact
 interrupts leave unlooked while a cut is in flight (rule 2)~sync_collect.c~s/^\treturn hold == HOLD_DONE;/\treturn true;/~acquire~small_buffer
 maps do not wait (rule 9)~sync_collect.c~s/^\tif (!y->hold ||/\tif (1 ||/~progress unforced

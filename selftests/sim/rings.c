@@ -177,7 +177,7 @@ static void work(u32 job)
 		work_one(i, job);
 }
 
-static void tell_progress(void)
+static void print_progress(void)
 {
 	u64 done = 0, all = 0;
 	u32 i;
@@ -195,12 +195,12 @@ static void tell_progress(void)
 /* false: one of the processes did not complete */
 static bool work_all(void)
 {
-	bool ok = true, tell = isatty(STDERR_FILENO);
+	bool ok = true, progress = isatty(STDERR_FILENO);
 	int status;
 	pid_t pid;
 	u32 i;
 
-	if (jobs == 1 && !tell) {
+	if (jobs == 1 && !progress) {
 		work(0);
 		return true;
 	}
@@ -214,15 +214,15 @@ static bool work_all(void)
 		}
 		ok &= pid > 0;
 	}
-	while ((pid = waitpid(-1, &status, tell ? WNOHANG : 0)) >= 0) {
+	while ((pid = waitpid(-1, &status, progress ? WNOHANG : 0)) >= 0) {
 		if (pid) {
 			ok &= !status;
 			continue;
 		}
-		tell_progress();
+		print_progress();
 		usleep(200000);
 	}
-	if (tell)
+	if (progress)
 		fprintf(stderr, "\r\033[K");
 	return ok;
 }

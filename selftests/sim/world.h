@@ -155,7 +155,7 @@ enum sim_window {
 	WIN_MAP_HELD,		/* a map waited for a cut that had not found memory quiet */
 	WIN_UNMAP_IN_PASS,	/* a page left a cut that was being taken */
 	WIN_UNMAP_IN_APPLY,
-	WIN_UNMAP_UNTOLD,	/* unmap of a map that was never sent to the stub */
+	WIN_UNMAP_UNSENT,	/* unmap of a map that was never sent to the stub */
 	WIN_FOLLOWED,		/* an event was sent right behind a cut in flight */
 	WIN_LATE,		/* data for a page that was unmapped meanwhile */
 	WIN_CONFLICT_UNSENT,	/* both changed a byte; the device's was not sent yet */

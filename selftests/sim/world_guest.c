@@ -165,7 +165,7 @@ void sim_unmap(u32 att, iova_t iova)
 	mutex_lock(&a->dma_lock);
 	sim_trace("unmaps page %u at %x", map->page, iova);
 	if (!map->id) {
-		sim_window(WIN_UNMAP_UNTOLD);
+		sim_window(WIN_UNMAP_UNSENT);
 		forget_record(a, i);
 	} else {
 		if (a->fe.in_collect)
