@@ -52,6 +52,7 @@ static const char * const reasons[] = {
 	[RIOD_REASON_MEMORY_MAX]	= "a memory limit of a host was reached, see its log",
 	[RIOD_REASON_POISON]		= "the guest's memory has a hardware error",
 	[RIOD_REASON_NO_SESSION]	= "the server host no longer has the session",
+	[RIOD_REASON_ERROR]		= "the device reported an uncorrectable PCI Express error",
 };
 
 const char *riod_reason_str(enum riod_reason reason)

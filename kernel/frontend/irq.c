@@ -640,6 +640,7 @@ void riod_fe_irq_request(struct riod_fe_func *fn)
 void riod_fe_irq_lost(struct riod_fe_func *fn)
 {
 	riod_fe_irq_request(fn);
-	if (fn->att->on_loss == RIOD_ON_LOSS_ERROR)
+	/* vfio-pci signals it when a local device reports an error */
+	if (fn->att->on_loss == RIOD_ON_LOSS_ERROR || fn->att->reason == RIOD_REASON_ERROR)
 		trigger_signal(&fn->irq, &fn->irq.err);
 }

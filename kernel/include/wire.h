@@ -226,7 +226,8 @@ enum riod_reason {
 	RIOD_REASON_MEMORY_MAX	= 18,	/* more memory held than a host allows */
 	RIOD_REASON_POISON	= 19,	/* a page of guest memory has a hardware error */
 	RIOD_REASON_NO_SESSION	= 20,	/* there is no session to resume */
-	RIOD_REASON_LAST	= RIOD_REASON_NO_SESSION,
+	RIOD_REASON_ERROR	= 21,	/* the device reported an uncorrectable error (AER) */
+	RIOD_REASON_LAST	= RIOD_REASON_ERROR,
 };
 
 /**

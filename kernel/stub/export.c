@@ -696,10 +696,11 @@ int riod_stub_export_del(struct net *net, const char *name, bool force,
 /**
  * riod_stub_export_error() - handle a device that lost its state by a bus error or a reset
  * @sdev: function; its device lock is held
+ * @reason: RIOD_REASON_ERROR or RIOD_REASON_DEVICE, for the peer
  *
  * Fences the functions of its export and ends the session.  Does not wait.
  */
-void riod_stub_export_error(struct riod_stub_dev *sdev)
+void riod_stub_export_error(struct riod_stub_dev *sdev, enum riod_reason reason)
 {
 	struct riod_stub_export *exp;
 	unsigned int i;
@@ -713,7 +714,7 @@ void riod_stub_export_error(struct riod_stub_dev *sdev)
 			riod_stub_fence_func(exp->funcs[i]);
 	}
 	if (exp)
-		export_end_session(exp, RIOD_REASON_DEVICE);
+		export_end_session(exp, reason);
 	mutex_unlock(&riod_stub_lock);
 }
 

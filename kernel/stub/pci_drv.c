@@ -105,7 +105,7 @@ static pci_ers_result_t riod_stub_error_detected(struct pci_dev *pdev,
 						 pci_channel_state_t state)
 {
 	/* the device lock is held, which excludes remove() */
-	riod_stub_export_error(pci_get_drvdata(pdev));
+	riod_stub_export_error(pci_get_drvdata(pdev), RIOD_REASON_ERROR);
 	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
 						      PCI_ERS_RESULT_NEED_RESET;
 }
@@ -115,7 +115,7 @@ static pci_ers_result_t riod_stub_slot_reset(struct pci_dev *pdev)
 	struct riod_stub_dev *sdev = pci_get_drvdata(pdev);
 
 	/* again, for a session that began after the error was detected */
-	riod_stub_export_error(sdev);
+	riod_stub_export_error(sdev, RIOD_REASON_ERROR);
 	if (pci_load_saved_state(pdev, sdev->saved))
 		return PCI_ERS_RESULT_DISCONNECT;
 	pci_restore_state(pdev);
@@ -134,7 +134,7 @@ static void riod_stub_reset_prepare(struct pci_dev *pdev)
 	struct riod_stub_dev *sdev = pci_get_drvdata(pdev);
 
 	if (!sdev->own_reset)
-		riod_stub_export_error(sdev);
+		riod_stub_export_error(sdev, RIOD_REASON_DEVICE);
 }
 
 static const struct pci_error_handlers riod_stub_err_handlers = {

@@ -493,7 +493,7 @@ void riod_stub_exports_reopen(void);
 enum riod_reason riod_stub_export_going(const struct riod_stub_export *exp);
 void riod_stub_export_shutdown(struct riod_stub_dev *sdev);
 bool riod_stub_export_idle(struct riod_stub_dev *sdev);
-void riod_stub_export_error(struct riod_stub_dev *sdev);
+void riod_stub_export_error(struct riod_stub_dev *sdev, enum riod_reason reason);
 
 /* ------------------------------------------------------------ export_nl.c */
 
