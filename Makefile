@@ -9,7 +9,7 @@ KDIR ?= stock
 PREFIX ?= /usr
 DESTDIR ?=
 
-.PHONY: all need deps modules tools fixtures check check-debug check-newest check-releases check-dkms zoo zoo-pair zoo-debug soak soak-debug sim sim-mutants kunit selftests vfio-selftests demo gates install uninstall clean help
+.PHONY: all need deps modules tools fixtures check check-debug check-newest check-releases check-dkms zoo zoo-pair zoo-debug soak soak-debug soak-net sim sim-mutants kunit selftests vfio-selftests demo gates install uninstall clean help
 .DEFAULT_GOAL := all
 
 build := $(abspath $(BUILD))
@@ -66,7 +66,7 @@ check-releases:
 check-dkms:
 	scripts/check-dkms.sh
 
-zoo zoo-pair zoo-debug soak soak-debug:
+zoo zoo-pair zoo-debug soak soak-debug soak-net:
 	scripts/check.sh $@
 
 # The engine in userspace: two million schedules (SCHEDULES=N, FIRST=SEED), or with rules disabled
@@ -123,6 +123,7 @@ help:
 	@echo 'make zoo-pair     the same on two hosts; zoo-debug: on the debug kernel. They, and'
 	@echo '                  check-newest, resume where they were interrupted'
 	@echo 'make soak         long-running VM tests; soak-debug: on the debug kernel'
+	@echo 'make soak-net     connections cut under I/O, CUTS=1000 times'
 	@echo 'make sim          the coherence engine in two million simulated schedules (FIRST=SEED)'
 	@echo 'make sim-mutants  disable one rule of the engine at a time: each must be caught'
 	@echo 'make kunit        only the KUnit suites, on User Mode Linux'

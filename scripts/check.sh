@@ -12,7 +12,7 @@ source "$top/scripts/lib/common.sh"
 
 usage() {
 	cat <<-TXT
-	usage: ${0##*/} stock|debug|newest|zoo|zoo-pair|zoo-debug|soak|soak-debug
+	usage: ${0##*/} stock|debug|newest|zoo|zoo-pair|zoo-debug|soak|soak-debug|soak-net
 
 	stock	KUnit on UML, the tools' unit tests, the engine in userspace, a build on
 		the other Debian release, and selftests in VMs with the distribution's kernel
@@ -28,6 +28,8 @@ usage() {
 		none of them later than RIOD_TOUCHED_S seconds after its own start.
 	soak, soak-debug
 		long-running selftests in VMs
+	soak-net
+		connections cut CUTS times (default 1000) under I/O
 	newest, zoo-pair and zoo-debug resume where they were interrupted: a test that passed is
 	not run again until the product, the test, or the kernel changes.
 	selftests/tests.list lists the selftests of each mode.
@@ -36,7 +38,7 @@ usage() {
 
 mode=${1:-}
 case $mode in
-stock | debug | newest | zoo | zoo-pair | zoo-debug | soak | soak-debug) ;;
+stock | debug | newest | zoo | zoo-pair | zoo-debug | soak | soak-debug | soak-net) ;;
 -h | --help) usage; exit 0 ;;
 *) usage >&2; exit 2 ;;
 esac
@@ -173,6 +175,7 @@ vm_tests() {
 		case $mode in
 		zoo-debug) wanted_debug ;;
 		zoo-pair) wanted_pair ;;
+		soak-net) wanted soak-net | sed "s/$/ CUTS=${CUTS:-1000}/" ;;
 		debug) wanted debug; touched ;;
 		*) wanted "$mode" ;;
 		esac
@@ -191,7 +194,7 @@ trap stop INT TERM
 cd "$top"
 deps build test vm
 case $mode in
-zoo | zoo-pair | soak)
+zoo | zoo-pair | soak | soak-net)
 	make -s -j "$(riod_jobs)" all fixtures vfio-selftests
 	"$top/selftests/vm/run" --prepare
 	[[ $mode != zoo-pair ]] || kernel=$("$top/selftests/vm/kernel.sh" stock)

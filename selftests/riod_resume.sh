@@ -19,7 +19,7 @@
 # between the hosts: selftests/host/cutproxy.c
 PROXY_PORT=17464
 CUTS=${CUTS:-30}
-MIB=${ZOO_MIB:-8}
+MIB=$((4 * (CUTS + 29) / 30))
 # commands take seconds on a debug kernel, and the peer must not be lost meanwhile
 LOST_MS=10000
 [[ $RIOD_KERNEL == stock ]] || LOST_MS=40000
@@ -104,10 +104,10 @@ test_no_write_is_lost_or_repeated()
 # the guest's driver sees a slow device and no error
 test_verified_io()
 {
-	proxy --cuts "$CUTS" --bytes 500000
+	proxy --cuts "$CUTS" --bytes 250000
 	zoo_guest nvme
-	zoo_fio "$MIB"
-	t_eq "errors in the guest" "$(guest 'dmesg | grep -cE "nvme.*(timeout|abort|reset|I/O error)|hung task" || true')" 0
+	ZOO_FIO_S=$((600 + CUTS * 5)) zoo_fio "$MIB"
+	t_eq "errors in the guest" "$(guest 'dmesg | grep -cE "nvme.*(timeout|abort|reset|I/O error)|blocked for more than" || true')" 0
 	cuts_were_made
 	t_eq "forced cuts" "$(att_stat forced) $(exp_stat forced)" "0 0"
 	guest_poweroff 60

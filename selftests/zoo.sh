@@ -117,7 +117,7 @@ zoo_fio()
 	local disk said=/run/fio.${GUEST:-guest}.json
 	wait_for 60 zoo_disk > /dev/null
 	disk=$(zoo_disk)
-	GUEST_TIMEOUT=600 guest fio --name=t --filename="/dev/$disk" --direct=1 --ioengine=libaio \
+	GUEST_TIMEOUT=${ZOO_FIO_S:-600} guest fio --name=t --filename="/dev/$disk" --direct=1 --ioengine=libaio \
 		--rw=randrw --bsrange=4k-128k --iodepth=$ZOO_DEPTH --size="${1}m" --verify=crc32c \
 		--verify_fatal=1 --verify_state_save=0 --output-format=json > "$said"
 	sed -n '/^{/,$p' "$said" | jq -e '.jobs | length > 0 and all(.error == 0)'
