@@ -19,6 +19,31 @@ using nlohmann::json;
 
 namespace {
 
+// Limits of lost-ms in the netlink spec.
+constexpr std::uint64_t lost_min_ms = 100;
+constexpr std::uint64_t lost_max_ms = 600000;
+
+std::uint32_t parse_loss_timeout(const std::string &text)
+{
+	const std::uint64_t ms = parse_duration(text);
+
+	if (ms < lost_min_ms || ms > lost_max_ms) {
+		throw usage_error(fmt::format("--loss-timeout {} is out of range", text),
+				  "give a time from 100ms to 10m");
+	}
+	return static_cast<std::uint32_t>(ms);
+}
+
+std::uint32_t parse_on_loss(const std::string &name)
+{
+	for (const std::uint32_t policy :
+	     {RIOD_ON_LOSS_STALL, RIOD_ON_LOSS_REMOVE, RIOD_ON_LOSS_ERROR}) {
+		if (on_loss_name(policy) == name)
+			return policy;
+	}
+	throw usage_error(fmt::format("'{}' is no policy", name), "stall, remove or error");
+}
+
 AttachRequest parse(const Endpoint &endpoint, const AttachOptions &options)
 {
 	AttachRequest request;
@@ -33,6 +58,10 @@ AttachRequest parse(const Endpoint &endpoint, const AttachOptions &options)
 	for (const unsigned bar : options.shadow_bars)
 		request.shadow_bars |= 1U << bar;
 	request.sync_writes = options.sync_writes;
+	if (!options.on_loss.empty())
+		request.on_loss = parse_on_loss(options.on_loss);
+	if (!options.loss_timeout.empty())
+		request.lost_ms = parse_loss_timeout(options.loss_timeout);
 	if (request.export_name.size() > 63)
 		throw usage_error("the name of an export has at most 63 bytes");
 	if (options.profile.size() > 31)

@@ -121,11 +121,13 @@ void add_unbind(Cli &cli)
 void add_attach(Cli &cli)
 {
 	auto options = std::make_shared<AttachOptions>();
-	CLI::App *sub = cli.verb("attach", "Attach a PCI device that another host exports",
-				 "  riodctl attach server1\n"
-				 "  riodctl attach tcp://192.0.2.1:7463 nvme0\n"
-				 "  riodctl attach [2001:db8::1]:7463 0000:03:00.0 --profile none\n"
-				 "  riodctl attach 192.0.2.1 ivshmem0 --shadow-bar 2");
+	CLI::App *sub =
+		cli.verb("attach", "Attach a PCI device that another host exports",
+			 "  riodctl attach server1\n"
+			 "  riodctl attach tcp://192.0.2.1:7463 nvme0\n"
+			 "  riodctl attach [2001:db8::1]:7463 0000:03:00.0 --profile none\n"
+			 "  riodctl attach 192.0.2.1 ivshmem0 --shadow-bar 2\n"
+			 "  riodctl attach server1 nvme0 --on-loss stall --loss-timeout 30s");
 
 	sub->add_option("HOST", options->host,
 			"Server host, as [TRANSPORT://]HOST[:PORT]; tcp and 7463 by default")
@@ -145,6 +147,18 @@ void add_attach(Cli &cli)
 	sub->add_flag("--sync-writes", options->sync_writes,
 		      "Register writes wait until the device has them. Slower; for drivers that\n"
 		      "add to a ring after its doorbell (e100)");
+	sub->add_option(
+		   "--on-loss", options->on_loss,
+		   "If the connection breaks: 'stall' accesses until the session resumes, for\n"
+		   "at most the --loss-timeout; 'remove': the device is lost at once, and QEMU\n"
+		   "is asked to unplug it; 'error': likewise, and QEMU stops the VM\n"
+		   "(default stall)")
+		->check(CLI::IsMember({"stall", "remove", "error"}))
+		->type_name("POLICY");
+	sub->add_option("--loss-timeout", options->loss_timeout,
+			"Lose the device after this time without the server host, which has a\n"
+			"maximum: 100ms to 10m (default: the server host's, 10s)")
+		->type_name("TIME");
 	sub->callback([&cli, options] {
 		cli.action = [options](const Context &context) { attach(context, *options); };
 	});

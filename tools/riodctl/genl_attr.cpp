@@ -163,6 +163,12 @@ void decode_condition(const nlattr *a, Attachment &t)
 	case RIOD_A_ATTACHMENT_SYNC_WRITES:
 		t.sync_writes = true;
 		break;
+	case RIOD_A_ATTACHMENT_ON_LOSS:
+		t.on_loss = static_cast<std::uint32_t>(attr_integer(a));
+		break;
+	case RIOD_A_ATTACHMENT_LOST_MS:
+		t.lost_ms = static_cast<std::uint32_t>(attr_integer(a));
+		break;
 	case RIOD_A_ATTACHMENT_STATS:
 		t.stats = decode_stats(Attrs::of(a));
 		break;
@@ -363,6 +369,10 @@ void encode(nl_msg *msg, const AttachRequest &request)
 	if (request.shadow_bars != 0)
 		check_room(nla_put_u32(msg, RIOD_A_ATTACHMENT_SHADOW_BARS, request.shadow_bars));
 	put_flag(msg, RIOD_A_ATTACHMENT_SYNC_WRITES, request.sync_writes);
+	if (request.on_loss)
+		check_room(nla_put_u32(msg, RIOD_A_ATTACHMENT_ON_LOSS, *request.on_loss));
+	if (request.lost_ms)
+		check_room(nla_put_u32(msg, RIOD_A_ATTACHMENT_LOST_MS, *request.lost_ms));
 }
 
 void encode_export_del(nl_msg *msg, const std::string &name, bool force)

@@ -107,6 +107,14 @@ void list_attachments(const Context &context, const std::vector<Attachment> &att
 	}
 	if (!attachments.empty())
 		context.out.line(table(rows));
+	for (const auto &a : attachments) {
+		if (a.state == RIOD_STATE_RESUMING) {
+			context.out.note(fmt::format("attachment {0} has no connection to {1}, and "
+						     "accesses wait for it; "
+						     "see 'riodctl status {0}'",
+						     a.id, endpoint_str(a.host, a.port)));
+		}
+	}
 }
 
 void list_local(const Context &context)

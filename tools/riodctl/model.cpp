@@ -48,7 +48,8 @@ const std::vector<StatField> &stat_fields()
 		{RIOD_A_STATS_RAISED, "device", "raised", "interrupts raised by the profile"},
 		{RIOD_A_STATS_FOLLOWED, "memory", "followed",
 		 "times that events went right behind a cut in flight"},
-		{RIOD_A_STATS_BREAKS, "link", "breaks", "connections that broke and were resumed"},
+		{RIOD_A_STATS_BREAKS, "link", "breaks",
+		 "connections that broke while the session went on"},
 		{RIOD_A_STATS_MEMORY_HELD, "limits", "memory_held",
 		 "bytes held on behalf of the peer, now"},
 		{RIOD_A_STATS_MEMORY_MAX, "limits", "memory_max", "most that they may become"},
@@ -101,6 +102,20 @@ std::string bus_master_name(std::uint32_t bus_master)
 		return "held-lost";
 	default:
 		return fmt::format("bus-master-{}", bus_master);
+	}
+}
+
+std::string on_loss_name(std::uint32_t on_loss)
+{
+	switch (on_loss) {
+	case RIOD_ON_LOSS_STALL:
+		return "stall";
+	case RIOD_ON_LOSS_REMOVE:
+		return "remove";
+	case RIOD_ON_LOSS_ERROR:
+		return "error";
+	default:
+		return fmt::format("on-loss-{}", on_loss);
 	}
 }
 

@@ -73,6 +73,9 @@ struct Attachment {
 	std::uint64_t shadowed = 0;
 	std::optional<std::uint64_t> iova_last; // none: not reported by the modules
 	bool sync_writes = false;
+	// none: not reported by the modules, or it is attaching
+	std::optional<std::uint32_t> on_loss;
+	std::optional<std::uint32_t> lost_ms;
 	Stats stats;
 };
 
@@ -120,6 +123,8 @@ struct AttachRequest {
 	std::optional<std::string> profile;
 	std::uint32_t shadow_bars = 0;
 	bool sync_writes = false;
+	std::optional<std::uint32_t> on_loss; // none: the modules' default
+	std::optional<std::uint32_t> lost_ms; // none: the server host's
 };
 
 struct AttachResult {
@@ -153,6 +158,7 @@ const std::vector<StatField> &stat_fields();
 std::string state_name(std::uint32_t state);
 std::string state_name(const std::optional<std::uint32_t> &state);
 std::string bus_master_name(std::uint32_t bus_master);
+std::string on_loss_name(std::uint32_t on_loss);
 // Numbers of the BARs in a mask.
 std::vector<unsigned> bar_numbers(std::uint32_t bars);
 

@@ -27,6 +27,8 @@ std::string export_text(const Export &e)
 		text += fmt::format(" peer {} by {}", e.peer, e.transport);
 	if (e.fence_ns)
 		text += " fenced in " + duration_str(*e.fence_ns);
+	if (e.state == RIOD_STATE_RESUMING)
+		text += " (the connection broke; the device waits for it)";
 	return text;
 }
 
@@ -42,6 +44,8 @@ std::string attachment_text(const Attachment &a)
 	text += " bus-master " + bus_master_name(a.bus_master);
 	if (!a.reason.empty())
 		text += fmt::format(" ({})", a.reason);
+	if (a.state == RIOD_STATE_RESUMING)
+		text += " (the connection broke; accesses wait for it)";
 	return text;
 }
 

@@ -165,6 +165,7 @@ json to_json(const Export &exported)
 	object["reset"] = exported.resettable;
 	object["bus_master"] = bus_master_name(exported.bus_master);
 	object["fence_ns"] = exported.fence_ns ? json(*exported.fence_ns) : json();
+	object["breaks"] = exported.stats[RIOD_A_STATS_BREAKS];
 	return object;
 }
 
@@ -191,6 +192,9 @@ json to_json(const Attachment &attachment)
 	object["shadowed"] = attachment.shadowed;
 	object["iova_last"] = attachment.iova_last ? json(*attachment.iova_last) : json();
 	object["sync_writes"] = attachment.sync_writes;
+	object["on_loss"] = attachment.on_loss ? json(on_loss_name(*attachment.on_loss)) : json();
+	object["lost_ms"] = attachment.lost_ms ? json(*attachment.lost_ms) : json();
+	object["breaks"] = attachment.stats[RIOD_A_STATS_BREAKS];
 	return object;
 }
 

@@ -120,10 +120,11 @@ constexpr std::array<Line, 11> summary = {{
 }};
 
 // Printed only if not 0.
-constexpr std::array<std::pair<int, std::string_view>, 4> warnings = {{
+constexpr std::array<std::pair<int, std::string_view>, 5> warnings = {{
 	{RIOD_A_STATS_FORCED, "forced cuts: data may be corrupt (rule 9)"},
 	{RIOD_A_STATS_FREE_RUNNING, "restless granules, left out of comparisons (rule 9)"},
 	{RIOD_A_STATS_DENIED, "accesses dropped by the stub's filter"},
+	{RIOD_A_STATS_BREAKS, "breaks of the connection, after which the session went on"},
 	{RIOD_A_STATS_THROTTLED, "events that had to wait: the network is too slow for them"},
 }};
 // NOLINTEND(modernize-use-designated-initializers)
@@ -181,6 +182,8 @@ std::string rates_text(const Counted &now, const Stats &before, double seconds)
 		text += " idle";
 	if (const auto forced = moved(now.stats, before, RIOD_A_STATS_FORCED); forced != 0)
 		text += fmt::format("; {} {}", forced, warnings.front().second);
+	if (const auto breaks = moved(now.stats, before, RIOD_A_STATS_BREAKS); breaks != 0)
+		text += fmt::format("; {} breaks of the connection", breaks);
 	return text;
 }
 

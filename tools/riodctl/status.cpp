@@ -69,12 +69,28 @@ json to_json_with_memory(const Object &o)
 	return object;
 }
 
+void show_breaks(const Context &context, const Stats &stats)
+{
+	if (const auto breaks = stats[RIOD_A_STATS_BREAKS]; breaks != 0) {
+		field(context, "breaks",
+		      fmt::format("{} of the connection since the session began", breaks));
+	}
+}
+
+std::string export_state(const Export &e)
+{
+	if (e.state == RIOD_STATE_RESUMING) {
+		return fmt::format("resuming: the connection to {} broke; the device waits for it",
+				   e.peer.empty() ? "the peer" : e.peer);
+	}
+	return e.peer.empty() ? state_name(e.state)
+			      : fmt::format("{}, peer {}", state_name(e.state), e.peer);
+}
+
 void show_export(const Context &context, const Export &e)
 {
 	context.out.line(fmt::format("export {}", e.name));
-	field(context, "state",
-	      e.peer.empty() ? state_name(e.state)
-			     : fmt::format("{}, peer {}", state_name(e.state), e.peer));
+	field(context, "state", export_state(e));
 	field(context, "functions", fmt::format("{}", fmt::join(e.devices, ", ")));
 	field(context, "device", class_and_ids(e.identity));
 	field(context, "port", fmt::format("{}, transport {}", e.port, e.transport));
@@ -89,6 +105,7 @@ void show_export(const Context &context, const Export &e)
 		      fmt::format("{} after the last peer was declared lost",
 				  duration_str(*e.fence_ns)));
 	}
+	show_breaks(context, e.stats);
 	show_memory(context, e.stats);
 }
 
@@ -138,15 +155,60 @@ void show_bus_master(const Context &context, const Attachment &a)
 	}
 }
 
+std::string lost_time(const Attachment &a)
+{
+	return a.lost_ms ? duration_str(std::uint64_t{*a.lost_ms} * 1000000) : "a while";
+}
+
+std::string attachment_state(const Attachment &a)
+{
+	if (a.state == RIOD_STATE_RESUMING) {
+		return fmt::format(
+			"resuming: the connection to {} broke; accesses wait, the device "
+			"is lost after {} without it",
+			endpoint_str(a.host, a.port), lost_time(a));
+	}
+	return a.reason.empty() ? state_name(a.state)
+				: fmt::format("{}: {}", state_name(a.state), a.reason);
+}
+
+void show_on_loss(const Context &context, const Attachment &a)
+{
+	if (!a.on_loss)
+		return;
+	const std::string name = on_loss_name(*a.on_loss);
+	switch (*a.on_loss) {
+	case RIOD_ON_LOSS_STALL:
+		field(context, "on loss",
+		      fmt::format("{}: accesses wait up to {} for the connection", name,
+				  lost_time(a)));
+		break;
+	case RIOD_ON_LOSS_REMOVE:
+		field(context, "on loss",
+		      fmt::format("{}: the device is lost at once, after {} of silence", name,
+				  lost_time(a)));
+		break;
+	case RIOD_ON_LOSS_ERROR:
+		field(context, "on loss",
+		      fmt::format("{}: the device is lost at once, after {} of silence, and QEMU "
+				  "stops the VM",
+				  name, lost_time(a)));
+		break;
+	default:
+		field(context, "on loss", name);
+	}
+}
+
 void show_attachment(const Context &context, const Attachment &a)
 {
-	const bool lost = a.state == RIOD_STATE_LOST;
-
 	context.out.line(fmt::format("attachment {}", a.id));
-	field(context, "state",
-	      a.reason.empty() ? state_name(a.state)
-			       : fmt::format("{}: {}", state_name(a.state), a.reason));
-	if (lost) {
+	field(context, "state", attachment_state(a));
+	if (a.state == RIOD_STATE_RESUMING) {
+		remedy(context, fmt::format("check the network and the server host, or give up: "
+					    "riodctl detach {}{}",
+					    a.id, a.in_use ? " --force" : ""));
+	}
+	if (a.state == RIOD_STATE_LOST) {
 		remedy(context, fmt::format("riodctl detach {0}{1}, then attach again", a.id,
 					    a.in_use ? " --force" : ""));
 	}
@@ -165,6 +227,8 @@ void show_attachment(const Context &context, const Attachment &a)
 		field(context, "IOMMU",
 		      fmt::format("{} bits of address at the server host", *bits));
 	}
+	show_on_loss(context, a);
+	show_breaks(context, a.stats);
 	show_memory(context, a.stats);
 	field(context, "profile", a.profile.empty() ? "none" : a.profile);
 	if (a.shadow_bars != 0) {

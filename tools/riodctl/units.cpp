@@ -62,6 +62,21 @@ std::string size_str(std::uint64_t bytes)
 	return scaled(value, unit);
 }
 
+std::uint64_t parse_duration(const std::string &text)
+{
+	std::uint64_t value = 0;
+	const char *const last = text.data() + text.size();
+	const auto [end, error] = std::from_chars(text.data(), last, value);
+	const std::string_view unit(end, last);
+	const std::uint64_t scale = unit == "ms" ? 1 : unit == "s" ? 1000 : unit == "m" ? 60000 : 0;
+
+	if (error != std::errc{} || scale == 0 || value * scale / scale != value) {
+		throw usage_error(fmt::format("'{}' is not a time", text),
+				  "write it as 500ms, 30s or 2m");
+	}
+	return value * scale;
+}
+
 std::string duration_str(std::uint64_t ns)
 {
 	static constexpr std::array<std::string_view, 3> units = {"ns", "us", "ms"};

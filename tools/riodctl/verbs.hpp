@@ -58,6 +58,8 @@ struct AttachOptions {
 	std::string profile;
 	std::vector<unsigned> shadow_bars;
 	bool sync_writes = false;
+	std::string on_loss;      // empty: the modules' default
+	std::string loss_timeout; // empty: the server host's
 };
 
 struct DetachOptions {

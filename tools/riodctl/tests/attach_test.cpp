@@ -78,6 +78,30 @@ TEST_F(Attach, WritesThatWait)
 	EXPECT_TRUE(host.kernel.attach_requests.front().sync_writes);
 }
 
+TEST_F(Attach, WhatALossDoes)
+{
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--on-loss", "stall", "--loss-timeout", "30s"}),
+		  0);
+	EXPECT_EQ(host.kernel.attach_requests.back().on_loss, RIOD_ON_LOSS_STALL);
+	EXPECT_EQ(host.kernel.attach_requests.back().lost_ms, 30000U);
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--on-loss", "remove"}), 0);
+	EXPECT_EQ(host.kernel.attach_requests.back().on_loss, RIOD_ON_LOSS_REMOVE);
+	EXPECT_FALSE(host.kernel.attach_requests.back().lost_ms);
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--on-loss=error", "--loss-timeout=100ms"}), 0);
+	EXPECT_EQ(host.kernel.attach_requests.back().on_loss, RIOD_ON_LOSS_ERROR);
+	EXPECT_EQ(host.kernel.attach_requests.back().lost_ms, 100U);
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--loss-timeout", "10m"}), 0);
+	EXPECT_FALSE(host.kernel.attach_requests.back().on_loss);
+	EXPECT_EQ(host.kernel.attach_requests.back().lost_ms, 600000U);
+	EXPECT_EQ(host.kernel.attach_requests.size(), 4U);
+	for (const char *time : {"99ms", "601s", "11m", "10", "s", "1h", "-1s", "1.5s"}) {
+		EXPECT_EQ(host.run({"attach", "192.0.2.1", "--loss-timeout", time}), 2) << time;
+		EXPECT_TRUE(in(host.err, "  try: ")) << time;
+	}
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--on-loss", "pray"}), 2);
+	EXPECT_EQ(host.kernel.attach_requests.size(), 4U);
+}
+
 TEST_F(Attach, BarsThatAreMemory)
 {
 	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--shadow-bar", "2", "--shadow-bar=0"}), 0);
@@ -93,6 +117,8 @@ TEST_F(Attach, WithoutOptionsTheKernelDecides)
 	const AttachRequest &request = host.kernel.attach_requests.front();
 	EXPECT_EQ(request.port, 7463);
 	EXPECT_FALSE(request.limit);
+	EXPECT_FALSE(request.on_loss);
+	EXPECT_FALSE(request.lost_ms);
 	EXPECT_FALSE(request.profile);
 	EXPECT_EQ(request.export_name, "");
 	EXPECT_EQ(document()["id"], 1);

@@ -173,6 +173,20 @@ TEST_F(Attributes, AttachRequestLeavesOutWhatWasNotSaid)
 	EXPECT_EQ(decode_attachment(attrs()).transport, "tcp");
 }
 
+TEST_F(Attributes, WhatALossDoes)
+{
+	AttachRequest request;
+	request.host = "192.0.2.1";
+	EXPECT_FALSE(decode_attachment(attrs()).on_loss);
+	EXPECT_FALSE(decode_attachment(attrs()).lost_ms);
+	request.on_loss = RIOD_ON_LOSS_STALL; // 0, which is sent, too
+	request.lost_ms = 30000;
+	encode(msg.get(), request);
+	const Attachment a = decode_attachment(attrs());
+	EXPECT_EQ(a.on_loss, RIOD_ON_LOSS_STALL);
+	EXPECT_EQ(a.lost_ms, 30000U);
+}
+
 TEST_F(Attributes, Transports)
 {
 	ExportRequest exported;

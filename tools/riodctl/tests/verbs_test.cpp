@@ -282,6 +282,64 @@ TEST_F(Status, LostSession)
 	EXPECT_TRUE(in(host.out, "riodctl detach 3, then attach again"));
 }
 
+TEST_F(Status, ABrokenConnection)
+{
+	Export e = make_export("disk", {"0000:03:00.0"});
+	Attachment t = make_attachment(3, "0001:00:00.0");
+	e.state = t.state = RIOD_STATE_RESUMING;
+	e.peer = "192.0.2.20:4711";
+	t.on_loss = RIOD_ON_LOSS_STALL;
+	t.lost_ms = 10000;
+	t.stats.values.at(RIOD_A_STATS_BREAKS) = 2;
+	e.stats.values.at(RIOD_A_STATS_BREAKS) = 1;
+	host.kernel.export_list = {e};
+	host.kernel.attachment_list = {t};
+	EXPECT_EQ(host.run({"status"}), 0);
+	EXPECT_TRUE(in(host.out, "state       resuming: the connection to 192.0.2.1:7463 broke; "
+				 "accesses wait, the device is lost after 10 s without it\n"));
+	EXPECT_TRUE(in(host.out, "-> check the network and the server host, or give up: riodctl "
+				 "detach 3\n"));
+	EXPECT_TRUE(in(host.out, "resuming: the connection to 192.0.2.20:4711 broke; the device "
+				 "waits for it\n"));
+	EXPECT_TRUE(in(host.out, "breaks      1 of the connection"));
+	EXPECT_TRUE(in(host.out, "breaks      2 of the connection"));
+	EXPECT_EQ(host.run({"status", "--json"}), 0);
+	EXPECT_EQ(document()["attachments"][0]["on_loss"], "stall");
+	EXPECT_EQ(document()["attachments"][0]["lost_ms"], 10000);
+	EXPECT_EQ(document()["attachments"][0]["breaks"], 2);
+	EXPECT_EQ(document()["exports"][0]["breaks"], 1);
+	EXPECT_EQ(host.run({"list"}), 0);
+	EXPECT_TRUE(in(host.out, "resuming"));
+	EXPECT_TRUE(in(host.err, "attachment 3 has no connection to 192.0.2.1:7463, and accesses "
+				 "wait for it; see 'riodctl status 3'"));
+}
+
+TEST_F(Status, WhatALossDoes)
+{
+	Attachment t = make_attachment(3, "0001:00:00.0");
+	t.lost_ms = 1500;
+	const auto says = [&](std::uint32_t policy, const std::string &text) {
+		t.on_loss = policy;
+		host.kernel.attachment_list = {t};
+		EXPECT_EQ(host.run({"status"}), 0);
+		EXPECT_TRUE(in(host.out, "on loss     " + text));
+	};
+	says(RIOD_ON_LOSS_STALL, "stall: accesses wait up to 1.5 s for the connection\n");
+	says(RIOD_ON_LOSS_REMOVE, "remove: the device is lost at once, after 1.5 s of silence\n");
+	says(RIOD_ON_LOSS_ERROR, "error: the device is lost at once, after 1.5 s of silence, and "
+				 "QEMU stops the VM\n");
+	says(77, "on-loss-77\n");
+	// modules that do not report it
+	t.on_loss.reset();
+	t.lost_ms.reset();
+	host.kernel.attachment_list = {t};
+	EXPECT_EQ(host.run({"status"}), 0);
+	EXPECT_EQ(host.out.str().find("on loss"), std::string::npos);
+	EXPECT_EQ(host.run({"status", "--json"}), 0);
+	EXPECT_TRUE(document()["attachments"][0]["on_loss"].is_null());
+	EXPECT_TRUE(document()["attachments"][0]["lost_ms"].is_null());
+}
+
 TEST_F(Status, ForcedCutsAreAWarning)
 {
 	Attachment t = make_attachment(3, "0001:00:00.0");
@@ -381,8 +439,10 @@ TEST_F(StatsVerb, SummaryWithUnitsAndRates)
 		values.at(RIOD_A_STATS_TX_BYTES) += 1U << 20;
 		values.at(RIOD_A_STATS_IRQS) += 100;
 		values.at(RIOD_A_STATS_FORCED) = 2;
+		values.at(RIOD_A_STATS_BREAKS) = 3;
 	};
 	EXPECT_EQ(host.run({"stats"}), 0);
+	EXPECT_TRUE(in(host.out, "warning: 3 breaks of the connection"));
 	EXPECT_TRUE(in(host.out, "MiB/s\n"));
 	EXPECT_TRUE(in(host.out, "warning: 2 forced cuts"));
 	EXPECT_EQ(host.out.str().find(" 0/s\n  pages mapped"), std::string::npos);
@@ -405,6 +465,23 @@ TEST_F(Monitor, EventsUntilTheCount)
 	EXPECT_TRUE(in(host.out, "export disk lost fenced in 1.5 us\n"));
 	EXPECT_TRUE(in(host.out, "attachment 3 connected nvme0 of tcp://192.0.2.1:7463"));
 	EXPECT_TRUE(in(host.out, "events were lost"));
+}
+
+TEST_F(Monitor, ABreakIsNoLoss)
+{
+	Event near;
+	Event far;
+	near.attachment = make_attachment(3, "0001:00:00.0");
+	near.attachment->state = RIOD_STATE_RESUMING;
+	far.exported = make_export("disk", {});
+	far.exported->state = RIOD_STATE_RESUMING;
+	host.kernel.events = {near, far};
+	EXPECT_EQ(host.run({"monitor", "--count", "2"}), 0);
+	EXPECT_TRUE(in(host.out, "attachment 3 resuming nvme0"));
+	EXPECT_TRUE(in(host.out, "(the connection broke; accesses wait for it)\n"));
+	EXPECT_TRUE(in(host.out, "export disk resuming (the connection broke; the device waits"));
+	EXPECT_EQ(host.run({"monitor", "--count", "1", "--json"}), 0);
+	EXPECT_EQ(document()["state"], "resuming");
 }
 
 /* scripts rely on it to detect the loss of a session */
