@@ -48,8 +48,6 @@ const std::vector<StatField> &stat_fields()
 		{RIOD_A_STATS_RAISED, "device", "raised", "interrupts raised by the profile"},
 		{RIOD_A_STATS_FOLLOWED, "memory", "followed",
 		 "times that events went right behind a cut in flight"},
-		{RIOD_A_STATS_BREAKS, "link", "breaks",
-		 "connections that broke while the session went on"},
 		{RIOD_A_STATS_MEMORY_HELD, "limits", "memory_held",
 		 "bytes held on behalf of the peer, now"},
 		{RIOD_A_STATS_MEMORY_MAX, "limits", "memory_max", "most that they may become"},
@@ -57,6 +55,8 @@ const std::vector<StatField> &stat_fields()
 		 "bytes held for all sessions, now"},
 		{RIOD_A_STATS_MEMORY_HOST_MAX, "limits", "memory_host_max",
 		 "most that they may become"},
+		{RIOD_A_STATS_BREAKS, "link", "breaks",
+		 "connections that broke while the session went on"},
 	};
 	// NOLINTEND(modernize-use-designated-initializers)
 	return fields;
