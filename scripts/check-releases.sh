@@ -77,7 +77,8 @@ installed() {
 	local modules
 
 	ls -l "$1$2"/{sbin/riodctl,lib/riod/riod-mmap.so,share/man/man8/riodctl.8} \
-		"$1$2/share/bash-completion/completions/riodctl" || return
+		"$1$2/share/bash-completion/completions/riodctl" \
+		"$1$2/lib/systemd/system/riod-attach@.service" || return
 	modules=$(find "$1"/lib/modules/*/updates/riod/ -name 'riod_*.ko*' | wc -l)
 	((modules == 3)) || { echo "$modules modules"; return 1; }
 }

@@ -7,7 +7,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "net.hpp"
+#include "attach.hpp"
 #include "objects.hpp"
 #include "qemu.hpp"
 #include "remote.hpp"
@@ -42,31 +42,6 @@ std::uint32_t parse_on_loss(const std::string &name)
 			return policy;
 	}
 	throw usage_error(fmt::format("'{}' is no policy", name), "stall, remove or error");
-}
-
-AttachRequest parse(const Endpoint &endpoint, const AttachOptions &options)
-{
-	AttachRequest request;
-
-	request.port = endpoint.port;
-	request.transport = endpoint.transport;
-	request.export_name = canonical_address(options.export_name);
-	if (!options.limit.empty())
-		request.limit = parse_size(options.limit);
-	if (!options.profile.empty())
-		request.profile = options.profile;
-	for (const unsigned bar : options.shadow_bars)
-		request.shadow_bars |= 1U << bar;
-	request.sync_writes = options.sync_writes;
-	if (!options.on_loss.empty())
-		request.on_loss = parse_on_loss(options.on_loss);
-	if (!options.loss_timeout.empty())
-		request.lost_ms = parse_loss_timeout(options.loss_timeout);
-	if (request.export_name.size() > 63)
-		throw usage_error("the name of an export has at most 63 bytes");
-	if (options.profile.size() > 31)
-		throw usage_error("the name of a profile has at most 31 bytes");
-	return request;
 }
 
 // Exports of a peer that refused; they may show the reason.
@@ -121,13 +96,18 @@ std::string reached(const AttachRequest &request)
 	return endpoint_str(request.host, request.port);
 }
 
+std::string action(const AttachRequest &request)
+{
+	if (request.export_name.empty())
+		return "attach";
+	return fmt::format("attach '{}'", request.export_name);
+}
+
 // The errno is the same for all refusals of a peer; its exports show more.
 Error refused(const Context &context, const AttachRequest &request, const KernelError &error)
 {
 	const std::string peer = endpoint_str(request.host, request.port);
-	const std::string what = request.export_name.empty()
-					 ? "attach"
-					 : fmt::format("attach '{}'", request.export_name);
+	const std::string what = action(request);
 	Error plain = explain_peer(what, peer, error);
 	if (const auto here = refused_here(request, what, error))
 		return *here;
@@ -159,31 +139,20 @@ Error refused(const Context &context, const AttachRequest &request, const Kernel
 		remedy};
 }
 
-// The first address that answers decides, even if it refuses.
-AttachResult try_addresses(const Context &context, AttachRequest &request,
-			   const std::vector<std::string> &addresses)
+// Refusals of a peer may pass, even "not allowed" and "no such export": a server host that was
+// restarted has one export after the other.
+bool is_lasting(const AttachRequest &request, const KernelError &error, const Error &explained)
 {
-	for (std::size_t i = 0; i < addresses.size(); i++) {
-		request.host = addresses[i];
-		const std::string peer = endpoint_str(request.host, request.port);
-		try {
-			return context.kernel.attach(request, [&] {
-				context.out.note(
-					fmt::format("waiting for {}; Ctrl-C gives up", peer));
-			});
-		} catch (const KernelError &error) {
-			if (error.err() == EINTR) {
-				throw Error(Exit::interrupted,
-					    *error.what() ? error.what()
-							  : "interrupted; nothing is attached");
-			}
-			const Error explained = explain_peer("attach", peer, error);
-			if (i + 1 == addresses.size() || explained.exit() != Exit::unreachable)
-				throw refused(context, request, error);
-			context.out.note(explained.what());
-		}
-	}
-	throw Error(Exit::not_found, "the name has no address");
+	const std::string_view text = error.what();
+
+	if (explained.exit() == Exit::usage || refused_here(request, {}, error))
+		return true;
+	if (error.err() == EPROTONOSUPPORT) // the version, or the transport
+		return true;
+	if (text.find(" refused: ") != std::string_view::npos)
+		return false;
+	return error.err() == EPERM || error.err() == EINVAL || error.err() == ERANGE ||
+	       error.err() == ENODEV;
 }
 
 // The attachment as the kernel reports it, or else from @result.
@@ -201,9 +170,6 @@ Attachment attachment_of(const Context &context, const AttachResult &result)
 
 void show_attached(const Context &context, const AttachRequest &request, const AttachResult &result)
 {
-	const auto args = qemu_args(context.sysfs, attachment_of(context, result), false);
-	json list = json::array();
-
 	context.out.line(fmt::format("attached '{}' of {} as attachment {}:", result.export_name,
 				     endpoint_str(request.host, request.port), result.id));
 	for (const auto &device : result.devices) {
@@ -213,31 +179,102 @@ void show_attached(const Context &context, const AttachRequest &request, const A
 	}
 	context.out.line("QEMU arguments (the guest must use its vIOMMU; more: riodctl qemu-args "
 			 "--help):");
-	for (const auto &[option, value] : args) {
+	for (const auto &[option, value] :
+	     qemu_args(context.sysfs, attachment_of(context, result), false))
 		context.out.line(fmt::format("  {} {}", option, value));
-		list.push_back(option);
-		list.push_back(value);
-	}
-	context.out.document({{"id", result.id},
-			      {"export", result.export_name},
-			      {"functions", result.devices},
-			      {"host", request.host},
-			      {"port", request.port},
-			      {"transport", request.transport},
-			      {"qemu_args", list}});
+	context.out.document(attached_json(context, request, result));
 }
 
 } // namespace
 
+AttachRequest attach_request(const Endpoint &endpoint, const AttachOptions &options)
+{
+	AttachRequest request;
+
+	request.port = endpoint.port;
+	request.transport = endpoint.transport;
+	request.export_name = canonical_address(options.export_name);
+	if (!options.limit.empty())
+		request.limit = parse_size(options.limit);
+	if (!options.profile.empty())
+		request.profile = options.profile;
+	for (const unsigned bar : options.shadow_bars)
+		request.shadow_bars |= 1U << bar;
+	request.sync_writes = options.sync_writes;
+	if (!options.on_loss.empty())
+		request.on_loss = parse_on_loss(options.on_loss);
+	if (!options.loss_timeout.empty())
+		request.lost_ms = parse_loss_timeout(options.loss_timeout);
+	if (request.export_name.size() > 63)
+		throw usage_error("the name of an export has at most 63 bytes");
+	if (options.profile.size() > 31)
+		throw usage_error("the name of a profile has at most 31 bytes");
+	return request;
+}
+
+AttachResult attach_once(const Context &context, AttachRequest &request,
+			 const std::vector<std::string> &addresses, bool again)
+{
+	for (std::size_t i = 0; i < addresses.size(); i++) {
+		request.host = addresses[i];
+		const std::string peer = endpoint_str(request.host, request.port);
+		try {
+			return context.kernel.attach(request, [&] {
+				if (!again) {
+					context.out.note(fmt::format(
+						"waiting for {}; Ctrl-C gives up", peer));
+				}
+			});
+		} catch (const KernelError &error) {
+			if (error.err() == EINTR) {
+				throw Error(Exit::interrupted,
+					    *error.what() ? error.what()
+							  : "interrupted; nothing is attached");
+			}
+			const Error plain = explain_peer(action(request), peer, error);
+			if (i + 1 == addresses.size() || plain.exit() != Exit::unreachable) {
+				const Error whole =
+					again ? plain : refused(context, request, error);
+				throw AttachError(whole, is_lasting(request, error, whole));
+			}
+			if (!again)
+				context.out.note(plain.what());
+		}
+	}
+	throw AttachError({Exit::not_found, "the name has no address"}, false);
+}
+
+json attached_json(const Context &context, const AttachRequest &request, const AttachResult &result)
+{
+	json list = json::array();
+
+	for (const auto &[option, value] :
+	     qemu_args(context.sysfs, attachment_of(context, result), false)) {
+		list.push_back(option);
+		list.push_back(value);
+	}
+	return {{"id", result.id},
+		{"export", result.export_name},
+		{"functions", result.devices},
+		{"host", request.host},
+		{"port", request.port},
+		{"transport", request.transport},
+		{"qemu_args", list}};
+}
+
 void attach(const Context &context, const AttachOptions &options)
 {
 	const Endpoint endpoint = Endpoint::parse(options.host);
-	AttachRequest request = parse(endpoint, options);
-	const auto addresses = context.probes.resolve(endpoint.host);
+	AttachRequest request = attach_request(endpoint, options);
 
+	if (options.persist) {
+		persist(context, endpoint, request);
+		return;
+	}
+	const auto addresses = context.probes.resolve(endpoint.host);
 	context.modules.require("riod_frontend");
 	context.modules.transport(request.transport, false);
-	const AttachResult result = try_addresses(context, request, addresses);
+	const AttachResult result = attach_once(context, request, addresses, false);
 	show_attached(context, request, result);
 }
 

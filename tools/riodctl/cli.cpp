@@ -127,7 +127,8 @@ void add_attach(Cli &cli)
 			 "  riodctl attach tcp://192.0.2.1:7463 nvme0\n"
 			 "  riodctl attach [2001:db8::1]:7463 0000:03:00.0 --profile none\n"
 			 "  riodctl attach 192.0.2.1 ivshmem0 --shadow-bar 2\n"
-			 "  riodctl attach server1 nvme0 --on-loss stall --loss-timeout 30s");
+			 "  riodctl attach server1 nvme0 --on-loss stall --loss-timeout 30s\n"
+			 "  riodctl attach server1 nvme0 --persist");
 
 	sub->add_option("HOST", options->host,
 			"Server host, as [TRANSPORT://]HOST[:PORT]; tcp and 7463 by default")
@@ -159,6 +160,9 @@ void add_attach(Cli &cli)
 			"Lose the device after this time without the server host, which has a\n"
 			"maximum: 100ms to 10m (default: the server host's, 10s)")
 		->type_name("TIME");
+	sub->add_flag("--persist", options->persist,
+		      "Stay, and attach again whenever an attempt fails or the session is lost.\n"
+		      "Ctrl-C detaches, unless a process has the device open");
 	sub->callback([&cli, options] {
 		cli.action = [options](const Context &context) { attach(context, *options); };
 	});

@@ -32,7 +32,7 @@ public:
 	std::vector<Attachment> attachments() override;
 	Remote discover(const std::string &host, std::uint16_t port,
 			const std::string &transport) override;
-	void monitor(const std::function<void()> &ready,
+	void monitor(const std::function<bool()> &ready,
 		     const std::function<bool(const Event &)> &event) override;
 
 private:

@@ -72,13 +72,14 @@ bool receive_events(nl_sock *socket, int family, const std::function<bool(const 
 
 } // namespace
 
-void GenlKernel::monitor(const std::function<void()> &ready,
+void GenlKernel::monitor(const std::function<bool()> &ready,
 			 const std::function<bool(const Event &)> &event)
 {
 	const InterruptGuard guard;
 	const Socket events = subscribe(GENL_ID_CTRL);
 
-	ready();
+	if (!ready())
+		return;
 
 	pollfd fd = {.fd = nl_socket_get_fd(events.get()), .events = POLLIN, .revents = 0};
 	while (!interrupted()) {

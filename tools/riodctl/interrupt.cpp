@@ -2,6 +2,9 @@
 #include "interrupt.hpp"
 
 #include <csignal>
+#include <ctime>
+
+#include <poll.h>
 
 namespace riodctl {
 
@@ -55,6 +58,17 @@ bool interrupted()
 		return true;
 	sigpending(&pending);
 	return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1;
+}
+
+bool pause(double seconds)
+{
+	const InterruptGuard guard;
+	const auto whole = static_cast<std::time_t>(seconds);
+	const timespec time = {
+		.tv_sec = whole,
+		.tv_nsec = static_cast<long>((seconds - static_cast<double>(whole)) * 1e9)};
+
+	return !interrupted() && ppoll(nullptr, 0, &time, &guard.wait_mask()) == 0;
 }
 
 } // namespace riodctl

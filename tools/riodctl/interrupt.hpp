@@ -28,4 +28,7 @@ private:
 
 bool interrupted();
 
+// Waits.  Returns false if interrupted.
+bool pause(double seconds);
+
 } // namespace riodctl

@@ -40,9 +40,9 @@ public:
 	virtual AttachResult attach(const AttachRequest &request,
 				    const std::function<void()> &waiting) = 0;
 
-	// Subscribes, calls @ready once, then @event for each event until it
-	// returns false or the process is interrupted.
-	virtual void monitor(const std::function<void()> &ready,
+	// Subscribes, calls @ready once, then @event for each event until either returns false
+	// or the process is interrupted.
+	virtual void monitor(const std::function<bool()> &ready,
 			     const std::function<bool(const Event &)> &event) = 0;
 };
 

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // monitor: prints events as they arrive, each as a line or a JSON object.
-#include <chrono>
-#include <ctime>
-
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -76,23 +72,16 @@ json attachment_json(const Attachment &a)
 
 void print(const Context &context, const Event &event)
 {
-	const auto now = std::chrono::system_clock::now();
-	const auto ms =
-		std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch())
-			.count();
-	const std::time_t seconds = ms / 1000;
 	const std::string text = event.lost         ? "events were lost: too many at once"
 				 : event.exported   ? export_text(*event.exported)
 				 : event.attachment ? attachment_text(*event.attachment)
 						    : "";
-	json object = event.lost         ? json{{"event", "lost"}}
-		      : event.exported   ? export_json(*event.exported)
-		      : event.attachment ? attachment_json(*event.attachment)
-					 : json::object();
+	const json object = event.lost         ? json{{"event", "lost"}}
+			    : event.exported   ? export_json(*event.exported)
+			    : event.attachment ? attachment_json(*event.attachment)
+					       : json::object();
 
-	object["time"] = fmt::format("{:%FT%T}.{:03}Z", fmt::gmtime(seconds), ms % 1000);
-	context.out.record(fmt::format("{:%T}.{:03} {}", fmt::localtime(seconds), ms % 1000, text),
-			   object);
+	context.out.event(text, object);
 }
 
 } // namespace
@@ -108,6 +97,7 @@ void monitor(const Context &context, const MonitorOptions &options)
 			[&] {
 				if (!context.out.wants_json())
 					context.out.note("waiting for events, Ctrl-C to stop");
+				return true;
 			},
 			[&](const Event &event) {
 				print(context, event);

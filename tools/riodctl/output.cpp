@@ -2,10 +2,13 @@
 #include "output.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <iomanip>
 #include <ostream>
 #include <sstream>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -45,7 +48,7 @@ void Output::line(std::string_view text)
 
 void Output::note(const std::string &text)
 {
-	if (json_) {
+	if (json_ && !streaming_) {
 		notes_.push_back(text);
 	} else {
 		err_ << "note: " << printable(text) << '\n';
@@ -71,6 +74,18 @@ void Output::record(std::string_view text, const json &object)
 	} else {
 		out_ << printable(text) << '\n' << std::flush;
 	}
+}
+
+void Output::event(std::string_view text, json object)
+{
+	const auto now = std::chrono::system_clock::now();
+	const auto ms =
+		std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch())
+			.count();
+	const std::time_t seconds = ms / 1000;
+
+	object["time"] = fmt::format("{:%FT%T}.{:03}Z", fmt::gmtime(seconds), ms % 1000);
+	record(fmt::format("{:%T}.{:03} {}", fmt::localtime(seconds), ms % 1000, text), object);
 }
 
 void Output::error(const Error &error)

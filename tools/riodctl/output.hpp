@@ -30,8 +30,13 @@ public:
 	void note(const std::string &text);
 	// The JSON document, an object; ends the output.
 	void document(const nlohmann::json &object);
+	// From now on the output is a stream of lines, also if the next one is an error.  Notes
+	// go to standard error.
+	void stream() { streaming_ = true; }
 	// Prints one line of a stream and flushes.
 	void record(std::string_view text, const nlohmann::json &object);
+	// The same with the time, and @object gets a member "time".
+	void event(std::string_view text, nlohmann::json object);
 	// Prints no text if the message is empty, as for an interrupted stream.
 	void error(const Error &error);
 

@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <poll.h>
 
 #include "interrupt.hpp"
 #include "objects.hpp"
@@ -84,17 +83,6 @@ std::string all_moved_text(const Counted &now, const Stats &before, double secon
 		}
 	}
 	return text.back() == ':' ? text + " idle" : text;
-}
-
-// Returns false when interrupted.
-bool pause(const InterruptGuard &guard, double seconds)
-{
-	const auto whole = static_cast<std::time_t>(seconds);
-	const timespec time = {
-		.tv_sec = whole,
-		.tv_nsec = static_cast<long>((seconds - static_cast<double>(whole)) * 1e9)};
-
-	return !interrupted() && ppoll(nullptr, 0, &time, &guard.wait_mask()) == 0;
 }
 
 // A line of the summary.
@@ -227,7 +215,7 @@ void print_once(const Context &context, const StatsOptions &options)
 
 	if (!options.all && !context.out.wants_json() && !now.all.empty()) {
 		const Sample first = std::exchange(now, {});
-		if (!pause(guard, look_seconds))
+		if (!pause(look_seconds))
 			throw Error(Exit::interrupted, {});
 		now = sample(context, options.target);
 		before = by_title(first);
@@ -250,7 +238,7 @@ void watch(const Context &context, const StatsOptions &options)
 	const InterruptGuard guard;
 	Sample last = sample(context, options.target);
 
-	while (pause(guard, options.watch)) {
+	while (pause(options.watch)) {
 		const auto before = by_title(last);
 		const Sample now = sample(context, options.target);
 		const double seconds = seconds_between(last, now);

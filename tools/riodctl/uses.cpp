@@ -5,6 +5,7 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <chrono>
 #include <iterator>
 #include <memory>
 
@@ -18,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "interrupt.hpp"
 #include "net.hpp"
 #include "pci_names.hpp"
 
@@ -142,6 +144,12 @@ void append(std::vector<Use> &to, std::vector<Use> from)
 	std::ranges::move(from, std::back_inserter(to));
 }
 
+double steady_seconds()
+{
+	return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+		.count();
+}
+
 } // namespace
 
 Probes system_probes()
@@ -151,7 +159,9 @@ Probes system_probes()
 		.port_free = port_free,
 		.columns = terminal_columns,
 		.device_name = pci_device_name,
-		.resolve = resolve};
+		.resolve = resolve,
+		.pause = pause,
+		.clock = steady_seconds};
 }
 
 std::vector<fs::path> class_devices_below(const Sysfs &sysfs, const fs::path &class_dir,

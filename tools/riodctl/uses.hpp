@@ -29,6 +29,10 @@ struct Probes {
 	std::function<std::string(const Identity &identity)> device_name;
 	// Numeric addresses of a host; throws Error.
 	std::function<std::vector<std::string>(const std::string &host)> resolve;
+	// Waits; returns false if interrupted.
+	std::function<bool(double seconds)> pause;
+	// Seconds of a clock that only goes forward.
+	std::function<double()> clock;
 };
 
 Probes system_probes();

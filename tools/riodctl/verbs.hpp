@@ -60,6 +60,7 @@ struct AttachOptions {
 	bool sync_writes = false;
 	std::string on_loss;      // empty: the modules' default
 	std::string loss_timeout; // empty: the server host's
+	bool persist = false;
 };
 
 struct DetachOptions {

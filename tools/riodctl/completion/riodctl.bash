@@ -29,7 +29,7 @@ _riodctl_options()
 	bind) echo --export --name --allow --port --transport --no-reset --force --dry-run ;;
 	allow) echo --add --remove --clear --force ;;
 	unbind) echo --driver --force ;;
-	attach) echo --limit --profile --shadow-bar --sync-writes --on-loss --loss-timeout ;;
+	attach) echo --limit --profile --shadow-bar --sync-writes --on-loss --loss-timeout --persist ;;
 	detach) echo --force ;;
 	list) echo --devices ;;
 	stats) echo --watch --all ;;
@@ -49,7 +49,7 @@ _riodctl_value()
 	--shadow-bar) echo 0 1 2 3 4 5 ;;
 	--limit) echo 64M 256M 1G ;;
 	--on-loss) echo stall remove error ;;
-	--loss-timeout) echo 3s 10s 30s 2m ;;
+	--loss-timeout) echo 5s 10s 30s 2m ;;
 	--transport) echo tcp ;;
 	--library) compgen -A file -X '!*.so' -- "$cur" ;;
 	--name | --allow | --port | --watch | --count) ;;

@@ -156,6 +156,20 @@ TEST_F(Cli, CompletionKnowsEveryVerbAndOption)
 	}
 }
 
+TEST_F(Cli, TheServiceUsesWhatThereIs)
+{
+	const std::string unit = slurp("riod-attach@.service");
+	const std::string known = help("attach");
+	std::smatch words;
+
+	ASSERT_TRUE(std::regex_search(
+		unit, words, std::regex("ExecStart=@SBINDIR@/riodctl attach (--[a-z-]+) ")));
+	EXPECT_TRUE(options_of(known).contains(words[1].str())) << words[1].str();
+	// what an interrupt makes of it
+	EXPECT_NE(unit.find("\nSuccessExitStatus=130\n"), std::string::npos);
+	EXPECT_NE(slurp("Makefile").find("/riod-attach@.service"), std::string::npos);
+}
+
 // riodctl has no list of profiles: the modules have, and these are its copies.
 TEST_F(Cli, ManualAndCompletionKnowTheProfilesOfTheModules)
 {

@@ -130,6 +130,8 @@ std::vector<Export> FakeKernel::exports()
 std::vector<Attachment> FakeKernel::attachments()
 {
 	maybe_refuse("attachments");
+	if (on_attachments)
+		on_attachments();
 	return attachment_list;
 }
 
@@ -138,9 +140,18 @@ AttachResult FakeKernel::attach(const AttachRequest &request, const std::functio
 	attach_requests.push_back(request);
 	if (slow)
 		waiting();
+	if (!attach_errors.empty()) {
+		const KernelError error = attach_errors.front();
+		attach_errors.pop_front();
+		throw KernelError(error);
+	}
 	maybe_refuse("attach");
 	maybe_refuse("attach " + request.host);
-	return {.id = 1,
+	if (lists) {
+		attachment_list.push_back(make_attachment(++last_id_, "0001:00:00.0"));
+		attachment_list.back().host = request.host;
+	}
+	return {.id = lists ? last_id_ : 1,
 		.devices = {"0001:00:00.0"},
 		.export_name = request.export_name.empty() ? "nvme0" : request.export_name};
 }
@@ -168,12 +179,18 @@ Remote FakeKernel::discover(const std::string &host, std::uint16_t port,
 		.reason = {}};
 }
 
-void FakeKernel::monitor(const std::function<void()> &ready,
+void FakeKernel::monitor(const std::function<bool()> &ready,
 			 const std::function<bool(const Event &)> &event)
 {
 	maybe_refuse("monitor");
-	ready();
-	for (const auto &one : events) {
+	if (!ready())
+		return;
+	std::vector<Event> now = events;
+	if (!streams.empty()) {
+		now = streams.front();
+		streams.pop_front();
+	}
+	for (const auto &one : now) {
 		if (!event(one))
 			return;
 	}
@@ -209,6 +226,12 @@ Host::Host()
 	probes.device_name = [this](const Identity &identity) {
 		return identity.vendor == 0x1b36 ? device_name : "";
 	};
+	probes.pause = [this](double seconds) {
+		pauses.push_back(seconds);
+		now += seconds;
+		return pauses.size() <= max_pauses;
+	};
+	probes.clock = [this] { return now; };
 	probes.resolve = [this](const std::string &host) {
 		return hosts.contains(host) ? hosts.at(host) : std::vector<std::string>{host};
 	};

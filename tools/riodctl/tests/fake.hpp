@@ -2,6 +2,7 @@
 // A fake host: sysfs as files, modules as vectors.
 #pragma once
 
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -70,8 +71,10 @@ public:
 	std::vector<Attachment> attachments() override;
 	Remote discover(const std::string &host, std::uint16_t port,
 			const std::string &transport) override;
-	void monitor(const std::function<void()> &ready,
+	void monitor(const std::function<bool()> &ready,
 		     const std::function<bool(const Event &)> &event) override;
+
+	std::uint32_t last_id() const { return last_id_; }
 
 	bool is_present = true;
 	std::vector<Export> export_list;
@@ -82,7 +85,11 @@ public:
 	std::vector<AttachRequest> attach_requests;
 	std::vector<std::string> log; // "export_del nvme0 force"
 	std::vector<Event> events;
-	std::function<void()> on_dump; // before each answer of exports()
+	std::deque<std::vector<Event>> streams; // instead of @events, one for each monitor()
+	std::deque<KernelError> attach_errors;  // of the first attempts
+	bool lists = false;                     // attach() adds to attachment_list
+	std::function<void()> on_dump;          // before each answer of exports()
+	std::function<void()> on_attachments;   // of attachments()
 	std::vector<Offer> offers;
 	bool slow = false;               // attaching, or taking back, takes long
 	Removal removal = Removal::gone; // result of a detach
@@ -91,6 +98,8 @@ public:
 
 private:
 	void maybe_refuse(const std::string &command) const;
+
+	std::uint32_t last_id_ = 0;
 };
 
 // Everything that a verb needs; run() is the whole program except main().
@@ -130,6 +139,9 @@ public:
 	std::map<std::string, std::vector<std::string>> hosts;
 	std::set<std::uint16_t> taken_ports; // by other programs
 	std::size_t columns = 0;
+	std::vector<double> pauses;    // that a verb made
+	std::size_t max_pauses = 1000; // the next one is interrupted
+	double now = 0;
 	std::string device_name = "Red Hat, Inc. QEMU NVM Express Controller";
 	Probes probes;
 	std::ostringstream out;

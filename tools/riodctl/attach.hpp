@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Attempts to attach: one, or again and again.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "error.hpp"
+#include "net.hpp"
+#include "verbs.hpp"
+
+namespace riodctl {
+
+class AttachError : public Error {
+public:
+	AttachError(const Error &error, bool lasting) : Error(error), lasting_(lasting) {}
+
+	// True if every other attempt would fail in the same way, because this command or the
+	// software of a host has to change.
+	bool lasting() const { return lasting_; }
+
+private:
+	bool lasting_;
+};
+
+// Throws a usage Error.
+AttachRequest attach_request(const Endpoint &endpoint, const AttachOptions &options);
+
+// Tries the addresses in turn; the first that answers decides, even if it refuses.  Sets the
+// host in @request.  @again: the same was tried before, so nothing is printed, and the exports
+// of a server host that refuses are not listed.  Throws AttachError, or Error if interrupted.
+AttachResult attach_once(const Context &context, AttachRequest &request,
+			 const std::vector<std::string> &addresses, bool again);
+
+nlohmann::json attached_json(const Context &context, const AttachRequest &request,
+			     const AttachResult &result);
+
+// attach --persist
+void persist(const Context &context, const Endpoint &endpoint, const AttachRequest &request);
+
+} // namespace riodctl
