@@ -223,7 +223,7 @@ void Persist::see(const Attachment &a)
 // The state now, for changes that no event has reported.
 bool Persist::look()
 {
-	Attachment gone;
+	const Attachment gone;
 
 	for (const auto &a : context_.kernel.attachments()) {
 		if (a.id == *id_) {
