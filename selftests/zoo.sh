@@ -125,6 +125,7 @@ zoo_fio()
 	STREAMED=$(sed -n '/^{/,$p' "$said" |
 		jq '[.jobs[] | .read.io_bytes + .write.io_bytes] | add')
 	t_cmp "bytes read and written" "$STREAMED" -ge $(($1 * 1024 * 1024))
+	# shellcheck disable=SC2034 # read by the tests
 	ZOO_IOS=$(sed -n '/^{/,$p' "$said" |
 		jq '[.jobs[] | .read.total_ios + .write.total_ios] | add')
 }

@@ -1,0 +1,307 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# riod_policy.sh - what a broken connection does: attach --on-loss, --loss-timeout and --persist
+#
+# devices: nvme,size=16M
+# topology: loopback
+# timeout: 300
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/riod.sh
+. "$(dirname "$0")/riod.sh"
+# shellcheck source=selftests/zoo.sh
+. "$(dirname "$0")/zoo.sh"
+# shellcheck source=selftests/proxy.sh
+. "$(dirname "$0")/proxy.sh"
+
+PARAMS=/sys/module/riod_stub/parameters
+
+setup()
+{
+	on server modprobe riod_stub
+	modprobe riod_frontend
+	modprobe vfio_iommu_type1
+}
+
+each_cleanup()
+{
+	persist_end
+	user_end
+	zoo_end
+	proxy_end
+	on server "echo 2000 > $PARAMS/keepalive_ms; echo 60000 > $PARAMS/lost_max_ms"
+}
+
+# attach_with OPTION... - attach the NVMe controller, through the proxy
+attach_with()
+{
+	# shellcheck disable=SC2034 # read by zoo_attach
+	local -a ZOO_ATTACH=("$@")
+	proxy_begin
+	zoo_attach nvme
+}
+
+# user - a program that has the function open: selftests/vfio/loss.c
+user()
+{
+	mkfifo /run/riod/user.in
+	/riod-build/vfio/loss "$ATT_DEV" < /run/riod/user.in > /run/riod/user.out 7>&- 8>&- &
+	echo $! > /run/riod/user
+	exec 8> /run/riod/user.in
+	wait_for 10 user_says running
+}
+
+user_says() { grep -q "^$1" /run/riod/user.out; }
+
+# user_read - have it read a register; print the value and the milliseconds
+user_read()
+{
+	local before
+	before=$(grep -c ^read /run/riod/user.out)
+	echo read >&8
+	wait_for 40 user_has_read "$before" || return
+	sed -n 's/^read \(.*\) in \(.*\)/\1 \2/p' /run/riod/user.out | tail -n 1
+}
+user_has_read() { (( $(grep -c ^read /run/riod/user.out) > $1 )); }
+
+user_close()
+{
+	echo close >&8
+	wait_for 10 user_says closed
+	exec 8>&-
+}
+
+user_end()
+{
+	exec 8>&- || true
+	kill "$(cat /run/riod/user 2> /dev/null)" 2> /dev/null || true
+	rm -f /run/riod/user /run/riod/user.in
+}
+
+# persist [OPTION...] - start "riodctl attach --persist"
+persist()
+{
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	bash -c 'riodctl --json attach --persist "$@"; echo $? > /run/riod/persist.status' - \
+		"$RIOD_SERVER_ADDR" "$EXPORT" "$@" > /run/riod/persist.out 2> /run/riod/persist.err 7>&- 8>&- &
+	echo $! > /run/riod/persist
+}
+
+# persist_said EVENT [N] - it has printed EVENT N times (1)
+persist_said() { (( $(grep -c "\"event\":\"$1\"" /run/riod/persist.out || true) >= ${2:-1} )); }
+
+# persist_field EVENT NAME - a member of the last such event
+persist_field()
+{
+	grep "\"event\":\"$1\"" /run/riod/persist.out | tail -n 1 | vmtool json | field "$2"
+}
+
+# as systemd stops it; prints its status
+persist_stop()
+{
+	pkill -TERM -P "$(< /run/riod/persist)"
+	wait_for 20 test -s /run/riod/persist.status || return
+	cat /run/riod/persist.status
+}
+
+persist_end()
+{
+	[[ ! -e /run/riod/persist || -s /run/riod/persist.status ]] || persist_stop
+	rm -f /run/riod/persist /run/riod/persist.status
+}
+
+# each line of its output is an object with the time
+persist_is_json()
+{
+	local line n=0
+	while read -r line; do
+		vmtool json <<< "$line" | grep -q ^time= || return
+		n=$((n + 1))
+	done < /run/riod/persist.out
+	(( n ))
+}
+
+# the attachment that it made, for user()
+persist_device()
+{
+	ATT_ID=$(persist_field "${1:-attached}" id)
+	ATT_DEV=$(persist_field "${1:-attached}" functions.0)
+	[[ -n $ATT_ID && -e /sys/bus/pci/devices/$ATT_DEV ]]
+}
+
+state_is() { [[ $(att state) == "$1" ]]; }
+
+# lost_at_once POLICY - the connection is cut, and would be resumed at once
+lost_at_once()
+{
+	local value ms
+	attach_with --on-loss "$1"
+	t_eq policy "$(att on_loss)" "$1"
+	user
+	read -r value ms < <(user_read)
+	t_diag "a read: $value in $ms ms"
+	[[ $value != 0xffffffff ]] || t_fail "the device does not answer"
+	proxy_tell cut
+	wait_for 2 state_is lost
+	t_eq reason "$(att reason)" "the connection broke"
+	wait_for 2 user_says request
+	t_eq breaks "$(att breaks)" 0
+	read -r value ms < <(user_read)
+	t_eq "a register of the lost device" "$value" 0xffffffff
+	t_cmp "ms to read it" "$ms" -lt 1000
+}
+
+test_remove()
+{
+	lost_at_once remove
+	t_eq "error interrupts" "$(grep -c ^error /run/riod/user.out || true)" 0
+	user_close
+	wait_for 5 no_attachments
+}
+
+test_error()
+{
+	lost_at_once error
+	wait_for 2 user_says error
+	user_close
+	wait_for 5 no_attachments
+}
+
+# lost_after MS - an access waits that long, and no more than twice
+lost_after()
+{
+	local value ms
+	t_eq "time agreed on" "$(att lost_ms)" "$1"
+	t_eq policy "$(att on_loss)" stall
+	user
+	proxy_tell refuse
+	wait_for 5 state_is resuming
+	t_eq requests "$(grep -c ^request /run/riod/user.out || true)" 0
+	read -r value ms < <(user_read)
+	t_diag "lost_ms $1: the access waited for $ms ms"
+	t_eq "a register of the lost device" "$value" 0xffffffff
+	t_cmp "ms that it waited" "$ms" -ge $(($1 / 2))
+	t_cmp "ms that it waited" "$ms" -le $(($1 * 2))
+	t_eq state "$(att state)" lost
+	wait_for 2 user_says request
+	user_close
+	wait_for 5 no_attachments
+}
+
+test_loss_timeout()
+{
+	on server "echo 500 > $PARAMS/keepalive_ms"
+	attach_with --loss-timeout 3s
+	lost_after 3000
+}
+
+# a VMM host cannot make the device wait for longer than its host allows
+test_server_caps_the_timeout()
+{
+	on server "echo 500 > $PARAMS/keepalive_ms; echo 2000 > $PARAMS/lost_max_ms"
+	attach_with --loss-timeout 30s
+	lost_after 2000
+}
+
+test_timeout_below_two_keepalives()
+{
+	local message
+	proxy_begin
+	EXPORT=$(device nvme)
+	remember EXPORT
+	zoo_bind "$EXPORT"
+	message=$(t_fails riodctl attach "$RIOD_SERVER_ADDR" --loss-timeout 3s 2>&1)
+	t_match message "$message" "--loss-timeout .3000 ms. is below twice the server's keepalive_ms .2000."
+	no_attachments
+}
+
+# The server host forgets the session while the function is open; then has no export for a
+# while; then has it again.
+test_persist_comes_back()
+{
+	local first
+	proxy_begin
+	EXPORT=$(device nvme)
+	remember EXPORT
+	zoo_bind "$EXPORT"
+	persist
+	wait_for 10 persist_said attached
+	persist_device
+	first=$ATT_ID
+	user
+	proxy_tell cut
+	wait_for 5 persist_said resumed
+	proxy_tell refuse
+	wait_for 5 persist_said resuming 2
+	server_ctl unbind "$EXPORT" --force
+	zoo_bind "$EXPORT"
+	proxy_tell up
+	wait_for 5 persist_said lost
+	t_eq reason "$(persist_field lost reason)" "the server host no longer has the session"
+	wait_for 2 user_says request
+	t_eq "attachments while it is open" "$(attachments | grep -c '\.id=')" 1
+	t_fails persist_said gone
+	server_ctl unbind "$EXPORT"
+	user_close
+	wait_for 5 persist_said gone
+	wait_for 10 persist_said failed
+	t_cmp "seconds to the next attempt" "$(persist_field failed retry_s | cut -d . -f 1)" -le 30
+	zoo_bind "$EXPORT"
+	wait_for 40 persist_said attached 2
+	persist_device
+	t_eq "number of the next attachment" "$ATT_ID" $((first + 1))
+	wait_for 10 state_is connected
+	persist_is_json
+	t_eq "exit status" "$(persist_stop)" 130
+	persist_said detached
+	no_attachments
+	wait_for 20 export_idle
+}
+
+# A process that has the function open keeps it; the next run goes on with it.
+test_persist_leaves_what_is_in_use()
+{
+	local id
+	proxy_begin
+	EXPORT=$(device nvme)
+	remember EXPORT
+	zoo_bind "$EXPORT"
+	persist
+	wait_for 10 persist_said attached
+	persist_device
+	id=$ATT_ID
+	user
+	t_eq "exit status" "$(persist_stop)" 130
+	persist_said kept
+	wait_for 10 state_is connected
+	persist_end
+	persist
+	wait_for 10 persist_said adopted
+	persist_device adopted
+	t_eq attachment "$ATT_ID" "$id"
+	user_close
+	# somebody detaches it: it stays detached
+	riod_detach
+	wait_for 10 test -s /run/riod/persist.status
+	t_eq "exit status" "$(< /run/riod/persist.status)" 0
+	persist_said detached
+	no_attachments
+}
+
+test_persist_ends_with_what_cannot_pass()
+{
+	proxy_begin
+	EXPORT=$(device nvme)
+	remember EXPORT
+	zoo_bind "$EXPORT"
+	persist --profile nmve
+	wait_for 10 test -s /run/riod/persist.status
+	t_eq "exit status" "$(< /run/riod/persist.status)" 3
+	t_match message "$(< /run/riod/persist.out)" "no profile has that name"
+	t_eq lines "$(wc -l < /run/riod/persist.out)" 1
+	no_attachments
+}
+
+ktap_run "$@"
