@@ -164,17 +164,19 @@ TEST_F(Persist, TriesAgainWithGrowingPauses)
 // A session that ends again and again at once is no reason to hurry; one that lasted is.
 TEST_F(Persist, OnlyASessionThatLastedBringsBackShortPauses)
 {
-	for (std::uint32_t id = 1; id <= 5; id++)
+	for (std::uint32_t id = 1; id <= 5; id++) {
 		host.kernel.streams.push_back(
 			{event(id, RIOD_STATE_LOST, "the device failed"), event(id, std::nullopt)});
+	}
 	EXPECT_EQ(run(), 130);
 	ASSERT_EQ(host.pauses.size(), 5U);
 	EXPECT_GE(host.pauses[4], 15);
 	host.kernel.attachment_list.clear();
 	host.pauses.clear();
-	for (std::uint32_t id = 7; id <= 9; id++)
+	for (std::uint32_t id = 7; id <= 9; id++) {
 		host.kernel.streams.push_back(
 			{event(id, RIOD_STATE_LOST, "the device failed"), event(id, std::nullopt)});
+	}
 	host.kernel.on_attachments = [this] { host.now += 31; };
 	EXPECT_EQ(run(), 130);
 	ASSERT_EQ(host.pauses.size(), 3U);
@@ -199,6 +201,7 @@ TEST_F(Persist, RefusalsMayPass)
 
 TEST_F(Persist, WhatCannotPassEndsItAtOnce)
 {
+	// NOLINTBEGIN(modernize-use-designated-initializers): a table, every row alike
 	struct {
 		KernelError error;
 		std::string text;
@@ -216,6 +219,7 @@ TEST_F(Persist, WhatCannotPassEndsItAtOnce)
 		{KernelError(EPERM), "cannot attach", 4},
 		{KernelError(ENODEV, "riod_frontend is not loaded"), "not loaded", 3},
 	};
+	// NOLINTEND(modernize-use-designated-initializers)
 	for (const auto &one : cases) {
 		host.kernel.attach_errors = {one.error};
 		EXPECT_EQ(run({"--profile", "nmve", "--shadow-bar", "2"}), one.exit) << one.text;
