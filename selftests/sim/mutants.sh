@@ -64,7 +64,7 @@ build() {
 	done
 	gcc -std=gnu11 -w -mcx16 -pthread -O2 -g -I"$here/include" -I"$here" \
 		-I"$here/../../kernel/include" -I"$common" -o "$dir/sim-rings" \
-		"$dir"/*.c "$here"/{shim,tasks,world,world_guest,world_device,world_net,rings}.c "$here"/proto_*.c
+		"$dir"/*.c "$here"/{shim,tasks,world,world_guest,world_device,world_net,world_break,rings}.c "$here"/proto_*.c
 }
 
 # succeeds if the mutant fails by one of the invariants that cover the rule

@@ -45,6 +45,28 @@ const char *const sim_window_names[SIM_WINDOWS] = {
 	[WIN_REMAP] = "page mapped again while its data is on its way",
 	[WIN_LOST_STAGED] = "connection lost with half a cut staged",
 	[WIN_LOST_QUEUED] = "connection lost with a cut on its way",
+	[WIN_LOST_BROKEN] = "connection lost while it is broken",
+	[WIN_RESENT_CUT] = "break ahead of a frame of a cut",
+	[WIN_RESENT_MAP] = "break ahead of a map",
+	[WIN_RESENT_UNMAP] = "break ahead of an unmap",
+	[WIN_RESENT_WRITE] = "break ahead of a register write",
+	[WIN_RESENT_READ] = "break ahead of a register read",
+	[WIN_RESENT_REPLY] = "break ahead of a reply",
+	[WIN_RESENT_IRQ] = "break ahead of an interrupt",
+	[WIN_BROKE_BETWEEN] = "break between the data frames of a cut",
+	[WIN_BROKE_STAGED] = "break with a cut staged, ahead of its commit",
+	[WIN_BROKE_IN_PASS] = "break while a cut is taken",
+	[WIN_BROKE_IN_APPLY] = "break while a cut is applied",
+	[WIN_BROKE_IRQ] = "break while an interrupt waits for its cut",
+	[WIN_BROKE_ACK] = "break loses the acknowledgment of a cut",
+	[WIN_BROKE_CUT] = "a cut is taken for a connection that is gone",
+	[WIN_WELCOME_LOST] = "break of the new connection, at one end only",
+	[WIN_BROKEN_STORE] = "guest stores while the connection is broken",
+	[WIN_BROKEN_DMA] = "device stores while the connection is broken",
+	[WIN_BROKEN_IRQ] = "interrupt while the connection is broken",
+	[WIN_BROKEN_MAP] = "map while the connection is broken",
+	[WIN_BROKEN_UNMAP] = "unmap while the connection is broken",
+	[WIN_BROKEN_REMAP] = "page mapped again while the connection is broken",
 };
 
 void sim_trace(const char *fmt, ...)
@@ -89,14 +111,23 @@ static void end_init(struct att *a, struct end *e, enum riod_sync_role role)
 	e->in_collect = false;
 	e->in_apply = false;
 	e->pump = NULL;
+	e->broken = false;
+	e->kicked = false;
+	e->busy = false;
+}
+
+static void stream_init(struct stream *s)
+{
+	sim_queue_init(&s->wire);
+	sim_queue_init(&s->retained);
 }
 
 static void att_init(struct att *a, u32 nr)
 {
 	memset(a, 0, sizeof(*a));
 	a->nr = nr;
-	sim_queue_init(&a->up);
-	sim_queue_init(&a->down);
+	stream_init(&a->up);
+	stream_init(&a->down);
 	sim_queue_init(&a->records);
 	mutex_init(&a->dma_lock);
 	end_init(a, &a->fe, RIOD_SYNC_FRONTEND);
@@ -145,8 +176,10 @@ static void att_exit(struct att *a)
 	let_go(&a->st);
 	a->dma_lock.held = false;
 	sim_profile_exit(a);
-	sim_drop(&a->up);
-	sim_drop(&a->down);
+	sim_drop(&a->up.wire);
+	sim_drop(&a->up.retained);
+	sim_drop(&a->down.wire);
+	sim_drop(&a->down.retained);
 	sim_drop(&a->records);
 	end_exit(&a->fe, false);
 	end_exit(&a->st, true);
@@ -198,6 +231,9 @@ static void spawn(u64 seed)
 		spawn_actor(device_names[i], run_device, &sim_w.atts[i]);
 	if (p->may_lose && !sim_random(4))
 		spawn_actor("cutter", sim_run_cutter, &sim_w.atts[0]);
+	sim_w.breaks = !p->violates && !sim_random(4);
+	if (sim_w.breaks)
+		spawn_actor("breaker", sim_run_breaker, NULL);
 }
 
 /* ------------------------------------------------------------ final checks */
@@ -222,6 +258,16 @@ static void check_page(struct att *a, u32 page)
 	}
 }
 
+static void check_maps(struct att *a)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_IOVAS; i++) {
+		if (a->maps[i].used != !!a->iommu[i].shadow)
+			sim_fail("converge", "%x is mapped at one end only", i * RIOD_PAGE_SIZE);
+	}
+}
+
 static void check_end(void)
 {
 	struct att *a;
@@ -233,6 +279,8 @@ static void check_end(void)
 			sim_fail("unforced", "a cut was forced");
 		for (page = 0; page < sim_w.proto->pages && !a->lost; page++)
 			check_page(a, page);
+		if (!a->lost)
+			check_maps(a);
 	}
 	if (sim_w.proto->check)
 		sim_w.proto->check();

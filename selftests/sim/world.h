@@ -163,6 +163,31 @@ enum sim_window {
 	WIN_REMAP,		/* a page was mapped again while its last cut was in flight */
 	WIN_LOST_STAGED,	/* the connection broke with half a cut staged */
 	WIN_LOST_QUEUED,	/* ... with a whole cut in flight */
+	WIN_LOST_BROKEN,	/* ... and was not there again when the peer gave up */
+	/* the connection broke and the session went on; first frame that was sent again */
+	WIN_RESENT_CUT,
+	WIN_RESENT_MAP,
+	WIN_RESENT_UNMAP,
+	WIN_RESENT_WRITE,
+	WIN_RESENT_READ,
+	WIN_RESENT_REPLY,
+	WIN_RESENT_IRQ,
+	/* where it broke */
+	WIN_BROKE_BETWEEN,	/* between two data frames of a cut */
+	WIN_BROKE_STAGED,	/* ahead of the commit */
+	WIN_BROKE_IN_PASS,	/* while a cut was taken */
+	WIN_BROKE_IN_APPLY,
+	WIN_BROKE_IRQ,		/* with an interrupt that waits for its cut */
+	WIN_BROKE_ACK,		/* only the acknowledgment of a cut was lost */
+	WIN_BROKE_CUT,		/* a cut was taken for a connection that was gone */
+	WIN_WELCOME_LOST,	/* the new connection broke before the frontend could use it */
+	/* while the connection was broken */
+	WIN_BROKEN_STORE,	/* the guest stored into a mapped page */
+	WIN_BROKEN_DMA,
+	WIN_BROKEN_IRQ,
+	WIN_BROKEN_MAP,
+	WIN_BROKEN_UNMAP,
+	WIN_BROKEN_REMAP,	/* a page was mapped again whose unmap was not sent */
 	SIM_WINDOWS,
 };
 

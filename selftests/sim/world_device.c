@@ -65,6 +65,8 @@ void sim_dma_store(u32 att, iova_t addr, u32 width, u64 value)
 		sim_window(WIN_DMA_IN_PASS);
 	if (a->st.in_apply)
 		sim_window(WIN_DMA_IN_APPLY);
+	if (a->st.broken)
+		sim_window(WIN_BROKEN_DMA);
 	if (sim_tracing)
 		sim_trace("stores %x: %llx", addr, value);
 	sim_mem_store(p, width, value);
@@ -135,5 +137,7 @@ void sim_irq(u32 att, u32 vector)
 	sim_trace("raises vector %u", vector);
 	if (a->st.in_collect)
 		sim_window(WIN_IRQ_IN_PASS);
+	if (a->st.broken)
+		sim_window(WIN_BROKEN_IRQ);
 	a->irqs_raised[vector] = 1;
 }

@@ -25,6 +25,8 @@ static void watch_guest(u32 page, enum sim_window in_pass, enum sim_window in_ap
 			sim_window(in_pass);
 		if (sim_w.atts[i].fe.in_apply)
 			sim_window(in_apply);
+		if (sim_w.atts[i].fe.broken && in_pass < SIM_WINDOWS)
+			sim_window(WIN_BROKEN_STORE);
 	}
 }
 
@@ -108,6 +110,18 @@ static bool may_map(void *att)
 	return !((struct att *)att)->held;
 }
 
+/* the stub has not been told of an unmap of @page */
+static bool unmap_waits(struct att *a, u32 page)
+{
+	const struct msg *m;
+
+	list_for_each_entry(m, &a->records.msgs, list) {
+		if (m->what == UNMAP && a->maps[m->n].page == page)
+			return true;
+	}
+	return false;
+}
+
 iova_t sim_map(u32 att, u32 page, u32 prot)
 {
 	return sim_map_tagged(att, page, prot, 0);
@@ -124,6 +138,8 @@ iova_t sim_map_tagged(u32 att, u32 page, u32 prot, u32 tag)
 		sim_window(WIN_MAP_HELD);
 	sim_wait(may_map, a);
 	mutex_lock(&a->dma_lock);
+	if (a->fe.broken)
+		sim_window(unmap_waits(a, page) ? WIN_BROKEN_REMAP : WIN_BROKEN_MAP);
 	for (i = 0; a->maps[i].used; i++)
 		;
 	a->maps[i] = (struct fe_map){ .page = page, .prot = prot, .tag = tag,
@@ -150,7 +166,7 @@ static void forget_record(struct att *a, u32 iova_page)
 
 static bool cut_is_on_its_way(struct att *a)
 {
-	return a->up.n || a->fe.y.nstaged;
+	return a->up.rx_seq < a->up.tx_seq || a->fe.y.nstaged;
 }
 
 void sim_unmap(u32 att, iova_t iova)
@@ -172,6 +188,8 @@ void sim_unmap(u32 att, iova_t iova)
 			sim_window(WIN_UNMAP_IN_PASS);
 		if (a->fe.in_apply)
 			sim_window(WIN_UNMAP_IN_APPLY);
+		if (a->fe.broken)
+			sim_window(WIN_BROKEN_UNMAP);
 		if (riod_sync_unmap(&a->fe.y, map->id, map->prot, &priv))
 			a->ids[map->page] = 0;
 		m = sim_new_msg(UNMAP, i, 0);
@@ -212,7 +230,7 @@ void sim_prepare(struct att *a)
 	while ((m = sim_get(&a->records))) {
 		if (m->what == MAP)
 			enter(a, m);
-		sim_put(a->fe.tx, m);
+		sim_send(a->fe.tx, m);
 	}
 	mutex_unlock(&a->dma_lock);
 }
@@ -240,7 +258,7 @@ void sim_write_reg(u32 att, u32 reg, u64 value)
 		return;
 	if (a->fe.in_collect)
 		sim_window(WIN_POST_IN_PASS);
-	sim_put(&a->fe.events, sim_new_msg(REG_WRITE, reg, value));
+	sim_post(a, &a->fe.events, sim_new_msg(REG_WRITE, reg, value));
 }
 
 static bool reply_is_here(void *arg)
@@ -259,7 +277,7 @@ u64 sim_read_reg(u32 att, u32 reg)
 	if (a->lost)
 		return U64_MAX;
 	a->reply_here = false;
-	sim_put(&a->fe.events, sim_new_msg(REG_READ, reg, 0));
+	sim_post(a, &a->fe.events, sim_new_msg(REG_READ, reg, 0));
 	sim_wait(reply_is_here, a);
 	return a->lost ? U64_MAX : a->reply;
 }
@@ -295,7 +313,7 @@ static int profile_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value)
 	(void)bar;
 	(void)width;
 	sim_trace("the profile rings %llx: %llx", offset, value);
-	sim_put(&a->fe.events, sim_new_msg(REG_WRITE, sim_w.proto->reg_of(offset), value));
+	sim_post(a, &a->fe.events, sim_new_msg(REG_WRITE, sim_w.proto->reg_of(offset), value));
 	return 0;
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pumps, receive threads and the network between them: the work of link_pump.c, the session
- * and the stub, without the kernel.  An acknowledgment overtakes everything, as a header
- * is filled in when its frame is sent.
+ * Pumps, receive threads and the network between them: the work of link_pump.c and the stub,
+ * without the kernel.
  */
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -45,14 +44,44 @@ struct msg *sim_get(struct queue *q)
 	return m;
 }
 
+void sim_free(struct msg *m)
+{
+	riod_frame_free(m->frame);
+	free(m);
+}
+
 void sim_drop(struct queue *q)
 {
 	struct msg *m;
 
-	while ((m = sim_get(q))) {
-		riod_frame_free(m->frame);
-		free(m);
+	while ((m = sim_get(q)))
+		sim_free(m);
+}
+
+static enum kind kind_of(const struct msg *m)
+{
+	switch (m->what) {
+	case IRQ:
+		return IRQS;
+	case REPLY:
+		return REPLIES;
+	default:
+		return ACCESSES;
 	}
+}
+
+void sim_post(struct att *a, struct queue *q, struct msg *m)
+{
+	m->nr = ++a->posted[kind_of(m)];
+	sim_put(q, m);
+}
+
+static void check_once(struct att *a, const struct msg *m)
+{
+	u64 nr = ++a->arrived[kind_of(m)];
+
+	if (m->nr != nr)
+		sim_fail("once", "event %llu of its kind arrives as %llu", m->nr, nr);
 }
 
 /* ------------------------------------------------------------ pumps */
@@ -64,7 +93,7 @@ static void gather(struct att *a, struct queue *to)
 
 	for (i = 0; i < SIM_VECTORS; i++) {
 		if (a->irqs_raised[i])
-			sim_put(to, sim_new_msg(IRQ, i, 0));
+			sim_post(a, to, sim_new_msg(IRQ, i, 0));
 		a->irqs_raised[i] = 0;
 	}
 }
@@ -99,15 +128,32 @@ bool sim_pump_runs(void)
 	return false;
 }
 
+static void send_cut(struct att *a, struct end *e, struct list_head *frames)
+{
+	struct riod_frame *f, *tmp;
+	struct msg *m;
+
+	if (!list_empty(frames) && e->tx->cut && !e->broken)
+		sim_window(WIN_BROKE_CUT);
+	list_for_each_entry_safe(f, tmp, frames, list) {
+		list_del(&f->list);
+		m = sim_new_msg(CUT, 0, 0);
+		m->frame = f;
+		sim_send(e->tx, m);
+		if (e == &a->st && f->hdr.type == RIOD_FRAME_CUT_COMMIT)
+			sim_note_cut(a, m->seq, e->y.tx_cut);
+	}
+}
+
 /* one round; true if anything was sent */
 static bool pump(struct att *a, struct end *e)
 {
 	struct queue events;
 	LIST_HEAD(frames);
-	struct riod_frame *f, *ftmp;
 	bool sent;
 	struct msg *m;
 
+	e->kicked = false;
 	/* only events that wait now; later ones join the next cut */
 	sim_queue_init(&events);
 	while ((m = sim_get(&e->waiting)))
@@ -123,14 +169,9 @@ static bool pump(struct att *a, struct end *e)
 		sim_profile_turn(a, sim_w.proto->profile->after_cut);
 	sim_order_settle(a);
 	sent = !list_empty(&frames);
-	list_for_each_entry_safe(f, ftmp, &frames, list) {
-		list_del(&f->list);
-		m = sim_new_msg(CUT, 0, 0);
-		m->frame = f;
-		sim_put(e->tx, m);
-	}
+	send_cut(a, e, &frames);
 	while ((m = sim_get(&events))) {
-		sim_put(e->tx, m);
+		sim_send(e->tx, m);
 		sent = true;
 	}
 	return sent;
@@ -148,6 +189,7 @@ static bool follow(struct att *a)
 	struct msg *m;
 	bool settled;
 
+	e->kicked = false;
 	gather(a, &e->waiting);
 	while ((m = sim_get(&e->events)))
 		sim_put(&e->waiting, m);
@@ -157,12 +199,14 @@ static bool follow(struct att *a)
 	settled = riod_sync_is_settled(&e->y);
 	e->in_collect = false;
 	e->pump = NULL;
-	if (!settled)
+	if (!settled) {
+		e->kicked = true;
 		return false;
+	}
 	e->looked = 0;
 	sim_window(WIN_FOLLOWED);
 	while ((m = sim_get(&e->waiting)))
-		sim_put(e->tx, m);
+		sim_send(e->tx, m);
 	return true;
 }
 
@@ -176,6 +220,8 @@ static bool has_events(struct att *a, struct end *e)
 {
 	u32 i;
 
+	if (e->kicked)
+		return true;
 	if (e == &a->fe)
 		return e->events.n || a->records.n;
 	for (i = 0; i < SIM_VECTORS; i++) {
@@ -190,7 +236,8 @@ static bool may_pump(void *arg)
 	struct service *s = arg;
 	struct riod_sync *y = &s->e->y;
 
-	if (s->a->lost || s->e->tx->n > FRAMES_MAX)
+	/* rule 19: no cut is taken, and no event, while the connection is broken */
+	if (s->a->lost || s->e->broken || s->e->tx->tx_seq - s->e->tx->acked > FRAMES_MAX)
 		return false;
 	if (s->e == &s->a->st && in_flight(s->a))
 		return s->e->looked != y->tx_cut && has_events(s->a, s->e);
@@ -235,8 +282,6 @@ static void receive_cut(struct att *a, struct end *e, struct riod_frame *f)
 		sim_fail("accepted", "a commit of the peer's was refused: %d", err);
 	else if (e == &a->fe && sim_w.proto->profile)
 		sim_profile_turn(a, sim_w.proto->profile->after_apply);
-	if (!err && e == &a->fe)
-		a->acked = le64_to_cpu(c->cut);
 	if (e->y.stats.late != late)
 		sim_window(WIN_LATE);
 	if (e->y.stats.dropped != dropped)
@@ -249,6 +294,8 @@ static void stub_map(struct att *a, const struct msg *m)
 	struct riod_sync_page *page = sim_engine_page(&a->st, m->id);
 	u8 *shadow = page ? page->live : aligned_alloc(RIOD_PAGE_SIZE, RIOD_PAGE_SIZE);
 
+	if (a->iommu[m->n].shadow)
+		sim_fail("accepted", "a map at %x, where the stub has one", m->n * RIOD_PAGE_SIZE);
 	if (!page)
 		memset(shadow, 0, RIOD_PAGE_SIZE);
 	while (riod_sync_map(&a->st.y, m->id, shadow, m->prot, shadow))
@@ -278,7 +325,7 @@ static void stub_write_reg(struct att *a, const struct msg *m)
 	mutex_unlock(&a->st.y.gate);
 }
 
-static void receive(struct att *a, struct end *e, struct msg *m)
+void sim_process(struct att *a, struct end *e, struct msg *m)
 {
 	switch (m->what) {
 	case CUT:
@@ -292,16 +339,20 @@ static void receive(struct att *a, struct end *e, struct msg *m)
 		stub_unmap(a, m);
 		break;
 	case REG_WRITE:
+		check_once(a, m);
 		stub_write_reg(a, m);
 		break;
 	case REG_READ:
-		sim_put(&a->st.events, sim_new_msg(REPLY, 0, a->regs[m->n]));
+		check_once(a, m);
+		sim_post(a, &a->st.events, sim_new_msg(REPLY, 0, a->regs[m->n]));
 		break;
 	case REPLY:
+		check_once(a, m);
 		a->reply = m->value;
 		a->reply_here = true;
 		break;
 	case IRQ:
+		check_once(a, m);
 		sim_trace("vector %u fires", m->n);
 		a->irqs[m->n]++;
 		break;
@@ -313,7 +364,7 @@ static bool may_receive(void *arg)
 {
 	struct service *s = arg;
 
-	return s->e->rx->n && !s->a->lost;
+	return !s->a->lost && sim_may_receive(s->e);
 }
 
 static void run_receive(void *arg)
@@ -322,7 +373,7 @@ static void run_receive(void *arg)
 
 	for (;;) {
 		sim_wait(may_receive, s);
-		receive(s->a, s->e, sim_get(s->e->rx));
+		sim_receive(s->a, s->e);
 		sim_did(true);
 		sim_pause();
 	}
@@ -343,12 +394,14 @@ void sim_run_cutter(void *arg)
 	sim_trace("the connection breaks");
 	if (a->fe.y.nstaged || a->st.y.nstaged)
 		sim_window(WIN_LOST_STAGED);
-	if (a->up.n || a->down.n)
+	if (a->up.wire.n || a->down.wire.n)
 		sim_window(WIN_LOST_QUEUED);
+	if (a->fe.broken && a->st.broken)
+		sim_window(WIN_LOST_BROKEN);
 	/* the fence: the device stores nothing from here on */
 	a->lost = true;
-	sim_drop(&a->up);
-	sim_drop(&a->down);
+	sim_drop(&a->up.wire);
+	sim_drop(&a->down.wire);
 	sim_drop(&a->fe.events);
 	sim_drop(&a->st.events);
 	sim_drop(&a->st.waiting);

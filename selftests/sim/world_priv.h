@@ -13,6 +13,9 @@
 
 enum what { CUT, MAP, UNMAP, REG_WRITE, REG_READ, REPLY, IRQ };
 
+/* of each kind every event arrives once, in order */
+enum kind { ACCESSES, REPLIES, IRQS, KINDS };
+
 /* a message on the network, or waiting to be sent */
 struct msg {
 	struct list_head list;
@@ -22,6 +25,9 @@ struct msg {
 	u64 value;
 	u64 id;
 	u32 prot, tag;
+	u64 nr;			/* of the register accesses, replies or interrupts */
+	u64 seq;		/* of the session */
+	u64 sum;		/* of the frame, when it was queued */
 };
 
 struct queue {
@@ -29,15 +35,29 @@ struct queue {
 	u32 n;
 };
 
+/* one direction of a session */
+struct stream {
+	struct queue wire;	/* frames on their way */
+	struct queue retained;	/* runs with breaks: frames that the sender may send again */
+	u64 tx_seq;		/* number of the last frame that was sent */
+	u64 acked;		/* highest number that the sender knows to be processed */
+	u64 rx_seq;		/* highest number that was processed */
+	u64 ack_due;		/* the sender hears of it then, in accesses */
+	bool cut;		/* what is sent does not arrive */
+};
+
 struct end {
 	struct riod_sync y;
 	struct queue events;
-	struct queue *tx, *rx;
+	struct stream *tx, *rx;
 	const char *name;
 	bool in_collect, in_apply;
 	struct queue waiting;	/* stub: events that join the next cut */
 	u64 looked;		/* stub: the cut in flight that they could not follow */
 	const void *pump;	/* the task that is taking a cut */
+	bool broken;		/* it has noticed the break, and rests */
+	bool kicked;		/* a round is due, as of riod_link_kick() */
+	bool busy;		/* its receive thread is processing a frame */
 };
 
 /* a mapping at the frontend */
@@ -56,8 +76,10 @@ struct st_map {
 struct att {
 	u32 nr;
 	struct end fe, st;
-	struct queue up, down;
-	u64 acked;		/* frontend: last cut applied */
+	struct stream up, down;
+	u64 flight, flight_seq;	/* stub: its last cut, and the number of the commit */
+	u64 acked;		/* stub: last cut that was acknowledged */
+	u64 posted[KINDS], arrived[KINDS];
 	struct mutex dma_lock;	/* @maps and @records */
 	struct queue records;	/* MAP and UNMAP to be sent to the stub */
 	struct fe_map maps[SIM_IOVAS];
@@ -81,6 +103,7 @@ struct sim_world {
 	struct att atts[SIM_ATTS];
 	u32 natts;
 	bool guest_done;
+	bool breaks;		/* connections break in this run */
 	struct sim_result *result;
 };
 
@@ -122,8 +145,21 @@ void sim_queue_init(struct queue *q);
 struct msg *sim_new_msg(enum what what, u32 n, u64 value);
 void sim_put(struct queue *q, struct msg *m);
 struct msg *sim_get(struct queue *q);
+void sim_free(struct msg *m);
 void sim_drop(struct queue *q);
+/* queue an event for the pump of its end */
+void sim_post(struct att *a, struct queue *q, struct msg *m);
+/* receive thread: process a frame, and free it */
+void sim_process(struct att *a, struct end *e, struct msg *m);
 void sim_spawn_services(struct att *a);
 void sim_run_cutter(void *arg);
+
+/* world_break.c */
+void sim_send(struct stream *s, struct msg *m);
+/* stub: the commit of @cut has number @seq */
+void sim_note_cut(struct att *a, u64 seq, u64 cut);
+bool sim_may_receive(struct end *e);
+void sim_receive(struct att *a, struct end *e);
+void sim_run_breaker(void *arg);
 
 #endif /* _SIM_WORLD_PRIV_H */
