@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Disable one rule of the engine at a time and check that the simulator fails within 10000
-# schedules (SCHEDULES), by one of the invariants that cover the rule. Prints KTAP.
+# schedules (SCHEDULES), by one of the invariants that cover the rule. Prints KTAP. The rules of
+# a break (rule 19) are kept by the session, so their mutants change the simulator's session.
 set -euo pipefail
 
 usage() { echo "usage: ${0##*/} OUTDIR [MUTANT...]"; }
@@ -15,7 +16,15 @@ common=$here/../../kernel/common
 # schedules within which each mutant must be caught
 most=${SCHEDULES:-10000}
 
-# name ~ file ~ what is changed, as a sed script ~ invariants, one of which must fail ~
+# For mutants of a break: their receiver does not check the numbers of frames, so that it is
+# the engine or the guest that notices.
+unnumbered='s/m->seq != s->rx_seq + 1/0/'
+# changed frames are sent
+unsummed='s/if (sum_of(m->frame) != m->sum)/if (0)/'
+# include mutant_break.h
+wrong='s/^static void notice/#include "mutant_break.h"\n&/'
+
+# name ~ file, of the engine or the simulator ~ what is changed, as a sed script ~ invariants, one of which must fail ~
 # protocol, where few of the others would notice: all by turns have few schedules each
 mutants='
 one-pass (rule 9)~sync_collect.c~s/while (!quiet && !forced)/while (0)/~flag-after-data acquire release
@@ -52,29 +61,50 @@ what was mapped meanwhile does not join the cut (rule 1)~sync_collect.c~s/^\t\ti
 whole words into device memory (rule 16)~sync_granule.h~s/riod_word_store(live + 8 \* i, new, taken->w\[i\])/riod_word_store(live + 8 * i, new, -1)/~byte-exact
 interrupts leave unlooked while a cut is in flight (rule 2)~sync_collect.c~s/^\treturn hold == HOLD_DONE;/\treturn true;/~acquire~small_buffer
 maps do not wait (rule 9)~sync_collect.c~s/^\tif (!y->hold ||/\tif (1 ||/~progress unforced
+frames that were on their way are lost (rule 19)~world_break.c~'"$unnumbered"';s/^\t\ttransmit(e->tx, m);/\t\t;/~accepted once wake-up
+processed frames are sent again (rule 19)~world_break.c~'"$unnumbered"';s/^\tacknowledge(e->tx, peer_rx_seq);/\t;/~accepted once
+what was sent counts as processed (rule 19)~world_break.c~'"$unnumbered"';s/hello = a->up.rx_seq;/hello = a->up.tx_seq;/~accepted once wake-up
+a frame is sent again that is being processed (rule 19)~world_break.c~'"$unnumbered"';s/return !((struct end \*)end)->busy;/return true;/~accepted once
+retained frames are sent in another order (rule 19)~world_break.c~'"$unnumbered"';/^static void install/,/^}/s/list_for_each_entry(/list_for_each_entry_reverse(/~accepted once
+processed frames are sent again, to a session that counts (rule 19)~world_break.c~s/^\tacknowledge(e->tx, peer_rx_seq);/\t;/~once
+the staged part of a cut is dropped (rule 19)~world_break.c~'"$wrong"';s/^\te->broken = true;/&\n\tmutant_drop_staged(e);/~accepted
+the staged part of a cut is applied (rule 19)~world_break.c~'"$wrong"';s/^\te->broken = true;/&\n\tmutant_apply_staged(e);/~accepted flag-after-data
+frames are filled again from memory (rule 19)~world_break.c~'"$wrong;$unsummed"';s/^\t\ttransmit(e->tx, m);/\t\t{ mutant_rebuild(e, m->frame); transmit(e->tx, m); }/~flag-after-data~virtio_split
+retained frames change (rule 19)~world_break.c~'"$wrong"';s/^\t\ttransmit(e->tx, m);/\t\t{ mutant_rebuild(e, m->frame); transmit(e->tx, m); }/~immutable
+interrupts go ahead of the fresh cut (rule 19)~world_net.c~s/s->a->lost || s->e->broken ||/s->a->lost ||/;s/^\tcollect(e, &frames);/\tif (e == \&a->fe || !e->broken) collect(e, \&frames);/~acquire~small_buffer
+register writes go ahead of the fresh cut (rule 19)~world_net.c~s/s->a->lost || s->e->broken ||/s->a->lost ||/;s/^\tcollect(e, &frames);/\tif (e == \&a->st || !e->broken) collect(e, \&frames);/~release~read_buffer
+interrupts of a break are lost (rule 19)~world_device.c~s/^\ta->irqs_raised\[vector\] = 1;/\tif (!a->st.broken) a->irqs_raised[vector] = 1;/~wake-up
+register writes of a break are lost (rule 19)~world_guest.c~s/^\tif (a->lost)$/\tif (a->lost || a->fe.broken)/~wake-up progress
+unmaps of a break are not told of (rule 19)~world_guest.c~s/^\t\tsim_put(&a->records, m);/\t\tif (!a->fe.broken) sim_put(\&a->records, m);/~accepted converge
+the cut in flight is acknowledged by later frames only (rule 19)~world_break.c~/^static void install/,/^}/s/^\t\tend_flight(a);/\t\t;/~wake-up progress
 ascending (rule 10)~sync_collect.c~s/list_move_tail(&cap->list, cut->at);/list_move(\&cap->list, cut->at);/~flag-after-data
 '
 
 build() {
 	local dir=$1 file
 
+	# a mutant in the simulator replaces its file
+	for file in shim tasks world world_guest world_device world_net world_break rings; do
+		[[ -e $dir/$file.c ]] || cp "$here/$file.c" "$dir/$file.c"
+	done
 	for file in budget.c sync.c sync_collect.c sync_encode.c sync_order.c sync_apply.c sync_cut.h sync_granule.h \
 		profile_nvme.c profile_virtio.c profile_e1000.c; do
 		[[ -e $dir/$file ]] || cp "$common/$file" "$dir/$file"
 	done
 	gcc -std=gnu11 -w -mcx16 -pthread -O2 -g -I"$here/include" -I"$here" \
 		-I"$here/../../kernel/include" -I"$common" -o "$dir/sim-rings" \
-		"$dir"/*.c "$here"/{shim,tasks,world,world_guest,world_device,world_net,world_break,rings}.c "$here"/proto_*.c
+		"$dir"/*.c "$here"/proto_*.c
 }
 
 # succeeds if the mutant fails by one of the invariants that cover the rule
 try() {
-	local file=$1 change=$2 wanted=$3 protocol=$4 dir=$5 log=$5/log inv
+	local file=$1 change=$2 wanted=$3 protocol=$4 dir=$5 log=$5/log inv from=$common
 
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	sed -e "$change" "$common/$file" >"$dir/$file"
-	if cmp -s "$common/$file" "$dir/$file"; then
+	[[ ! -e $here/$file ]] || from=$here
+	sed -e "$change" "$from/$file" >"$dir/$file"
+	if cmp -s "$from/$file" "$dir/$file"; then
 		echo "# the change does not apply to $file any more"
 		return 1
 	fi
