@@ -33,7 +33,7 @@ running granules need not rest (rule 9)~sync_collect.c~s/if (read_all_running(cu
 restless too soon (rule 9)~sync_collect.c~s/define MOVES_RESTLESS.*/define MOVES_RESTLESS 4/~flag-after-data
 guest wins over unsent bytes (rule 7)~sync_apply.c~s/guard = (const union riod_granule \*)(page->base + t->off);/guard = NULL;/~device-wins
 no conflict with what is in flight (rule 7)~sync_apply.c~s/^\t\t\.sent = find_sent(page),//~converge
-no conflict with cuts behind the joined ones (rule 7)~sync_apply.c~s/t->page->recent\[BIT_WORD(t->off)\]/0/~converge
+no conflict with cuts behind the joined ones (rule 7)~sync_apply.c~s/t->page->recent\[BIT_WORD(t->off)\]/0/~converge~shared
 conflicts are forgotten with earlier ones (rule 7)~sync_apply.c~s/^\t\tif (later)$/\t\tif (0)/~converge
 conflicts outlive their cut (rule 7)~sync_apply.c~s/^\tbitmap_zero(page->recent, RIOD_PAGE_SIZE);/\t;/~converge~shared
 conflicts forgotten when acknowledged (rule 7)~sync_apply.c~s/if (s->cut > applied)/if (s->cut > y->acked_cut)/~converge~shared
@@ -52,7 +52,7 @@ what the guest publishes is sent as it comes (rule 10)~sync_order.c~s/^\t\tfor (
 what the device publishes is applied as it comes (rule 10)~sync_order.c~s/^\tu32 i, g, n = 0;/\tu32 i, g, n = 0; return 0;/~flag-after-data
 no entry is ahead of another (rule 10)~sync_order.c~s/^\tconst struct riod_sync_area \*area = e->area;/\tconst struct riod_sync_area *area = e->area; return false;/~flag-after-data~xhci
 steps are not counted (rule 10)~sync_order.c~s/a->step = max(s->step .*/a->step = 1;/~flag-after-data
-virtqueues are not named (rule 10)~profile_virtio.c~s/err = v->env.order(v->env.priv, v->spans, n);/err = 0;/~flag-after-data
+virtqueues are not named (rule 10)~profile_virtio.c~s/err = v->env.order(v->env.priv, v->spans, n);/err = 0;/~flag-after-data~virtio_split
 devices are not notified again (rule 11)~profile_virtio.c~s/if (q->avail != q->notified \&\&/if (0 \&\&/~wake-up
 guests are not interrupted again (rule 11)~profile_virtio.c~s/v->env.raise(v->env.priv, q->vector);/;/~wake-up
 rings of descriptors are not named (rule 10)~profile_e1000.c~s/err = e->env.order(e->env.priv, e->spans, n);/err = 0;/~flag-after-data
