@@ -58,7 +58,7 @@ life() {
 	in_root "$root" dkms install "$module" -k "$kernel" || return
 	in_root "$root" dkms status
 	modules_of "$kernel"
-	(($(modules_of "$kernel" | wc -l) == 3)) || return
+	(($(modules_of "$kernel" | wc -l) == 4)) || return
 	modinfo -F vermagic "$(modules_of "$kernel" | grep frontend)" | grep -F "$kernel " || return
 	in_root "$root" dkms remove "$module" --all || return
 	[[ -z $(modules_of "$kernel") ]]
@@ -72,7 +72,7 @@ autoinstall() {
 
 installs() {
 	autoinstall "$1" || return
-	(($(modules_of "$1" | wc -l) == 3))
+	(($(modules_of "$1" | wc -l) == 4))
 }
 
 # skips KERNEL: autoinstall skips it without an error, with and without modules for another one

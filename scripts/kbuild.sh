@@ -85,6 +85,11 @@ mirror=(rsync -rlpc --delete --filter='P *.o' --filter='P *.a' --filter='P *.ko'
 mkdir -p "$out/$src"
 "${mirror[@]}" "$top/$src/" "$out/$src/"
 
+if [[ $src == kernel && -z ${root:-} ]] &&
+	! grep -qs '^CONFIG_INFINIBAND_ADDR_TRANS=y' "$kdir/include/config/auto.conf"; then
+	note "riod_rdma is left out: $kdir has no CONFIG_INFINIBAND_ADDR_TRANS"
+fi
+
 # A parent make does not pass its jobserver to a script, so its job flags would only
 # cause a warning; keep its other flags.
 MAKEFLAGS=$(sed -E 's/ -j[0-9]*( |$)/\1/; s/ --jobserver-[a-z]+=[^ ]+//' <<<"${MAKEFLAGS:-}")

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Connections: their lifetime and their end (see the top of rdma.h)
+ */
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/jiffies.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/wait_bit.h>
+#include <net/ipv6.h>
+
+#include "rdma.h"
+
+atomic_t riod_rdma_conns = ATOMIC_INIT(0);
+
+/*
+ * Accepted connections without an owner above the transport.  A peer makes them
+ * for a few packets and they hold memory for seconds, so they are limited.
+ */
+static atomic_t riod_rdma_loose = ATOMIC_INIT(0);
+
+/* the reference of @end_work, and the last work that it does */
+static void riod_rdma_conn_release(struct kref *ref)
+{
+	struct riod_rdma_conn *rc = container_of(ref, struct riod_rdma_conn, ref);
+
+	if (rc->passive)
+		atomic_dec(&riod_rdma_loose);
+	riod_rdma_bufs_free(rc);
+	kfree(rc);
+	if (atomic_dec_and_test(&riod_rdma_conns))
+		wake_up_var(&riod_rdma_conns);
+}
+
+void riod_rdma_conn_put(struct riod_rdma_conn *rc)
+{
+	kref_put(&rc->ref, riod_rdma_conn_release);
+}
+
+static void riod_rdma_wake(struct riod_rdma_conn *rc)
+{
+	wake_up_all(&rc->tx_wait);
+	wake_up_all(&rc->rx_wait);
+}
+
+/*
+ * Disconnecting moves the queue pair to the error state, and draining waits until
+ * all that was received before has been queued for recv.
+ */
+static void riod_rdma_conn_drain(struct riod_rdma_conn *rc)
+{
+	if (!rc->id->qp)
+		return;
+	rdma_disconnect(rc->id);
+	ib_drain_qp(rc->id->qp);
+}
+
+static void riod_rdma_end_work(struct work_struct *work)
+{
+	struct riod_rdma_conn *rc = container_of(to_delayed_work(work),
+						 struct riod_rdma_conn, end_work);
+
+	spin_lock_bh(&rc->lock);
+	rc->ending = true;
+	rc->broken = true;
+	spin_unlock_bh(&rc->lock);
+	wake_up_all(&rc->tx_wait);
+
+	riod_rdma_conn_drain(rc);
+	riod_rdma_rx_end(rc, -ECONNRESET);
+	riod_rdma_adapter_close(rc);
+	rdma_destroy_id(rc->id);
+	/* a listener's connection that was not passed on: the listener's reference */
+	if (riod_rdma_pending_del(rc))
+		riod_rdma_conn_put(rc);
+	riod_rdma_conn_put(rc);
+}
+
+/* with two references: the caller's, and that of @end_work, which the caller must arm */
+struct riod_rdma_conn *riod_rdma_conn_alloc(bool passive)
+{
+	struct riod_rdma_conn *rc;
+
+	if (passive && atomic_inc_return(&riod_rdma_loose) > RIOD_RDMA_LOOSE_MAX) {
+		atomic_dec(&riod_rdma_loose);
+		return ERR_PTR(-EBUSY);
+	}
+	rc = kzalloc(sizeof(*rc), GFP_KERNEL);
+	if (!rc) {
+		if (passive)
+			atomic_dec(&riod_rdma_loose);
+		return ERR_PTR(-ENOMEM);
+	}
+	atomic_inc(&riod_rdma_conns);
+	kref_init(&rc->ref);
+	kref_get(&rc->ref);
+	rc->passive = passive;
+	spin_lock_init(&rc->lock);
+	init_completion(&rc->step);
+	INIT_LIST_HEAD(&rc->pending);
+	INIT_DELAYED_WORK(&rc->end_work, riod_rdma_end_work);
+	riod_rdma_tx_init(rc);
+	riod_rdma_rx_init(rc);
+	return rc;
+}
+
+/* end @rc after a time, or earlier; without effect if it is ending */
+static void riod_rdma_conn_end_locked(struct riod_rdma_conn *rc, unsigned int delay_ms)
+{
+	lockdep_assert_held(&rc->lock);
+	if (!delay_ms && !rc->ending && !rc->end_now) {
+		rc->end_now = true;
+		if (rc->armed)
+			mod_delayed_work(riod_rdma_wq, &rc->end_work, 0);
+	} else if (delay_ms && rc->armed && !rc->ending && !rc->end_now) {
+		mod_delayed_work(riod_rdma_wq, &rc->end_work, msecs_to_jiffies(delay_ms));
+	}
+}
+
+void riod_rdma_conn_end(struct riod_rdma_conn *rc, unsigned int delay_ms)
+{
+	spin_lock_bh(&rc->lock);
+	riod_rdma_conn_end_locked(rc, delay_ms);
+	spin_unlock_bh(&rc->lock);
+}
+
+/*
+ * From here on events may end @rc.  Until then the caller may take it apart by
+ * itself, without a race against @end_work.
+ *
+ * @delay_ms: time after which it ends by itself; 0: none
+ */
+void riod_rdma_conn_arm(struct riod_rdma_conn *rc, unsigned int delay_ms)
+{
+	spin_lock_bh(&rc->lock);
+	rc->armed = true;
+	if (rc->end_now)
+		mod_delayed_work(riod_rdma_wq, &rc->end_work, 0);
+	else if (delay_ms)
+		riod_rdma_conn_end_locked(rc, delay_ms);
+	spin_unlock_bh(&rc->lock);
+}
+
+/* nothing can be sent any more; what was received can still be read */
+void riod_rdma_conn_break_locked(struct riod_rdma_conn *rc)
+{
+	rc->broken = true;
+	riod_rdma_conn_end_locked(rc, 0);
+	wake_up_all(&rc->tx_wait);
+}
+
+void riod_rdma_conn_break(struct riod_rdma_conn *rc)
+{
+	spin_lock_bh(&rc->lock);
+	riod_rdma_conn_break_locked(rc);
+	spin_unlock_bh(&rc->lock);
+}
+
+/* the caller gives up a connection that has no owner above: drops its reference */
+void riod_rdma_conn_abort(struct riod_rdma_conn *rc)
+{
+	riod_rdma_conn_break(rc);
+	riod_rdma_conn_arm(rc, 0);
+	riod_rdma_conn_put(rc);
+}
+
+/* the listener passes @rc on; false: it has ended meanwhile */
+bool riod_rdma_conn_pass(struct riod_rdma_conn *rc)
+{
+	bool alive;
+
+	spin_lock_bh(&rc->lock);
+	alive = !rc->ending && !rc->end_now;
+	if (alive) {
+		/* it lost its time limit; if the work is starting, it ends all the same */
+		cancel_delayed_work(&rc->end_work);
+		atomic_dec(&riod_rdma_loose);
+	}
+	spin_unlock_bh(&rc->lock);
+	return alive;
+}
+
+/*
+ * What was sent before reaches the peer, if it comes to that within
+ * RIOD_RDMA_LINGER_MS: END is behind it, and the completion of END ends the
+ * connection.
+ */
+void riod_rdma_shutdown(struct riod_conn *conn)
+{
+	struct riod_rdma_conn *rc = to_rdma(conn);
+
+	spin_lock_bh(&rc->lock);
+	if (!rc->shut) {
+		rc->shut = true;
+		if (rc->established && !rc->broken) {
+			riod_rdma_conn_end_locked(rc, RIOD_RDMA_LINGER_MS);
+			riod_rdma_send_end(rc);
+		} else {
+			riod_rdma_conn_end_locked(rc, 0);
+		}
+	}
+	spin_unlock_bh(&rc->lock);
+	riod_rdma_wake(rc);
+}
+
+void riod_rdma_close(struct riod_conn *conn)
+{
+	struct riod_rdma_conn *rc = to_rdma(conn);
+
+	if (rc->passive)
+		atomic_inc(&riod_rdma_loose);
+	riod_rdma_shutdown(conn);
+	riod_rdma_conn_put(rc);
+}
+
+void riod_rdma_peer(struct riod_conn *conn, struct sockaddr_storage *addr)
+{
+	const struct sockaddr_storage *peer = &to_rdma(conn)->peer;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	*addr = *peer;
+	if (peer->ss_family != AF_INET6 || !ipv6_addr_v4mapped(&in6->sin6_addr))
+		return;
+	in.sin_port = in6->sin6_port;
+	in.sin_addr.s_addr = in6->sin6_addr.s6_addr32[3];
+	memset(addr, 0, sizeof(*addr));
+	memcpy(addr, &in, sizeof(in));
+}
+
+void riod_rdma_timeouts(struct riod_conn *conn, unsigned int recv_timeout_ms,
+			unsigned int send_timeout_ms)
+{
+	struct riod_rdma_conn *rc = to_rdma(conn);
+
+	rc->rx_timeo = msecs_to_jiffies(recv_timeout_ms);
+	rc->tx_timeo = msecs_to_jiffies(send_timeout_ms) ?: MAX_SCHEDULE_TIMEOUT;
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Listeners, and accepted connections until their owner gets them
+ *
+ * A listener on a wildcard address listens on all adapters that there are and
+ * that there will be: the CM does this.  A listener on one address loses its
+ * adapter for good.
+ */
+#include <linux/err.h>
+#include <linux/in6.h>
+#include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <net/ipv6.h>
+
+#include "rdma.h"
+
+#define RIOD_RDMA_BACKLOG	16
+
+/**
+ * struct riod_rdma_listener - a listening cm_id and its thread
+ * @id: the cm_id; whoever takes it by xchg() destroys it
+ * @removed_work: destroys @id after its adapter was removed
+ * @wait: the thread waits here for a connection
+ * @pending: connections from their request until the thread passes them on, under
+ *	riod_rdma_pending_lock; the listener has their owner's reference
+ * @task: calls @accept for one connection after the other; a reference is held
+ * @accept: callback of the owner
+ * @priv: its second argument
+ */
+struct riod_rdma_listener {
+	struct rdma_cm_id *id;
+	struct work_struct removed_work;
+	wait_queue_head_t wait;
+	struct list_head pending;
+	struct task_struct *task;
+	void (*accept)(struct riod_conn *conn, void *priv);
+	void *priv;
+};
+
+/*
+ * Protects the lists of pending connections, and @listener and @ready of those.
+ * Process context only.  No lock is taken inside, except by waking the thread.
+ */
+static DEFINE_SPINLOCK(riod_rdma_pending_lock);
+
+void riod_rdma_pending_add(struct riod_rdma_listener *l, struct riod_rdma_conn *rc)
+{
+	spin_lock(&riod_rdma_pending_lock);
+	rc->listener = l;
+	list_add_tail(&rc->pending, &l->pending);
+	spin_unlock(&riod_rdma_pending_lock);
+}
+
+static void riod_rdma_pending_unlink(struct riod_rdma_conn *rc)
+{
+	lockdep_assert_held(&riod_rdma_pending_lock);
+	list_del(&rc->pending);
+	rc->listener = NULL;
+}
+
+/* true: the listener's reference is now the caller's */
+bool riod_rdma_pending_del(struct riod_rdma_conn *rc)
+{
+	bool was;
+
+	spin_lock(&riod_rdma_pending_lock);
+	was = rc->listener;
+	if (was)
+		riod_rdma_pending_unlink(rc);
+	spin_unlock(&riod_rdma_pending_lock);
+	return was;
+}
+
+/* @rc is established: the listener's thread may pass it on */
+void riod_rdma_pending_ready(struct riod_rdma_conn *rc)
+{
+	spin_lock(&riod_rdma_pending_lock);
+	rc->ready = true;
+	if (rc->listener)
+		wake_up(&rc->listener->wait);
+	spin_unlock(&riod_rdma_pending_lock);
+}
+
+/* take the first connection that is ready, or if @all any; NULL: none */
+static struct riod_rdma_conn *riod_rdma_pending_take(struct riod_rdma_listener *l, bool all)
+{
+	struct riod_rdma_conn *rc, *found = NULL;
+
+	spin_lock(&riod_rdma_pending_lock);
+	list_for_each_entry(rc, &l->pending, pending) {
+		if (!all && !rc->ready)
+			continue;
+		riod_rdma_pending_unlink(rc);
+		found = rc;
+		break;
+	}
+	spin_unlock(&riod_rdma_pending_lock);
+	return found;
+}
+
+static int riod_rdma_listener_thread(void *data)
+{
+	struct riod_rdma_listener *l = data;
+	struct riod_rdma_conn *rc;
+
+	for (;;) {
+		rc = NULL;
+		wait_event_idle(l->wait, kthread_should_stop() ||
+				(rc = riod_rdma_pending_take(l, false)));
+		if (!rc)
+			return 0;
+		if (riod_rdma_conn_pass(rc)) {
+			riod_conn_init(&rc->conn, &riod_rdma_ops);
+			l->accept(&rc->conn, l->priv);
+		} else {
+			riod_rdma_conn_put(rc);
+		}
+	}
+}
+
+/* not in the event handler, which holds the mutex that rdma_destroy_id() takes */
+static void riod_rdma_listener_destroy_id(struct riod_rdma_listener *l)
+{
+	struct rdma_cm_id *id = xchg(&l->id, NULL);
+
+	if (id)
+		rdma_destroy_id(id);
+}
+
+static void riod_rdma_listener_removed(struct work_struct *work)
+{
+	riod_rdma_listener_destroy_id(container_of(work, struct riod_rdma_listener,
+						   removed_work));
+}
+
+/* handler of the listener's cm_id, and first handler of the cm_id of a request */
+static int riod_rdma_listener_event(struct rdma_cm_id *id, struct rdma_cm_event *ev)
+{
+	struct riod_rdma_listener *l = id->context;
+
+	switch (ev->event) {
+	case RDMA_CM_EVENT_CONNECT_REQUEST:
+		return riod_rdma_accept(l, id, ev);
+	case RDMA_CM_EVENT_DEVICE_REMOVAL:
+		/* the removal waits for the cm_id to be destroyed */
+		queue_work(riod_rdma_wq, &l->removed_work);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int riod_rdma_listener_bind(struct riod_rdma_listener *l,
+				   const struct riod_listen_params *p)
+{
+	struct sockaddr_storage addr = p->addr;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addr;
+	int err = 0;
+
+	/* "::" accepts both families, whatever the sysctl says */
+	if (addr.ss_family == AF_INET6 && ipv6_addr_any(&in6->sin6_addr))
+		err = rdma_set_afonly(l->id, 0);
+	err = err ?: rdma_bind_addr(l->id, (struct sockaddr *)&addr);
+	return err ?: rdma_listen(l->id, RIOD_RDMA_BACKLOG);
+}
+
+static struct riod_rdma_listener *riod_rdma_listener_alloc(const struct riod_listen_params *p)
+{
+	struct riod_rdma_listener *l = kzalloc(sizeof(*l), GFP_KERNEL);
+	struct task_struct *task;
+
+	if (!l)
+		return ERR_PTR(-ENOMEM);
+	INIT_WORK(&l->removed_work, riod_rdma_listener_removed);
+	init_waitqueue_head(&l->wait);
+	INIT_LIST_HEAD(&l->pending);
+	l->accept = p->accept;
+	l->priv = p->priv;
+	task = kthread_create(riod_rdma_listener_thread, l, "riod_listen");
+	if (IS_ERR(task)) {
+		kfree(l);
+		return ERR_CAST(task);
+	}
+	l->task = get_task_struct(task);
+	return l;
+}
+
+struct riod_listener *riod_rdma_listen(const struct riod_listen_params *p)
+{
+	struct riod_rdma_listener *l;
+	struct rdma_cm_id *id;
+	int err;
+
+	if (p->addr.ss_family != AF_INET && p->addr.ss_family != AF_INET6)
+		return ERR_PTR(-EAFNOSUPPORT);
+	l = riod_rdma_listener_alloc(p);
+	if (IS_ERR(l))
+		return ERR_CAST(l);
+	id = rdma_create_id(p->net, riod_rdma_listener_event, l, RDMA_PS_TCP, IB_QPT_RC);
+	err = PTR_ERR_OR_ZERO(id);
+	if (!err) {
+		l->id = id;
+		err = riod_rdma_listener_bind(l, p);
+	}
+	if (err) {
+		riod_rdma_unlisten((struct riod_listener *)l);
+		return ERR_PTR(err);
+	}
+	wake_up_process(l->task);
+	return (struct riod_listener *)l;
+}
+
+/*
+ * In this order: no new request after the cm_id was destroyed, no accept call after
+ * the thread has stopped.  Connections that are left have no owner.
+ */
+void riod_rdma_unlisten(struct riod_listener *listener)
+{
+	struct riod_rdma_listener *l = (struct riod_rdma_listener *)listener;
+	struct riod_rdma_conn *rc;
+
+	riod_rdma_listener_destroy_id(l);
+	/* or it is destroying the cm_id: wait */
+	cancel_work_sync(&l->removed_work);
+	kthread_stop_put(l->task);
+	while ((rc = riod_rdma_pending_take(l, true)))
+		riod_rdma_conn_abort(rc);
+	kfree(l);
+}
