@@ -43,6 +43,12 @@ static const char *connect_text(int err)
 		return "cannot be reached: there is no route to it";
 	case -EADDRNOTAVAIL:
 		return "is no address that can be connected to";
+	case -ENODEV:
+		return "cannot be reached: no RDMA device here leads to it";
+	case -EPROTONOSUPPORT:
+		return "speaks another version of riod's RDMA transport";
+	case -EBUSY:
+		return "has too many connections that are not established";
 	case -EINTR:
 		return "was not asked: interrupted by a signal";
 	case -ENOMEM:

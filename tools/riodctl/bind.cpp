@@ -296,6 +296,9 @@ void show_exported(const Context &context, const ExportRequest &request, const s
 {
 	context.out.line(fmt::format("exported as '{}' on {} port {}", name, request.transport,
 				     request.port));
+	// the kernel listens on adapters that come later, too
+	if (request.transport == "rdma" && context.sysfs.list("sys/class/infiniband").empty())
+		context.out.note(fmt::format("this host has no RDMA device yet; {}", rdma_remedy));
 	if (request.allow.empty()) {
 		context.out.note(fmt::format("only peers on this host (loopback) may attach; let "
 					     "others in with 'riodctl allow {} CIDR', for example "

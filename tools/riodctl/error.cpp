@@ -94,6 +94,8 @@ Error explain_peer(std::string_view action, std::string_view peer, const KernelE
 				? "install the same release of riod on both hosts"
 				: plain.remedy()};
 	}
+	if (text.find("no RDMA device") != std::string_view::npos)
+		return {plain.exit(), plain.what(), rdma_remedy};
 	return plain;
 }
 

@@ -61,6 +61,10 @@ Error explain(std::string_view action, const KernelError &error, std::string rem
 // the kernel's part or ours.  Exit::unreachable means that no peer answered.
 Error explain_peer(std::string_view action, std::string_view peer, const KernelError &error);
 
+// For a host without an RDMA adapter that leads to the peer.
+constexpr const char *rdma_remedy = "on Ethernet: modprobe rdma_rxe && "
+				    "rdma link add rxe0 type rxe netdev DEVICE";
+
 Error usage_error(const std::string &message, std::string remedy = {});
 
 } // namespace riodctl

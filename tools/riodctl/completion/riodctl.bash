@@ -50,7 +50,7 @@ _riodctl_value()
 	--limit) echo 64M 256M 1G ;;
 	--on-loss) echo stall remove error ;;
 	--loss-timeout) echo 5s 10s 30s 2m ;;
-	--transport) echo tcp ;;
+	--transport) echo tcp rdma ;;
 	--library) compgen -A file -X '!*.so' -- "$cur" ;;
 	--name | --allow | --port | --watch | --count) ;;
 	*) return 1 ;;

@@ -72,6 +72,16 @@ TEST_F(Attach, TheOffersOfAPeerAreAskedForTheSameWay)
 	EXPECT_TRUE(in(host.err, "riodctl attach rdma://192.0.2.1:7463 disk0"));
 }
 
+TEST_F(Attach, WithoutAnAdapter)
+{
+	host.kernel.refuse.emplace(
+		"attach", KernelError(ENODEV, "192.0.2.1:7463 cannot be reached: no RDMA device "
+					      "here leads to it"));
+	EXPECT_NE(host.run({"attach", "rdma://192.0.2.1"}), 0);
+	EXPECT_TRUE(in(host.err, "no RDMA device here leads to it"));
+	EXPECT_TRUE(in(host.err, "rdma link add rxe0 type rxe netdev DEVICE"));
+}
+
 TEST_F(Attach, WritesThatWait)
 {
 	EXPECT_EQ(host.run({"attach", "192.0.2.1", "--sync-writes"}), 0);

@@ -307,6 +307,7 @@ TEST_F(Bind, OnAnotherTransport)
 	EXPECT_EQ(host.run({"bind", a, "--export"}), 5);
 	EXPECT_EQ(host.run({"bind", a, "--export", "--transport", "rdma"}), 0);
 	EXPECT_TRUE(in(host.out, "on rdma port 7463"));
+	EXPECT_TRUE(in(host.err, "no RDMA device yet; on Ethernet: modprobe rdma_rxe"));
 	EXPECT_EQ(host.kernel.new_requests.back().transport, "rdma");
 	EXPECT_NE(std::ranges::find(host.loads, "riod-rdma"), host.loads.end());
 	EXPECT_EQ(host.run({"list"}), 0);
