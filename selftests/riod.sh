@@ -3,6 +3,13 @@
 #
 # riod.sh - export, attach and count, for selftests (sourced after lib.sh)
 #
+# RIOD_TRANSPORT=rdma (vm/run --env) has the hosts use that transport, on a software RDMA
+# device, instead of the default:
+#   $RIOD_SERVER                        the server as riodctl's argument, "rdma://10.77.0.1"
+#   "${RIOD_BIND[@]}"                   bind's option for it; riod_export adds it itself
+#   "${RIOD_ALLOW[@]}"                  bind's option that admits this topology's VMM host
+#   riod_tcp_only                       skip a test that speaks TCP by itself
+#
 #   riod_export KIND [BIND-OPTION...]   bind and export the run's first KIND on the server,
 #                                       for this topology's VMM host; sets EXPORT
 #   riod_unexport                       unbind EXPORT
@@ -26,6 +33,46 @@
 
 RIODCTL=riodctl
 
+# software RDMA needs an Ethernet device, and the loopback device is none
+rdma_addr=10.77.0.1
+RIOD_BIND=()
+if [[ ${RIOD_TRANSPORT:=tcp} != tcp ]]; then
+	RIOD_BIND=(--transport "$RIOD_TRANSPORT")
+	if [[ $RIOD_TOPOLOGY == loopback ]]; then
+		RIOD_SERVER_ADDR=$rdma_addr RIOD_VMM_ADDR=$rdma_addr
+	fi
+fi
+# by default only this host's loopback addresses may attach
+RIOD_ALLOW=()
+[[ $RIOD_VMM_ADDR == 127.0.0.1 ]] || RIOD_ALLOW=(--allow "$RIOD_VMM_ADDR/32")
+RIOD_SERVER=$RIOD_SERVER_ADDR
+[[ $RIOD_TRANSPORT == tcp ]] || RIOD_SERVER=$RIOD_TRANSPORT://$RIOD_SERVER_ADDR
+
+# rdma_device - make this host's software RDMA device, if it is not there
+rdma_device()
+{
+	local dev=data0
+	[[ ! -e /sys/class/infiniband/rxe0 ]] || return 0
+	if [[ $RIOD_TOPOLOGY == loopback ]]; then
+		dev=rdma0
+		ip link add $dev type dummy
+		ip addr add "$rdma_addr/24" dev $dev
+		ip link set $dev up
+	fi
+	modprobe rdma_rxe
+	rdma link add rxe0 type rxe netdev $dev
+}
+
+# riod_network - make what RIOD_TRANSPORT needs
+riod_network()
+{
+	[[ $RIOD_TRANSPORT == rdma ]] || return 0
+	rdma_device
+	[[ $RIOD_TOPOLOGY == loopback ]] || on server "RIOD_TOPOLOGY=pair; $(declare -f rdma_device); rdma_device"
+}
+
+riod_tcp_only() { [[ $RIOD_TRANSPORT == tcp ]] || t_skip "this test speaks TCP"; }
+
 remember()
 {
 	local name
@@ -44,11 +91,12 @@ server_ctl() { on server "$RIODCTL" "$@"; }
 
 riod_export()
 {
-	local kind=$1 allow=()
+	local kind=$1 options=("${RIOD_ALLOW[@]}")
 	shift
 	EXPORT=$(device "$kind")
-	[[ $RIOD_TOPOLOGY == loopback ]] || allow=(--allow "$RIOD_VMM_ADDR/32")
-	server_ctl bind "$EXPORT" --export "${allow[@]}" "$@"
+	[[ " $* " == *" --transport "* ]] || options+=("${RIOD_BIND[@]}")
+	riod_network
+	server_ctl bind "$EXPORT" --export "${options[@]}" "$@"
 }
 
 # shellcheck disable=SC2120 # the arguments are for some callers only
@@ -58,7 +106,7 @@ riod_unexport() { server_ctl unbind "$EXPORT" "$@"; }
 riod_attach()
 {
 	local answer
-	answer=$("$RIODCTL" --json attach "$RIOD_SERVER_ADDR" "$EXPORT" "$@") || return
+	answer=$("$RIODCTL" --json attach "$RIOD_SERVER" "$EXPORT" "$@") || return
 	answer=$(vmtool json <<< "$answer")
 	ATT_ID=$(sed -n 's/^id=//p' <<< "$answer")
 	ATT_DEV=$(sed -n 's/^functions.0=//p' <<< "$answer")

@@ -96,7 +96,7 @@ peer_has_gone() { ! exports | grep -qE '^0\.state=attach'; }
 
 test_attach_closed_port()
 {
-	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER_ADDR:7999")" 'refused|listening'
+	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER:7999")" 'refused|listening'
 }
 
 # --transport and TRANSPORT:// are checked before a driver is unbound, or a peer asked
@@ -123,7 +123,7 @@ test_another_transport()
 	t_eq export "$(exports | sed -n 's/^0\.transport=//p')" loop
 	t_match "TCP" "$(refused "$RIODCTL" attach 127.0.0.1)" 'refused the connection'
 	t_match "offers" "$("$RIODCTL" list loop://127.0.0.1)" "$EXPORT"
-	RIOD_SERVER_ADDR=loop://127.0.0.1 riod_attach
+	RIOD_SERVER=loop://127.0.0.1 riod_attach
 	t_eq state "$(att state)" connected
 	t_eq attachment "$(att transport)" loop
 	riod_detach
@@ -134,14 +134,14 @@ test_another_transport()
 test_attach_wrong_name()
 {
 	riod_export nvme
-	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER_ADDR" nosuch)" 'no export'
+	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER" nosuch)" 'no export'
 }
 
 test_attach_taken()
 {
 	riod_export nvme
 	riod_attach
-	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER_ADDR" "$EXPORT")" \
+	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER" "$EXPORT")" \
 		"in use by $RIOD_VMM_ADDR(\$|[^:0-9])"
 }
 
@@ -188,6 +188,7 @@ test_attach_other_version()
 # a client with a later version gets the reason of the refusal
 test_server_refuses_other_version()
 {
+	riod_tcp_only
 	riod_export nvme
 	{
 		header 152 1
@@ -205,9 +206,10 @@ test_server_refuses_other_version()
 
 test_not_in_allow_list()
 {
-	server_ctl bind "$(device nvme)" --export --allow 203.0.113.0/24
+	riod_network
+	server_ctl bind "$(device nvme)" --export "${RIOD_BIND[@]}" --allow 203.0.113.0/24
 	EXPORT=$(device nvme)
-	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER_ADDR" "$EXPORT")" 'allow'
+	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER" "$EXPORT")" 'allow'
 }
 
 # The list of an export is changed while it is exported. A peer that is attached stays, unless
@@ -216,8 +218,9 @@ test_allow_list_changes_live()
 {
 	local said
 	EXPORT=$(device nvme)
-	server_ctl bind "$EXPORT" --export --allow 203.0.113.0/24
-	t_match "before" "$(refused "$RIODCTL" attach "$RIOD_SERVER_ADDR" "$EXPORT")" 'not open to'
+	riod_network
+	server_ctl bind "$EXPORT" --export "${RIOD_BIND[@]}" --allow 203.0.113.0/24
+	t_match "before" "$(refused "$RIODCTL" attach "$RIOD_SERVER" "$EXPORT")" 'not open to'
 	server_ctl allow "$EXPORT" --add "$RIOD_VMM_ADDR" 2001:db8::/64
 	t_eq "list" "$(exports | sed -n 's/^0\.allow\.[0-9]*=//p' | xargs)" \
 		"203.0.113.0/24 $RIOD_VMM_ADDR/32 2001:db8::/64"
@@ -228,7 +231,7 @@ test_allow_list_changes_live()
 	said=$(server_ctl allow "$EXPORT" --remove "$RIOD_VMM_ADDR" 2>&1)
 	t_match "said" "$said" "$RIOD_VMM_ADDR:[0-9]* is attached, and stays"
 	t_eq state "$(att state)" connected
-	t_match "meanwhile" "$(refused "$RIODCTL" attach "$RIOD_SERVER_ADDR" "$EXPORT")" 'not open to'
+	t_match "meanwhile" "$(refused "$RIODCTL" attach "$RIOD_SERVER" "$EXPORT")" 'not open to'
 	"$RIODCTL" monitor --json > /run/events & local monitor=$!
 	wait_for 5 monitors 1
 	server_ctl allow "$EXPORT" 203.0.113.0/24 --force
@@ -535,12 +538,8 @@ test_ambiguous_name()
 	local second
 	riod_export nvme
 	second=$(device nvme 1)
-	if [[ $RIOD_TOPOLOGY == loopback ]]; then
-		server_ctl bind "$second" --export
-	else
-		server_ctl bind "$second" --export --allow "$RIOD_VMM_ADDR/32"
-	fi
-	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER_ADDR")" "$second"
+	server_ctl bind "$second" --export "${RIOD_ALLOW[@]}" "${RIOD_BIND[@]}"
+	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER")" "$second"
 }
 
 test_bind_missing_device()
@@ -608,10 +607,9 @@ test_bind_part_of_a_group()
 # bind_all FUNCTION... - and export them to this topology's VMM host
 bind_all()
 {
-	local allow=()
 	EXPORT=$1
-	[[ $RIOD_TOPOLOGY == loopback ]] || allow=(--allow "$RIOD_VMM_ADDR/32")
-	server_ctl bind "$@" --export --no-reset "${allow[@]}"
+	riod_network
+	server_ctl bind "$@" --export --no-reset "${RIOD_ALLOW[@]}" "${RIOD_BIND[@]}"
 }
 
 att_functions() { att_fields | sed -n 's/^functions\.[0-9]*=//p' | xargs; }

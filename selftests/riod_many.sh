@@ -152,7 +152,8 @@ not_in_use() { [[ $(att in_use) != true ]]; }
 on_second()
 {
 	ON_TIMEOUT=600 on server "set -e
-		export RIOD_TOPOLOGY=loopback RIOD_SERVER_ADDR=$RIOD_SERVER_ADDR GUEST=second
+		export RIOD_TOPOLOGY=loopback RIOD_SERVER_ADDR=$RIOD_SERVER_ADDR \
+			RIOD_TRANSPORT=$RIOD_TRANSPORT GUEST=second
 		cd /riod/selftests
 		. ./lib.sh; . ./riod.sh; . ./zoo.sh
 		$1"
@@ -167,7 +168,7 @@ test_two_vmm_hosts()
 	many first nvme
 	local second
 	second=$(device nvme 1)
-	server_ctl bind "$second" --export --allow "$RIOD_VMM_ADDR/32" --allow "$RIOD_SERVER_ADDR/32"
+	server_ctl bind "$second" --export "${RIOD_BIND[@]}" --allow "$RIOD_VMM_ADDR/32" --allow "$RIOD_SERVER_ADDR/32"
 	on server modprobe riod_frontend
 	# shellcheck disable=SC2016 # expanded there
 	on_second "EXPORT=$second; riod_attach"'

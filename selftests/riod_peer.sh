@@ -32,7 +32,7 @@ peer()
 	/riod-build/host/peer --port "$PEER_PORT" "$@" > /run/riod/peer.out &
 	echo $! > /run/riod/peer
 	wait_for 5 grep -q listening /run/riod/peer.out
-	RIOD_SERVER_ADDR=127.0.0.1:$PEER_PORT EXPORT=peer riod_attach --limit 1M
+	RIOD_SERVER=127.0.0.1:$PEER_PORT EXPORT=peer riod_attach --limit 1M
 }
 
 # The PCI core has a quirk for this bridge that disables MSI on the whole host.
@@ -150,7 +150,7 @@ test_attach_holds_up_nobody()
 	kill -KILL "$pid"
 	wait_for 5 no_attachments
 	# an attempt gives its number back
-	EXPORT=peer RIOD_SERVER_ADDR=127.0.0.1:$PEER_PORT riod_attach
+	EXPORT=peer RIOD_SERVER=127.0.0.1:$PEER_PORT riod_attach
 	t_eq "next number" "$ATT_ID" "$id"
 	t_fails "$RIODCTL" attach 127.0.0.1:1 disk
 	riod_detach

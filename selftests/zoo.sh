@@ -68,12 +68,12 @@ zoo_guest()
 	guest "[[ -e $ZOO_FUNC.0/driver ]] || modprobe \$(< $ZOO_FUNC.0/modalias)"
 }
 
-# bind's option that allows this topology's VMM host to attach
-zoo_allow() { [[ $RIOD_TOPOLOGY == loopback ]] || echo "--allow=$RIOD_VMM_ADDR/32"; }
-
-# zoo_bind ADDR... - also accepts bind's options; zoo_allow is unquoted, as it may be empty
-# shellcheck disable=SC2046
-zoo_bind() { server_ctl bind "$@" --export $(zoo_allow) "${ZOO_BIND[@]}"; }
+# zoo_bind ADDR... - also accepts bind's options
+zoo_bind()
+{
+	riod_network
+	server_ctl bind "$@" --export "${RIOD_ALLOW[@]}" "${RIOD_BIND[@]}" "${ZOO_BIND[@]}"
+}
 
 zoo_end()
 {
