@@ -16,13 +16,13 @@ usage() {
 	Prints the KTAP documents of all suites and a line "N passed, N failed, N
 	skipped"; exit status 1 unless all passed.
 	--results DIR	write the documents to DIR: one *.ktap per suite, and console.log
-	--timeout S	time limit for the boot and all tests (default 120)
+	--timeout S	time limit for the boot and all tests (default 180)
 	--param P	for the kernel command line, for example kunit.filter_glob=riod_wire.*
 	TXT
 }
 
 results=
-timeout=120
+timeout=180
 params=()
 while [[ ${1:-} == -* ]]; do
 	case $1 in
@@ -53,8 +53,9 @@ if ! riod_nice "$top/scripts/kbuild.sh" --install "$tmp/root/modules" "$kernel/b
 	die "the modules do not build for UML"
 fi
 
-# Modules in the order of their dependencies. tsort wants pairs; a pair of equal
-# names is a module without any.
+# Modules in the order of their dependencies, the suites after all others: they run when
+# they are loaded, and a transport is found by name. tsort wants pairs; a pair of equal names
+# is a module without any.
 for ko in "$tmp/root/modules/"*.ko; do
 	name=$(modinfo -F name "$ko")
 	printf '%s %s\n' "$name" "$name"
@@ -63,18 +64,26 @@ done | tsort | while read -r name; do
 	if [[ -e $tmp/root/modules/$name.ko ]]; then
 		printf '%s\n' "$name"
 	fi
-done >"$tmp/root/modules/order"
+done >"$tmp/all"
+{ grep -v kunit "$tmp/all"; grep kunit "$tmp/all"; } >"$tmp/root/modules/order"
 grep -q kunit "$tmp/root/modules/order" || die "no KUnit module was built"
 
 mkdir -p "$tmp/root/bin"
 cp /bin/busybox "$tmp/root/bin/busybox"
+# rdma(8) and its libraries, for the software RDMA device
+rdma=$(PATH=$PATH:/usr/sbin:/sbin command -v rdma)
+cp "$rdma" "$tmp/root/bin/rdma"
+ldd "$rdma" | grep -o '/[^ ]*' | while read -r lib; do
+	mkdir -p "$tmp/root${lib%/*}"
+	cp -L "$lib" "$tmp/root$lib"
+done
 cp "$top/scripts/lib/kunit-init" "$tmp/root/init"
 (cd "$tmp/root" && find . | cpio --quiet -o -H newc -R 0:0) >"$tmp/initrd"
 
 rc=0
 timeout --kill-after=5 "$timeout" "$kernel/vmlinuz" mem=256M "initrd=$tmp/initrd" \
 	"uml_dir=$tmp" kunit.enable=1 con=null con0=null,fd:1 panic=-1 oops=panic panic_on_warn=1 \
-	"riod_out=$results" "${params[@]}" >"$results/console.log" 2>&1 </dev/null || rc=$?
+	"riod_out=$results" riod_loop.rdma=10.77.0.1 "${params[@]}" >"$results/console.log" 2>&1 </dev/null || rc=$?
 
 # Checks of the run itself, in addition to the suites' results.
 n=0

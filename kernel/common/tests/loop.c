@@ -15,6 +15,7 @@
 #include <linux/export.h>
 #include <linux/in.h>
 #include <linux/in6.h>
+#include <linux/inet.h>
 #include <linux/jiffies.h>
 #include <linux/kref.h>
 #include <linux/kthread.h>
@@ -454,6 +455,16 @@ const struct riod_transport_ops riod_loop_ops = {
 	.peer		= riod_loop_peer,
 };
 EXPORT_SYMBOL_GPL(riod_loop_ops);
+
+static char *riod_loop_rdma;
+module_param_named(rdma, riod_loop_rdma, charp, 0444);
+MODULE_PARM_DESC(rdma, "IPv4 address of an RDMA device: tests use the transport rdma, too");
+
+__be32 riod_loop_rdma_addr(void)
+{
+	return riod_loop_rdma ? in_aton(riod_loop_rdma) : 0;
+}
+EXPORT_SYMBOL_GPL(riod_loop_rdma_addr);
 
 static int __init riod_loop_init(void)
 {

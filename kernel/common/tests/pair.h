@@ -48,15 +48,27 @@ static inline struct riod_frame *irq_of(u32 epoch)
 	return f;
 }
 
-/* parameters of the cases; the loop transport is not part of riod_core */
-static const char * const pair_transports[] = { "loop", "tcp" };
+/*
+ * Parameters of the cases.  The loop transport is not part of riod_core; rdma is
+ * skipped unless riod_loop was given the address of an RDMA device.
+ */
+static const char * const pair_transports[] __maybe_unused = { "loop", "tcp", "rdma" };
+
+/* the host's address for a transport; 0: there is none */
+static inline __be32 pair_host(const char *transport)
+{
+	return strcmp(transport, "rdma") ? htonl(INADDR_LOOPBACK) : riod_loop_rdma_addr();
+}
 
 static inline void pair_desc(const char * const *name, char *desc)
 {
 	strscpy(desc, *name, KUNIT_PARAM_DESC_SIZE);
 }
 
+/* for suites with cases of several transports */
+#ifndef PAIR_ONE_TRANSPORT
 KUNIT_ARRAY_PARAM(pair_transport, pair_transports, pair_desc);
+#endif
 
 /* polls for a state that has no event */
 #define pair_eventually(cond) ({				\
@@ -117,13 +129,13 @@ static inline void pair_accept(struct riod_conn *conn, void *priv)
 	complete(&p->got);
 }
 
-static inline void pair_set_addr(struct pair *p, u16 port)
+static inline void pair_set_addr(struct pair *p, __be32 host, u16 port)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)&p->addr;
 
 	in->sin_family = AF_INET;
 	in->sin_port = htons(port);
-	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	in->sin_addr.s_addr = host;
 }
 
 static inline void pair_exit(void *data)
@@ -167,15 +179,18 @@ static inline struct pair *pair_listen(struct kunit *test)
 {
 	struct pair *p = kunit_kzalloc(test, sizeof(*p), GFP_KERNEL);
 	const char * const *name = test->param_value;
+	__be32 host = pair_host(*name);
 	unsigned int n;
 
+	if (!host)
+		kunit_skip(test, "no RDMA device (riod_loop.rdma=ADDRESS)");
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	init_completion(&p->got);
 	p->ops = riod_transport_get(*name);
 	KUNIT_ASSERT_NOT_NULL(test, p->ops);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, pair_exit, p), 0);
 	for (n = 0; n < PAIR_PORTS; n++) {
-		pair_set_addr(p, PAIR_PORT + n);
+		pair_set_addr(p, host, PAIR_PORT + n);
 		p->listener = pair_listen_at(p, pair_accept, p);
 		if (PTR_ERR_OR_ZERO(p->listener) != -EADDRINUSE)
 			break;

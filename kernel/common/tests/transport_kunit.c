@@ -251,7 +251,7 @@ static void addresses(struct kunit *test)
 
 	p->ops->peer(p->far, &peer);
 	KUNIT_EXPECT_EQ(test, in->sin_family, AF_INET);
-	KUNIT_EXPECT_EQ(test, ntohl(in->sin_addr.s_addr), INADDR_LOOPBACK);
+	KUNIT_EXPECT_EQ(test, ntohl(in->sin_addr.s_addr), ntohl(pair_host(p->ops->name)));
 	p->ops->peer(p->near, &peer);
 	KUNIT_EXPECT_TRUE(test, in->sin_port == ((struct sockaddr_in *)&p->addr)->sin_port);
 }
@@ -374,7 +374,9 @@ static void local_address(struct kunit *test)
 	struct riod_conn *conn;
 
 	local->sin_family = AF_INET;
-	local->sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	/* an RDMA device has one address here */
+	local->sin_addr.s_addr = !strcmp(p->ops->name, "tcp") ? htonl(INADDR_LOOPBACK + 1) :
+				 pair_host(p->ops->name);
 	conn = p->ops->connect(&params);
 	if (p->ops == &riod_loop_ops) {
 		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(conn), -EOPNOTSUPP);
@@ -384,7 +386,7 @@ static void local_address(struct kunit *test)
 	p->near = conn;
 	pair_expect_done(test, &p->got);
 	p->ops->peer(p->far, &peer);
-	KUNIT_EXPECT_EQ(test, ntohl(in->sin_addr.s_addr), INADDR_LOOPBACK + 1);
+	KUNIT_EXPECT_EQ(test, ntohl(in->sin_addr.s_addr), ntohl(local->sin_addr.s_addr));
 	local->sin_family = AF_INET6;
 	conn = p->ops->connect(&params);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(conn), -EAFNOSUPPORT);

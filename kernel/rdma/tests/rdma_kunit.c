@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The transport "rdma" against a peer that does as it likes: a queue pair of the
+ * test's own
+ */
+#include <linux/err.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <rdma/ib_cm.h>
+
+#include "compat_export.h"
+#define PAIR_ONE_TRANSPORT
+#include "pair.h"
+#include "rdma.h"
+
+#define NAKED_BUFS	8
+#define NAKED_WAIT_MS	10000
+
+/**
+ * struct naked - the client's end, without the transport
+ * @p: pair whose listener accepts the other end
+ * @id: cm_id
+ * @pd: protection domain
+ * @cq: completion queue
+ * @step: the CM has answered, or a send has completed
+ * @err: what it said; a reason of the CM is positive
+ * @theirs: private data of the answer
+ * @out: a message to be sent, and its completion
+ * @in: receive buffers, which are never posted again
+ * @received: messages in @in, in this order
+ */
+struct naked {
+	struct pair *p;
+	struct rdma_cm_id *id;
+	struct ib_pd *pd;
+	struct ib_cq *cq;
+	struct completion step;
+	int err;
+	struct riod_rdma_greeting theirs;
+	struct riod_rdma_buf out;
+	struct riod_rdma_buf in[NAKED_BUFS];
+	atomic_t received;
+};
+
+static const char *rdma_name = "rdma";
+
+static const struct riod_rdma_greeting good = {
+	.magic = cpu_to_le32(RIOD_RDMA_MAGIC),
+	.version = cpu_to_le16(RIOD_RDMA_VERSION),
+	.recv_size = cpu_to_le32(RIOD_RDMA_BUF),
+	.recv_count = cpu_to_le16(NAKED_BUFS),
+};
+
+static void naked_step(struct naked *n, int err)
+{
+	n->err = err;
+	complete(&n->step);
+}
+
+static int naked_event(struct rdma_cm_id *id, struct rdma_cm_event *ev)
+{
+	struct naked *n = id->context;
+	const void *data;
+	u8 len = 0;
+
+	switch (ev->event) {
+	case RDMA_CM_EVENT_ADDR_RESOLVED:
+	case RDMA_CM_EVENT_ROUTE_RESOLVED:
+		naked_step(n, 0);
+		break;
+	case RDMA_CM_EVENT_ESTABLISHED:
+		memcpy(&n->theirs, ev->param.conn.private_data, sizeof(n->theirs));
+		naked_step(n, 0);
+		break;
+	case RDMA_CM_EVENT_REJECTED:
+		data = rdma_consumer_reject_data(id, ev, &len);
+		if (data && len >= sizeof(n->theirs))
+			memcpy(&n->theirs, data, sizeof(n->theirs));
+		naked_step(n, ev->status);
+		break;
+	case RDMA_CM_EVENT_DISCONNECTED:
+	case RDMA_CM_EVENT_TIMEWAIT_EXIT:
+		break;
+	default:
+		naked_step(n, ev->status ?: -EIO);
+		break;
+	}
+	return 0;
+}
+
+static void naked_sent(struct ib_cq *cq, struct ib_wc *wc)
+{
+	naked_step(cq->cq_context, wc->status == IB_WC_SUCCESS ? 0 : -EIO);
+}
+
+static void naked_got(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct naked *n = cq->cq_context;
+
+	if (wc->status == IB_WC_SUCCESS)
+		atomic_inc(&n->received);
+}
+
+static void naked_wait(struct kunit *test, struct naked *n)
+{
+	pair_expect_done(test, &n->step);
+}
+
+static void naked_buf(struct kunit *test, struct naked *n, struct riod_rdma_buf *buf, u32 size,
+		      enum dma_data_direction dir)
+{
+	buf->data = kunit_kzalloc(test, size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, buf->data);
+	buf->size = size;
+	buf->dma = ib_dma_map_single(n->id->device, buf->data, size, dir);
+	KUNIT_ASSERT_FALSE(test, ib_dma_mapping_error(n->id->device, buf->dma));
+	buf->mapped = true;
+}
+
+static void naked_exit(void *data)
+{
+	struct naked *n = data;
+	unsigned int i;
+
+	if (n->id->qp) {
+		rdma_disconnect(n->id);
+		rdma_destroy_qp(n->id);
+	}
+	if (n->cq)
+		ib_free_cq(n->cq);
+	if (n->out.mapped)
+		ib_dma_unmap_single(n->id->device, n->out.dma, n->out.size, DMA_TO_DEVICE);
+	for (i = 0; i < ARRAY_SIZE(n->in); i++) {
+		if (n->in[i].mapped)
+			ib_dma_unmap_single(n->id->device, n->in[i].dma, n->in[i].size,
+					    DMA_FROM_DEVICE);
+	}
+	if (n->pd)
+		ib_dealloc_pd(n->pd);
+	rdma_destroy_id(n->id);
+}
+
+static void naked_queues(struct kunit *test, struct naked *n)
+{
+	struct ib_qp_init_attr attr = {
+		.cap = {
+			.max_send_wr = 4,
+			.max_recv_wr = NAKED_BUFS,
+			.max_send_sge = 1,
+			.max_recv_sge = 1,
+		},
+		.sq_sig_type = IB_SIGNAL_ALL_WR,
+		.qp_type = IB_QPT_RC,
+	};
+	struct ib_pd *pd = ib_alloc_pd(n->id->device, 0);
+	struct ib_cq *cq;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(pd));
+	n->pd = pd;
+	cq = ib_alloc_cq_any(n->id->device, n, 4 + NAKED_BUFS, IB_POLL_WORKQUEUE);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(cq));
+	n->cq = cq;
+	attr.send_cq = cq;
+	attr.recv_cq = cq;
+	KUNIT_ASSERT_EQ(test, rdma_create_qp(n->id, pd, &attr), 0);
+}
+
+static void naked_post_in(struct kunit *test, struct naked *n)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(n->in); i++) {
+		struct riod_rdma_buf *buf = &n->in[i];
+		struct ib_sge sge = { .length = RIOD_RDMA_BUF };
+		struct ib_recv_wr wr = {
+			.wr_cqe = &buf->cqe, .sg_list = &sge, .num_sge = 1,
+		};
+
+		naked_buf(test, n, buf, RIOD_RDMA_BUF, DMA_FROM_DEVICE);
+		buf->cqe.done = naked_got;
+		sge.addr = buf->dma;
+		sge.lkey = n->pd->local_dma_lkey;
+		KUNIT_ASSERT_EQ(test, ib_post_recv(n->id->qp, &wr, NULL), 0);
+	}
+}
+
+/* ask the listener of a new pair for a connection; @err has the answer */
+static struct naked *naked_dial(struct kunit *test, const struct riod_rdma_greeting *g, u8 len)
+{
+	struct rdma_conn_param param = {
+		.private_data = g, .private_data_len = len, .retry_count = 7,
+	};
+	struct naked *n = kunit_kzalloc(test, sizeof(*n), GFP_KERNEL);
+	const void *param_value = test->param_value;
+	struct rdma_cm_id *id;
+
+	KUNIT_ASSERT_NOT_NULL(test, n);
+	init_completion(&n->step);
+	test->param_value = &rdma_name;
+	n->p = pair_listen(test);
+	/* KUnit finds the next parameter by it */
+	test->param_value = param_value;
+	id = rdma_create_id(&init_net, naked_event, n, RDMA_PS_TCP, IB_QPT_RC);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(id));
+	n->id = id;
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, naked_exit, n), 0);
+	KUNIT_ASSERT_EQ(test, rdma_resolve_addr(id, NULL, (struct sockaddr *)&n->p->addr,
+						NAKED_WAIT_MS), 0);
+	naked_wait(test, n);
+	KUNIT_ASSERT_EQ(test, n->err, 0);
+	KUNIT_ASSERT_EQ(test, rdma_resolve_route(id, NAKED_WAIT_MS), 0);
+	naked_wait(test, n);
+	KUNIT_ASSERT_EQ(test, n->err, 0);
+	naked_queues(test, n);
+	naked_post_in(test, n);
+	naked_buf(test, n, &n->out, 2 * RIOD_RDMA_BUF, DMA_TO_DEVICE);
+	n->out.cqe.done = naked_sent;
+	KUNIT_ASSERT_EQ(test, rdma_connect(id, &param), 0);
+	naked_wait(test, n);
+	return n;
+}
+
+static struct naked *naked_connect(struct kunit *test)
+{
+	struct naked *n = naked_dial(test, &good, sizeof(good));
+
+	KUNIT_ASSERT_EQ(test, n->err, 0);
+	pair_expect_done(test, &n->p->got);
+	n->p->ops->timeouts(n->p->far, 20000, 20000);
+	return n;
+}
+
+/* send @bytes bytes of @out, which the test has filled; @err has the result */
+static void naked_send(struct kunit *test, struct naked *n, u32 bytes)
+{
+	struct ib_sge sge = {
+		.addr = n->out.dma, .length = bytes, .lkey = n->pd->local_dma_lkey,
+	};
+	struct ib_send_wr wr = {
+		.wr_cqe = &n->out.cqe, .sg_list = &sge, .num_sge = 1, .opcode = IB_WR_SEND,
+	};
+
+	ib_dma_sync_single_for_device(n->id->device, n->out.dma, bytes, DMA_TO_DEVICE);
+	KUNIT_ASSERT_EQ(test, ib_post_send(n->id->qp, &wr, NULL), 0);
+	naked_wait(test, n);
+}
+
+static void naked_fill(struct naked *n, u16 credits, u16 flags, u32 len)
+{
+	struct riod_rdma_msg *msg = n->out.data;
+
+	msg->credits = cpu_to_le16(credits);
+	msg->flags = cpu_to_le16(flags);
+	msg->len = cpu_to_le32(len);
+}
+
+/* ------------------------------------------------------------ greetings */
+
+struct greeting_case {
+	const char *name;
+	u32 magic;
+	u16 version;
+	u16 reason;
+	u32 size;
+	u16 count;
+	u16 rsvd;
+	u8 len;
+	u16 answer;
+};
+
+#define G	RIOD_RDMA_REASON_GREETING
+#define V	RIOD_RDMA_REASON_VERSION
+#define M	RIOD_RDMA_MAGIC
+
+static const struct greeting_case greetings[] = {
+	{ "smallest", M, 1, 0, 1024, 4, 0, 16, 0 },
+	{ "largest", M, 1, 0, U32_MAX, U16_MAX, 0, 16, 0 },
+	{ "longer", M, 1, 0, 1024, 4, 0, 32, 0 },
+	{ "magic", M + 1, 1, 0, 1024, 4, 0, 16, G },
+	{ "older", M, 0, 0, 1024, 4, 0, 16, V },
+	{ "newer", M, 2, 0, 1024, 4, 0, 16, V },
+	{ "reason", M, 1, 1, 1024, 4, 0, 16, G },
+	{ "size", M, 1, 0, 1023, 4, 0, 16, G },
+	{ "count", M, 1, 0, 1024, 3, 0, 16, G },
+	{ "no credit", M, 1, 0, 1024, 0, 0, 16, G },
+	{ "rsvd", M, 1, 0, 1024, 4, 1, 16, G },
+	{ "short", M, 1, 0, 1024, 4, 0, 12, G },
+	{ "empty", M, 1, 0, 1024, 4, 0, 0, G },
+};
+
+KUNIT_ARRAY_PARAM_DESC(greeting, greetings, name);
+
+static void greeting_is_checked(struct kunit *test)
+{
+	const struct greeting_case *c = test->param_value;
+	struct riod_rdma_greeting g[2] = { {
+		.magic = cpu_to_le32(c->magic),
+		.version = cpu_to_le16(c->version),
+		.reason = cpu_to_le16(c->reason),
+		.recv_size = cpu_to_le32(c->size),
+		.recv_count = cpu_to_le16(c->count),
+		.rsvd = cpu_to_le16(c->rsvd),
+	} };
+	struct naked *n = naked_dial(test, g, c->len);
+
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(n->theirs.magic), RIOD_RDMA_MAGIC);
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(n->theirs.version), RIOD_RDMA_VERSION);
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(n->theirs.reason), c->answer);
+	if (c->answer) {
+		KUNIT_EXPECT_EQ(test, n->err, IB_CM_REJ_CONSUMER_DEFINED);
+		return;
+	}
+	KUNIT_EXPECT_EQ(test, n->err, 0);
+	KUNIT_EXPECT_GE(test, le32_to_cpu(n->theirs.recv_size), RIOD_RDMA_BUF_MIN);
+	KUNIT_EXPECT_GE(test, le16_to_cpu(n->theirs.recv_count), RIOD_RDMA_RX_MIN);
+	pair_expect_done(test, &n->p->got);
+}
+
+/* ------------------------------------------------------------ messages */
+
+struct message_case {
+	const char *name;
+	u16 credits;
+	u16 flags;
+	u32 len;
+	u32 bytes;
+	int err;
+};
+
+/* what recv returns after one message; 24 bytes are a frame without a body */
+static const struct message_case messages[] = {
+	{ "a frame", 0, 0, 24, 32, 0 },
+	{ "with END", 0, 1, 24, 32, 0 },
+	{ "END", 0, 1, 0, 8, -ECONNRESET },
+	{ "within a frame", 0, 1, 23, 31, -ECONNRESET },
+	{ "longer than it says", 0, 0, 24, 33, -EPROTO },
+	{ "shorter than it says", 0, 0, 25, 32, -EPROTO },
+	{ "huge", 0, 0, U32_MAX - 7, 8, -EPROTO },
+	{ "half a header", 0, 0, 0, 7, -EPROTO },
+	{ "unknown flag", 0, 2, 24, 32, -EPROTO },
+	{ "credit that nobody used", 1, 0, 24, 32, -EPROTO },
+	{ "many credits", U16_MAX, 0, 0, 8, -EPROTO },
+	{ "larger than a buffer", 0, 0, RIOD_RDMA_BUF, RIOD_RDMA_BUF + 8, -ECONNRESET },
+};
+
+KUNIT_ARRAY_PARAM_DESC(message, messages, name);
+
+static void message_is_checked(struct kunit *test)
+{
+	const struct message_case *c = test->param_value;
+	struct naked *n = naked_connect(test);
+	struct riod_frame_hdr hdr = {
+		.len = cpu_to_le32(sizeof(hdr)), .type = RIOD_FRAME_ACK,
+	};
+	struct riod_frame *f;
+
+	memcpy(n->out.data + sizeof(struct riod_rdma_msg), &hdr, sizeof(hdr));
+	naked_fill(n, c->credits, c->flags, c->len);
+	naked_send(test, n, c->bytes);
+	f = n->p->ops->recv(n->p->far, RIOD_FRAME_MAX);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(f), c->err);
+	if (IS_ERR(f))
+		return;
+	riod_frame_free(f);
+	if (!c->flags)
+		return;
+	f = n->p->ops->recv(n->p->far, RIOD_FRAME_MAX);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(f), -ECONNRESET);
+}
+
+/* ------------------------------------------------------------ credits */
+
+static int naked_frame(struct naked *n)
+{
+	struct riod_frame *f = riod_frame_alloc(RIOD_FRAME_ACK, 0, 0, GFP_KERNEL);
+
+	return f ? pair_send(n->p->far, f) : -ENOMEM;
+}
+
+/* the transport sends no more than the peer has room for, and keeps one credit */
+static void credits_limit(struct kunit *test)
+{
+	struct naked *n = naked_connect(test);
+	unsigned int i;
+
+	n->p->ops->timeouts(n->p->far, 100, 100);
+	for (i = 0; i < NAKED_BUFS - 1; i++)
+		KUNIT_ASSERT_EQ(test, naked_frame(n), 0);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&n->received) == NAKED_BUFS - 1));
+	KUNIT_EXPECT_EQ(test, naked_frame(n), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, atomic_read(&n->received), NAKED_BUFS - 1);
+}
+
+static int naked_frame_late(void *priv)
+{
+	return naked_frame(priv);
+}
+
+/* a message that only returns credits wakes a sender that waits for one */
+static void credits_wake(struct kunit *test)
+{
+	struct naked *n = naked_connect(test);
+	struct runner *r;
+	unsigned int i;
+
+	for (i = 0; i < NAKED_BUFS - 1; i++)
+		KUNIT_ASSERT_EQ(test, naked_frame(n), 0);
+	r = runner_start(test, naked_frame_late, n);
+	KUNIT_EXPECT_FALSE(test, completion_done(&r->done));
+	naked_fill(n, 1, 0, 0);
+	naked_send(test, n, sizeof(struct riod_rdma_msg));
+	KUNIT_EXPECT_EQ(test, runner_join(test, r), 0);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&n->received) == NAKED_BUFS));
+}
+
+/*
+ * A peer that only sends gets its credits back in messages of their own, with the
+ * last credit of a transport whose own sender has used up all others.
+ */
+static void credits_come_back(struct kunit *test)
+{
+	struct naked *n = naked_connect(test);
+	u32 theirs = le16_to_cpu(n->theirs.recv_count), i;
+	struct riod_frame_hdr hdr = {
+		.len = cpu_to_le32(sizeof(hdr)), .type = RIOD_FRAME_ACK,
+	};
+	const struct riod_rdma_msg *msg;
+	struct riod_frame *f;
+
+	for (i = 0; i < NAKED_BUFS - 1; i++)
+		KUNIT_ASSERT_EQ(test, naked_frame(n), 0);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&n->received) == NAKED_BUFS - 1));
+	memcpy(n->out.data + sizeof(*msg), &hdr, sizeof(hdr));
+	for (i = 0; i < theirs / 2; i++) {
+		naked_fill(n, 0, 0, sizeof(hdr));
+		naked_send(test, n, sizeof(*msg) + sizeof(hdr));
+		KUNIT_EXPECT_EQ(test, n->err, 0);
+		f = n->p->ops->recv(n->p->far, RIOD_FRAME_MAX);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(f));
+		riod_frame_free(f);
+	}
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&n->received) == NAKED_BUFS));
+	msg = n->in[NAKED_BUFS - 1].data;
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(msg->credits), theirs / 2);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(msg->len), 0);
+}
+
+/* ------------------------------------------------------------ the end */
+
+/* END is the last message, behind all that was sent */
+static void end_is_sent(struct kunit *test)
+{
+	struct naked *n = naked_connect(test);
+	const struct riod_rdma_msg *msg;
+
+	KUNIT_ASSERT_EQ(test, naked_frame(n), 0);
+	riod_conn_close(n->p->far);
+	n->p->far = NULL;
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&n->received) == 2));
+	msg = n->in[0].data;
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(msg->flags), 0);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(msg->len), sizeof(struct riod_frame_hdr));
+	msg = n->in[1].data;
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(msg->flags), RIOD_RDMA_MSG_END);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(msg->len), 0);
+}
+
+static struct kunit_case rdma_cases[] = {
+	KUNIT_CASE_PARAM(greeting_is_checked, greeting_gen_params),
+	KUNIT_CASE_PARAM(message_is_checked, message_gen_params),
+	KUNIT_CASE(credits_limit),
+	KUNIT_CASE(credits_wake),
+	KUNIT_CASE(credits_come_back),
+	KUNIT_CASE(end_is_sent),
+	{}
+};
+
+static struct kunit_suite rdma_suite = {
+	.name = "riod_rdma",
+	.suite_init = pair_suite_init,
+	.test_cases = rdma_cases,
+};
+
+kunit_test_suite(rdma_suite);
+
+MODULE_DESCRIPTION("KUnit tests of riod's RDMA transport, with a peer of their own");
+MODULE_LICENSE("GPL");
+RIOD_COMPAT_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
+RIOD_COMPAT_IMPORT_NS(RIOD);
