@@ -8,6 +8,7 @@ BUILD ?= build
 KDIR ?= stock
 PREFIX ?= /usr
 DESTDIR ?=
+TRANSPORT ?= tcp
 
 .PHONY: all need deps modules tools fixtures check check-debug check-newest check-releases check-dkms zoo zoo-pair zoo-debug soak soak-debug soak-net sim sim-mutants kunit selftests vfio-selftests demo gates install uninstall clean help
 .DEFAULT_GOAL := all
@@ -90,7 +91,7 @@ selftests:
 demo:
 	@scripts/deps.sh build vm
 	@$(MAKE) all fixtures
-	selftests/vm/demo
+	selftests/vm/demo $(TRANSPORT)
 
 gates:
 	scripts/gates.sh
@@ -114,6 +115,7 @@ help:
 	@echo 'make              build the modules and riodctl into $(BUILD)/; installs nothing'
 	@echo 'make deps         install the build dependencies (Debian 12 and 13)'
 	@echo 'make demo         demonstration: a guest on one VM drives an NVMe drive of another'
+	@echo '                  (TRANSPORT=rdma: over software RDMA)'
 	@echo 'make check        all tests: KUnit, riodctl, VMs with the stock kernel'
 	@echo 'make check-debug  the VM tests on a kernel with KASAN, lockdep, kmemleak'
 	@echo 'make check-newest  builds and VM tests with the newest kernel in Debian'
