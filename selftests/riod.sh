@@ -55,9 +55,11 @@ rdma_device()
 	[[ ! -e /sys/class/infiniband/rxe0 ]] || return 0
 	if [[ $RIOD_TOPOLOGY == loopback ]]; then
 		dev=rdma0
-		ip link add $dev type dummy
-		ip addr add "$rdma_addr/24" dev $dev
-		ip link set $dev up
+		if [[ ! -e /sys/class/net/$dev ]]; then
+			ip link add $dev type dummy
+			ip addr add "$rdma_addr/24" dev $dev
+			ip link set $dev up
+		fi
 	fi
 	modprobe rdma_rxe
 	rdma link add rxe0 type rxe netdev $dev

@@ -163,6 +163,7 @@ struct riod_rdma_listener;
  * @shut: shutdown was called: no more send and recv
  * @broken: nothing can be sent
  * @end_sent: END was posted
+ * @peer_ended: END was received: the peer reads nothing any more
  *
  * @tx_wait: send waits here for a buffer or a credit
  * @tx_timeo: longest wait in jiffies; only send and timeouts access it
@@ -212,6 +213,7 @@ struct riod_rdma_conn {
 	bool shut;
 	bool broken;
 	bool end_sent;
+	bool peer_ended;
 
 	wait_queue_head_t tx_wait;
 	long tx_timeo;

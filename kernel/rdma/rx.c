@@ -59,6 +59,7 @@ static void riod_rdma_rx_end_locked(struct riod_rdma_conn *rc, int err)
 	rc->rx_over = true;
 	rc->rx_err = err;
 	wake_up_all(&rc->rx_wait);
+	wake_up_all(&rc->tx_wait);
 }
 
 /* nothing more will be received; recv returns @err when it has read the rest */
@@ -90,8 +91,10 @@ static void riod_rdma_rx_msg(struct riod_rdma_conn *rc, struct riod_rdma_buf *bu
 		list_add_tail(&buf->list, &rc->rx_ready);
 		wake_up_all(&rc->rx_wait);
 	}
-	if (le16_to_cpu(msg->flags) & RIOD_RDMA_MSG_END)
+	if (le16_to_cpu(msg->flags) & RIOD_RDMA_MSG_END) {
+		rc->peer_ended = true;
 		riod_rdma_rx_end_locked(rc, -ECONNRESET);
+	}
 	if (!buf->len) {
 		riod_rdma_count(RIOD_RDMA_RX_CREDITS, 1);
 		riod_rdma_rx_return(rc, buf);

@@ -138,37 +138,48 @@ void riod_rdma_send_end(struct riod_rdma_conn *rc)
 	riod_rdma_post(rc, &rc->end, 0, RIOD_RDMA_MSG_END, true);
 }
 
-/* 0 or the errno of a send that cannot go on */
+/*
+ * 0: send can go on, or must wait; 1: discard; or the errno.
+ *
+ * What is sent after the peer's END is discarded.  recv reports the end, behind what
+ * the peer has sent: a peer that refuses does not wait for what we say first.  After a
+ * disconnect, END may still be among the completions that are being drained.
+ */
 static int riod_rdma_tx_state(struct riod_rdma_conn *rc)
 {
 	lockdep_assert_held(&rc->lock);
 	if (rc->shut)
 		return -EPIPE;
-	return rc->broken ? -ECONNRESET : 0;
+	if (rc->peer_ended)
+		return 1;
+	return rc->broken && rc->rx_over ? -ECONNRESET : 0;
 }
 
-/* 1: the buffer of the next message is free; 0: not yet */
+/* 1: the buffer of the next message is free, or not sent; 0: not yet */
 static int riod_rdma_try_buf(struct riod_rdma_conn *rc)
 {
 	int ret;
 
 	spin_lock_bh(&rc->lock);
-	ret = riod_rdma_tx_state(rc) ?: rc->tx_head - rc->tx_done < RIOD_RDMA_TX;
+	ret = riod_rdma_tx_state(rc);
+	if (!ret && !rc->broken)
+		ret = rc->tx_head - rc->tx_done < RIOD_RDMA_TX;
 	spin_unlock_bh(&rc->lock);
 	return ret;
 }
 
-/* 1: the message was posted; 0: no credit yet */
+/* 1: the message was posted or discarded; 0: no credit yet */
 static int riod_rdma_try_post(struct riod_rdma_conn *rc)
 {
 	struct riod_rdma_buf *buf = &rc->tx[rc->tx_head % RIOD_RDMA_TX];
 	int ret;
 
 	spin_lock_bh(&rc->lock);
-	ret = riod_rdma_tx_state(rc) ?: rc->tx_credits > 1;
-	if (ret > 0) {
+	ret = riod_rdma_tx_state(rc);
+	if (!ret && !rc->broken && rc->tx_credits > 1) {
 		buf->seq = rc->tx_head++;
 		riod_rdma_post(rc, buf, rc->tx_fill, 0, !(rc->tx_head % RIOD_RDMA_SIGNAL));
+		ret = 1;
 	}
 	spin_unlock_bh(&rc->lock);
 	return ret;

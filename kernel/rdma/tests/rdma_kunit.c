@@ -465,6 +465,40 @@ static void end_is_sent(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(msg->len), 0);
 }
 
+/* a peer that sends one frame and goes is heard, even by an end that speaks first */
+static void end_is_heard(struct kunit *test)
+{
+	struct naked *n = naked_connect(test);
+	struct riod_frame_hdr hdr = {
+		.len = cpu_to_le32(sizeof(hdr)), .type = RIOD_FRAME_REFUSE,
+	};
+	struct riod_frame *f;
+
+	memcpy(n->out.data + sizeof(struct riod_rdma_msg), &hdr, sizeof(hdr));
+	naked_fill(n, 0, RIOD_RDMA_MSG_END, sizeof(hdr));
+	naked_send(test, n, sizeof(struct riod_rdma_msg) + sizeof(hdr));
+	KUNIT_EXPECT_EQ(test, n->err, 0);
+	rdma_disconnect(n->id);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(READ_ONCE(to_rdma(n->p->far)->ending)));
+	KUNIT_EXPECT_EQ(test, naked_frame(n), 0);
+	f = n->p->ops->recv(n->p->far, RIOD_FRAME_MAX);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(f));
+	KUNIT_EXPECT_EQ(test, f->hdr.type, RIOD_FRAME_REFUSE);
+	riod_frame_free(f);
+	f = n->p->ops->recv(n->p->far, RIOD_FRAME_MAX);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(f), -ECONNRESET);
+}
+
+/* without END it is a break, and sending says so */
+static void break_is_reported(struct kunit *test)
+{
+	struct naked *n = naked_connect(test);
+
+	rdma_disconnect(n->id);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(READ_ONCE(to_rdma(n->p->far)->ending)));
+	KUNIT_EXPECT_EQ(test, naked_frame(n), -ECONNRESET);
+}
+
 static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE_PARAM(greeting_is_checked, greeting_gen_params),
 	KUNIT_CASE_PARAM(message_is_checked, message_gen_params),
@@ -472,6 +506,8 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE(credits_wake),
 	KUNIT_CASE(credits_come_back),
 	KUNIT_CASE(end_is_sent),
+	KUNIT_CASE(end_is_heard),
+	KUNIT_CASE(break_is_reported),
 	{}
 };
 
