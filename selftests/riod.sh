@@ -73,6 +73,9 @@ riod_network()
 	[[ $RIOD_TOPOLOGY == loopback ]] || on server "RIOD_TOPOLOGY=pair; $(declare -f rdma_device); rdma_device"
 }
 
+# rdma_counters - the transport's counters on this host, in one line
+rdma_counters() { (cd /sys/kernel/debug/riod_rdma && grep . -- * | tr : = | xargs); }
+
 riod_tcp_only() { [[ $RIOD_TRANSPORT == tcp ]] || t_skip "this test speaks TCP"; }
 
 remember()

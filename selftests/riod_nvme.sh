@@ -168,6 +168,7 @@ test_no_forced_cuts()
 	t_eq "stub" "$(exp_stat forced)" 0
 	t_diag "frontend $(att_stats)"
 	t_diag "stub $(exp_stats)"
+	[[ $RIOD_TRANSPORT != rdma ]] || t_diag "transport of the frontend's host $(rdma_counters)"
 }
 
 test_power_off()
