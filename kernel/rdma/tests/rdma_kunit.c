@@ -26,7 +26,7 @@
  * @err: what it said; a reason of the CM is positive
  * @theirs: private data of the answer
  * @out: a message to be sent, and its completion
- * @in: receive buffers, which are never posted again
+ * @in: receive buffers, all posted when the connection begins
  * @received: messages in @in, in this order
  */
 struct naked {
@@ -165,22 +165,26 @@ static void naked_queues(struct kunit *test, struct naked *n)
 	KUNIT_ASSERT_EQ(test, rdma_create_qp(n->id, pd, &attr), 0);
 }
 
+static void naked_post(struct kunit *test, struct naked *n, struct riod_rdma_buf *buf)
+{
+	struct ib_sge sge = {
+		.addr = buf->dma, .length = buf->size, .lkey = n->pd->local_dma_lkey,
+	};
+	struct ib_recv_wr wr = {
+		.wr_cqe = &buf->cqe, .sg_list = &sge, .num_sge = 1,
+	};
+
+	KUNIT_ASSERT_EQ(test, ib_post_recv(n->id->qp, &wr, NULL), 0);
+}
+
 static void naked_post_in(struct kunit *test, struct naked *n)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(n->in); i++) {
-		struct riod_rdma_buf *buf = &n->in[i];
-		struct ib_sge sge = { .length = RIOD_RDMA_BUF };
-		struct ib_recv_wr wr = {
-			.wr_cqe = &buf->cqe, .sg_list = &sge, .num_sge = 1,
-		};
-
-		naked_buf(test, n, buf, RIOD_RDMA_BUF, DMA_FROM_DEVICE);
-		buf->cqe.done = naked_got;
-		sge.addr = buf->dma;
-		sge.lkey = n->pd->local_dma_lkey;
-		KUNIT_ASSERT_EQ(test, ib_post_recv(n->id->qp, &wr, NULL), 0);
+		naked_buf(test, n, &n->in[i], RIOD_RDMA_BUF, DMA_FROM_DEVICE);
+		n->in[i].cqe.done = naked_got;
+		naked_post(test, n, &n->in[i]);
 	}
 }
 
@@ -413,13 +417,9 @@ static void credits_wake(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&n->received) == NAKED_BUFS));
 }
 
-/*
- * A peer that only sends gets its credits back in messages of their own, with the
- * last credit of a transport whose own sender has used up all others.
- */
-static void credits_come_back(struct kunit *test)
+/* use up all credits of the transport: those for data, and the last one to return ours */
+static void naked_exhaust(struct kunit *test, struct naked *n)
 {
-	struct naked *n = naked_connect(test);
 	u32 theirs = le16_to_cpu(n->theirs.recv_count), i;
 	struct riod_frame_hdr hdr = {
 		.len = cpu_to_le32(sizeof(hdr)), .type = RIOD_FRAME_ACK,
@@ -440,8 +440,20 @@ static void credits_come_back(struct kunit *test)
 		riod_frame_free(f);
 	}
 	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&n->received) == NAKED_BUFS));
+}
+
+/*
+ * A peer that only sends gets its credits back in messages of their own, with the
+ * last credit of a transport whose own sender has used up all others.
+ */
+static void credits_come_back(struct kunit *test)
+{
+	struct naked *n = naked_connect(test);
+	const struct riod_rdma_msg *msg;
+
+	naked_exhaust(test, n);
 	msg = n->in[NAKED_BUFS - 1].data;
-	KUNIT_EXPECT_EQ(test, le16_to_cpu(msg->credits), theirs / 2);
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(msg->credits), le16_to_cpu(n->theirs.recv_count) / 2);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(msg->len), 0);
 }
 
@@ -463,6 +475,23 @@ static void end_is_sent(struct kunit *test)
 	msg = n->in[1].data;
 	KUNIT_EXPECT_EQ(test, le16_to_cpu(msg->flags), RIOD_RDMA_MSG_END);
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(msg->len), 0);
+}
+
+/* END waits for a credit, and the connection for END */
+static void end_waits(struct kunit *test)
+{
+	struct naked *n = naked_connect(test);
+	const struct riod_rdma_msg *msg = n->in[0].data;
+
+	naked_exhaust(test, n);
+	riod_conn_close(n->p->far);
+	n->p->far = NULL;
+	naked_post(test, n, &n->in[0]);
+	naked_fill(n, 1, 0, 0);
+	naked_send(test, n, sizeof(*msg));
+	KUNIT_EXPECT_EQ(test, n->err, 0);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&n->received) == NAKED_BUFS + 1));
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(msg->flags), RIOD_RDMA_MSG_END);
 }
 
 /* a peer that sends one frame and goes is heard, even by an end that speaks first */
@@ -506,6 +535,7 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE(credits_wake),
 	KUNIT_CASE(credits_come_back),
 	KUNIT_CASE(end_is_sent),
+	KUNIT_CASE(end_waits),
 	KUNIT_CASE(end_is_heard),
 	KUNIT_CASE(break_is_reported),
 	{}
