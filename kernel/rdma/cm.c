@@ -22,6 +22,7 @@
 
 #define RIOD_RDMA_RETRIES	7	/* the most that the field holds */
 #define RIOD_RDMA_RESOLVE_MS	250
+#define RIOD_RDMA_ATTEMPT_MS	2000
 
 static void riod_rdma_greeting_fill(struct riod_rdma_greeting *g, u16 reason)
 {
@@ -237,9 +238,9 @@ static int riod_rdma_resolve(struct riod_rdma_conn *rc, const struct riod_connec
 	return err ?: riod_rdma_step_wait(rc, deadline);
 }
 
-static int riod_rdma_dial(struct riod_rdma_conn *rc, const struct riod_connect_params *p)
+static int riod_rdma_dial(struct riod_rdma_conn *rc, const struct riod_connect_params *p,
+			  unsigned long deadline)
 {
-	unsigned long deadline = jiffies + (msecs_to_jiffies(p->timeout_ms) ?: 1);
 	struct riod_rdma_greeting g;
 	struct rdma_conn_param param;
 	int err;
@@ -252,14 +253,13 @@ static int riod_rdma_dial(struct riod_rdma_conn *rc, const struct riod_connect_p
 	return rdma_connect(rc->id, &param) ?: riod_rdma_step_wait(rc, deadline);
 }
 
-struct riod_conn *riod_rdma_connect(const struct riod_connect_params *p)
+static struct riod_conn *riod_rdma_attempt(const struct riod_connect_params *p,
+					   unsigned long deadline)
 {
 	struct riod_rdma_conn *rc;
 	struct rdma_cm_id *id;
 	int err;
 
-	if (p->addr.ss_family != AF_INET && p->addr.ss_family != AF_INET6)
-		return ERR_PTR(-EAFNOSUPPORT);
 	rc = riod_rdma_conn_alloc(false);
 	if (IS_ERR(rc))
 		return ERR_CAST(rc);
@@ -271,7 +271,7 @@ struct riod_conn *riod_rdma_connect(const struct riod_connect_params *p)
 		return ERR_CAST(id);
 	}
 	rc->id = id;
-	err = riod_rdma_dial(rc, p);
+	err = riod_rdma_dial(rc, p, deadline);
 	if (err) {
 		riod_rdma_conn_abort(rc);
 		return ERR_PTR(err);
@@ -279,6 +279,28 @@ struct riod_conn *riod_rdma_connect(const struct riod_connect_params *p)
 	riod_conn_init(&rc->conn, &riod_rdma_ops);
 	riod_rdma_conn_arm(rc, 0);
 	return &rc->conn;
+}
+
+/*
+ * The CM repeats a request that was lost only after five seconds, and does not let
+ * its users change this.  So make new attempts, each twice as long as the one before.
+ */
+struct riod_conn *riod_rdma_connect(const struct riod_connect_params *p)
+{
+	unsigned long deadline = jiffies + (msecs_to_jiffies(p->timeout_ms) ?: 1);
+	unsigned long limit = msecs_to_jiffies(RIOD_RDMA_ATTEMPT_MS), until;
+	struct riod_conn *conn;
+
+	if (p->addr.ss_family != AF_INET && p->addr.ss_family != AF_INET6)
+		return ERR_PTR(-EAFNOSUPPORT);
+	do {
+		until = jiffies + limit;
+		if (time_after(until, deadline))
+			until = deadline;
+		limit *= 2;
+		conn = riod_rdma_attempt(p, until);
+	} while (conn == ERR_PTR(-ETIMEDOUT) && time_before(jiffies, deadline));
+	return conn;
 }
 
 /* ------------------------------------------------------------ accept */

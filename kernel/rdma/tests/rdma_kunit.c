@@ -528,6 +528,35 @@ static void break_is_reported(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, naked_frame(n), -ECONNRESET);
 }
 
+/* ------------------------------------------------------------ connect */
+
+static int connect_forever(void *priv)
+{
+	struct riod_conn *conn = pair_dial(priv, 10 * 60 * 1000);
+
+	if (IS_ERR(conn))
+		return PTR_ERR(conn);
+	riod_conn_close(conn);
+	return 0;
+}
+
+/* nobody has the address: connect ends in time, and by a signal */
+static void connect_gives_up(struct kunit *test)
+{
+	struct sockaddr_in *in;
+	struct runner *r;
+	struct pair *p;
+
+	test->param_value = &rdma_name;
+	p = pair_listen(test);
+	in = (struct sockaddr_in *)&p->addr;
+	in->sin_addr.s_addr = htonl(ntohl(in->sin_addr.s_addr) ^ 0x7f);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(pair_dial(p, 100)), -ETIMEDOUT);
+	r = runner_start(test, connect_forever, p);
+	runner_kill(r);
+	KUNIT_EXPECT_EQ(test, runner_join(test, r), -EINTR);
+}
+
 static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE_PARAM(greeting_is_checked, greeting_gen_params),
 	KUNIT_CASE_PARAM(message_is_checked, message_gen_params),
@@ -538,6 +567,7 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE(end_waits),
 	KUNIT_CASE(end_is_heard),
 	KUNIT_CASE(break_is_reported),
+	KUNIT_CASE(connect_gives_up),
 	{}
 };
 
