@@ -172,6 +172,7 @@ struct riod_rdma_listener;
  * @tx_credits_max: number of receive buffers of the peer
  * @tx_head: number of the next message of data; only send changes it
  * @tx_done: buffers of lower numbers are free
+ * @tx_discarded: send has met @peer_ended; only send accesses it
  * @tx_fill: bytes of the stream in the buffer of @tx_head; only send accesses it
  * @tx: buffers of messages of data, used in turn
  * @credit: buffer of messages that only return credits
@@ -222,6 +223,7 @@ struct riod_rdma_conn {
 	u32 tx_credits_max;
 	u64 tx_head;
 	u64 tx_done;
+	bool tx_discarded;
 	u32 tx_fill;
 	struct riod_rdma_buf tx[RIOD_RDMA_TX];
 	struct riod_rdma_buf credit;

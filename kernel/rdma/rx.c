@@ -92,7 +92,7 @@ static void riod_rdma_rx_msg(struct riod_rdma_conn *rc, struct riod_rdma_buf *bu
 		wake_up_all(&rc->rx_wait);
 	}
 	if (le16_to_cpu(msg->flags) & RIOD_RDMA_MSG_END) {
-		rc->peer_ended = true;
+		WRITE_ONCE(rc->peer_ended, true);
 		riod_rdma_rx_end_locked(rc, -ECONNRESET);
 	}
 	if (!buf->len) {

@@ -141,9 +141,10 @@ void riod_rdma_send_end(struct riod_rdma_conn *rc)
 /*
  * 0: send can go on, or must wait; 1: discard; or the errno.
  *
- * What is sent after the peer's END is discarded.  recv reports the end, behind what
- * the peer has sent: a peer that refuses does not wait for what we say first.  After a
- * disconnect, END may still be among the completions that are being drained.
+ * What one call sends after the peer's END is discarded, because a peer that refuses
+ * does not wait for what we say first, and recv has to report what it said.  The next
+ * call fails: recv may be called late.  TCP does the same.  After a disconnect, END may
+ * still be among the completions that are being drained.
  */
 static int riod_rdma_tx_state(struct riod_rdma_conn *rc)
 {
@@ -151,7 +152,7 @@ static int riod_rdma_tx_state(struct riod_rdma_conn *rc)
 	if (rc->shut)
 		return -EPIPE;
 	if (rc->peer_ended)
-		return 1;
+		return rc->tx_discarded ? -ECONNRESET : 1;
 	return rc->broken && rc->rx_over ? -ECONNRESET : 0;
 }
 
@@ -245,5 +246,8 @@ int riod_rdma_send(struct riod_conn *conn, struct list_head *frames)
 		if (err)
 			return err;
 	}
-	return riod_rdma_flush(rc);
+	err = riod_rdma_flush(rc);
+	if (READ_ONCE(rc->peer_ended))
+		rc->tx_discarded = true;
+	return err;
 }

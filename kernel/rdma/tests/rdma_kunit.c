@@ -510,6 +510,7 @@ static void end_is_heard(struct kunit *test)
 	rdma_disconnect(n->id);
 	KUNIT_EXPECT_TRUE(test, pair_eventually(READ_ONCE(to_rdma(n->p->far)->ending)));
 	KUNIT_EXPECT_EQ(test, naked_frame(n), 0);
+	KUNIT_EXPECT_EQ(test, naked_frame(n), -ECONNRESET);
 	f = n->p->ops->recv(n->p->far, RIOD_FRAME_MAX);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(f));
 	KUNIT_EXPECT_EQ(test, f->hdr.type, RIOD_FRAME_REFUSE);
