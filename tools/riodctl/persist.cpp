@@ -73,7 +73,7 @@ public:
 	void leave();
 
 private:
-	void report(std::string_view event, const std::string &text, json object = json::object());
+	void show(std::string_view event, const std::string &text, json object = json::object());
 	void adopt();
 	bool attempt();
 	bool try_once();
@@ -97,7 +97,7 @@ private:
 	std::optional<End> end_;                     // why there is nothing more to follow
 };
 
-void Persist::report(std::string_view event, const std::string &text, json object)
+void Persist::show(std::string_view event, const std::string &text, json object)
 {
 	object["event"] = event;
 	if (id_)
@@ -126,7 +126,7 @@ void Persist::adopt()
 		was_up_ = true;
 		since_ = context_.probes.clock();
 		id_ = a.id;
-		report("adopted",
+		show("adopted",
 		     fmt::format("'{}' of {} is attached already, as attachment {} ({})",
 				 a.export_name, peer(), a.id, fmt::join(a.devices, ", ")),
 		     {{"export", a.export_name}, {"functions", a.devices}});
@@ -143,7 +143,7 @@ bool Persist::failed(const Error &error)
 	if (failure_ != error.what() && !error.remedy().empty())
 		text += "\n  try: " + error.remedy();
 	failure_ = error.what();
-	report("failed", text,
+	show("failed", text,
 	     {{"message", error.what()},
 	      {"remedy", error.remedy()},
 	      {"exit", static_cast<int>(error.exit())},
@@ -164,7 +164,7 @@ bool Persist::try_once()
 	since_ = context_.probes.clock();
 	id_ = result.id;
 	shown_ = RIOD_STATE_CONNECTED;
-	report("attached",
+	show("attached",
 	     fmt::format("attached '{}' of {} as attachment {} ({})", result.export_name, peer(),
 			 result.id, fmt::join(result.devices, ", ")),
 	     attached_json(context_, request_, result));
@@ -197,22 +197,22 @@ void Persist::see(const Attachment &a)
 {
 	if (!a.state) {
 		end_ = End::lost;
-		report("gone", "its functions have left");
+		show("gone", "its functions have left");
 		return;
 	}
 	if (*a.state == shown_)
 		return;
 	shown_ = *a.state;
 	if (shown_ == RIOD_STATE_RESUMING) {
-		report("resuming",
+		show("resuming",
 		     fmt::format("the connection to {} broke; accesses wait for it", peer()));
 	} else if (shown_ == RIOD_STATE_CONNECTED) {
-		report("resumed", "the session goes on");
+		show("resumed", "the session goes on");
 	} else if (shown_ == RIOD_STATE_DETACHED || a.reason == detach_reason) {
 		end_ = End::detached;
-		report("detached", "somebody detached it, so it stays detached");
+		show("detached", "somebody detached it, so it stays detached");
 	} else if (shown_ == RIOD_STATE_LOST) {
-		report("lost",
+		show("lost",
 		     fmt::format("the session is over: {}; waiting until its functions have left "
 				 "(a guest that has one open is asked to release it)",
 				 a.reason),
@@ -274,15 +274,15 @@ void Persist::leave()
 		return;
 	try {
 		if (context_.kernel.detach(*id_, false) == Removal::gone) {
-			report("detached", fmt::format("detached '{}'", request_.export_name));
+			show("detached", fmt::format("detached '{}'", request_.export_name));
 		} else {
-			report("kept", "detached, but a process has the VFIO device open: the "
+			show("kept", "detached, but a process has the VFIO device open: the "
 				     "functions leave when it closes it");
 		}
 	} catch (const KernelError &error) {
 		if (error.err() == ENOENT || error.err() == EALREADY)
 			return; // it is leaving by itself
-		report("kept",
+		show("kept",
 		     fmt::format("attachment {0} stays: {1}; later: riodctl detach {0}", *id_,
 				 error.err() == EBUSY ? "a process has it open (a VM?)"
 						      : error.what()));
