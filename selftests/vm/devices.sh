@@ -122,7 +122,7 @@ device_one()
 		DEVICE_PORTS=$((DEVICE_PORTS + 1))
 		own=0x0
 	elif [[ $at == bridge ]]; then
-		(( DEVICE_BRIDGED )) || DEVICE_ARGS+=(-device "pcie-pci-bridge,id=bridge,bus=pcie.0,addr=0x17.0")
+		(( DEVICE_BRIDGED )) || DEVICE_ARGS+=(-device "pcie-pci-bridge,id=bridge,bus=pcie.0,addr=0xf.0")
 		DEVICE_BRIDGED=$((DEVICE_BRIDGED + 1))
 		place=bus=bridge
 		own=$(printf '0x%x' $DEVICE_BRIDGED)
