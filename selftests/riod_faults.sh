@@ -34,6 +34,9 @@ each_setup()
 
 settled() { : > /run/settled; }
 
+ON_LOSS=()
+[[ $RIOD_TOPOLOGY != loopback ]] || ON_LOSS=(--on-loss remove)
+
 start_over()
 {
 	guest_kill
@@ -62,7 +65,8 @@ ready()
 	wait_for 60 guest '! pgrep fio'
 	! driven || return 0
 	if no_attachments; then
-		riod_attach
+		# ss can cut a connection, not keep the hosts apart: without this it is resumed
+		riod_attach "${ON_LOSS[@]}"
 		remember EXPORT ATT_ID ATT_DEV
 	fi
 	guest_monitor "device_add vfio-pci,host=$ATT_DEV,bus=hp,id=fn" | tee /run/said
