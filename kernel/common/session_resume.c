@@ -92,6 +92,7 @@ static bool riod_session_break(struct riod_session *s, int err)
 	if (first) {
 		s->break_err = err;
 		s->stats.breaks++;
+		/* pairs with riod_session_is_broken() */
 		smp_store_release(&s->broken, true);
 		wake_up(&s->tx_wait);
 	}
@@ -177,6 +178,7 @@ static bool riod_session_install(struct riod_session *s, struct riod_conn *conn,
 		s->epoch++;
 		s->rx_parked = false;
 		s->tx_parked = false;
+		/* last: pairs with riod_session_is_broken() */
 		smp_store_release(&s->broken, false);
 		wake_up_all(&s->resume_wait);
 	}
@@ -397,10 +399,12 @@ int riod_session_resume_end(struct riod_session *s, struct riod_conn *conn, u64 
 EXPORT_SYMBOL_GPL(riod_session_resume_end);
 
 #if IS_ENABLED(CONFIG_KUNIT)
-/* end the connection, as the network may at any time */
+/* end the connection, as the network may at any time; none if it is being replaced */
 void riod_session_cut(struct riod_session *s)
 {
-	mutex_lock(&s->resume_lock);
+	/* ops->frame() may be the caller, and a handshake wait for it with the lock held */
+	if (!mutex_trylock(&s->resume_lock))
+		return;
 	s->conn->ops->shutdown(s->conn);
 	mutex_unlock(&s->resume_lock);
 }

@@ -45,8 +45,8 @@ static const struct riod_session_params quiet = {
  * @entered: ops->frame() was called
  * @gated: ops->frame() waits for @gate
  * @gate: see @gated; the end opens it
- * @cut_at: @count at which @cut_now completes
- * @cut_now: see @cut_at
+ * @cut_every: ops->frame() ends the connection, not the session, each time after so many
+ *	frames; 0: never
  * @pair: frontend that resumes: where to connect
  * @dials: calls of ops->connect()
  * @moves: calls of ops->connection()
@@ -70,8 +70,7 @@ struct end {
 	struct completion entered;
 	bool gated;
 	struct completion gate;
-	u32 cut_at;
-	struct completion cut_now;
+	u32 cut_every;
 	struct pair *pair;
 	atomic_t dials;
 	atomic_t moves;
@@ -104,13 +103,10 @@ static inline int end_frame(void *priv, struct riod_frame *f)
 	if (e->answer == 1)
 		riod_frame_free(f);
 	WRITE_ONCE(e->count, e->count + 1);
-	if (e->count == READ_ONCE(e->cut_at))
-		complete(&e->cut_now);
-	if (e->count == e->target) {
+	if (e->count == e->target)
 		complete(&e->reached);
-		/* no later cut waits for more */
-		complete_all(&e->cut_now);
-	}
+	if (e->cut_every && !(e->count % e->cut_every))
+		riod_session_cut(e->s);
 	return e->answer;
 }
 
@@ -187,7 +183,6 @@ static inline struct end *end_create_ops(struct kunit *test, struct riod_conn **
 	init_completion(&e->lost);
 	init_completion(&e->entered);
 	init_completion(&e->gate);
-	init_completion(&e->cut_now);
 	s = riod_session_create(*conn, params, frontend, ops, e);
 	*conn = NULL;
 	KUNIT_ASSERT_FALSE(test, IS_ERR(s));
