@@ -126,6 +126,7 @@ zoo_fio()
 		jq '[.jobs[] | .read.io_bytes + .write.io_bytes] | add')
 	t_cmp "bytes read and written" "$STREAMED" -ge $(($1 * 1024 * 1024))
 	# shellcheck disable=SC2034 # read by the tests
+	# shellcheck disable=SC2034 # used by tests
 	ZOO_IOS=$(sed -n '/^{/,$p' "$said" |
 		jq '[.jobs[] | .read.total_ios + .write.total_ios] | add')
 }

@@ -18,7 +18,6 @@
 
 #include "frontend.h"
 
-
 void riod_fe_irq_init(struct riod_fe_irq *irq)
 {
 	mutex_init(&irq->gate);

@@ -144,9 +144,9 @@ struct riod_listen_params {
  * Sent frames belong to the caller.  While @send runs, the transport may read
  * them and map them for DMA.  When @send returns, also with an error, the
  * caller may change and free them.  TCP copies them into the socket, RDMA into
- * buffers that are mapped for DMA.  A transport that does not copy posts them and
- * returns when the last one has completed; after an error, when none of them can be read any more.  This
- * costs no throughput: while the transmit thread, the only sender, sleeps in
+ * buffers that are mapped for DMA.  A transport that does not copy posts them
+ * and returns when the last one has completed; after an error, when none of
+ * them can be read any more.  This costs no throughput: while the transmit thread, the only sender, sleeps in
  * @send, frames queue up and leave with the next batch, and a batch is larger
  * than what such a link carries in the time of a completion.  A transport may
  * still copy small frames into its own buffers and return at once.

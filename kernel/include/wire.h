@@ -135,7 +135,7 @@ enum riod_intent {
 };
 
 /* riod_wire_hello.features, riod_wire_welcome.features */
-#define RIOD_FEATURE_RESUME	(1ull << 0)	/* the session outlives its connections */
+#define RIOD_FEATURE_RESUME	1ull	/* bit 0: the session outlives its connections */
 
 /**
  * struct riod_wire_hello - body of RIOD_FRAME_HELLO; the same in all versions

@@ -13,7 +13,7 @@
  *   drop      pass nothing more, without a word: a network that is gone
  *   up        undo "refuse" and "drop" (a connection that lost bytes is cut)
  *
- * Prints "listening", then at each cut "cut KIND BYTES", BYTES: passed since the connection
+ * Prints "listening", then at each cut "ended KIND BYTES", BYTES: passed since the connection
  * began.  SIGUSR1: prints the totals.
  */
 #include "wire.h"
@@ -77,7 +77,7 @@ static void cut(struct conn *c, const char *kind)
 		c->fd[n] = -1;
 	}
 	if (kind)
-		printf("cut %s %lu\n", kind, c->passed);
+		printf("ended %s %lu\n", kind, c->passed);
 }
 
 /* bytes of @buf up to which the flow may pass; frames are followed in @f */
@@ -216,7 +216,7 @@ static bool command(void)
 				cut(&conns[n], NULL);
 		}
 	} else {
-		errx(2, "unknown command: %s", line);
+		errx(2, "unknown: %s", line);
 	}
 	printf("done %s", line);
 	return true;
@@ -282,7 +282,9 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
-		case 'l': port = atoi(optarg); break;
+		case 'l':
+			port = atoi(optarg);
+			break;
 		case 't':
 			colon = strrchr(optarg, ':');
 			if (!colon)
@@ -293,16 +295,25 @@ int main(int argc, char **argv)
 			if (inet_pton(AF_INET, optarg, &to.sin_addr) != 1)
 				errx(2, "%s: no IPv4 address", optarg);
 			break;
-		case 'c': cuts_left = atoi(optarg); break;
-		case 'b': max_bytes = atol(optarg); break;
-		case 's': srandom(atoi(optarg)); break;
-		default: return 2;
+		case 'c':
+			cuts_left = atoi(optarg);
+			break;
+		case 'b':
+			max_bytes = atol(optarg);
+			break;
+		case 's':
+			srandom(atoi(optarg));
+			break;
+		default:
+			return 2;
 		}
 	}
 	if (!port || !to.sin_port || !max_bytes)
-		errx(2, "usage: cutproxy --listen PORT --to ADDRESS:PORT [--cuts N] [--bytes MAX] [--seed S]");
-	for (n = 0; n < CONNS; n++)
-		conns[n].fd[0] = conns[n].fd[1] = -1;
+		errx(2, "usage: cutproxy --listen PORT --to ADDRESS:PORT [--cuts N] [--bytes MAX]");
+	for (n = 0; n < CONNS; n++) {
+		conns[n].fd[0] = -1;
+		conns[n].fd[1] = -1;
+	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = on_usr1 }, NULL);
 	n = listen_on(port);

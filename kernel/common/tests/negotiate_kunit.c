@@ -169,7 +169,8 @@ static void loop_ids_differ(struct kunit *test)
 	for (i = 0; i < 2; i++) {
 		struct riod_conn *conn = dial(test);
 
-		KUNIT_EXPECT_EQ(test, riod_negotiate_attach(conn, "", NULL, &params[i], &refusal), 0);
+		KUNIT_EXPECT_EQ(test, riod_negotiate_attach(conn, "", NULL, &params[i],
+							    &refusal), 0);
 		wait_for_completion(&s->done);
 		riod_conn_close(conn);
 	}

@@ -523,7 +523,8 @@ static void client_names(struct kunit *test)
 	char name[RIOD_NAME_LEN + 1] = {};
 
 	memset(name, 'n', RIOD_NAME_LEN);
-	KUNIT_EXPECT_EQ(test, riod_negotiate_attach(&p->conn, name, NULL, &params, &refusal), -EINVAL);
+	KUNIT_EXPECT_EQ(test, riod_negotiate_attach(&p->conn, name, NULL, &params, &refusal),
+			-EINVAL);
 	KUNIT_EXPECT_EQ(test, p->nheard, 0);
 	name[RIOD_NAME_LEN - 1] = 0;
 	KUNIT_EXPECT_EQ(test, riod_negotiate_attach(&p->conn, name, NULL, &params, &refusal),
