@@ -117,12 +117,12 @@ device_one()
 
 	if [[ $at == port ]]; then
 		place=bus=port$DEVICE_PORTS
-		DEVICE_ARGS+=(-device "pcie-root-port,id=port$DEVICE_PORTS,bus=pcie.0,chassis=$((DEVICE_PORTS + 1)),addr=$(printf '0x%x' $((0x10 + DEVICE_PORTS))).0")
+		DEVICE_ARGS+=(-device "pcie-root-port,id=port$DEVICE_PORTS,bus=pcie.0,chassis=$((DEVICE_PORTS + 1)),addr=$(printf '0x%x' $((0x0f + DEVICE_PORTS))).0")
 		DEVICE_ADDRS+=" $kind=$(printf '0000:%02x:00.0' $((DEVICE_PORTS + 1)))"
 		DEVICE_PORTS=$((DEVICE_PORTS + 1))
 		own=0x0
 	elif [[ $at == bridge ]]; then
-		(( DEVICE_BRIDGED )) || DEVICE_ARGS+=(-device "pcie-pci-bridge,id=bridge,bus=pcie.0,addr=0xf.0")
+		(( DEVICE_BRIDGED )) || DEVICE_ARGS+=(-device "pcie-pci-bridge,id=bridge,bus=pcie.0,addr=0x17.0")
 		DEVICE_BRIDGED=$((DEVICE_BRIDGED + 1))
 		place=bus=bridge
 		own=$(printf '0x%x' $DEVICE_BRIDGED)
@@ -186,7 +186,7 @@ devices_args()
 	DEVICE_ROOTS=0
 	DEVICE_BRIDGED=0
 	for DEVICE_PORTS in 0 1; do
-		DEVICE_ARGS+=(-device "pcie-root-port,id=rp$DEVICE_PORTS,bus=pcie.0,chassis=$((DEVICE_PORTS + 1)),addr=$(printf '0x%x' $((0x10 + DEVICE_PORTS))).0")
+		DEVICE_ARGS+=(-device "pcie-root-port,id=rp$DEVICE_PORTS,bus=pcie.0,chassis=$((DEVICE_PORTS + 1)),addr=$(printf '0x%x' $((0x0f + DEVICE_PORTS))).0")
 	done
 	DEVICE_PORTS=2
 	for spec in "$@"; do
