@@ -19,7 +19,7 @@ proxy_begin()
 	exec 7> /run/riod/proxy.in
 	wait_for 5 grep -q listening /run/riod/proxy.out
 	# shellcheck disable=SC2034 # read by riod_attach
-	RIOD_SERVER_ADDR=127.0.0.1:$PROXY_PORT
+	RIOD_SERVER=127.0.0.1:$PROXY_PORT
 }
 
 proxy_did() { (( $(grep -c "^done $1" /run/riod/proxy.out) > $2 )); }
@@ -29,7 +29,7 @@ proxy_tell()
 	local before
 	before=$(grep -c "^done $1" /run/riod/proxy.out || true)
 	echo "$1" >&7
-	wait_for 5 proxy_did "$1" "$before"
+	wait_for 10 proxy_did "$1" "$before"
 }
 
 proxy_end()

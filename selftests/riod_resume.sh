@@ -15,9 +15,9 @@
 . "$(dirname "$0")/riod.sh"
 # shellcheck source=selftests/zoo.sh
 . "$(dirname "$0")/zoo.sh"
+# shellcheck source=selftests/proxy.sh
+. "$(dirname "$0")/proxy.sh"
 
-# between the hosts: selftests/host/cutproxy.c
-PROXY_PORT=17464
 CUTS=${CUTS:-30}
 MIB=$((4 * (CUTS + 29) / 30))
 # commands take seconds on a debug kernel, and the peer must not be lost meanwhile
@@ -36,22 +36,8 @@ setup()
 
 each_cleanup()
 {
-	exec 7>&- || true
-	kill "$(cat /run/riod/proxy 2> /dev/null)" 2> /dev/null || true
-	rm -f /run/riod/proxy /run/riod/proxy.in
 	zoo_end
-}
-
-# proxy [OPTION...] - start it; riod_attach goes through it
-proxy()
-{
-	mkfifo /run/riod/proxy.in
-	/riod-build/host/cutproxy --listen "$PROXY_PORT" --to 127.0.0.1:7463 "$@" \
-		< /run/riod/proxy.in > /run/riod/proxy.out 7>&- &
-	echo $! > /run/riod/proxy
-	exec 7> /run/riod/proxy.in
-	wait_for "$SOON" grep -q listening /run/riod/proxy.out
-	RIOD_SERVER_ADDR=127.0.0.1:$PROXY_PORT
+	proxy_end
 }
 
 # attach QEMU's pci-testdev, through the proxy
@@ -60,16 +46,6 @@ testdev()
 	local -a ZOO_BIND=(--no-reset)
 	zoo_attach pci-testdev
 }
-
-# tell COMMAND - a command for the proxy
-tell()
-{
-	local before
-	before=$(grep -c "^done $1" /run/riod/proxy.out || true)
-	echo "$1" >&7
-	wait_for "$SOON" proxy_did "$1" "$before"
-}
-proxy_did() { (( $(grep -c "^done $1" /run/riod/proxy.out) > $2 )); }
 
 # A connection that is cut before the session has it is a failed attempt, and no break.
 cuts_were_made()
@@ -94,7 +70,7 @@ total() { sed -n "s/^total.* $1=\([0-9]*\).*/\1/p" /run/riod/proxy.out; }
 # the device counts the writes that reach it
 test_no_write_is_lost_or_repeated()
 {
-	proxy --cuts "$CUTS" --bytes 4000
+	proxy_begin --cuts "$CUTS" --bytes 4000
 	testdev
 	/riod-build/vfio/writes "$ATT_DEV" $((CUTS * 100))
 	t_eq state "$(att state)" connected
@@ -104,7 +80,7 @@ test_no_write_is_lost_or_repeated()
 # the guest's driver sees a slow device and no error
 test_verified_io()
 {
-	proxy --cuts "$CUTS" --bytes 250000
+	proxy_begin --cuts "$CUTS" --bytes 250000
 	zoo_guest nvme
 	ZOO_FIO_S=$((600 + CUTS * 5)) zoo_fio "$MIB"
 	t_eq "errors in the guest" "$(guest 'dmesg | grep -cE "nvme.*(timeout|abort|reset|I/O error)|blocked for more than" || true')" 0
@@ -116,19 +92,19 @@ test_verified_io()
 # both ends say what they wait for, and go on
 test_away_for_a_while()
 {
-	proxy
+	proxy_begin
 	testdev
-	tell refuse
+	proxy_tell refuse
 	wait_for "$SOON" state_is resuming
 	wait_for "$SOON" export_is resuming
-	tell up
+	proxy_tell up
 	wait_for "$SOON" state_is connected
 	wait_for "$SOON" export_is connected
 	/riod-build/vfio/writes "$ATT_DEV" 64
 	# silence: no end of the connection is reported
-	tell drop
+	proxy_tell drop
 	wait_for "$LONG" state_is resuming
-	tell up
+	proxy_tell up
 	wait_for "$SOON" state_is connected
 	/riod-build/vfio/writes "$ATT_DEV" 64
 	t_cmp breaks "$(att_stat breaks)" -ge 2
@@ -137,9 +113,9 @@ test_away_for_a_while()
 # nobody comes back: both ends give up after lost_ms, the device is fenced
 test_lost_in_the_end()
 {
-	proxy
+	proxy_begin
 	testdev
-	tell refuse
+	proxy_tell refuse
 	wait_for "$SOON" state_is resuming
 	wait_for "$LONG" no_attachments
 	wait_for "$LONG" export_is idle
@@ -149,13 +125,13 @@ test_lost_in_the_end()
 # a server host that was restarted has no session: the client knows at once
 test_server_forgot()
 {
-	proxy
+	proxy_begin
 	testdev
-	tell refuse
+	proxy_tell refuse
 	wait_for "$SOON" state_is resuming
 	server_ctl unbind "$EXPORT" --force
 	zoo_bind "$EXPORT" --no-reset
-	tell up
+	proxy_tell up
 	wait_for "$SOON" no_attachments
 	t_match "log" "$(dmesg)" "no longer has the session"
 }
@@ -163,9 +139,9 @@ test_server_forgot()
 # detached while the connection is broken: nothing waits for the server host
 test_detach_meanwhile()
 {
-	proxy
+	proxy_begin
 	testdev
-	tell refuse
+	proxy_tell refuse
 	wait_for "$SOON" state_is resuming
 	riod_detach
 	no_attachments

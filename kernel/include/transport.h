@@ -146,10 +146,11 @@ struct riod_listen_params {
  * caller may change and free them.  TCP copies them into the socket, RDMA into
  * buffers that are mapped for DMA.  A transport that does not copy posts them
  * and returns when the last one has completed; after an error, when none of
- * them can be read any more.  This costs no throughput: while the transmit thread, the only sender, sleeps in
- * @send, frames queue up and leave with the next batch, and a batch is larger
- * than what such a link carries in the time of a completion.  A transport may
- * still copy small frames into its own buffers and return at once.
+ * them can be read any more.  This costs no throughput: while the transmit
+ * thread, the only sender, sleeps in @send, frames queue up and leave with the
+ * next batch, and a batch is larger than what such a link carries in the time of
+ * a completion.  A transport may still copy small frames into its own buffers and
+ * return at once.
  *
  * Received frames belong to the caller of @recv until it calls
  * riod_frame_free().  Their memory is from riod_frame_recv_alloc(), or is a
