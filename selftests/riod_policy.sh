@@ -85,7 +85,7 @@ persist()
 {
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	bash -c 'riodctl --json attach --persist "$@"; echo $? > /run/riod/persist.status' - \
-		"$RIOD_SERVER_ADDR" "$EXPORT" "$@" > /run/riod/persist.out 2> /run/riod/persist.err 7>&- 8>&- &
+		"$RIOD_SERVER" "$EXPORT" "$@" > /run/riod/persist.out 2> /run/riod/persist.err 7>&- 8>&- &
 	echo $! > /run/riod/persist
 }
 
@@ -212,7 +212,7 @@ test_timeout_below_two_keepalives()
 	EXPORT=$(device nvme)
 	remember EXPORT
 	zoo_bind "$EXPORT"
-	message=$(t_fails riodctl attach "$RIOD_SERVER_ADDR" --loss-timeout 3s 2>&1)
+	message=$(t_fails riodctl attach "$RIOD_SERVER" --loss-timeout 3s 2>&1)
 	t_match message "$message" "--loss-timeout .3000 ms. is below twice the server's keepalive_ms .2000."
 	no_attachments
 }
@@ -231,7 +231,10 @@ test_persist_comes_back()
 	persist_device
 	first=$ATT_ID
 	user
-	proxy_tell cut
+	# a break of milliseconds may be over before its event is sent
+	proxy_tell refuse
+	wait_for 5 persist_said resuming
+	proxy_tell up
 	wait_for 5 persist_said resumed
 	proxy_tell refuse
 	wait_for 5 persist_said resuming 2
