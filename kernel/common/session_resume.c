@@ -399,14 +399,15 @@ int riod_session_resume_end(struct riod_session *s, struct riod_conn *conn, u64 
 EXPORT_SYMBOL_GPL(riod_session_resume_end);
 
 #if IS_ENABLED(CONFIG_KUNIT)
-/* end the connection, as the network may at any time; none if it is being replaced */
-void riod_session_cut(struct riod_session *s)
+/* end the connection, as the network may at any time; false if it is being replaced */
+bool riod_session_cut(struct riod_session *s)
 {
 	/* ops->frame() may be the caller, and a handshake wait for it with the lock held */
 	if (!mutex_trylock(&s->resume_lock))
-		return;
+		return false;
 	s->conn->ops->shutdown(s->conn);
 	mutex_unlock(&s->resume_lock);
+	return true;
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_session_cut);
 #endif

@@ -155,8 +155,8 @@ void riod_session_ack_soon(struct riod_session *s);
 void riod_session_end(struct riod_session *s, enum riod_reason reason);
 
 #if IS_ENABLED(CONFIG_KUNIT)
-/* end the connection, not the session */
-void riod_session_cut(struct riod_session *s);
+/* end the connection, not the session; false if it is being replaced */
+bool riod_session_cut(struct riod_session *s);
 #endif
 /* between two connections of the session; nothing is sent until the next one */
 bool riod_session_is_broken(struct riod_session *s);
