@@ -3,9 +3,10 @@
 #
 # riod_policy.sh - what a broken connection does: attach --on-loss, --loss-timeout and --persist
 #
-# devices: nvme,size=16M
+# devices: nvme,size=16M virtio-rng-pci,aer=on
 # topology: loopback
 # timeout: 300
+# console-allow: AER: |PCIe Bus Error|1af4:1044\] error status|\[14\] CmpltTO
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -43,11 +44,11 @@ attach_with()
 	zoo_attach nvme
 }
 
-# user - a program that has the function open: selftests/vfio/loss.c
+# user [BAR] - a program that has the function open: selftests/vfio/loss.c
 user()
 {
 	mkfifo /run/riod/user.in
-	/riod-build/vfio/loss "$ATT_DEV" < /run/riod/user.in > /run/riod/user.out 7>&- 8>&- &
+	/riod-build/vfio/loss "$ATT_DEV" "$@" < /run/riod/user.in > /run/riod/user.out 7>&- 8>&- &
 	echo $! > /run/riod/user
 	exec 8> /run/riod/user.in
 	wait_for 10 user_says running
@@ -167,6 +168,30 @@ test_error()
 	wait_for 2 user_says error
 	user_close
 	wait_for 5 no_attachments
+}
+
+# An uncorrectable error of the device is told as vfio-pci tells it, whatever the policy. The
+# device is one that QEMU lets report errors.
+test_device_error()
+{
+	zoo_attach virtio-rng-pci
+	# its registers are in BAR 4
+	user 4
+	vm_monitor server "pcie_aer_inject_error dev10 COMP_TIME"
+	wait_for 10 state_is lost
+	t_eq reason "$(att reason)" "the device reported an uncorrectable PCI Express error"
+	wait_for 2 user_says error
+	wait_for 2 user_says request
+	user_close
+	wait_for 5 no_attachments
+	wait_for 20 export_idle
+	# it has recovered: the next peer gets a device that works
+	user_end
+	riod_attach
+	user 4
+	user_close
+	t_eq "errors" "$(grep -c ^error /run/riod/user.out || true)" 0
+	riod_detach
 }
 
 # lost_after MS - an access waits that long, and no more than twice

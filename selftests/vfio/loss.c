@@ -2,12 +2,12 @@
 /*
  * loss.c - a program that has a function open and is told of its loss
  *
- *   loss PCI-ADDRESS
+ *   loss PCI-ADDRESS [BAR]
  *
  * Prints "running" when it drives the function, and "request" or "error" whenever VFIO's
  * request or error interrupt is signalled.  Commands on standard input:
  *
- *   read     read the first register, print "read VALUE in MILLISECONDS"
+ *   read     read the first register of BAR (0), print "read VALUE in MILLISECONDS"
  *   close    close the function, print "closed", end
  */
 #include "device.h"
@@ -15,11 +15,13 @@
 #include <err.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 static struct device dev;
+static int bar;
 
 static long now_ms(void)
 {
@@ -32,7 +34,7 @@ static long now_ms(void)
 static void read_register(void)
 {
 	long from = now_ms();
-	uint64_t value = device_read(&dev, VFIO_PCI_BAR0_REGION_INDEX, 0, 4);
+	uint64_t value = device_read(&dev, bar, 0, 4);
 
 	printf("read %#x in %ld\n", (unsigned int)value, now_ms() - from);
 }
@@ -67,10 +69,12 @@ int main(int argc, char **argv)
 	struct pollfd p[3] = { { .fd = 0 } };
 	int n;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: %s PCI-ADDRESS\n", argv[0]);
+	if (argc != 2 && argc != 3) {
+		fprintf(stderr, "usage: %s PCI-ADDRESS [BAR]\n", argv[0]);
 		return 2;
 	}
+	if (argc == 3)
+		bar = atoi(argv[2]);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	device_open(&dev, argv[1]);
 	p[1].fd = irq_enable(&dev, VFIO_PCI_REQ_IRQ_INDEX, 0);

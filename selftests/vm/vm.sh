@@ -161,7 +161,7 @@ vm_request()
 	read -r id target cmd <<< "$2"
 	[[ $target == self ]] && target=$vm
 	case $cmd in
-	set_link\ * | device_del\ * | info\ * | sendkey\ * | quit | stop | cont | system_reset | nmi) ;;
+	set_link\ * | device_del\ * | info\ * | sendkey\ * | pcie_aer_inject_error\ * | quit | stop | cont | system_reset | nmi) ;;
 	*) out="refused: $cmd" ;;
 	esac
 	if [[ -z ${out:-} ]]; then
