@@ -20,7 +20,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // A longer wait is reported to the user.
-constexpr auto removal_patience = std::chrono::seconds(2);
+constexpr auto note_after = std::chrono::seconds(2);
 
 } // namespace
 
@@ -42,7 +42,7 @@ void GenlKernel::export_del(const std::string &name, bool force,
 	encode_export_del(msg.get(), name, force);
 	execute(msg.get());
 	while (!gone) {
-		const Wake wake = wait_message(events.get(), &guard, Clock::now() + removal_patience);
+		const Wake wake = wait_message(events.get(), &guard, Clock::now() + note_after);
 		if (wake == Wake::interrupt)
 			throw KernelError(EINTR);
 		if (wake == Wake::time && !reported)
