@@ -80,7 +80,7 @@ installed() {
 		"$1$2/share/bash-completion/completions/riodctl" \
 		"$1$2/lib/systemd/system/riod-attach@.service" || return
 	modules=$(find "$1"/lib/modules/*/updates/riod/ -name 'riod_*.ko*' | wc -l)
-	((modules == 3)) || { echo "$modules modules"; return 1; }
+	((modules == 4)) || { echo "$modules modules"; return 1; }
 }
 
 installs() {
