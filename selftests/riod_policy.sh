@@ -170,6 +170,17 @@ test_error()
 	wait_for 5 no_attachments
 }
 
+# qemu_id KIND - QEMU's id of function 0 of the run's first KIND: dev<N>0, see vm/devices.sh
+qemu_id()
+{
+	local entry n=0
+	for entry in $RIOD_DEVICES; do
+		[[ $entry != "$1="* ]] || break
+		n=$((n + 1))
+	done
+	echo "dev${n}0"
+}
+
 # An uncorrectable error of the device is told as vfio-pci tells it, whatever the policy. The
 # device is one that QEMU lets report errors.
 test_device_error()
@@ -177,7 +188,7 @@ test_device_error()
 	zoo_attach virtio-rng-pci
 	# its registers are in BAR 4
 	user 4
-	vm_monitor server "pcie_aer_inject_error dev10 COMP_TIME"
+	vm_monitor server "pcie_aer_inject_error $(qemu_id virtio-rng-pci) COMP_TIME"
 	wait_for 10 state_is lost
 	t_eq reason "$(att reason)" "the device reported an uncorrectable PCI Express error"
 	wait_for 2 user_says error

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * loss.c - a program that has a function open and is told of its loss
+ * loss.c - a program that has a function open, and reports its loss
  *
  *   loss PCI-ADDRESS [BAR]
  *
@@ -39,7 +39,7 @@ static void read_register(void)
 	printf("read %#x in %ld\n", (unsigned int)value, now_ms() - from);
 }
 
-static void told(int fd, const char *what)
+static void report(int fd, const char *what)
 {
 	uint64_t count;
 
@@ -88,9 +88,9 @@ int main(int argc, char **argv)
 		if (poll(p, 3, -1) < 0)
 			err(1, "poll");
 		if (p[1].revents)
-			told(p[1].fd, "request");
+			report(p[1].fd, "request");
 		if (p[2].revents)
-			told(p[2].fd, "error");
+			report(p[2].fd, "error");
 		if (p[0].revents && !take_line())
 			break;
 	}
