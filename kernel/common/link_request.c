@@ -45,7 +45,9 @@ struct riod_request {
 
 static unsigned long riod_request_limit(struct riod_link *l)
 {
-	return msecs_to_jiffies(riod_session_params(l->session)->request_ms);
+	const struct riod_session_params *p = riod_session_params(l->session);
+
+	return riod_session_limit(p, p->request_ms);
 }
 
 static unsigned long riod_stall_limit(struct riod_link *l)
@@ -79,10 +81,8 @@ static int riod_request_reserve(struct riod_link *l)
 {
 	int ret = 0, err;
 
-	do {
-		err = wait_event_killable_timeout(l->tags, (ret = riod_request_try_reserve(l)),
-						  riod_request_limit(l) + riod_stall_limit(l));
-	} while (!err && riod_session_is_broken(l->session));
+	err = wait_event_killable_timeout(l->tags, (ret = riod_request_try_reserve(l)),
+					  riod_request_limit(l) + riod_stall_limit(l));
 	if (err < 0)
 		return -EINTR;
 	if (!err) {
@@ -117,17 +117,11 @@ static void riod_request_set_slow(struct riod_link *l)
 /* jiffies until the reply is overdue */
 static long riod_request_left(struct riod_link *l, const struct riod_request *r)
 {
-	unsigned long from, resumed;
+	unsigned long from;
 
-	/* the time of a break does not count; lost_ms bounds it */
-	if (riod_session_is_broken(l->session))
-		return riod_request_limit(l);
 	spin_lock(&l->lock);
 	from = time_after(l->slow_until, r->posted) ? l->slow_until : r->posted;
 	spin_unlock(&l->lock);
-	resumed = riod_session_resumed_at(l->session);
-	if (time_after(resumed, from))
-		from = resumed;
 	return (long)(from + riod_request_limit(l) - jiffies);
 }
 

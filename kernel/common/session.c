@@ -245,7 +245,6 @@ int riod_session_start(struct riod_session *s)
 	s->rx = get_task_struct(rx);
 	s->tx_last = jiffies;
 	s->heard = jiffies;
-	s->resumed_at = jiffies;
 	s->conn->ops->timeouts(s->conn, riod_session_break_ms(&s->params),
 			       riod_session_break_ms(&s->params));
 	wake_up_process(tx);

@@ -74,9 +74,9 @@
  * @rx_parked: the receive thread uses @conn no more, until @epoch changes
  * @tx_parked: the transmit thread, likewise
  * @dialing: the receive thread connects; the end of the session sends it SIGKILL
+ * @dial_frames: receive thread: frames received when the last connection began
  * @heard: jiffies when the last frame was received, of the session or a handshake that
  *	resumes it; without the lock
- * @resumed_at: jiffies when @epoch changed
  * @stats: counters
  * @resume_wait: wait queue of parked threads, and of those who wait for them
  * @tx_wait: wait queue of the transmit thread
@@ -132,7 +132,7 @@ struct riod_session {
 	bool tx_parked;
 	bool dialing;
 	unsigned long heard;
-	unsigned long resumed_at;
+	u64 dial_frames;
 	struct riod_session_stats stats;
 
 	wait_queue_head_t resume_wait;
@@ -154,6 +154,7 @@ unsigned long riod_session_bye_left(const struct riod_session *s, unsigned long 
 
 /* session_tx.c */
 int riod_session_tx(void *data);
+long riod_session_stall_left(struct riod_session *s);
 void riod_session_queue(struct riod_session *s, struct riod_frame *f);
 bool riod_session_ack_due(struct riod_session *s);
 

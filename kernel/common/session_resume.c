@@ -21,8 +21,11 @@
  * the old connection that was received and not processed is discarded with it.
  *
  * Why this ends: each wait here ends when the session is over or after a time, at most
- * lost_ms after the last frame that was received.  The end of the session needs no
- * parked thread, and interrupts the frontend's connect by SIGKILL.
+ * lost_ms after the last frame that was received.  A server that is BUSY counts as heard,
+ * but only while it may still be processing a frame.  Resuming is no progress: a peer that
+ * resumes again and again without an acknowledgment stalls, as on one connection, and so
+ * do requests that it does not answer.  The end of the session needs no parked thread, and
+ * interrupts the frontend's connect by SIGKILL.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -60,11 +63,6 @@ bool riod_session_is_broken(struct riod_session *s)
 	return smp_load_acquire(&s->broken);
 }
 EXPORT_SYMBOL_GPL(riod_session_is_broken);
-
-unsigned long riod_session_resumed_at(struct riod_session *s)
-{
-	return READ_ONCE(s->resumed_at);
-}
 
 /* jiffies until the peer is lost; <= 0: it is */
 static long riod_session_lost_left(struct riod_session *s)
@@ -170,10 +168,8 @@ static bool riod_session_install(struct riod_session *s, struct riod_conn *conn,
 		s->ack_sent = s->rx_seq;
 		s->rx_unacked = 0;
 		s->ack_now = false;
-		s->progress = jiffies;
 		s->tx_last = jiffies;
 		WRITE_ONCE(s->heard, jiffies);
-		WRITE_ONCE(s->resumed_at, jiffies);
 		s->conn = conn;
 		s->epoch++;
 		s->rx_parked = false;
@@ -235,7 +231,15 @@ static int riod_session_adopt(struct riod_session *s, struct riod_conn *conn, u6
 	return err;
 }
 
-/* 0; *@reason is set if the server refuses for good */
+/* the server is BUSY with a frame of ours, and not for too long */
+static bool riod_session_may_be_busy(struct riod_session *s)
+{
+	long left = riod_session_stall_left(s);
+
+	return left > 0 && left != MAX_SCHEDULE_TIMEOUT;
+}
+
+/* Return: 0 or -errno; *@reason is set if the server refuses for good */
 static int riod_session_dial_once(struct riod_session *s, long left, enum riod_reason *reason)
 {
 	unsigned int ms = min(jiffies_to_msecs(left), RIOD_RESUME_CONNECT_MS);
@@ -247,16 +251,17 @@ static int riod_session_dial_once(struct riod_session *s, long left, enum riod_r
 	conn = s->ops->connect(s->priv, ms);
 	if (IS_ERR(conn))
 		return PTR_ERR(conn);
-	err = riod_negotiate_resume(conn, &s->params, s->rx_seq, RIOD_RESUME_ANSWER_MS,
-				    &peer_rx_seq, &refusal);
+	left = max(riod_session_lost_left(s), 1L);
+	ms = min(jiffies_to_msecs(left), RIOD_RESUME_ANSWER_MS);
+	err = riod_negotiate_resume(conn, &s->params, s->rx_seq, ms, &peer_rx_seq, &refusal);
 	if (!err)
 		err = riod_session_adopt(s, conn, peer_rx_seq);
 	if (err)
 		riod_conn_close(conn);
 	switch (refusal.reason) {
 	case RIOD_REASON_BUSY:
-		/* the server is there and has the session; requests have their own deadline */
-		WRITE_ONCE(s->heard, jiffies);
+		if (riod_session_may_be_busy(s))
+			WRITE_ONCE(s->heard, jiffies);
 		break;
 	case RIOD_REASON_NONE:
 	case RIOD_REASON_LIMIT:
@@ -276,6 +281,12 @@ static unsigned long riod_session_jitter(unsigned int ms)
 	return msecs_to_jiffies(ms / 2 + get_random_u32_below(ms + 1)) ?: 1;
 }
 
+static void riod_session_pause(struct riod_session *s, unsigned int ms, long left)
+{
+	wait_event_idle_timeout(s->resume_wait, riod_session_is_over(s),
+				clamp_t(long, riod_session_jitter(ms), 1, max(left, 1L)));
+}
+
 static bool riod_session_dial(struct riod_session *s)
 {
 	unsigned int pause = RIOD_RESUME_PAUSE_MIN_MS;
@@ -283,19 +294,23 @@ static bool riod_session_dial(struct riod_session *s)
 	long left;
 	int err;
 
+	/* the last attempt led to nothing: the next one is not the first */
+	if (s->epoch && s->dial_frames == s->stats.rx_frames)
+		riod_session_pause(s, pause, riod_session_lost_left(s));
 	while ((left = riod_session_lost_left(s)) > 0) {
 		if (!riod_session_dial_begin(s))
 			return false;
 		err = riod_session_dial_once(s, left, &reason);
 		riod_session_dial_end(s);
-		if (!err)
+		if (!err) {
+			s->dial_frames = s->stats.rx_frames;
 			return true;
+		}
 		if (reason) {
 			riod_session_over(s, reason, false);
 			return false;
 		}
-		wait_event_idle_timeout(s->resume_wait, riod_session_is_over(s),
-					min_t(long, riod_session_jitter(pause), left));
+		riod_session_pause(s, pause, left);
 		pause = min(2 * pause, RIOD_RESUME_PAUSE_MAX_MS);
 	}
 	riod_session_give_up(s);

@@ -152,17 +152,19 @@ static bool riod_session_tx_more(struct riod_session *s)
 }
 
 /*
- * Jiffies until the peer counts as stalled; <= 0: it does.  Keepalives prove
+ * Jiffies until the peer counts as stalled; <= 0: it does; MAX_SCHEDULE_TIMEOUT: nothing
+ * is unacknowledged.  Keepalives prove
  * that the peer is alive, not that it works: without this limit a peer that
  * acknowledges nothing would keep all senders waiting for the window.
  */
-static long riod_session_stall_left(struct riod_session *s)
+long riod_session_stall_left(struct riod_session *s)
 {
 	long left = MAX_SCHEDULE_TIMEOUT;
 
 	spin_lock(&s->lock);
-	if (s->unacked && !s->over && !s->broken)
-		left = (long)(s->progress + msecs_to_jiffies(s->params.stall_ms) - jiffies);
+	if (s->unacked && !s->over)
+		left = (long)(s->progress + riod_session_limit(&s->params, s->params.stall_ms) -
+			      jiffies);
 	spin_unlock(&s->lock);
 	return left;
 }

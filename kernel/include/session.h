@@ -9,6 +9,8 @@
 #ifndef _RIOD_SESSION_H
 #define _RIOD_SESSION_H
 
+#include <linux/jiffies.h>
+
 #include "transport.h"
 
 struct riod_session;
@@ -28,6 +30,14 @@ struct riod_session_params {
 	u32 stall_ms;		/* longest that the peer may process none of our frames */
 	u32 request_ms;		/* longest that a reply may take; see link.h */
 };
+
+/* jiffies; a break takes at most lost_ms of the peer's time, however many there are */
+static inline unsigned long riod_session_limit(const struct riod_session_params *p, u32 ms)
+{
+	unsigned long limit = msecs_to_jiffies(ms);
+
+	return p->features & RIOD_FEATURE_RESUME ? limit + msecs_to_jiffies(p->lost_ms) : limit;
+}
 
 /*
  * The slowest operation that a frame requests is a reset: the PCI core waits up
@@ -63,8 +73,9 @@ struct riod_session_params {
  * @connect: frontend: connect to the peer again, within @timeout_ms; the receive thread
  *	calls it, and SIGKILL interrupts it.  As &riod_transport_ops.connect.  NULL: the
  *	session waits for riod_session_resume_begin().
- * @connection: riod_session_is_broken() changed.  Process context; must not wait for the
- *	peer.  May be NULL.
+ * @connection: riod_session_is_broken() changed.  Process context, with a mutex of the
+ *	session held when it is false again; must not wait for the peer, nor call
+ *	riod_session_halt().  May be NULL.
  */
 struct riod_session_ops {
 	void (*over)(void *priv, enum riod_reason reason);
@@ -160,8 +171,6 @@ bool riod_session_cut(struct riod_session *s);
 #endif
 /* between two connections of the session; nothing is sent until the next one */
 bool riod_session_is_broken(struct riod_session *s);
-/* jiffies when the session got its latest connection */
-unsigned long riod_session_resumed_at(struct riod_session *s);
 
 /**
  * riod_session_resume_begin() - stub: a handshake wants to continue the session

@@ -61,14 +61,17 @@ static void resume_put(struct riod_stub_att *found)
  * riod_stub_resume_wait() - wait until no handshake uses an attachment
  * @att: attachment that is over, and that its export does not name any more
  *
- * Short: a handshake waits for nothing but the session, which is over.
+ * Short: a handshake waits for the session, which is over, and sends one frame.
  */
 void riod_stub_resume_wait(struct riod_stub_att *att)
 {
 	wait_event(att->exp->wait, !READ_ONCE(att->nresuming));
 }
 
-/* 0: the session has the connection; or the reason of a refusal */
+/*
+ * NONE: the session has the connection, or it waits for the peer to come again; otherwise
+ * the reason of a refusal
+ */
 static enum riod_reason resume_on(struct riod_stub_att *att, struct riod_session *s)
 {
 	u64 theirs = le64_to_cpu(att->hello.rx_seq), ours;

@@ -20,8 +20,8 @@
  *   functions yet.
  * @RIOD_STATE_FAILED: Attachment that did not come up, and is being removed.
  *   The reason and the error are set.
- * @RIOD_STATE_RESUMING: The connection broke. The session waits for another
- *   one; guest and device keep what they have.
+ * @RIOD_STATE_RESUMING: The connection broke. The session waits for a new
+ *   connection; guest and device keep what they have.
  */
 enum riod_state {
 	RIOD_STATE_IDLE,

@@ -32,7 +32,7 @@ struct server {
 	struct kunit *test;
 	struct end *fe;
 	struct end *stub;
-	enum { RESUME, REFUSE, NO_WELCOME, WRONG_SEQ, SILENT } mode;
+	enum { RESUME, REFUSE, NO_WELCOME, WRONG_SEQ, SILENT, NO_PROGRESS } mode;
 	enum riod_reason reason;
 	atomic_t nresumed;
 	atomic_t nbusy;
@@ -85,6 +85,12 @@ static void serve(struct riod_conn *conn, void *priv)
 	KUNIT_EXPECT_MEMEQ(srv->test, hello.session, survives.id, sizeof(hello.session));
 	if (srv->mode == REFUSE) {
 		riod_negotiate_refuse(conn, srv->reason, NULL);
+		riod_conn_close(conn);
+		return;
+	}
+	if (srv->mode == NO_PROGRESS) {
+		/* it resumes, has processed nothing, and breaks again */
+		riod_negotiate_resumed(conn, &survives, 0);
 		riod_conn_close(conn);
 		return;
 	}
@@ -370,6 +376,48 @@ static void silence(struct kunit *test)
 	pair_expect_done(test, &srv->stub->reached);
 }
 
+static struct server *server_start_stalling(struct kunit *test, struct pair *p)
+{
+	struct riod_session_params params = survives;
+	struct server *srv;
+
+	params.keepalive_ms = 50;
+	params.lost_ms = 400;
+	params.stall_ms = 600;
+	srv = server_start_both(test, p, &params, &survives);
+	/* a frame that the stub never finishes */
+	srv->stub->gated = true;
+	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->fe, reg_make, 1 }), 0);
+	pair_expect_done(test, &srv->stub->entered);
+	return srv;
+}
+
+/* a server that is busy forever does not keep the session forever */
+static void busy_forever(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start_stalling(test, p);
+
+	srv->reason = RIOD_REASON_BUSY;
+	srv->mode = REFUSE;
+	cut(srv->fe);
+	pair_expect_done(test, &srv->fe->lost);
+	KUNIT_EXPECT_GE(test, atomic_read(&srv->fe->dials), 2);
+}
+
+/* nor does one that resumes it again and again; and it is not asked without a pause */
+static void no_progress(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start_stalling(test, p);
+
+	srv->mode = NO_PROGRESS;
+	cut(srv->fe);
+	expect_lost(test, srv->fe, RIOD_REASON_TIMEOUT);
+	KUNIT_EXPECT_GE(test, atomic_read(&srv->fe->dials), 2);
+	KUNIT_EXPECT_LE(test, atomic_read(&srv->fe->dials), 20);
+}
+
 /* a number that was never sent, from either side, ends the session */
 static void impossible_number(struct kunit *test)
 {
@@ -429,6 +477,8 @@ static struct kunit_case resume_cases[] = {
 	SESSION_CASE(refused_for_now),
 	SESSION_CASE(lost),
 	SESSION_CASE(silence),
+	SESSION_CASE(busy_forever),
+	SESSION_CASE(no_progress),
 	SESSION_CASE(impossible_number),
 	SESSION_CASE(ended_while_dialing),
 	SESSION_CASE(not_agreed),
