@@ -47,6 +47,7 @@ fixtures:
 	@$(MAKE) -s -C selftests/vfio BUILD=$(build)/vfio
 	@$(MAKE) -s -C selftests/guest BUILD=$(build)/guest
 	@$(MAKE) -s -C selftests/host BUILD=$(build)/host
+	scripts/kbuild.sh --src selftests/rdmacut $(KDIR) $(BUILD)/rdmacut
 
 # The VFIO selftests of the newest kernel in Debian
 vfio-selftests:

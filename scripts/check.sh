@@ -226,7 +226,9 @@ debug | zoo-debug | soak-debug)
 	# beside the stock kernel's modules; a VM uses the modules built for its kernel
 	out=$top/build/debug
 	scripts/kbuild.sh --install "$out" "$kernel/build" "$out/kernel" CONFIG_RIOD_KUNIT_TEST=m KCFLAGS=-Werror >&2
-	scripts/kbuild.sh --src selftests/planted --install "$out" "$kernel/build" "$out/planted" >&2
+	for src in planted rdmacut; do
+		scripts/kbuild.sh --src "selftests/$src" --install "$out" "$kernel/build" "$out/$src" >&2
+	done
 	vm_tests --kernel "$kernel"
 	;;
 esac

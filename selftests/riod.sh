@@ -174,7 +174,7 @@ pins()
 # or without a function); loading a module makes it purge.
 kernel_kib()
 {
-	modprobe dummy numdummies=0 && modprobe -r dummy || return
+	modprobe sch_netem && modprobe -r sch_netem || return
 	awk '/^(SUnreclaim|PageTables|KernelStack|Percpu):/ { n += $2 } END { print n }' /proc/meminfo
 }
 

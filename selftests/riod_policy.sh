@@ -14,8 +14,8 @@
 . "$(dirname "$0")/riod.sh"
 # shellcheck source=selftests/zoo.sh
 . "$(dirname "$0")/zoo.sh"
-# shellcheck source=selftests/proxy.sh
-. "$(dirname "$0")/proxy.sh"
+# shellcheck source=selftests/cuts.sh
+. "$(dirname "$0")/cuts.sh"
 
 PARAMS=/sys/module/riod_stub/parameters
 
@@ -31,16 +31,16 @@ each_cleanup()
 	persist_end
 	user_end
 	zoo_end
-	proxy_end
+	cuts_end
 	on server "echo 2000 > $PARAMS/keepalive_ms; echo 60000 > $PARAMS/lost_max_ms"
 }
 
-# attach_with OPTION... - attach the NVMe controller, through the proxy
+# attach_with OPTION... - attach the NVMe controller
 attach_with()
 {
 	# shellcheck disable=SC2034 # read by zoo_attach
 	local -a ZOO_ATTACH=("$@")
-	proxy_begin
+	cuts_begin
 	zoo_attach nvme
 }
 
@@ -144,7 +144,7 @@ lost_at_once()
 	read -r value ms < <(user_read)
 	t_diag "a read: $value in $ms ms"
 	[[ $value != 0xffffffff ]] || t_fail "the device does not answer"
-	proxy_tell cut
+	cuts_tell cut
 	wait_for 2 state_is lost
 	t_eq reason "$(att reason)" "the connection broke"
 	wait_for 2 user_says request
@@ -212,7 +212,7 @@ lost_after()
 	t_eq "time agreed on" "$(att lost_ms)" "$1"
 	t_eq policy "$(att on_loss)" stall
 	user
-	proxy_tell refuse
+	cuts_tell refuse
 	wait_for 5 state_is resuming
 	t_eq requests "$(grep -c ^request /run/riod/user.out || true)" 0
 	read -r value ms < <(user_read)
@@ -244,7 +244,7 @@ test_server_caps_the_timeout()
 test_timeout_below_two_keepalives()
 {
 	local message
-	proxy_begin
+	cuts_begin
 	EXPORT=$(device nvme)
 	remember EXPORT
 	zoo_bind "$EXPORT"
@@ -258,7 +258,7 @@ test_timeout_below_two_keepalives()
 test_persist_comes_back()
 {
 	local first
-	proxy_begin
+	cuts_begin
 	EXPORT=$(device nvme)
 	remember EXPORT
 	zoo_bind "$EXPORT"
@@ -268,15 +268,15 @@ test_persist_comes_back()
 	first=$ATT_ID
 	user
 	# a break of milliseconds may be over before its event is sent
-	proxy_tell refuse
+	cuts_tell refuse
 	wait_for 5 persist_said resuming
-	proxy_tell up
+	cuts_tell up
 	wait_for 5 persist_said resumed
-	proxy_tell refuse
+	cuts_tell refuse
 	wait_for 5 persist_said resuming 2
 	server_ctl unbind "$EXPORT" --force
 	zoo_bind "$EXPORT"
-	proxy_tell up
+	cuts_tell up
 	wait_for 5 persist_said lost
 	t_eq reason "$(persist_field lost reason)" "the server host no longer has the session"
 	wait_for 2 user_says request
@@ -303,7 +303,7 @@ test_persist_comes_back()
 test_persist_leaves_what_is_in_use()
 {
 	local id
-	proxy_begin
+	cuts_begin
 	EXPORT=$(device nvme)
 	remember EXPORT
 	zoo_bind "$EXPORT"
@@ -331,7 +331,7 @@ test_persist_leaves_what_is_in_use()
 
 test_persist_ends_with_what_cannot_pass()
 {
-	proxy_begin
+	cuts_begin
 	EXPORT=$(device nvme)
 	remember EXPORT
 	zoo_bind "$EXPORT"

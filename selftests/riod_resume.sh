@@ -15,8 +15,8 @@
 . "$(dirname "$0")/riod.sh"
 # shellcheck source=selftests/zoo.sh
 . "$(dirname "$0")/zoo.sh"
-# shellcheck source=selftests/proxy.sh
-. "$(dirname "$0")/proxy.sh"
+# shellcheck source=selftests/cuts.sh
+. "$(dirname "$0")/cuts.sh"
 
 CUTS=${CUTS:-30}
 MIB=$((4 * (CUTS + 29) / 30))
@@ -37,27 +37,28 @@ setup()
 each_cleanup()
 {
 	zoo_end
-	proxy_end
+	cuts_end
 }
 
-# attach QEMU's pci-testdev, through the proxy
+# attach QEMU's pci-testdev
 testdev()
 {
 	local -a ZOO_BIND=(--no-reset)
 	zoo_attach pci-testdev
 }
 
+# check_cuts INSIDE - the cuts were made, at least so many of them inside a frame.
 # A connection that is cut before the session has it is a failed attempt, and no break.
-cuts_were_made()
+check_cuts()
 {
-	local breaks
+	local breaks made
+	made() { sed -n "s/.*$1=\([0-9]*\).*/\1/p" <<< "$made"; }
 	breaks=$(att_stat breaks)
-	kill -USR1 "$(cat /run/riod/proxy)"
-	wait_for "$SOON" grep -q ^total /run/riod/proxy.out
-	t_diag "$(grep ^total /run/riod/proxy.out), $breaks and $(exp_stat breaks) breaks"
-	t_eq "cuts to come" "$(total left)" 0
-	t_cmp "cuts inside a frame" "$(total inside)" -ge $((CUTS / 2))
-	t_cmp "cuts between frames" "$(total between)" -ge $((CUTS / 2))
+	made=$(cuts_made)
+	t_diag "$made, $breaks and $(exp_stat breaks) breaks"
+	t_eq "cuts to come" "$(made left)" 0
+	t_cmp "cuts inside a frame" "$(made inside)" -ge "$1"
+	t_cmp "cuts between frames" "$(made between)" -ge $((CUTS / 2))
 	t_cmp "breaks at the frontend" "$breaks" -ge $((CUTS * 2 / 3))
 	t_cmp "breaks at the stub" "$(exp_stat breaks)" -ge $((CUTS * 2 / 3))
 }
@@ -65,26 +66,26 @@ cuts_were_made()
 state_is() { [[ $(att state) == "$1" ]]; }
 export_state() { server_ctl --json status | fields exports name "$EXPORT" | field state; }
 export_is() { [[ $(export_state) == "$1" ]]; }
-total() { sed -n "s/^total.* $1=\([0-9]*\).*/\1/p" /run/riod/proxy.out; }
 
-# the device counts the writes that reach it
+# The device counts the writes that reach it. The frames of writes fill no message of RDMA.
 test_no_write_is_lost_or_repeated()
 {
-	proxy_begin --cuts "$CUTS" --bytes 4000
+	[[ $RIOD_TRANSPORT == tcp ]] || CUTS_FRAMES=between
+	cuts_begin "$CUTS" 4000 25
 	testdev
 	/riod-build/vfio/writes "$ATT_DEV" $((CUTS * 100))
 	t_eq state "$(att state)" connected
-	cuts_were_made
+	if [[ $RIOD_TRANSPORT == tcp ]]; then check_cuts $((CUTS / 2)); else check_cuts 0; fi
 }
 
 # the guest's driver sees a slow device and no error
 test_verified_io()
 {
-	proxy_begin --cuts "$CUTS" --bytes 250000
+	cuts_begin "$CUTS" 250000 40
 	zoo_guest nvme
 	ZOO_FIO_S=$((600 + CUTS * 5)) zoo_fio "$MIB"
 	t_eq "errors in the guest" "$(guest 'dmesg | grep -cE "nvme.*(timeout|abort|reset|I/O error)|blocked for more than" || true')" 0
-	cuts_were_made
+	check_cuts $((CUTS / 2))
 	t_eq "forced cuts" "$(att_stat forced) $(exp_stat forced)" "0 0"
 	guest_poweroff 60
 }
@@ -92,19 +93,19 @@ test_verified_io()
 # both ends say what they wait for, and go on
 test_away_for_a_while()
 {
-	proxy_begin
+	cuts_begin
 	testdev
-	proxy_tell refuse
+	cuts_tell refuse
 	wait_for "$SOON" state_is resuming
 	wait_for "$SOON" export_is resuming
-	proxy_tell up
+	cuts_tell up
 	wait_for "$SOON" state_is connected
 	wait_for "$SOON" export_is connected
 	/riod-build/vfio/writes "$ATT_DEV" 64
 	# silence: no end of the connection is reported
-	proxy_tell drop
+	cuts_tell drop
 	wait_for "$LONG" state_is resuming
-	proxy_tell up
+	cuts_tell up
 	wait_for "$SOON" state_is connected
 	/riod-build/vfio/writes "$ATT_DEV" 64
 	t_cmp breaks "$(att_stat breaks)" -ge 2
@@ -113,9 +114,9 @@ test_away_for_a_while()
 # nobody comes back: both ends give up after lost_ms, the device is fenced
 test_lost_in_the_end()
 {
-	proxy_begin
+	cuts_begin
 	testdev
-	proxy_tell refuse
+	cuts_tell refuse
 	wait_for "$SOON" state_is resuming
 	wait_for "$LONG" no_attachments
 	wait_for "$LONG" export_is idle
@@ -125,13 +126,13 @@ test_lost_in_the_end()
 # a server host that was restarted has no session: the client knows at once
 test_server_forgot()
 {
-	proxy_begin
+	cuts_begin
 	testdev
-	proxy_tell refuse
+	cuts_tell refuse
 	wait_for "$SOON" state_is resuming
 	server_ctl unbind "$EXPORT" --force
 	zoo_bind "$EXPORT" --no-reset
-	proxy_tell up
+	cuts_tell up
 	wait_for "$SOON" no_attachments
 	t_match "log" "$(dmesg)" "no longer has the session"
 }
@@ -139,9 +140,9 @@ test_server_forgot()
 # detached while the connection is broken: nothing waits for the server host
 test_detach_meanwhile()
 {
-	proxy_begin
+	cuts_begin
 	testdev
-	proxy_tell refuse
+	cuts_tell refuse
 	wait_for "$SOON" state_is resuming
 	riod_detach
 	no_attachments
