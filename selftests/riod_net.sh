@@ -7,6 +7,7 @@
 # topology: pair
 # devices: pci-testdev edu nvme,size=64M
 # timeout: 900
+# console-allow: DMAR: (DRHD: handling fault status|\[DMA Write NO_PASID\] Request device \[[0-9a-f:]*\.0\])
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -24,7 +25,17 @@ setup()
 	on server modprobe riod_stub lost_ms=$((LOST_S * 1000)) keepalive_ms=1000
 	modprobe riod_frontend lost_max_ms=60000
 	modprobe vfio_iommu_type1
-	on_hosts modprobe sch_netem
+	on_hosts "modprobe sch_netem && tc qdisc add dev data0 root $NETEM"
+	# the answer to an ARP request would be lost, too, and then the other direction with it
+	on vmm "$(declare -f neighbour_stays); neighbour_stays $RIOD_SERVER_ADDR"
+	on server "$(declare -f neighbour_stays); neighbour_stays $RIOD_VMM_ADDR"
+}
+
+neighbour_stays()
+{
+	ping -qc 1 -W 5 "$1" &&
+		ip neigh replace "$1" dev data0 nud permanent \
+			lladdr "$(ip neigh show "$1" | sed 's/.*lladdr \([^ ]*\).*/\1/')"
 }
 
 each_cleanup()
@@ -35,6 +46,11 @@ each_cleanup()
 	zoo_end
 }
 
+# The queue is changed, never replaced: a packet that meets the replacement is an error of its
+# sender, and rdma_rxe then leaves the queue pair of the connection manager in the error state
+# for good. So does a queue that is full.
+NETEM="netem limit 1000000"
+
 # net HOST... -- NETEM-OPTION... - what happens to all that these hosts send to each other
 net()
 {
@@ -42,17 +58,11 @@ net()
 	while [[ $1 != -- ]]; do hosts+=("$1"); shift; done
 	shift
 	for host in "${hosts[@]}"; do
-		on "$host" "tc qdisc replace dev data0 root netem $*"
+		on "$host" "tc qdisc change dev data0 root $NETEM $*"
 	done
 }
 
-net_up()
-{
-	local host
-	for host; do
-		on "$host" "tc qdisc del dev data0 root 2> /dev/null || true"
-	done
-}
+net_up() { net "$@" -- delay 0ms corrupt 0%; }
 
 # what HOST... sends is lost
 net_away() { net "$@" -- loss 100%; }

@@ -132,6 +132,7 @@ static enum riod_link_due riod_link_wait(struct riod_link *l)
 /*
  * -EDQUOT is final when it has lasted for RIOD_LINK_QUOTA_MS.  The cut meanwhile grows up to
  * the limit of riod_budget_charge_own() and gives all back, so other sessions have the rest.
+ * Without a connection it is not final: half a cut of the peer may hold the memory.
  */
 static bool riod_link_may_rest(struct riod_link *l, int err)
 {
@@ -141,7 +142,8 @@ static bool riod_link_may_rest(struct riod_link *l, int err)
 		return true;
 	if (err != -EDQUOT)
 		return false;
-	l->refused = l->refused ?: now;
+	if (!l->refused || riod_session_is_broken(l->session))
+		l->refused = now;
 	return ktime_ms_delta(now, l->refused) < RIOD_LINK_QUOTA_MS;
 }
 
@@ -163,8 +165,8 @@ static bool riod_link_retry(struct riod_link *l, int err)
 
 /*
  * Stub: end the flight of a cut that is acknowledged.  Called by the receive
- * thread when riod_session_acked() advanced, and by the pump when it knows the
- * number of the commit.
+ * thread or a handshake when riod_session_acked() advanced, and by the pump when
+ * it knows the number of the commit.
  */
 void riod_link_acked(void *priv)
 {
@@ -187,7 +189,7 @@ void riod_link_acked(void *priv)
 
 /*
  * The commit is queued as frame @seq.  If its acknowledgment arrived before
- * this, the receive thread found no flight to end, so check again here.
+ * this, nobody found a flight to end, so check again here.
  */
 static void riod_link_note_cut(struct riod_link *l, u64 seq, u64 cut)
 {

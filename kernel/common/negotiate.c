@@ -25,6 +25,8 @@ static_assert(ARRAY_SIZE(versions) <= RIOD_VERSIONS_MAX);
 #define FEATURES	RIOD_FEATURE_RESUME
 
 #define HANDSHAKE_MS	10000
+/* longest send of a WELCOME that resumes a session; it is the first frame to the peer */
+#define RESUMED_MS	1000
 
 #define HELLO_FRAME	(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_hello))
 #define ANSWER_FRAME	(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_refuse))
@@ -676,7 +678,8 @@ int riod_negotiate_resumed(struct riod_conn *conn, const struct riod_session_par
 
 	if (!f)
 		return -ENOMEM;
-	limit_waits(conn);
+	/* the end of the session waits for it */
+	conn->ops->timeouts(conn, RESUMED_MS, RESUMED_MS);
 	return send_frame(conn, f);
 }
 EXPORT_SYMBOL_GPL(riod_negotiate_resumed);

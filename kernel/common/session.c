@@ -32,7 +32,7 @@
  * sessions and then halts them one by one waits for all peers at once.  Then it
  * shuts the transport down, which makes send and receive fail; kthread_stop()
  * only reaps the threads.  Neither thread waits for the peer except in the
- * transport.
+ * transport, and in a handshake that resumes the session; its end interrupts that.
  *
  * ops->lost() is called under @deliver by the first of: the receive thread, the
  * work, riod_session_halt().  The work is queued under @lock together with
@@ -245,6 +245,8 @@ int riod_session_start(struct riod_session *s)
 	s->rx = get_task_struct(rx);
 	s->tx_last = jiffies;
 	s->heard = jiffies;
+	/* from its first frame on the stub knows that the client has a session, too */
+	s->ack_now = s->frontend && s->params.features & RIOD_FEATURE_RESUME;
 	s->conn->ops->timeouts(s->conn, riod_session_break_ms(&s->params),
 			       riod_session_break_ms(&s->params));
 	wake_up_process(tx);

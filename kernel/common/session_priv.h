@@ -59,7 +59,7 @@
  * @progress: while @unacked is not 0: jiffies when it became so, or when @acked
  *	last advanced
  * @tx_seq: number of the last frame queued
- * @tx_sent: number of the last frame given to the transport
+ * @tx_sent: highest number given to the transport, of any connection
  * @acked: highest number that the peer has acknowledged
  * @rx_seq: number of the last frame processed
  * @rx_busy: the frame behind @rx_seq is being processed
@@ -75,6 +75,8 @@
  * @tx_parked: the transmit thread, likewise
  * @dialing: the receive thread connects; the end of the session sends it SIGKILL
  * @dial_frames: receive thread: frames received when the last connection began
+ * @dial_pause: receive thread: last pause between two attempts to connect, in milliseconds
+ * @since: jiffies when the present connection replaced another
  * @heard: jiffies when the last frame was received, of the session or a handshake that
  *	resumes it; without the lock
  * @stats: counters
@@ -133,6 +135,8 @@ struct riod_session {
 	bool dialing;
 	unsigned long heard;
 	u64 dial_frames;
+	unsigned int dial_pause;
+	unsigned long since;
 	struct riod_session_stats stats;
 
 	wait_queue_head_t resume_wait;
@@ -161,10 +165,11 @@ bool riod_session_ack_due(struct riod_session *s);
 /* session_rx.c */
 int riod_session_rx(void *data);
 bool riod_session_rx_ack(struct riod_session *s, u64 ack);
+void riod_session_reap(struct riod_session *s, struct list_head *from, struct list_head *done);
 
 /* session_resume.c */
 unsigned int riod_session_break_ms(const struct riod_session_params *p);
-bool riod_session_broke(struct riod_session *s, bool rx, int err);
+bool riod_session_park(struct riod_session *s, bool rx, int err);
 void riod_session_dial_kill(struct riod_session *s);
 
 #endif /* _RIOD_SESSION_PRIV_H */

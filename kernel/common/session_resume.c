@@ -17,15 +17,22 @@
  * Why no frame is lost or processed twice: a frame that was sent is on @retained until
  * the peer has acknowledged it, which includes the peer's rx_seq in the handshake, and
  * that is constant from the handshake until the peer sends on the new connection.  What
- * remains on @retained goes to the head of @queue, in order and with its number.  Data of
- * the old connection that was received and not processed is discarded with it.
+ * remains on @retained goes to the head of @queue, in order and with its number.  The
+ * receive thread may process what had arrived before it parks (a BYE may be among it), at
+ * most a window; the rest is discarded with the old connection.
+ *
+ * A HELLO may be late, if the network held it up while a later one has resumed the session.
+ * It names a number below @acked, or was followed by nothing, so at worst it costs a break:
+ * @tx_sent is the highest number ever sent, so that the next HELLO is not an impossible one.
  *
  * Why this ends: each wait here ends when the session is over or after a time, at most
- * lost_ms after the last frame that was received.  A server that is BUSY counts as heard,
- * but only while it may still be processing a frame.  Resuming is no progress: a peer that
- * resumes again and again without an acknowledgment stalls, as on one connection, and so
- * do requests that it does not answer.  The end of the session needs no parked thread, and
- * interrupts the frontend's connect by SIGKILL.
+ * lost_ms after the last frame that was received, or after the break if a frame was being
+ * processed then.  At the stub each parked thread watches the time, because the other one may
+ * be processing a frame for longer.  A server that is BUSY counts as heard, but only while it
+ * may still be processing a frame.  Resuming is no progress: a peer that resumes again and
+ * again without an acknowledgment stalls, as on one connection, and so do requests that it
+ * does not answer.  The end of the session needs no parked thread, and interrupts the
+ * frontend's connect by SIGKILL.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -64,10 +71,27 @@ bool riod_session_is_broken(struct riod_session *s)
 }
 EXPORT_SYMBOL_GPL(riod_session_is_broken);
 
+/* longest wait of a handshake for the threads; the answer must reach a peer that waits */
+static unsigned int riod_session_busy_ms(const struct riod_session *s)
+{
+	return min(RIOD_RESUME_BUSY_MS, s->params.lost_ms / 4);
+}
+
 /* jiffies until the peer is lost; <= 0: it is */
 static long riod_session_lost_left(struct riod_session *s)
 {
 	return (long)(READ_ONCE(s->heard) + msecs_to_jiffies(s->params.lost_ms) - jiffies);
+}
+
+/*
+ * -EPROTO: the peer is at fault, and would be again.  The client sends an acknowledgment at
+ * once, so a stub without any frame had a client that gave up its attempt to attach.
+ */
+static bool riod_session_may_resume(const struct riod_session *s, int err)
+{
+	lockdep_assert_held(&s->lock);
+	return !s->over && err != -EPROTO && s->params.features & RIOD_FEATURE_RESUME &&
+	       (s->frontend || s->stats.rx_frames);
 }
 
 /**
@@ -79,16 +103,16 @@ static long riod_session_lost_left(struct riod_session *s)
  */
 static bool riod_session_break(struct riod_session *s, int err)
 {
-	bool first = false, ret = false;
+	bool first, ret;
 
 	spin_lock(&s->lock);
-	/* -EPROTO: the peer is at fault, and would be again */
-	if (!s->over && err != -EPROTO && s->params.features & RIOD_FEATURE_RESUME) {
-		first = !s->broken;
-		ret = true;
-	}
+	ret = riod_session_may_resume(s, err);
+	first = ret && !s->broken;
 	if (first) {
-		s->break_err = err;
+		WRITE_ONCE(s->break_err, err);
+		/* nothing was read meanwhile */
+		if (s->rx_busy)
+			WRITE_ONCE(s->heard, jiffies);
 		s->stats.breaks++;
 		/* pairs with riod_session_is_broken() */
 		smp_store_release(&s->broken, true);
@@ -100,7 +124,7 @@ static bool riod_session_break(struct riod_session *s, int err)
 	s->conn->ops->shutdown(s->conn);
 	if (first) {
 		trace_riod_session_broken(s->nr, err);
-		pr_notice_ratelimited("%pISpc: the connection broke (error %d), the session waits\n",
+		pr_notice_ratelimited("%pISpc: connection lost (error %d), waiting for the peer\n",
 				      &s->peer, err);
 		if (s->ops->connection)
 			s->ops->connection(s->priv);
@@ -111,7 +135,7 @@ static bool riod_session_break(struct riod_session *s, int err)
 /* the peer did not come back in time */
 static void riod_session_give_up(struct riod_session *s)
 {
-	bool silent = READ_ONCE(s->break_err) == -ETIMEDOUT;
+	bool silent = READ_ONCE(s->break_err) == -ETIMEDOUT || riod_session_stall_left(s) <= 0;
 
 	riod_session_over(s, silent ? RIOD_REASON_TIMEOUT : RIOD_REASON_CLOSED, false);
 }
@@ -126,7 +150,10 @@ static bool riod_session_parked(struct riod_session *s)
 	return parked;
 }
 
-/* both threads are parked.  @peer_rx_seq: -EPROTO if it is impossible */
+/*
+ * Both threads are parked.  -ESTALE: the peer has acknowledged more than @peer_rx_seq since;
+ * -EPROTO: it never received that much
+ */
 static int riod_session_check_seq(struct riod_session *s, u64 peer_rx_seq)
 {
 	int err = 0;
@@ -134,15 +161,19 @@ static int riod_session_check_seq(struct riod_session *s, u64 peer_rx_seq)
 	spin_lock(&s->lock);
 	if (s->over)
 		err = -ENOTCONN;
-	else if (peer_rx_seq < s->acked || peer_rx_seq > s->tx_sent)
+	else if (peer_rx_seq < s->acked)
+		err = -ESTALE;
+	else if (peer_rx_seq > s->tx_sent)
 		err = -EPROTO;
 	spin_unlock(&s->lock);
-	if (err == -EPROTO) {
-		pr_info_ratelimited("%pISpc broke the protocol: resumes at an impossible number\n",
-				    &s->peer);
-		riod_session_over(s, RIOD_REASON_PROTOCOL, false);
-	}
 	return err;
+}
+
+static void riod_session_impossible(struct riod_session *s)
+{
+	pr_info_ratelimited("%pISpc broke the protocol: resumes at an impossible number\n",
+			    &s->peer);
+	riod_session_over(s, RIOD_REASON_PROTOCOL, false);
 }
 
 /*
@@ -154,6 +185,7 @@ static bool riod_session_install(struct riod_session *s, struct riod_conn *conn,
 {
 	unsigned int break_ms = riod_session_break_ms(&s->params);
 	struct riod_conn *old = s->conn;
+	LIST_HEAD(done);
 	bool over;
 
 	lockdep_assert_held(&s->resume_lock);
@@ -163,7 +195,8 @@ static bool riod_session_install(struct riod_session *s, struct riod_conn *conn,
 	over = s->over;
 	if (!over) {
 		list_splice_init(&s->retained, &s->queue);
-		s->tx_sent = peer_rx_seq;
+		/* those that an earlier connection was to send again */
+		riod_session_reap(s, &s->queue, &done);
 		/* the handshake has acknowledged all that was processed */
 		s->ack_sent = s->rx_seq;
 		s->rx_unacked = 0;
@@ -171,6 +204,7 @@ static bool riod_session_install(struct riod_session *s, struct riod_conn *conn,
 		s->tx_last = jiffies;
 		WRITE_ONCE(s->heard, jiffies);
 		s->conn = conn;
+		s->since = jiffies;
 		s->epoch++;
 		s->rx_parked = false;
 		s->tx_parked = false;
@@ -181,9 +215,10 @@ static bool riod_session_install(struct riod_session *s, struct riod_conn *conn,
 	spin_unlock(&s->lock);
 	if (over)
 		return false;
+	riod_frames_free(&done);
 	riod_conn_close(old);
 	trace_riod_session_resumed(s->nr, peer_rx_seq);
-	pr_notice_ratelimited("%pISpc: the session goes on\n", &s->peer);
+	pr_notice_ratelimited("%pISpc: session resumed\n", &s->peer);
 	if (s->ops->connection)
 		s->ops->connection(s->priv);
 	return true;
@@ -228,6 +263,9 @@ static int riod_session_adopt(struct riod_session *s, struct riod_conn *conn, u6
 	if (!err && !riod_session_install(s, conn, peer_rx_seq))
 		err = -ENOTCONN;
 	mutex_unlock(&s->resume_lock);
+	/* it is the answer to our HELLO, so it is not late */
+	if (err == -EPROTO || err == -ESTALE)
+		riod_session_impossible(s);
 	return err;
 }
 
@@ -281,22 +319,48 @@ static unsigned long riod_session_jitter(unsigned int ms)
 	return msecs_to_jiffies(ms / 2 + get_random_u32_below(ms + 1)) ?: 1;
 }
 
-static void riod_session_pause(struct riod_session *s, unsigned int ms, long left)
+static void riod_session_pause(struct riod_session *s)
 {
+	unsigned long pause = riod_session_jitter(s->dial_pause);
+	long left = riod_session_lost_left(s);
+
 	wait_event_idle_timeout(s->resume_wait, riod_session_is_over(s),
-				clamp_t(long, riod_session_jitter(ms), 1, max(left, 1L)));
+				clamp_t(long, pause, 1, max(left, 1L)));
+}
+
+/* several attempts fit into lost_ms */
+static void riod_session_pause_more(struct riod_session *s)
+{
+	unsigned int max = clamp(s->params.lost_ms / 8, RIOD_RESUME_PAUSE_MIN_MS,
+				 RIOD_RESUME_PAUSE_MAX_MS);
+
+	s->dial_pause = clamp(2 * s->dial_pause, RIOD_RESUME_PAUSE_MIN_MS, max);
+}
+
+/*
+ * Connections that end at once must not follow each other without a pause, which becomes
+ * longer while they bring nothing.
+ */
+static void riod_session_pace(struct riod_session *s)
+{
+	if (!s->epoch || time_after(jiffies, s->since + HZ)) {
+		s->dial_pause = 0;
+		return;
+	}
+	if (s->dial_frames == s->stats.rx_frames)
+		riod_session_pause_more(s);
+	else
+		s->dial_pause = RIOD_RESUME_PAUSE_MIN_MS;
+	riod_session_pause(s);
 }
 
 static bool riod_session_dial(struct riod_session *s)
 {
-	unsigned int pause = RIOD_RESUME_PAUSE_MIN_MS;
 	enum riod_reason reason = RIOD_REASON_NONE;
 	long left;
 	int err;
 
-	/* the last attempt led to nothing: the next one is not the first */
-	if (s->epoch && s->dial_frames == s->stats.rx_frames)
-		riod_session_pause(s, pause, riod_session_lost_left(s));
+	riod_session_pace(s);
 	while ((left = riod_session_lost_left(s)) > 0) {
 		if (!riod_session_dial_begin(s))
 			return false;
@@ -310,8 +374,8 @@ static bool riod_session_dial(struct riod_session *s)
 			riod_session_over(s, reason, false);
 			return false;
 		}
-		riod_session_pause(s, pause, left);
-		pause = min(2 * pause, RIOD_RESUME_PAUSE_MAX_MS);
+		riod_session_pause_more(s);
+		riod_session_pause(s);
 	}
 	riod_session_give_up(s);
 	return false;
@@ -319,43 +383,48 @@ static bool riod_session_dial(struct riod_session *s)
 
 /* ------------------------------------------------------------ park */
 
-static bool riod_session_moved(struct riod_session *s, u32 epoch)
+static bool riod_session_replaced(struct riod_session *s, u32 epoch)
 {
-	bool moved;
+	bool replaced;
 
 	spin_lock(&s->lock);
-	moved = s->over || s->epoch != epoch;
+	replaced = s->epoch != epoch;
 	spin_unlock(&s->lock);
-	return moved;
+	return replaced;
 }
 
-/* wait for the next connection.  The receive thread watches the time. */
-static bool riod_session_await(struct riod_session *s, bool rx, u32 epoch)
+/* the session may be over on its next connection: then its BYE is still to be sent */
+static bool riod_session_awaited(struct riod_session *s, u32 epoch)
 {
-	long left;
+	return riod_session_is_over(s) || riod_session_replaced(s, epoch);
+}
 
-	if (!rx)
-		wait_event_idle(s->resume_wait, riod_session_moved(s, epoch));
-	while (rx && !riod_session_moved(s, epoch)) {
-		left = riod_session_lost_left(s);
-		if (left <= 0) {
+/* wait for the next connection; the frontend's receive thread, which connects, watches the time */
+static bool riod_session_await(struct riod_session *s, u32 epoch)
+{
+	long left = MAX_SCHEDULE_TIMEOUT;
+
+	while (!riod_session_awaited(s, epoch)) {
+		if (!s->ops->connect)
+			left = min(riod_session_lost_left(s), riod_session_stall_left(s));
+		if (left <= 0)
 			riod_session_give_up(s);
-			break;
-		}
-		wait_event_idle_timeout(s->resume_wait, riod_session_moved(s, epoch), left);
+		else
+			wait_event_idle_timeout(s->resume_wait, riod_session_awaited(s, epoch),
+						left);
 	}
-	return !riod_session_is_over(s);
+	return riod_session_replaced(s, epoch);
 }
 
 /**
- * riod_session_broke() - a thread's call of the transport failed
+ * riod_session_park() - a thread's call of the transport failed
  * @s: session
  * @rx: the caller is the receive thread, otherwise the transmit thread
  * @err: from the transport
  *
  * Return: true: there is a new connection, go on; false: there will be none.
  */
-bool riod_session_broke(struct riod_session *s, bool rx, int err)
+bool riod_session_park(struct riod_session *s, bool rx, int err)
 {
 	u32 epoch;
 
@@ -371,7 +440,7 @@ bool riod_session_broke(struct riod_session *s, bool rx, int err)
 	spin_unlock(&s->lock);
 	if (rx && s->ops->connect)
 		return riod_session_dial(s);
-	return riod_session_await(s, rx, epoch);
+	return riod_session_await(s, epoch);
 }
 
 /* ------------------------------------------------------------ stub: a handshake resumes */
@@ -382,6 +451,9 @@ int riod_session_resume_begin(struct riod_session *s, u64 peer_rx_seq, u64 *rx_s
 
 	if (!(s->params.features & RIOD_FEATURE_RESUME))
 		return -ENOTCONN;
+	/* a HELLO that comes late: the connection that works stays */
+	if (peer_rx_seq < riod_session_acked(s))
+		return -ESTALE;
 	/* another handshake is here, or the session is being halted */
 	if (!mutex_trylock(&s->resume_lock))
 		return -EBUSY;
@@ -390,7 +462,7 @@ int riod_session_resume_begin(struct riod_session *s, u64 peer_rx_seq, u64 *rx_s
 	if (!riod_session_break(s, -ECONNRESET))
 		err = -ENOTCONN;
 	else if (!wait_event_idle_timeout(s->resume_wait, riod_session_parked(s),
-					  msecs_to_jiffies(RIOD_RESUME_BUSY_MS)))
+					  msecs_to_jiffies(riod_session_busy_ms(s))))
 		err = -EBUSY;
 	if (!err)
 		err = riod_session_check_seq(s, peer_rx_seq);
@@ -398,6 +470,8 @@ int riod_session_resume_begin(struct riod_session *s, u64 peer_rx_seq, u64 *rx_s
 		mutex_unlock(&s->resume_lock);
 	else
 		*rx_seq = s->rx_seq;
+	if (err == -EPROTO)
+		riod_session_impossible(s);
 	return err;
 }
 EXPORT_SYMBOL_GPL(riod_session_resume_begin);

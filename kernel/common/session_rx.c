@@ -3,8 +3,9 @@
  * The receiving half of a session
  *
  * The receive thread checks frames, processes their acknowledgments and hands
- * them to the owner.  It never sends, and waits for the peer only in the
- * transport's recv, so the peer's acknowledgments always get through.
+ * them to the owner.  It sends no frame of the session, and waits for the peer only in
+ * the transport's recv, so the peer's acknowledgments always get through; and while the
+ * connection is lost, when the frontend's thread makes the next one (session_resume.c).
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -18,13 +19,13 @@
 #include "riod_trace.h"
 #include "session_priv.h"
 
-/* free the frames that @acked covers, except those that are being sent */
-static void riod_session_reap(struct riod_session *s, struct list_head *done)
+/* take the frames that @acked covers from @from, which is @retained or @queue */
+void riod_session_reap(struct riod_session *s, struct list_head *from, struct list_head *done)
 {
 	struct riod_frame *f, *next;
 
 	lockdep_assert_held(&s->lock);
-	list_for_each_entry_safe(f, next, &s->retained, list) {
+	list_for_each_entry_safe(f, next, from, list) {
 		if (le64_to_cpu(f->hdr.seq) > s->acked)
 			break;
 		s->unacked -= riod_frame_size(f);
@@ -46,7 +47,7 @@ bool riod_session_rx_ack(struct riod_session *s, u64 ack)
 	if (moved) {
 		s->acked = ack;
 		s->progress = jiffies;
-		riod_session_reap(s, &done);
+		riod_session_reap(s, &s->retained, &done);
 	}
 	spin_unlock(&s->lock);
 	riod_frames_free(&done);
@@ -171,7 +172,7 @@ static int riod_session_rx_one(struct riod_session *s, struct riod_frame *f,
 }
 
 /*
- * Receive until the session is over; a receive error ends it.
+ * Receive until the session is over; a receive error ends it, unless it can be resumed.
  * Return: whether the connection can still be read: no error and no BYE.
  */
 static bool riod_session_rx_run(struct riod_session *s)
@@ -189,7 +190,7 @@ static bool riod_session_rx_run(struct riod_session *s)
 			err = riod_session_rx_one(s, f, &bye);
 		} else {
 			err = PTR_ERR(f);
-			readable = riod_session_broke(s, true, err);
+			readable = riod_session_park(s, true, err);
 			if (readable)
 				err = 0;
 		}

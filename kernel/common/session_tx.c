@@ -8,8 +8,8 @@
  * one is acknowledged meanwhile, only @acked advances, and the thread frees the
  * frame itself after the send.
  *
- * Acknowledgments need neither window nor memory, and the receive thread never
- * sends, so two full windows cannot wait for each other.
+ * Acknowledgments need neither window nor memory, and the receive thread sends no frame
+ * of the session, so two full windows cannot wait for each other.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
@@ -153,9 +153,9 @@ static bool riod_session_tx_more(struct riod_session *s)
 
 /*
  * Jiffies until the peer counts as stalled; <= 0: it does; MAX_SCHEDULE_TIMEOUT: nothing
- * is unacknowledged.  Keepalives prove
- * that the peer is alive, not that it works: without this limit a peer that
- * acknowledges nothing would keep all senders waiting for the window.
+ * is unacknowledged.  Keepalives prove that the peer is alive, not that it works: without
+ * this limit a peer that acknowledges nothing would keep all senders waiting for the
+ * window.
  */
 long riod_session_stall_left(struct riod_session *s)
 {
@@ -178,7 +178,8 @@ static bool riod_session_tx_wait(struct riod_session *s)
 	wait_event_idle_timeout(s->tx_wait, riod_session_tx_ready(s), max(left, 0L));
 	if (riod_session_stall_left(s) <= 0) {
 		pr_notice("%pISpc has processed nothing for %u ms\n", &s->peer,
-			  s->params.stall_ms);
+			  jiffies_to_msecs(riod_session_limit(&s->params,
+							      s->params.stall_ms)));
 		riod_session_over(s, RIOD_REASON_TIMEOUT, true);
 	}
 	return riod_session_tx_more(s);
@@ -206,7 +207,7 @@ static void riod_session_tx_one(struct riod_session *s, struct riod_frame *f,
 {
 	f->hdr.ack = cpu_to_le64(s->rx_seq);
 	list_move_tail(&f->list, batch);
-	s->tx_sent = le64_to_cpu(f->hdr.seq);
+	s->tx_sent = max(s->tx_sent, le64_to_cpu(f->hdr.seq));
 	s->stats.tx_frames++;
 	s->stats.tx_bytes += riod_frame_size(f);
 }
@@ -283,7 +284,7 @@ int riod_session_tx(void *data)
 
 	while (!err && riod_session_tx_wait(s)) {
 		err = riod_session_is_broken(s) ? -ECONNRESET : riod_session_tx_send(s);
-		if (err && riod_session_broke(s, false, err))
+		if (err && riod_session_park(s, false, err))
 			err = 0;
 	}
 	if (err) {

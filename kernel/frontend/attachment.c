@@ -96,6 +96,21 @@ static void att_stop_link(struct riod_fe_att *att)
 	mutex_unlock(&att->stop_lock);
 }
 
+static void att_free_link(struct riod_fe_att *att)
+{
+	struct riod_link *link;
+
+	mutex_lock(&att->stop_lock);
+	/* an event in progress asks it whether it has a connection */
+	mutex_lock(&att->event_lock);
+	link = att->link;
+	att->link = NULL;
+	mutex_unlock(&att->event_lock);
+	if (link)
+		riod_link_free(link);
+	mutex_unlock(&att->stop_lock);
+}
+
 /* reuse the number of a failed attempt, unless another attempt has begun since */
 static void att_return_id(struct riod_fe_att *att)
 {
@@ -140,11 +155,7 @@ void riod_fe_att_teardown(struct riod_fe_att *att)
 	mutex_lock(&att->event_lock);
 	riod_fe_bridge_release(att);
 	mutex_unlock(&att->event_lock);
-	mutex_lock(&att->stop_lock);
-	if (att->link)
-		riod_link_free(att->link);
-	att->link = NULL;
-	mutex_unlock(&att->stop_lock);
+	att_free_link(att);
 	/* the failure is reported only now, when the attempt can be repeated */
 	if (!att->was_up && !att->detached)
 		riod_fe_nl_event(att);

@@ -584,7 +584,7 @@ enum riod_fe_state {
  * @stats: counters
  * @revisit_work: enters ranges that have no batch, and disables bus mastering at the
  *	device if it is held off
- * @event_work: sends a netlink event when bus mastering has changed
+ * @event_work: sends a netlink event when bus mastering has changed, or the connection
  * @remove_work: tears down after a detach, the last close or the end of the session
  * @removed: the removal is complete
  * @event_lock: events are sent in the order of the changes, and none after the last

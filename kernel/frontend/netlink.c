@@ -29,7 +29,7 @@ static void att_view(struct riod_fe_att *att, struct att_view *v)
 	v->open = att->nopen;
 	v->detached = att->detached;
 	spin_unlock(&att->state_lock);
-	/* once it was up, it has its link until the last event */
+	/* on the list, under att_lock, it has its link; an event may come after that was freed */
 	v->broken = v->was_up && att->link && riod_session_is_broken(riod_link_session(att->link));
 }
 

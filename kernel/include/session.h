@@ -141,9 +141,10 @@ u64 riod_session_last_seq(struct riod_session *s);
 /**
  * riod_session_set_ack_notify() - set a callback for acknowledgments
  * @s: session
- * @fn: called from the receive thread whenever riod_session_acked() advanced,
- *	before the frame with the acknowledgment is handed over; may sleep, but
- *	must not wait for the peer.  Must be set before riod_session_start().
+ * @fn: called whenever riod_session_acked() advanced: from the receive thread, before
+ *	the frame with the acknowledgment is handed over, or from the thread that
+ *	resumes the session, with &riod_session.resume_lock held.  May sleep, but must not wait
+ *	for the peer.  Must be set before riod_session_start().
  */
 void riod_session_set_ack_notify(struct riod_session *s,
 				 void (*fn)(void *priv));

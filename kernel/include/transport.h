@@ -133,7 +133,8 @@ struct riod_listen_params {
  *	how long one @send may wait while no byte leaves; 0: no limit.  Not
  *	while @recv or @send is running.
  * @shutdown: end the connection at both ends and wake a sleeping @send and
- *	@recv for good.  Any context that may sleep, any number of times.
+ *	@recv for good; @recv first returns the frames that had arrived, and then
+ *	-ECONNRESET.  Any context that may sleep, any number of times.
  * @close: end the connection and free it; no @send or @recv is running.  Only
  *	riod_conn_close() calls it.
  * @peer: get the peer's address.  An IPv4 peer is AF_INET even if an IPv6

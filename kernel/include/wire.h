@@ -147,7 +147,8 @@ enum riod_intent {
  * @max_frame: largest frame that the client accepts
  * @features: optional features of the client, RIOD_FEATURE_*
  * @rx_seq: RESUME: highest number that the client has processed
- * @lost_ms: ATTACH: the lost_ms that the client asks for, at most U32_MAX; 0: the server's.
+ * @lost_ms: ATTACH: the lost_ms that the client asks for, at most
+ *	RIOD_LOST_MAX_MS; 0: the server's.
  *	LIST: 0
  * @session: RESUME: id of the session; else 0
  * @export: ATTACH: name of the export, NUL padded.  Empty: the only export.

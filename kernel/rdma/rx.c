@@ -87,7 +87,8 @@ static void riod_rdma_rx_msg(struct riod_rdma_conn *rc, struct riod_rdma_buf *bu
 	rc->tx_credits += le16_to_cpu(msg->credits);
 	buf->len = le32_to_cpu(msg->len);
 	riod_rdma_count(RIOD_RDMA_RX_BYTES, buf->len);
-	if (buf->len) {
+	/* after shutdown recv reads what had arrived before, and no more */
+	if (buf->len && !rc->shut) {
 		list_add_tail(&buf->list, &rc->rx_ready);
 		wake_up_all(&rc->rx_wait);
 	}
@@ -147,13 +148,12 @@ static int riod_rdma_try_next(struct riod_rdma_conn *rc)
 
 	spin_lock_bh(&rc->lock);
 	rc->rx_cur = list_first_entry_or_null(&rc->rx_ready, struct riod_rdma_buf, list);
-	if (rc->shut) {
-		rc->rx_cur = NULL;
-		ret = -ECONNRESET;
-	} else if (rc->rx_cur) {
+	if (rc->rx_cur) {
 		list_del(&rc->rx_cur->list);
 		rc->rx_pos = 0;
 		ret = 1;
+	} else if (rc->shut) {
+		ret = -ECONNRESET;
 	} else if (rc->rx_over) {
 		ret = rc->rx_err;
 	}

@@ -51,7 +51,7 @@ static void resume_put(struct riod_stub_att *found)
 
 	mutex_lock(&riod_stub_lock);
 	/* from here on @found may be freed */
-	WRITE_ONCE(found->nresuming, found->nresuming - 1);
+	smp_store_release(&found->nresuming, found->nresuming - 1);
 	mutex_unlock(&riod_stub_lock);
 	wake_up_all(&exp->wait);
 	riod_stub_export_put(exp);
@@ -65,7 +65,8 @@ static void resume_put(struct riod_stub_att *found)
  */
 void riod_stub_resume_wait(struct riod_stub_att *att)
 {
-	wait_event(att->exp->wait, !READ_ONCE(att->nresuming));
+	/* pairs with resume_put() */
+	wait_event(att->exp->wait, !smp_load_acquire(&att->nresuming));
 }
 
 /*
@@ -84,6 +85,7 @@ static enum riod_reason resume_on(struct riod_stub_att *att, struct riod_session
 	case -EBUSY:
 		return RIOD_REASON_BUSY;
 	case -EPROTO:
+	case -ESTALE:
 		return RIOD_REASON_PROTOCOL;
 	default:
 		return RIOD_REASON_NO_SESSION;

@@ -32,7 +32,7 @@ struct server {
 	struct kunit *test;
 	struct end *fe;
 	struct end *stub;
-	enum { RESUME, REFUSE, NO_WELCOME, WRONG_SEQ, SILENT, NO_PROGRESS } mode;
+	enum { RESUME, REFUSE, NO_WELCOME, WRONG_SEQ, SILENT, NO_PROGRESS, ONE_FRAME } mode;
 	enum riod_reason reason;
 	atomic_t nresumed;
 	atomic_t nbusy;
@@ -88,9 +88,11 @@ static void serve(struct riod_conn *conn, void *priv)
 		riod_conn_close(conn);
 		return;
 	}
-	if (srv->mode == NO_PROGRESS) {
+	if (srv->mode == NO_PROGRESS || srv->mode == ONE_FRAME) {
 		/* it resumes, has processed nothing, and breaks again */
 		riod_negotiate_resumed(conn, &survives, 0);
+		if (srv->mode == ONE_FRAME)
+			pair_send(conn, riod_frame_alloc(RIOD_FRAME_ACK, 0, 0, GFP_KERNEL));
 		riod_conn_close(conn);
 		return;
 	}
@@ -142,15 +144,24 @@ static void server_exit(void *data)
 	server_stop(data);
 }
 
-static struct server *server_start_both(struct kunit *test, struct pair *p,
-					const struct riod_session_params *client,
-					const struct riod_session_params *server)
+static u64 received(struct end *e)
+{
+	struct riod_session_stats st;
+
+	riod_session_get_stats(e->s, &st);
+	return st.rx_frames;
+}
+
+static struct server *server_start_ops(struct kunit *test, struct pair *p,
+				       const struct riod_session_params *client,
+				       const struct riod_session_params *server,
+				       const struct riod_session_ops *ops)
 {
 	struct server *srv = kunit_kzalloc(test, sizeof(*srv), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, srv);
 	srv->test = test;
-	srv->fe = end_create_ops(test, &p->near, true, client, &client_ops);
+	srv->fe = end_create_ops(test, &p->near, true, client, ops);
 	srv->fe->pair = p;
 	srv->stub = end_create_ops(test, &p->far, false, server, &server_ops);
 	p->accept_priv = srv;
@@ -160,7 +171,17 @@ static struct server *server_start_both(struct kunit *test, struct pair *p,
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, server_exit, srv), 0);
 	KUNIT_ASSERT_EQ(test, riod_session_start(srv->fe->s), 0);
 	KUNIT_ASSERT_EQ(test, riod_session_start(srv->stub->s), 0);
+	/* from the client's first frame on the stub waits for it when the connection breaks */
+	if (server->features)
+		KUNIT_ASSERT_TRUE(test, pair_eventually(received(srv->stub)));
 	return srv;
+}
+
+static struct server *server_start_both(struct kunit *test, struct pair *p,
+					const struct riod_session_params *client,
+					const struct riod_session_params *server)
+{
+	return server_start_ops(test, p, client, server, &client_ops);
 }
 
 static struct server *server_start(struct kunit *test, struct pair *p,
@@ -467,6 +488,178 @@ static void not_agreed(struct kunit *test)
 	expect_lost(test, srv->stub, RIOD_REASON_CLOSED);
 }
 
+/* a HELLO that was held up: the connection that works stays */
+static void late_hello(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start(test, p, &survives);
+	u64 rx_seq;
+
+	cut(srv->fe);
+	KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&srv->nresumed) == 1));
+	KUNIT_ASSERT_TRUE(test, pair_eventually(is_up(srv)));
+	srv->fe->target = 3;
+	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->stub, irq_of, 3 }), 0);
+	pair_expect_done(test, &srv->fe->reached);
+	/* carries the acknowledgment */
+	srv->stub->target = 1;
+	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->fe, reg_make, 1 }), 0);
+	pair_expect_done(test, &srv->stub->reached);
+	KUNIT_EXPECT_EQ(test, riod_session_resume_begin(srv->stub->s, 2, &rx_seq), -ESTALE);
+	KUNIT_EXPECT_TRUE(test, is_up(srv));
+	KUNIT_EXPECT_EQ(test, breaks(srv->stub), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&srv->stub->nover), 0);
+}
+
+/* the frontend is gone while the stub processes a frame: it is fenced in time all the same */
+static void lost_in_a_frame(struct kunit *test)
+{
+	struct riod_session_params params = survives;
+	struct pair *p = pair_connect(test);
+	struct server *srv;
+
+	params.keepalive_ms = 50;
+	params.lost_ms = 400;
+	srv = server_start(test, p, &params);
+	srv->mode = SILENT;
+	srv->stub->gated = true;
+	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->fe, reg_make, 1 }), 0);
+	pair_expect_done(test, &srv->stub->entered);
+	cut(srv->fe);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&srv->stub->nover)));
+	complete_all(&srv->stub->gate);
+	pair_expect_done(test, &srv->stub->lost);
+}
+
+/* a peer that asks again and again, and never takes the answer, stalls */
+static void never_takes_the_answer(struct kunit *test)
+{
+	struct riod_session_params params = survives;
+	struct pair *p = pair_connect(test);
+	struct server *srv;
+	u64 rx_seq;
+
+	params.stall_ms = 600;
+	params.keepalive_ms = 50;
+	params.lost_ms = 400;
+	srv = server_start(test, p, &params);
+	srv->mode = SILENT;
+	/* a frame that the frontend never acknowledges */
+	srv->fe->gated = true;
+	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->stub, irq_of, 1 }), 0);
+	pair_expect_done(test, &srv->fe->entered);
+	/* the HELLO of a client, over and over */
+	while (!riod_session_resume_begin(srv->stub->s, 0, &rx_seq)) {
+		riod_session_resume_end(srv->stub->s, NULL, 0);
+		schedule_timeout_idle(HZ / 20);
+	}
+	expect_lost(test, srv->stub, RIOD_REASON_TIMEOUT);
+	complete_all(&srv->fe->gate);
+}
+
+/* BUSY must reach a client whose time is short */
+static void busy_in_time(struct kunit *test)
+{
+	struct riod_session_params params = survives;
+	struct pair *p = pair_connect(test);
+	struct server *srv;
+
+	params.keepalive_ms = 200;
+	params.lost_ms = 2000;
+	srv = server_start(test, p, &params);
+	srv->stub->gated = true;
+	srv->stub->target = 1;
+	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->fe, reg_make, 1 }), 0);
+	pair_expect_done(test, &srv->stub->entered);
+	cut(srv->fe);
+	/* longer than lost_ms, of which each BUSY begins a new one */
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&srv->nbusy) > 5));
+	KUNIT_EXPECT_EQ(test, atomic_read(&srv->fe->nover), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&srv->stub->nover), 0);
+	complete_all(&srv->stub->gate);
+	pair_expect_done(test, &srv->stub->reached);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(is_up(srv)));
+}
+
+/* connections that bring a frame and end are not followed by the next one at once */
+static void pace(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start(test, p, &survives);
+	unsigned long from = jiffies;
+	int dials;
+
+	srv->mode = ONE_FRAME;
+	cut(srv->fe);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&srv->fe->dials) > 5));
+	dials = atomic_read(&srv->fe->dials);
+	/* the first comes at once; then at least 50 ms each */
+	KUNIT_EXPECT_LE(test, (dials - 1) * 50, jiffies_to_msecs(jiffies - from) + 50);
+}
+
+/* a BYE that has arrived behind a frame is read, though the transmit thread sees a break */
+static void bye_behind_a_frame(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start(test, p, &survives);
+	unsigned int n;
+
+	srv->mode = SILENT;
+	srv->stub->gated = true;
+	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->fe, reg_make, 1 }), 0);
+	pair_expect_done(test, &srv->stub->entered);
+	server_stop(srv);
+	riod_session_end(srv->fe->s, RIOD_REASON_DETACH);
+	/* gives the BYE a second, then closes */
+	riod_session_halt(srv->fe->s);
+	for (n = 0; n < 40 && !riod_session_is_broken(srv->stub->s); n++) {
+		burst_send(&(struct burst){ srv->stub, irq_of, 1, n });
+		schedule_timeout_idle(HZ / 20);
+	}
+	KUNIT_EXPECT_TRUE(test, riod_session_is_broken(srv->stub->s));
+	complete_all(&srv->stub->gate);
+	expect_lost(test, srv->stub, RIOD_REASON_DETACH);
+}
+
+static void end_when_resumed(void *priv)
+{
+	struct end *e = priv;
+
+	if (atomic_inc_return(&e->moves) == 2)
+		riod_session_end(e->s, RIOD_REASON_DETACH);
+}
+
+static const struct riod_session_ops ending_ops = {
+	.over = end_over,
+	.frame = end_frame,
+	.lost = end_lost,
+	.connect = end_connect,
+	.connection = end_when_resumed,
+};
+
+/* the owner ends the session before its threads have gone on: the BYE is sent */
+static void ended_when_resumed(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct server *srv = server_start_ops(test, p, &survives, &survives, &ending_ops);
+
+	cut(srv->fe);
+	expect_lost(test, srv->fe, RIOD_REASON_DETACH);
+	expect_lost(test, srv->stub, RIOD_REASON_DETACH);
+}
+
+/* a client that never sent a frame has given up: nobody waits for it */
+static void gave_up_the_attempt(struct kunit *test)
+{
+	struct pair *p = pair_connect(test);
+	struct end *stub = end_create_ops(test, &p->far, false, &survives, &server_ops);
+
+	KUNIT_ASSERT_EQ(test, riod_session_start(stub->s), 0);
+	riod_conn_close(p->near);
+	p->near = NULL;
+	expect_lost(test, stub, RIOD_REASON_CLOSED);
+}
+
 static struct kunit_case resume_cases[] = {
 	SESSION_CASE(cuts_under_load),
 	SESSION_CASE(queued_meanwhile),
@@ -482,6 +675,14 @@ static struct kunit_case resume_cases[] = {
 	SESSION_CASE(impossible_number),
 	SESSION_CASE(ended_while_dialing),
 	SESSION_CASE(not_agreed),
+	SESSION_CASE(late_hello),
+	SESSION_CASE(lost_in_a_frame),
+	SESSION_CASE(never_takes_the_answer),
+	SESSION_CASE(busy_in_time),
+	SESSION_CASE(pace),
+	SESSION_CASE(bye_behind_a_frame),
+	SESSION_CASE(ended_when_resumed),
+	SESSION_CASE(gave_up_the_attempt),
 	{}
 };
 
