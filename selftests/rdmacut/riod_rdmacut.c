@@ -245,7 +245,8 @@ static struct ib_client cut_client = {
 static int __init cut_init(void)
 {
 	prandom_seed_state(&cut_rnd, get_random_u64());
-	cut_draw();
+	/* the first cut is late, so that there is a session to cut */
+	cut_next = cut_messages;
 	return ib_register_client(&cut_client);
 }
 
