@@ -220,7 +220,7 @@ enum riod_reason {
 	RIOD_REASON_DETACH	= 11,	/* the VMM host detached */
 	RIOD_REASON_TIMEOUT	= 12,	/* silence or no progress for too long */
 	RIOD_REASON_CLOSED	= 13,	/* the connection failed */
-	RIOD_REASON_SHUTDOWN	= 14,	/* the host shuts down or suspends */
+	RIOD_REASON_SHUTDOWN	= 14,	/* the sender's host shuts down or suspends */
 	RIOD_REASON_SHADOW_MAX	= 15,	/* more is mapped than READY allows */
 	RIOD_REASON_GONE	= 16,	/* the device was removed, or unbound from the stub */
 	RIOD_REASON_EVENTS	= 17,	/* too many events waited to be sent */
