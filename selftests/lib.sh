@@ -16,7 +16,7 @@
 #   link_cut, link_restore       cut, restore the data link from outside the VMs (pair only)
 #   vm_monitor server|vmm|host|self CMD   QEMU's monitor of a host VM (set_link, device_del,
 #                                sendkey, pcie_aer_inject_error, info, stop, cont, quit,
-#                                system_reset, nmi only)
+#                                system_reset, system_wakeup, nmi only)
 #   bind_driver ADDR DRIVER      bind a PCI device of this host to a driver (vfio-pci, ...)
 #   release_driver ADDR          bind it to its default driver again
 #

@@ -25,8 +25,8 @@
 #
 # Addresses: the N-th device behind a port (from 0) is 0000:<03+N>:00.0, buses 01 and
 # 02 being empty hot-plug ports (rp0, rp1); the N-th on the root bus is
-# 0000:00:<0x18+N>.0; the N-th behind the bridge is <bus>:<01+N>.0, on the bus after
-# those of all ports. Disk images are sparse files of this run; serials are random.
+# 0000:00:<0x18+N>.0, up to 1d (vm.sh has the shares behind 1e); the N-th behind the bridge
+# is <bus>:<01+N>.0, on the bus after those of all ports. Disk images are sparse files of this run; serials are random.
 # The far end of every emulated NIC is a virtio NIC of the same VM, peer<N>.
 #
 # devices_args SPEC...  sets DEVICE_ARGS (array) and DEVICE_ADDRS (KIND=ADDRESS ...)

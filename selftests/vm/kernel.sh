@@ -13,7 +13,7 @@
 #   release            the kernel's version
 #   vmlinuz            the kernel; decompressed if it has a PVH entry (an ELF image),
 #                      because decompressing it under TCG takes seconds
-#   bzImage            the original kernel, for kexec
+#   bzImage            the original kernel, for kexec and for hosts that suspend to RAM
 #   initrd             vminit, vmtool, the modules needed to mount the root file system
 #   lib/modules/<ver>  its modules; the stock kernel's are decompressed and stripped of BTF
 #                      and signatures, which would cost seconds of a boot under TCG

@@ -35,10 +35,18 @@ vm_initrd()
 }
 
 # vm_share TAG DIR [OPTION] - add a virtio-9p share to SHARES
+#
+# The shares are functions of one device behind a PCIe port, whose bus comes after those of
+# devices.sh. Linux cannot save the state of a 9p device over a suspend, but leaves alone a
+# device with No_Soft_Reset, which QEMU offers behind a port only. So the shares work after
+# a suspend to idle. Not after S3, in which QEMU resets all devices.
 vm_share()
 {
+	(( NR_SHARES )) ||
+		SHARES+=(-device "pcie-root-port,id=shares,bus=pcie.0,chassis=30,addr=0x1e.0")
 	SHARES+=(-fsdev "local,id=$1,path=$2,security_model=none,multidevs=remap${3:-,readonly=on}"
-		-device "virtio-9p-pci,fsdev=$1,mount_tag=$1")
+		-device "virtio-9p-pci,fsdev=$1,mount_tag=$1,bus=shares,addr=0x0.$NR_SHARES,multifunction=on,x-pcie-pm-no-soft-reset=on")
+	NR_SHARES=$((NR_SHARES + 1))
 }
 
 # vm_disk NAME IMAGE - add a read-only disk to SHARES; the VM identifies it by its serial
@@ -63,7 +71,7 @@ vm_link()
 # vm_boot VM SMP MEMORY-MiB [QEMU-ARG...] - start the VM; sets VM_PID[VM]
 vm_boot()
 {
-	local vm=$1 smp=$2 mem=$3; shift 3
+	local vm=$1 smp=$2 mem=$3 NR_SHARES=0; shift 3
 	local -a SHARES=() LINKS=()
 	vm_disk root "$ROOTFS"
 	vm_disk kernel "$KERNEL_DIR/image"
@@ -85,7 +93,7 @@ vm_boot()
 		-name "riod-$vm" -M q35,kernel-irqchip=split -accel tcg,thread=multi \
 		-cpu "$VM_CPU" -smp "$smp" -m "$mem" -nodefaults -display none -no-reboot \
 		-device intel-iommu,intremap=on,caching-mode=on,snoop-control=on "$@" \
-		-kernel "$KERNEL_DIR/vmlinuz" -initrd "initrd-$vm" -append "$CMDLINE" \
+		-kernel "$KERNEL_DIR/$IMAGE" -initrd "initrd-$vm" -append "$CMDLINE" \
 		-serial "file:console-$vm.log" \
 		-qmp "unix:$vm.qmp,server=on,wait=off" \
 		-device virtio-serial-pci,id=serial \
@@ -161,7 +169,7 @@ vm_request()
 	read -r id target cmd <<< "$2"
 	[[ $target == self ]] && target=$vm
 	case $cmd in
-	set_link\ * | device_del\ * | info\ * | sendkey\ * | pcie_aer_inject_error\ * | quit | stop | cont | system_reset | nmi) ;;
+	set_link\ * | device_del\ * | info\ * | sendkey\ * | pcie_aer_inject_error\ * | quit | stop | cont | system_reset | system_wakeup | nmi) ;;
 	*) out="refused: $cmd" ;;
 	esac
 	if [[ -z ${out:-} ]]; then
