@@ -60,7 +60,7 @@ kernel=
 # tree_of TEST...: hash of all files that a run of these selftests depends on: the product,
 # the files that all selftests share, the tests, and the kernel
 tree_of() {
-	local shared='^(kernel|include|tools|scripts/kconfig|selftests/(guest|vfio|vm))/|^selftests/(ktap|lib|riod|zoo)\.sh$'
+	local shared='^(kernel|include|tools|scripts/kconfig|selftests/(guest|rdmacut|vfio|vm))/|^selftests/(cuts|ktap|lib|riod|user|zoo)\.sh$'
 
 	{
 		git ls-files --cached --others --exclude-standard | grep -E "$shared"

@@ -16,6 +16,8 @@
 . "$(dirname "$0")/zoo.sh"
 # shellcheck source=selftests/cuts.sh
 . "$(dirname "$0")/cuts.sh"
+# shellcheck source=selftests/user.sh
+. "$(dirname "$0")/user.sh"
 
 PARAMS=/sys/module/riod_stub/parameters
 
@@ -42,43 +44,6 @@ attach_with()
 	local -a ZOO_ATTACH=("$@")
 	cuts_begin
 	zoo_attach nvme
-}
-
-# user [BAR] - a program that has the function open: selftests/vfio/loss.c
-user()
-{
-	mkfifo /run/riod/user.in
-	/riod-build/vfio/loss "$ATT_DEV" "$@" < /run/riod/user.in > /run/riod/user.out 7>&- 8>&- &
-	echo $! > /run/riod/user
-	exec 8> /run/riod/user.in
-	wait_for 10 user_says running
-}
-
-user_says() { grep -q "^$1" /run/riod/user.out; }
-
-# user_read - have it read a register; print the value and the milliseconds
-user_read()
-{
-	local before
-	before=$(grep -c ^read /run/riod/user.out)
-	echo read >&8
-	wait_for 40 user_has_read "$before" || return
-	sed -n 's/^read \(.*\) in \(.*\)/\1 \2/p' /run/riod/user.out | tail -n 1
-}
-user_has_read() { (( $(grep -c ^read /run/riod/user.out) > $1 )); }
-
-user_close()
-{
-	echo close >&8
-	wait_for 10 user_says closed
-	exec 8>&-
-}
-
-user_end()
-{
-	exec 8>&- || true
-	kill "$(cat /run/riod/user 2> /dev/null)" 2> /dev/null || true
-	rm -f /run/riod/user /run/riod/user.in
 }
 
 # persist [OPTION...] - start "riodctl attach --persist"
@@ -131,8 +96,6 @@ persist_device()
 	ATT_DEV=$(persist_field "${1:-attached}" functions.0)
 	[[ -n $ATT_ID && -e /sys/bus/pci/devices/$ATT_DEV ]]
 }
-
-state_is() { [[ $(att state) == "$1" ]]; }
 
 # lost_at_once POLICY - the connection is cut, and would be resumed at once
 lost_at_once()
