@@ -126,7 +126,7 @@ help:
 	@echo 'make zoo-pair     the same on two hosts; zoo-debug: on the debug kernel. They, and'
 	@echo '                  check-newest, resume where they were interrupted'
 	@echo 'make soak         long-running VM tests; soak-debug: on the debug kernel'
-	@echo 'make soak-net     connections cut under I/O, CUTS=1000 times'
+	@echo 'make soak-net     CUTS=1000 cuts under I/O, bad networks, 300 attachments; TCP and RDMA'
 	@echo 'make sim          the coherence engine in two million simulated schedules (FIRST=SEED)'
 	@echo 'make sim-mutants  disable one rule of the engine at a time: each must be caught'
 	@echo 'make kunit        only the KUnit suites, on User Mode Linux'

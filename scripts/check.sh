@@ -29,7 +29,8 @@ usage() {
 	soak, soak-debug
 		long-running selftests in VMs
 	soak-net
-		connections cut CUTS times (default 1000) under I/O
+		connections cut CUTS times (default 1000) under I/O, bad networks, and
+		many attachments, over TCP and RDMA
 	newest, zoo-pair and zoo-debug resume where they were interrupted: a test that passed is
 	not run again until the product, the test, or the kernel changes.
 	selftests/tests.list lists the selftests of each mode.

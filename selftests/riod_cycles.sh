@@ -107,6 +107,8 @@ test_cycles()
 	t_eq "pinned pages" "$(pins)" "$pinned"
 	wait_for 10 rdma_objects_are "$objects"
 	[[ -z $objects ]] || t_diag "$objects"
+	# elsewhere the checkers keep what was freed
+	[[ $RIOD_KERNEL == stock ]] || return 0
 	for host in vmm server; do
 		file=/run/$host.kib
 		t_diag "$host: $(head -n 1 "$file") to $(tail -n 1 "$file") KiB, $(slope < "$file") KiB per cycle"

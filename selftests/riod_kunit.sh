@@ -8,6 +8,9 @@
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
+RIOD_TRANSPORT=rdma
+# shellcheck source=selftests/riod.sh
+. "$(dirname "$0")/riod.sh"
 
 results=/sys/kernel/debug/kunit
 
@@ -25,6 +28,10 @@ test_all_suites()
 {
 	local modules files text
 	mapfile -t modules < <(suites)
+	if modinfo rdma_rxe > /dev/null 2>&1; then
+		rdma_device
+		modprobe riod_loop "rdma=$rdma_addr"
+	fi
 	modprobe -a "${modules[@]}"
 	# each file ends with its suite's totals
 	files=("$results"/riod_*/results)
