@@ -2,6 +2,8 @@
 /*
  * Connections: their lifetime and their end (see the top of rdma.h)
  */
+#include <kunit/visibility.h>
+#include <linux/export.h>
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/jiffies.h>
@@ -14,6 +16,7 @@
 #include "rdma.h"
 
 atomic_t riod_rdma_conns = ATOMIC_INIT(0);
+EXPORT_SYMBOL_IF_KUNIT(riod_rdma_conns);
 
 /*
  * Accepted connections without an owner above the transport.  A peer makes them
@@ -128,18 +131,21 @@ void riod_rdma_conn_end(struct riod_rdma_conn *rc, unsigned int delay_ms)
 
 /*
  * From here on events may end @rc.  Until then the caller may take it apart by
- * itself, without a race against @end_work.
+ * itself, without a race against @end_work.  Without effect if @rc was armed before:
+ * whoever set @end_now then has queued the work, which may be running.
  *
  * @delay_ms: time after which it ends by itself; 0: none
  */
 void riod_rdma_conn_arm(struct riod_rdma_conn *rc, unsigned int delay_ms)
 {
 	spin_lock_bh(&rc->lock);
-	rc->armed = true;
-	if (rc->end_now)
-		mod_delayed_work(riod_rdma_wq, &rc->end_work, 0);
-	else if (delay_ms)
-		riod_rdma_conn_end_locked(rc, delay_ms);
+	if (!rc->armed) {
+		rc->armed = true;
+		if (rc->end_now)
+			mod_delayed_work(riod_rdma_wq, &rc->end_work, 0);
+		else if (delay_ms)
+			riod_rdma_conn_end_locked(rc, delay_ms);
+	}
 	spin_unlock_bh(&rc->lock);
 }
 

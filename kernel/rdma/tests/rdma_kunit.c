@@ -69,6 +69,7 @@ static int naked_event(struct rdma_cm_id *id, struct rdma_cm_event *ev)
 		naked_step(n, 0);
 		break;
 	case RDMA_CM_EVENT_ESTABLISHED:
+	case RDMA_CM_EVENT_CONNECT_RESPONSE:
 		memcpy(&n->theirs, ev->param.conn.private_data, sizeof(n->theirs));
 		naked_step(n, 0);
 		break;
@@ -188,22 +189,28 @@ static void naked_post_in(struct kunit *test, struct naked *n)
 	}
 }
 
-/* ask the listener of a new pair for a connection; @err has the answer */
-static struct naked *naked_dial(struct kunit *test, const struct riod_rdma_greeting *g, u8 len)
+/* a new pair, whose listener nobody has connected to */
+static struct pair *naked_pair(struct kunit *test)
 {
-	struct rdma_conn_param param = {
-		.private_data = g, .private_data_len = len, .retry_count = 7,
-	};
-	struct naked *n = kunit_kzalloc(test, sizeof(*n), GFP_KERNEL);
 	const void *param_value = test->param_value;
+	struct pair *p;
+
+	test->param_value = &rdma_name;
+	p = pair_listen(test);
+	/* KUnit finds the next parameter by it */
+	test->param_value = param_value;
+	return p;
+}
+
+/* a cm_id that knows the way to the listener of @p */
+static struct naked *naked_resolve(struct kunit *test, struct pair *p)
+{
+	struct naked *n = kunit_kzalloc(test, sizeof(*n), GFP_KERNEL);
 	struct rdma_cm_id *id;
 
 	KUNIT_ASSERT_NOT_NULL(test, n);
 	init_completion(&n->step);
-	test->param_value = &rdma_name;
-	n->p = pair_listen(test);
-	/* KUnit finds the next parameter by it */
-	test->param_value = param_value;
+	n->p = p;
 	id = rdma_create_id(&init_net, naked_event, n, RDMA_PS_TCP, IB_QPT_RC);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(id));
 	n->id = id;
@@ -215,11 +222,22 @@ static struct naked *naked_dial(struct kunit *test, const struct riod_rdma_greet
 	KUNIT_ASSERT_EQ(test, rdma_resolve_route(id, NAKED_WAIT_MS), 0);
 	naked_wait(test, n);
 	KUNIT_ASSERT_EQ(test, n->err, 0);
+	return n;
+}
+
+/* ask the listener of a new pair for a connection; @err has the answer */
+static struct naked *naked_dial(struct kunit *test, const struct riod_rdma_greeting *g, u8 len)
+{
+	struct rdma_conn_param param = {
+		.private_data = g, .private_data_len = len, .retry_count = 7,
+	};
+	struct naked *n = naked_resolve(test, naked_pair(test));
+
 	naked_queues(test, n);
 	naked_post_in(test, n);
 	naked_buf(test, n, &n->out, 2 * RIOD_RDMA_BUF, DMA_TO_DEVICE);
 	n->out.cqe.done = naked_sent;
-	KUNIT_ASSERT_EQ(test, rdma_connect(id, &param), 0);
+	KUNIT_ASSERT_EQ(test, rdma_connect(n->id, &param), 0);
 	naked_wait(test, n);
 	return n;
 }
@@ -529,6 +547,35 @@ static void break_is_reported(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, naked_frame(n), -ECONNRESET);
 }
 
+/*
+ * A connection that ends before it was passed on, and unlisten, which gives up the same
+ * one.  The yields let the two meet at several points.
+ */
+static void unlisten_races_end(struct kunit *test)
+{
+	struct rdma_conn_param param = {
+		.private_data = &good, .private_data_len = sizeof(good), .retry_count = 7,
+		.qp_num = 77,
+	};
+	unsigned int i, yields;
+	struct naked *n;
+
+	for (i = 0; i < 150; i++) {
+		n = naked_resolve(test, naked_pair(test));
+		/* without a queue pair of its own the cm_id leaves the answer to us */
+		KUNIT_ASSERT_EQ(test, rdma_connect(n->id, &param), 0);
+		naked_wait(test, n);
+		KUNIT_ASSERT_EQ(test, n->err, 0);
+		KUNIT_EXPECT_EQ(test, rdma_reject(n->id, NULL, 0, IB_CM_REJ_CONSUMER_DEFINED), 0);
+		for (yields = 0; yields < i % 4; yields++)
+			yield();
+		n->p->ops->unlisten(n->p->listener);
+		n->p->listener = NULL;
+		kunit_release_action(test, naked_exit, n);
+	}
+	KUNIT_EXPECT_TRUE(test, pair_eventually(!atomic_read(&riod_rdma_conns)));
+}
+
 /* ------------------------------------------------------------ connect */
 
 static int connect_forever(void *priv)
@@ -568,6 +615,7 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE(end_waits),
 	KUNIT_CASE(end_is_heard),
 	KUNIT_CASE(break_is_reported),
+	KUNIT_CASE(unlisten_races_end),
 	KUNIT_CASE(connect_gives_up),
 	{}
 };
