@@ -60,17 +60,29 @@ static void riod_rdma_conn_drain(struct riod_rdma_conn *rc)
 	ib_drain_qp(rc->id->qp);
 }
 
+/*
+ * From the time the work starts until it gets here, it can be queued once more: its timer
+ * has run out, say, and then an event ends the connection at once.  A second run would
+ * use what the first one frees.  Whoever queues it holds the lock, and does so only if
+ * @ending is not set, so after this it is neither queued nor will be.
+ */
+void riod_rdma_conn_set_ending(struct riod_rdma_conn *rc)
+{
+	spin_lock_bh(&rc->lock);
+	rc->ending = true;
+	rc->broken = true;
+	cancel_delayed_work(&rc->end_work);
+	spin_unlock_bh(&rc->lock);
+	wake_up_all(&rc->tx_wait);
+}
+EXPORT_SYMBOL_IF_KUNIT(riod_rdma_conn_set_ending);
+
 static void riod_rdma_end_work(struct work_struct *work)
 {
 	struct riod_rdma_conn *rc = container_of(to_delayed_work(work),
 						 struct riod_rdma_conn, end_work);
 
-	spin_lock_bh(&rc->lock);
-	rc->ending = true;
-	rc->broken = true;
-	spin_unlock_bh(&rc->lock);
-	wake_up_all(&rc->tx_wait);
-
+	riod_rdma_conn_set_ending(rc);
 	riod_rdma_conn_drain(rc);
 	riod_rdma_rx_end(rc, -ECONNRESET);
 	riod_rdma_adapter_close(rc);
@@ -128,6 +140,7 @@ void riod_rdma_conn_end(struct riod_rdma_conn *rc, unsigned int delay_ms)
 	riod_rdma_conn_end_locked(rc, delay_ms);
 	spin_unlock_bh(&rc->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(riod_rdma_conn_end);
 
 /*
  * From here on events may end @rc.  Until then the caller may take it apart by
@@ -148,6 +161,7 @@ void riod_rdma_conn_arm(struct riod_rdma_conn *rc, unsigned int delay_ms)
 	}
 	spin_unlock_bh(&rc->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(riod_rdma_conn_arm);
 
 /* nothing can be sent any more; what was received can still be read */
 void riod_rdma_conn_break_locked(struct riod_rdma_conn *rc)
@@ -163,6 +177,7 @@ void riod_rdma_conn_break(struct riod_rdma_conn *rc)
 	riod_rdma_conn_break_locked(rc);
 	spin_unlock_bh(&rc->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(riod_rdma_conn_break);
 
 /* the caller gives up a connection that has no owner above: drops its reference */
 void riod_rdma_conn_abort(struct riod_rdma_conn *rc)

@@ -22,8 +22,8 @@
  * memory: what was received can still be read.  The work runs once:
  *
  *   - no event queues it before @armed or after @ending is set, both under @lock;
- *   - it sets @ending before anything else, and under @lock nobody posts a work
- *     request after that;
+ *   - it sets @ending before anything else, and cancels what queued it again until then,
+ *     in one section under @lock; under @lock nobody posts a work request after that;
  *   - once the queue pair, the completion queue and the cm_id are destroyed, in this
  *     order, no completion and no event can run, so its reference can be dropped.
  *
@@ -277,6 +277,7 @@ struct riod_rdma_conn *riod_rdma_conn_alloc(bool passive);
 void riod_rdma_conn_put(struct riod_rdma_conn *rc);
 void riod_rdma_conn_arm(struct riod_rdma_conn *rc, unsigned int delay_ms);
 void riod_rdma_conn_end(struct riod_rdma_conn *rc, unsigned int delay_ms);
+void riod_rdma_conn_set_ending(struct riod_rdma_conn *rc);
 void riod_rdma_conn_break(struct riod_rdma_conn *rc);
 void riod_rdma_conn_break_locked(struct riod_rdma_conn *rc);
 void riod_rdma_conn_abort(struct riod_rdma_conn *rc);

@@ -576,6 +576,37 @@ static void unlisten_races_end(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, pair_eventually(!atomic_read(&riod_rdma_conns)));
 }
 
+/*
+ * The work that ends a connection frees it, so it must not be queued again while it runs:
+ * neither by what came between its start and @ending, nor by anything later.
+ */
+static void ends_once(struct kunit *test)
+{
+	struct naked *n = naked_connect(test);
+	struct riod_rdma_conn *rc = to_rdma(n->p->far);
+
+	/* as if the work had just started, and its timer had been set once more */
+	spin_lock_bh(&rc->lock);
+	rc->end_now = true;
+	mod_delayed_work(system_wq, &rc->end_work, msecs_to_jiffies(NAKED_WAIT_MS));
+	spin_unlock_bh(&rc->lock);
+	riod_rdma_conn_set_ending(rc);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&rc->end_work));
+	riod_rdma_conn_end(rc, NAKED_WAIT_MS);
+	riod_rdma_conn_end(rc, 0);
+	riod_rdma_conn_break(rc);
+	/* as unlisten does */
+	riod_rdma_conn_arm(rc, 0);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&rc->end_work));
+	if (cancel_delayed_work_sync(&rc->end_work))
+		kunit_err(test, "the work was queued again\n");
+	/* it did not run */
+	spin_lock_bh(&rc->lock);
+	rc->end_now = false;
+	rc->ending = false;
+	spin_unlock_bh(&rc->lock);
+}
+
 /* ------------------------------------------------------------ connect */
 
 static int connect_forever(void *priv)
@@ -615,6 +646,7 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE(end_waits),
 	KUNIT_CASE(end_is_heard),
 	KUNIT_CASE(break_is_reported),
+	KUNIT_CASE(ends_once),
 	KUNIT_CASE(unlisten_races_end),
 	KUNIT_CASE(connect_gives_up),
 	{}
