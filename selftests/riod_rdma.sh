@@ -75,6 +75,24 @@ test_closed_port()
 	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER:7999")" 'refused the connection'
 }
 
+# a peer that no allow list has is rejected before the server maps buffers for it
+test_stranger()
+{
+	local before mappings=/sys/kernel/debug/riod_rdma/mappings
+	EXPORT=$(device nvme)
+	riod_network
+	server_ctl bind "$EXPORT" --export "${RIOD_BIND[@]}" --allow 203.0.113.0/24
+	before=$(on server cat "$mappings")
+	t_match error "$(refused "$RIODCTL" attach "$RIOD_SERVER" "$EXPORT")" \
+		'refused: not open to this host'
+	if [[ $RIOD_TOPOLOGY == pair ]]; then
+		t_eq "mappings of the server" "$(on server cat "$mappings")" "$before"
+	fi
+	server_ctl allow "$EXPORT" --add "$RIOD_VMM_ADDR"
+	riod_attach
+	t_eq state "$(att state)" connected
+}
+
 # nothing is mapped or registered once the connection exists, and completions are few
 test_counters()
 {

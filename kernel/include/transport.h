@@ -92,13 +92,20 @@ struct riod_connect_params {
  * struct riod_listen_params - where to listen; zeroed as riod_connect_params
  * @net: network namespace
  * @addr: local address and port
+ * @admit: NULL, or whether a peer, given as @peer of the ops reports it, may connect at
+ *	all.  A transport whose connections cost memory before they are accepted calls it
+ *	first and rejects the peer if it returns false; TCP, where the kernel has accepted
+ *	by then, does not.  So @accept has to check, too.  Process context, possibly from
+ *	several threads and while @accept runs.  The transport holds locks that delay
+ *	further requests and @unlisten: do not wait for a peer or for @unlisten.
  * @accept: called with each new connection, in process context, from one thread
  *	per listener; receives ownership of the connection
- * @priv: second argument of @accept
+ * @priv: second argument of @admit and @accept
  */
 struct riod_listen_params {
 	struct net *net;
 	struct sockaddr_storage addr;
+	bool (*admit)(const struct sockaddr_storage *peer, void *priv);
 	void (*accept)(struct riod_conn *conn, void *priv);
 	void *priv;
 };
@@ -114,10 +121,11 @@ struct riod_listen_params {
  *	user of the table, by each connection, and by each session
  * @connect: connect to &riod_connect_params.addr; sleeps, interruptible by
  *	signals.  Returns the connection or an ERR_PTR() (-ECONNREFUSED,
- *	-ETIMEDOUT, -EINTR, ...).
+ *	-ETIMEDOUT, -EINTR, -EACCES: not admitted, ...).
  * @listen: call &riod_listen_params.accept with each new connection.  Returns
  *	the listener or an ERR_PTR() (-EADDRINUSE, ...).
- * @unlisten: stop: when it returns, no @accept call is running or will start.
+ * @unlisten: stop: when it returns, no @admit or @accept call is running or will
+ *	start.
  *	Sleeps.
  * @send: send the frames of @frames, in order; sleeps until the transport no
  *	longer reads any of them.  One caller at a time.  0 or a negative errno;

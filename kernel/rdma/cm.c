@@ -115,6 +115,8 @@ static int riod_rdma_reason_errno(u16 reason)
 	switch (reason) {
 	case RIOD_RDMA_REASON_VERSION:
 		return -EPROTONOSUPPORT;
+	case RIOD_RDMA_REASON_NOT_ALLOWED:
+		return -EACCES;
 	case RIOD_RDMA_REASON_LIMIT:
 	case RIOD_RDMA_REASON_NO_MEMORY:
 		return -EBUSY;
@@ -260,10 +262,9 @@ static struct riod_conn *riod_rdma_attempt(const struct riod_connect_params *p,
 	struct rdma_cm_id *id;
 	int err;
 
-	rc = riod_rdma_conn_alloc(false);
+	rc = riod_rdma_conn_alloc(&p->addr, false);
 	if (IS_ERR(rc))
 		return ERR_CAST(rc);
-	rc->peer = p->addr;
 	id = rdma_create_id(p->net, riod_rdma_conn_event, rc, RDMA_PS_TCP, IB_QPT_RC);
 	if (IS_ERR(id)) {
 		riod_rdma_conn_put(rc);
@@ -320,14 +321,20 @@ static bool riod_rdma_peer_true(struct rdma_cm_id *id)
 	return id->route.path_rec && !memcmp(&gid, &id->route.path_rec->dgid, sizeof(gid));
 }
 
-/* 0, or the reason to refuse the peer */
-static int riod_rdma_request_check(struct rdma_cm_id *id, const struct rdma_cm_event *ev)
+/* 0, or the reason to refuse the peer; no memory was spent on it yet */
+static int riod_rdma_request_check(struct riod_rdma_listener *l, struct rdma_cm_id *id,
+				   const struct rdma_cm_event *ev)
 {
+	struct sockaddr_storage peer;
+
 	if (!riod_rdma_peer_true(id)) {
 		pr_notice_ratelimited("%pISpc is not the address that the request came from\n",
 				      &id->route.addr.dst_addr);
 		return RIOD_RDMA_REASON_GREETING;
 	}
+	riod_rdma_plain_addr(&id->route.addr.dst_addr, &peer);
+	if (!riod_rdma_listener_admits(l, &peer))
+		return RIOD_RDMA_REASON_NOT_ALLOWED;
 	return riod_rdma_greeting_check(ev->param.conn.private_data,
 					ev->param.conn.private_data_len);
 }
@@ -351,12 +358,11 @@ static int riod_rdma_reply(struct riod_rdma_conn *rc, const struct riod_rdma_gre
 static int riod_rdma_take(struct riod_rdma_listener *l, struct rdma_cm_id *id,
 			  const struct rdma_cm_event *ev)
 {
-	struct riod_rdma_conn *rc = riod_rdma_conn_alloc(true);
+	struct riod_rdma_conn *rc = riod_rdma_conn_alloc(&id->route.addr.dst_addr, true);
 
 	if (IS_ERR(rc))
 		return PTR_ERR(rc) == -EBUSY ? RIOD_RDMA_REASON_LIMIT : RIOD_RDMA_REASON_NO_MEMORY;
 	rc->id = id;
-	rc->peer = id->route.addr.dst_addr;
 	id->context = rc;
 	id->event_handler = riod_rdma_conn_event;
 	if (riod_rdma_reply(rc, ev->param.conn.private_data)) {
@@ -382,7 +388,7 @@ int riod_rdma_accept(struct riod_rdma_listener *l, struct rdma_cm_id *id,
 	struct riod_rdma_greeting g;
 	int reason;
 
-	reason = riod_rdma_request_check(id, ev) ?: riod_rdma_take(l, id, ev);
+	reason = riod_rdma_request_check(l, id, ev) ?: riod_rdma_take(l, id, ev);
 	if (!reason)
 		return 0;
 	riod_rdma_greeting_fill(&g, reason);

@@ -20,17 +20,65 @@ EXPORT_SYMBOL_IF_KUNIT(riod_rdma_conns);
 
 /*
  * Accepted connections without an owner above the transport.  A peer makes them
- * for a few packets and they hold memory for seconds, so they are limited.
+ * for a few packets and they hold memory for seconds, so they are limited.  Process
+ * context only; no lock is taken inside.
  */
-static atomic_t riod_rdma_loose = ATOMIC_INIT(0);
+static DEFINE_SPINLOCK(riod_rdma_loose_lock);
+static LIST_HEAD(riod_rdma_loose);
+
+static bool riod_rdma_same_host(const struct sockaddr_storage *a,
+				const struct sockaddr_storage *b)
+{
+	if (a->ss_family != b->ss_family)
+		return false;
+	if (a->ss_family == AF_INET)
+		return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+		       ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+	return ipv6_addr_equal(&((const struct sockaddr_in6 *)a)->sin6_addr,
+			       &((const struct sockaddr_in6 *)b)->sin6_addr);
+}
+
+/* false: there are too many, in total or of this host */
+static bool riod_rdma_loose_try_add(struct riod_rdma_conn *rc)
+{
+	unsigned int total = 0, same = 0;
+	struct riod_rdma_conn *other;
+	bool ok;
+
+	spin_lock(&riod_rdma_loose_lock);
+	list_for_each_entry(other, &riod_rdma_loose, loose) {
+		total++;
+		same += riod_rdma_same_host(&other->peer, &rc->peer);
+	}
+	ok = total < RIOD_RDMA_LOOSE_MAX && same < RIOD_RDMA_LOOSE_PER_HOST;
+	if (ok)
+		list_add_tail(&rc->loose, &riod_rdma_loose);
+	spin_unlock(&riod_rdma_loose_lock);
+	return ok;
+}
+
+/* a connection that is closed is not refused, but counts */
+static void riod_rdma_loose_add(struct riod_rdma_conn *rc)
+{
+	spin_lock(&riod_rdma_loose_lock);
+	list_add_tail(&rc->loose, &riod_rdma_loose);
+	spin_unlock(&riod_rdma_loose_lock);
+}
+
+/* no effect if it is not on the list */
+static void riod_rdma_loose_del(struct riod_rdma_conn *rc)
+{
+	spin_lock(&riod_rdma_loose_lock);
+	list_del_init(&rc->loose);
+	spin_unlock(&riod_rdma_loose_lock);
+}
 
 /* the reference of @end_work, and the last work that it does */
 static void riod_rdma_conn_release(struct kref *ref)
 {
 	struct riod_rdma_conn *rc = container_of(ref, struct riod_rdma_conn, ref);
 
-	if (rc->passive)
-		atomic_dec(&riod_rdma_loose);
+	riod_rdma_loose_del(rc);
 	riod_rdma_bufs_free(rc);
 	kfree(rc);
 	if (atomic_dec_and_test(&riod_rdma_conns))
@@ -41,6 +89,7 @@ void riod_rdma_conn_put(struct riod_rdma_conn *rc)
 {
 	kref_put(&rc->ref, riod_rdma_conn_release);
 }
+EXPORT_SYMBOL_IF_KUNIT(riod_rdma_conn_put);
 
 static void riod_rdma_wake(struct riod_rdma_conn *rc)
 {
@@ -93,20 +142,22 @@ static void riod_rdma_end_work(struct work_struct *work)
 	riod_rdma_conn_put(rc);
 }
 
-/* with two references: the caller's, and that of @end_work, which the caller must arm */
-struct riod_rdma_conn *riod_rdma_conn_alloc(bool passive)
+/*
+ * With two references: the caller's, and that of @end_work, which the caller must arm.
+ * -EBUSY: there are too many loose ones.
+ */
+struct riod_rdma_conn *riod_rdma_conn_alloc(const struct sockaddr_storage *peer, bool passive)
 {
 	struct riod_rdma_conn *rc;
 
-	if (passive && atomic_inc_return(&riod_rdma_loose) > RIOD_RDMA_LOOSE_MAX) {
-		atomic_dec(&riod_rdma_loose);
-		return ERR_PTR(-EBUSY);
-	}
 	rc = kzalloc(sizeof(*rc), GFP_KERNEL);
-	if (!rc) {
-		if (passive)
-			atomic_dec(&riod_rdma_loose);
+	if (!rc)
 		return ERR_PTR(-ENOMEM);
+	riod_rdma_plain_addr(peer, &rc->peer);
+	INIT_LIST_HEAD(&rc->loose);
+	if (passive && !riod_rdma_loose_try_add(rc)) {
+		kfree(rc);
+		return ERR_PTR(-EBUSY);
 	}
 	atomic_inc(&riod_rdma_conns);
 	kref_init(&rc->ref);
@@ -120,6 +171,7 @@ struct riod_rdma_conn *riod_rdma_conn_alloc(bool passive)
 	riod_rdma_rx_init(rc);
 	return rc;
 }
+EXPORT_SYMBOL_IF_KUNIT(riod_rdma_conn_alloc);
 
 /* end @rc after a time, or earlier; without effect if it is ending */
 static void riod_rdma_conn_end_locked(struct riod_rdma_conn *rc, unsigned int delay_ms)
@@ -194,12 +246,12 @@ bool riod_rdma_conn_pass(struct riod_rdma_conn *rc)
 
 	spin_lock_bh(&rc->lock);
 	alive = !rc->ending && !rc->end_now;
-	if (alive) {
-		/* it lost its time limit; if the work is starting, it ends all the same */
+	/* it lost its time limit; if the work is starting, it ends all the same */
+	if (alive)
 		cancel_delayed_work(&rc->end_work);
-		atomic_dec(&riod_rdma_loose);
-	}
 	spin_unlock_bh(&rc->lock);
+	if (alive)
+		riod_rdma_loose_del(rc);
 	return alive;
 }
 
@@ -231,24 +283,30 @@ void riod_rdma_close(struct riod_conn *conn)
 	struct riod_rdma_conn *rc = to_rdma(conn);
 
 	if (rc->passive)
-		atomic_inc(&riod_rdma_loose);
+		riod_rdma_loose_add(rc);
 	riod_rdma_shutdown(conn);
 	riod_rdma_conn_put(rc);
 }
 
-void riod_rdma_peer(struct riod_conn *conn, struct sockaddr_storage *addr)
+/* an IPv4 address becomes AF_INET */
+void riod_rdma_plain_addr(const struct sockaddr_storage *from, struct sockaddr_storage *to)
 {
-	const struct sockaddr_storage *peer = &to_rdma(conn)->peer;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
 	struct sockaddr_in in = { .sin_family = AF_INET };
 
-	*addr = *peer;
-	if (peer->ss_family != AF_INET6 || !ipv6_addr_v4mapped(&in6->sin6_addr))
+	*to = *from;
+	if (from->ss_family != AF_INET6 || !ipv6_addr_v4mapped(&in6->sin6_addr))
 		return;
 	in.sin_port = in6->sin6_port;
 	in.sin_addr.s_addr = in6->sin6_addr.s6_addr32[3];
-	memset(addr, 0, sizeof(*addr));
-	memcpy(addr, &in, sizeof(in));
+	memset(to, 0, sizeof(*to));
+	memcpy(to, &in, sizeof(in));
+}
+EXPORT_SYMBOL_IF_KUNIT(riod_rdma_plain_addr);
+
+void riod_rdma_peer(struct riod_conn *conn, struct sockaddr_storage *addr)
+{
+	*addr = to_rdma(conn)->peer;
 }
 
 void riod_rdma_timeouts(struct riod_conn *conn, unsigned int recv_timeout_ms,

@@ -26,8 +26,9 @@
  * @pending: connections from their request until the thread passes them on, under
  *	riod_rdma_pending_lock; the listener has their owner's reference
  * @task: calls @accept for one connection after the other; a reference is held
- * @accept: callback of the owner
- * @priv: its second argument
+ * @admit: callback of the owner, or NULL
+ * @accept: likewise, not NULL
+ * @priv: the second argument of both
  */
 struct riod_rdma_listener {
 	struct rdma_cm_id *id;
@@ -35,6 +36,7 @@ struct riod_rdma_listener {
 	wait_queue_head_t wait;
 	struct list_head pending;
 	struct task_struct *task;
+	bool (*admit)(const struct sockaddr_storage *peer, void *priv);
 	void (*accept)(struct riod_conn *conn, void *priv);
 	void *priv;
 };
@@ -120,6 +122,13 @@ static int riod_rdma_listener_thread(void *data)
 	}
 }
 
+/* with the mutex of the listening cm_id held, so not after unlisten has destroyed it */
+bool riod_rdma_listener_admits(struct riod_rdma_listener *l,
+			       const struct sockaddr_storage *peer)
+{
+	return !l->admit || l->admit(peer, l->priv);
+}
+
 /* not in the event handler, which holds the mutex that rdma_destroy_id() takes */
 static void riod_rdma_listener_destroy_id(struct riod_rdma_listener *l)
 {
@@ -176,6 +185,7 @@ static struct riod_rdma_listener *riod_rdma_listener_alloc(const struct riod_lis
 	INIT_WORK(&l->removed_work, riod_rdma_listener_removed);
 	init_waitqueue_head(&l->wait);
 	INIT_LIST_HEAD(&l->pending);
+	l->admit = p->admit;
 	l->accept = p->accept;
 	l->priv = p->priv;
 	task = kthread_create(riod_rdma_listener_thread, l, "riod_listen");
@@ -213,7 +223,8 @@ struct riod_listener *riod_rdma_listen(const struct riod_listen_params *p)
 }
 
 /*
- * In this order: no new request after the cm_id was destroyed, no accept call after
+ * In this order: no new request and no admit call after the cm_id was destroyed (that
+ * takes the mutex with which the CM calls the handler), no accept call after
  * the thread has stopped.  Connections that are left have no owner.
  */
 void riod_rdma_unlisten(struct riod_listener *listener)

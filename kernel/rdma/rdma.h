@@ -64,8 +64,9 @@
 /* time limits of a connection that nobody owns yet, and of one that was closed */
 #define RIOD_RDMA_HALF_OPEN_MS	10000
 #define RIOD_RDMA_LINGER_MS	1000
-/* accepted connections in these two states, in total */
+/* accepted connections in these two states, in total and of one host */
 #define RIOD_RDMA_LOOSE_MAX	64
+#define RIOD_RDMA_LOOSE_PER_HOST	16
 
 /**
  * struct riod_rdma_greeting - private data of the CM's REQ, REP and REJ
@@ -93,6 +94,7 @@ enum riod_rdma_reason {
 	RIOD_RDMA_REASON_GREETING	= 2,
 	RIOD_RDMA_REASON_LIMIT		= 3,
 	RIOD_RDMA_REASON_NO_MEMORY	= 4,
+	RIOD_RDMA_REASON_NOT_ALLOWED	= 5,
 };
 
 #define RIOD_RDMA_MSG_END	1
@@ -139,8 +141,9 @@ struct riod_rdma_listener;
  * struct riod_rdma_conn - a connection
  * @conn: the transport's common part
  * @ref: see the top of this file
- * @peer: the peer's address
+ * @peer: the peer's address; IPv4 is AF_INET
  * @passive: a listener accepted it
+ * @loose: passive: on riod_rdma_loose, under riod_rdma_loose_lock
  * @id: cm_id; its QP is @id->qp.  Valid until @end_work destroys it.
  * @pd: protection domain, of this connection only
  * @cq: completion queue of both directions, of this connection only
@@ -194,6 +197,7 @@ struct riod_rdma_conn {
 	struct kref ref;
 	struct sockaddr_storage peer;
 	bool passive;
+	struct list_head loose;
 	struct rdma_cm_id *id;
 	struct ib_pd *pd;
 	struct ib_cq *cq;
@@ -273,7 +277,7 @@ extern struct workqueue_struct *riod_rdma_wq;
 /* connections that were not freed */
 extern atomic_t riod_rdma_conns;
 
-struct riod_rdma_conn *riod_rdma_conn_alloc(bool passive);
+struct riod_rdma_conn *riod_rdma_conn_alloc(const struct sockaddr_storage *peer, bool passive);
 void riod_rdma_conn_put(struct riod_rdma_conn *rc);
 void riod_rdma_conn_arm(struct riod_rdma_conn *rc, unsigned int delay_ms);
 void riod_rdma_conn_end(struct riod_rdma_conn *rc, unsigned int delay_ms);
@@ -284,6 +288,7 @@ void riod_rdma_conn_abort(struct riod_rdma_conn *rc);
 bool riod_rdma_conn_pass(struct riod_rdma_conn *rc);
 void riod_rdma_shutdown(struct riod_conn *conn);
 void riod_rdma_close(struct riod_conn *conn);
+void riod_rdma_plain_addr(const struct sockaddr_storage *from, struct sockaddr_storage *to);
 void riod_rdma_peer(struct riod_conn *conn, struct sockaddr_storage *addr);
 void riod_rdma_timeouts(struct riod_conn *conn, unsigned int recv_timeout_ms,
 			unsigned int send_timeout_ms);
@@ -298,6 +303,8 @@ int riod_rdma_accept(struct riod_rdma_listener *l, struct rdma_cm_id *id,
 
 struct riod_listener *riod_rdma_listen(const struct riod_listen_params *p);
 void riod_rdma_unlisten(struct riod_listener *listener);
+bool riod_rdma_listener_admits(struct riod_rdma_listener *l,
+			       const struct sockaddr_storage *peer);
 void riod_rdma_pending_add(struct riod_rdma_listener *l, struct riod_rdma_conn *rc);
 bool riod_rdma_pending_del(struct riod_rdma_conn *rc);
 void riod_rdma_pending_ready(struct riod_rdma_conn *rc);

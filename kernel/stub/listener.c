@@ -4,7 +4,8 @@
  *
  * A port is open in a network namespace while at least one export uses it.  A
  * connection from a peer that may see none of these exports is refused at once: it
- * gets no slot and no memory.  Other connections become handshakes, up to a limit
+ * gets no slot and no memory.  A transport whose connections take memory by themselves
+ * asks before it accepts one.  Other connections become handshakes, up to a limit
  * in total and a lower one per host.
  */
 #include <linux/in6.h>
@@ -72,10 +73,13 @@ static bool admit_one(struct riod_stub_att *att, struct riod_stub_listener *lst)
 	return true;
 }
 
-/* true if the peer may see at least one export of this listener */
-static bool listener_open_to(const struct riod_stub_listener *lst,
-			     const struct sockaddr_storage *peer)
+/*
+ * true if the peer may see at least one export of this listener.  Transports call it
+ * before they accept a connection (@admit), and listener_accept() does afterwards.
+ */
+static bool listener_open_to(const struct sockaddr_storage *peer, void *priv)
 {
+	const struct riod_stub_listener *lst = priv;
 	struct riod_stub_export *exp;
 	bool ret = false;
 
@@ -83,6 +87,8 @@ static bool listener_open_to(const struct riod_stub_listener *lst,
 	list_for_each_entry(exp, &riod_stub_exports, list)
 		ret |= riod_stub_visible(exp, lst->net, lst->ops, lst->port, peer);
 	mutex_unlock(&riod_stub_lock);
+	if (!ret)
+		pr_notice_ratelimited("%pISc is not in the allow list of any export\n", peer);
 	return ret;
 }
 
@@ -100,7 +106,6 @@ static void refuse_stranger(struct riod_conn *conn, const struct sockaddr_storag
 {
 	char text[RIOD_TEXT_LEN];
 
-	pr_notice_ratelimited("%pISc is not in the allow list of any export\n", peer);
 	snprintf(text, sizeof(text), "not open to %pISc: riodctl allow ... --add there",
 		 peer);
 	refuse_and_close(conn, RIOD_REASON_NOT_ALLOWED, text);
@@ -115,7 +120,7 @@ static void listener_accept(struct riod_conn *conn, void *priv)
 	bool admitted;
 
 	conn->ops->peer(conn, &peer);
-	if (!listener_open_to(lst, &peer)) {
+	if (!listener_open_to(&peer, lst)) {
 		refuse_stranger(conn, &peer);
 		return;
 	}
@@ -184,6 +189,7 @@ static struct riod_listener *listener_open(struct riod_stub_listener *lst)
 {
 	struct riod_listen_params params = {
 		.net = lst->net,
+		.admit = listener_open_to,
 		.accept = listener_accept,
 		.priv = lst,
 	};

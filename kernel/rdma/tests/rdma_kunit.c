@@ -225,13 +225,14 @@ static struct naked *naked_resolve(struct kunit *test, struct pair *p)
 	return n;
 }
 
-/* ask the listener of a new pair for a connection; @err has the answer */
-static struct naked *naked_dial(struct kunit *test, const struct riod_rdma_greeting *g, u8 len)
+/* ask the listener of @p for a connection; @err has the answer */
+static struct naked *naked_dial_to(struct kunit *test, struct pair *p,
+				   const struct riod_rdma_greeting *g, u8 len)
 {
 	struct rdma_conn_param param = {
 		.private_data = g, .private_data_len = len, .retry_count = 7,
 	};
-	struct naked *n = naked_resolve(test, naked_pair(test));
+	struct naked *n = naked_resolve(test, p);
 
 	naked_queues(test, n);
 	naked_post_in(test, n);
@@ -240,6 +241,12 @@ static struct naked *naked_dial(struct kunit *test, const struct riod_rdma_greet
 	KUNIT_ASSERT_EQ(test, rdma_connect(n->id, &param), 0);
 	naked_wait(test, n);
 	return n;
+}
+
+/* the same with the listener of a new pair */
+static struct naked *naked_dial(struct kunit *test, const struct riod_rdma_greeting *g, u8 len)
+{
+	return naked_dial_to(test, naked_pair(test), g, len);
 }
 
 static struct naked *naked_connect(struct kunit *test)
@@ -475,6 +482,173 @@ static void credits_come_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, le32_to_cpu(msg->len), 0);
 }
 
+/* ------------------------------------------------------------ who may connect */
+
+struct doorman {
+	struct pair *p;
+	bool open;
+	struct sockaddr_storage asked;
+};
+
+static bool doorman_admit(const struct sockaddr_storage *peer, void *priv)
+{
+	struct doorman *d = priv;
+
+	d->asked = *peer;
+	return READ_ONCE(d->open);
+}
+
+static void doorman_accept(struct riod_conn *conn, void *priv)
+{
+	pair_accept(conn, ((struct doorman *)priv)->p);
+}
+
+/* the owner of a listener is asked, with the peer's address, before memory is spent */
+static void strangers_are_refused(struct kunit *test)
+{
+	struct doorman *d = kunit_kzalloc(test, sizeof(*d), GFP_KERNEL);
+	struct riod_listen_params params = {
+		.net = &init_net, .admit = doorman_admit, .accept = doorman_accept, .priv = d,
+	};
+	const struct sockaddr_in *asked = (const struct sockaddr_in *)&d->asked;
+	struct riod_listener *listener;
+	struct naked *n;
+
+	KUNIT_ASSERT_NOT_NULL(test, d);
+	d->p = naked_pair(test);
+	d->p->ops->unlisten(d->p->listener);
+	d->p->listener = NULL;
+	params.addr = d->p->addr;
+	KUNIT_ASSERT_TRUE(test, pair_eventually(!atomic_read(&riod_rdma_conns)));
+	listener = d->p->ops->listen(&params);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(listener));
+	d->p->listener = listener;
+
+	n = naked_dial_to(test, d->p, &good, sizeof(good));
+	KUNIT_EXPECT_EQ(test, n->err, IB_CM_REJ_CONSUMER_DEFINED);
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(n->theirs.reason), RIOD_RDMA_REASON_NOT_ALLOWED);
+	/* no connection, not even for a moment */
+	KUNIT_EXPECT_EQ(test, atomic_read(&riod_rdma_conns), 0);
+	KUNIT_EXPECT_EQ(test, asked->sin_family, AF_INET);
+	KUNIT_EXPECT_EQ(test, asked->sin_addr.s_addr,
+			((struct sockaddr_in *)&d->p->addr)->sin_addr.s_addr);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(pair_dial(d->p, NAKED_WAIT_MS)), -EACCES);
+
+	WRITE_ONCE(d->open, true);
+	n = naked_dial_to(test, d->p, &good, sizeof(good));
+	KUNIT_EXPECT_EQ(test, n->err, 0);
+	pair_expect_done(test, &d->p->got);
+}
+
+/* connections that a listener has accepted and that were not passed on, without any network */
+struct crowd {
+	struct riod_rdma_conn *rc[RIOD_RDMA_LOOSE_MAX + 1];
+	unsigned int n;
+};
+
+static void crowd_drop(struct crowd *c)
+{
+	c->n--;
+	/* they were never armed: both references are ours */
+	riod_rdma_conn_put(c->rc[c->n]);
+	riod_rdma_conn_put(c->rc[c->n]);
+}
+
+static void crowd_exit(void *data)
+{
+	struct crowd *c = data;
+
+	while (c->n)
+		crowd_drop(c);
+}
+
+static struct crowd *crowd_new(struct kunit *test)
+{
+	struct crowd *c = kunit_kzalloc(test, sizeof(*c), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, crowd_exit, c), 0);
+	/* those of the last test may still linger */
+	KUNIT_ASSERT_TRUE(test, pair_eventually(!atomic_read(&riod_rdma_conns)));
+	return c;
+}
+
+static int crowd_add(struct crowd *c, const struct sockaddr_storage *peer)
+{
+	struct riod_rdma_conn *rc = riod_rdma_conn_alloc(peer, true);
+
+	if (IS_ERR(rc))
+		return PTR_ERR(rc);
+	c->rc[c->n++] = rc;
+	return 0;
+}
+
+/* one more of 192.0.2.@host */
+static int crowd_add_host(struct crowd *c, u8 host)
+{
+	struct sockaddr_in6 in6 = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(c->n),
+		.sin6_addr.s6_addr32 = { 0, 0, htonl(0xffff), htonl(0xc0000200 + host) },
+	};
+	struct sockaddr_storage peer = {};
+
+	memcpy(&peer, &in6, sizeof(in6));
+	/* the same host, written in two ways */
+	if (c->n % 2)
+		riod_rdma_plain_addr(&peer, &peer);
+	return crowd_add(c, &peer);
+}
+
+/* one host can use up its share only, and all hosts together what there is */
+static void loose_are_limited(struct kunit *test)
+{
+	struct crowd *c = crowd_new(test);
+	struct naked *n;
+	unsigned int i;
+	u8 host;
+
+	for (host = 1; host <= RIOD_RDMA_LOOSE_MAX / RIOD_RDMA_LOOSE_PER_HOST; host++) {
+		for (i = 0; i < RIOD_RDMA_LOOSE_PER_HOST; i++)
+			KUNIT_ASSERT_EQ(test, crowd_add_host(c, host), 0);
+		KUNIT_EXPECT_EQ(test, crowd_add_host(c, host), -EBUSY);
+	}
+	KUNIT_EXPECT_EQ(test, c->n, RIOD_RDMA_LOOSE_MAX);
+	KUNIT_EXPECT_EQ(test, crowd_add_host(c, host), -EBUSY);
+
+	n = naked_dial(test, &good, sizeof(good));
+	KUNIT_EXPECT_EQ(test, n->err, IB_CM_REJ_CONSUMER_DEFINED);
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(n->theirs.reason), RIOD_RDMA_REASON_LIMIT);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(pair_dial(n->p, NAKED_WAIT_MS)), -EBUSY);
+
+	crowd_exit(c);
+	n = naked_connect(test);
+	KUNIT_EXPECT_EQ(test, n->err, 0);
+}
+
+/* a connection that was passed on does not count, but does again while it lingers */
+static void lingering_are_limited(struct kunit *test)
+{
+	struct crowd *c = crowd_new(test);
+	struct naked *n = naked_connect(test);
+	struct sockaddr_storage peer;
+	unsigned int i;
+
+	naked_exhaust(test, n);
+	n->p->ops->peer(n->p->far, &peer);
+	for (i = 0; i < RIOD_RDMA_LOOSE_PER_HOST; i++)
+		KUNIT_ASSERT_EQ(test, crowd_add(c, &peer), 0);
+	KUNIT_EXPECT_EQ(test, crowd_add(c, &peer), -EBUSY);
+	crowd_drop(c);
+	/* END has no credit, so it waits */
+	riod_conn_close(n->p->far);
+	n->p->far = NULL;
+	KUNIT_EXPECT_EQ(test, crowd_add(c, &peer), -EBUSY);
+	/* but not for ever */
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&riod_rdma_conns) == c->n));
+	KUNIT_EXPECT_EQ(test, crowd_add(c, &peer), 0);
+}
+
 /* ------------------------------------------------------------ the end */
 
 /* END is the last message, behind all that was sent */
@@ -642,6 +816,9 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE(credits_limit),
 	KUNIT_CASE(credits_wake),
 	KUNIT_CASE(credits_come_back),
+	KUNIT_CASE(strangers_are_refused),
+	KUNIT_CASE(loose_are_limited),
+	KUNIT_CASE(lingering_are_limited),
 	KUNIT_CASE(end_is_sent),
 	KUNIT_CASE(end_waits),
 	KUNIT_CASE(end_is_heard),
