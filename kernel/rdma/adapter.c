@@ -7,6 +7,9 @@
  * are no memory regions.  In between, ownership passes by
  * ib_dma_sync_single_for_*().
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/printk.h>
 #include <linux/slab.h>
 
 #include "rdma.h"
@@ -15,13 +18,46 @@
 #define RIOD_RDMA_SQ	(RIOD_RDMA_TX + 2 + 1)
 #define RIOD_RDMA_RQ	(RIOD_RDMA_RX + 1)
 
-/* atomic context possible; the CM may not have seen the RTU, but messages arrive */
+/*
+ * Adapters report events in any context, hard interrupts included.  Neither our lock nor
+ * those of ib_cm (lockdep: its xarrays) may be taken there.
+ */
+static void riod_rdma_event_work(struct work_struct *work)
+{
+	struct riod_rdma_conn *rc = container_of(work, struct riod_rdma_conn, event_work);
+
+	if (READ_ONCE(rc->qp_failed))
+		riod_rdma_conn_break(rc);
+	else
+		rdma_notify(rc->id, IB_EVENT_COMM_EST);
+}
+
 static void riod_rdma_qp_event(struct ib_event *ev, void *priv)
 {
 	struct riod_rdma_conn *rc = priv;
 
-	if (ev->event == IB_EVENT_COMM_EST)
-		rdma_notify(rc->id, ev->event);
+	switch (ev->event) {
+	case IB_EVENT_QP_FATAL:
+	case IB_EVENT_QP_REQ_ERR:
+	case IB_EVENT_QP_ACCESS_ERR:
+		/* not all adapters complete the receives then */
+		pr_notice_ratelimited("%pISpc: queue pair: %s\n", &rc->peer,
+				      ib_event_msg(ev->event));
+		WRITE_ONCE(rc->qp_failed, true);
+		queue_work(riod_rdma_wq, &rc->event_work);
+		break;
+	case IB_EVENT_COMM_EST:
+		/* the CM may not have seen the RTU, but messages arrive */
+		queue_work(riod_rdma_wq, &rc->event_work);
+		break;
+	default:
+		break;
+	}
+}
+
+void riod_rdma_adapter_init(struct riod_rdma_conn *rc)
+{
+	INIT_WORK(&rc->event_work, riod_rdma_event_work);
 }
 
 static int riod_rdma_buf_map(struct ib_device *dev, struct riod_rdma_buf *buf, u32 size,
@@ -152,8 +188,8 @@ int riod_rdma_adapter_open(struct riod_rdma_conn *rc)
 }
 
 /*
- * The queue pair first: after that the adapter does not access the buffers.  The
- * completion queue is next: after that no completion runs.
+ * The queue pair first: after that the adapter does not access the buffers and reports
+ * no event.  The completion queue is next: after that no completion runs.
  */
 void riod_rdma_adapter_close(struct riod_rdma_conn *rc)
 {
@@ -164,6 +200,7 @@ void riod_rdma_adapter_close(struct riod_rdma_conn *rc)
 	if (rc->cq)
 		ib_free_cq(rc->cq);
 	rc->cq = NULL;
+	cancel_work_sync(&rc->event_work);
 	riod_rdma_bufs_unmap(rc);
 	if (rc->pd)
 		ib_dealloc_pd(rc->pd);

@@ -169,6 +169,7 @@ struct riod_rdma_conn *riod_rdma_conn_alloc(const struct sockaddr_storage *peer,
 	INIT_DELAYED_WORK(&rc->end_work, riod_rdma_end_work);
 	riod_rdma_tx_init(rc);
 	riod_rdma_rx_init(rc);
+	riod_rdma_adapter_init(rc);
 	return rc;
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_rdma_conn_alloc);

@@ -25,7 +25,8 @@
  *   - it sets @ending before anything else, and cancels what queued it again until then,
  *     in one section under @lock; under @lock nobody posts a work request after that;
  *   - once the queue pair, the completion queue and the cm_id are destroyed, in this
- *     order, no completion and no event can run, so its reference can be dropped.
+ *     order, no completion and no event can run, and @event_work was cancelled before
+ *     the cm_id, so its reference can be dropped.
  *
  * The work may be queued or running after close; module exit waits for the last
  * connection and then for the workqueue.
@@ -148,6 +149,8 @@ struct riod_rdma_listener;
  * @pd: protection domain, of this connection only
  * @cq: completion queue of both directions, of this connection only
  * @end_work: ends the connection
+ * @event_work: what events of the queue pair leave to process context
+ * @qp_failed: one of them was an error
  *
  * @pending: on the list of @listener, under riod_rdma_pending_lock
  * @listener: listener that will pass it on; NULL: none.  Under the same lock.
@@ -202,6 +205,8 @@ struct riod_rdma_conn {
 	struct ib_pd *pd;
 	struct ib_cq *cq;
 	struct delayed_work end_work;
+	struct work_struct event_work;
+	bool qp_failed;
 
 	struct list_head pending;
 	struct riod_rdma_listener *listener;
@@ -311,6 +316,7 @@ void riod_rdma_pending_ready(struct riod_rdma_conn *rc);
 
 /* ------------------------------------------------------------ adapter.c */
 
+void riod_rdma_adapter_init(struct riod_rdma_conn *rc);
 int riod_rdma_adapter_open(struct riod_rdma_conn *rc);
 void riod_rdma_adapter_close(struct riod_rdma_conn *rc);
 void riod_rdma_bufs_free(struct riod_rdma_conn *rc);

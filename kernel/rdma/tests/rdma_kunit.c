@@ -721,6 +721,28 @@ static void break_is_reported(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, naked_frame(n), -ECONNRESET);
 }
 
+/* an error of the queue pair is a break, even if no completion reports it */
+static void qp_error_breaks(struct kunit *test)
+{
+	static const enum ib_event_type errors[] = {
+		IB_EVENT_QP_FATAL, IB_EVENT_QP_REQ_ERR, IB_EVENT_QP_ACCESS_ERR,
+	};
+	struct ib_event ev;
+	struct naked *n;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		n = naked_connect(test);
+		ev.element.qp = to_rdma(n->p->far)->id->qp;
+		ev.device = ev.element.qp->device;
+		ev.event = errors[i];
+		/* as the adapter does */
+		ev.element.qp->event_handler(&ev, ev.element.qp->qp_context);
+		KUNIT_EXPECT_TRUE(test, pair_eventually(READ_ONCE(to_rdma(n->p->far)->ending)));
+		KUNIT_EXPECT_EQ(test, naked_frame(n), -ECONNRESET);
+	}
+}
+
 /*
  * A connection that ends before it was passed on, and unlisten, which gives up the same
  * one.  The yields let the two meet at several points.
@@ -823,6 +845,7 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE(end_waits),
 	KUNIT_CASE(end_is_heard),
 	KUNIT_CASE(break_is_reported),
+	KUNIT_CASE(qp_error_breaks),
 	KUNIT_CASE(ends_once),
 	KUNIT_CASE(unlisten_races_end),
 	KUNIT_CASE(connect_gives_up),
