@@ -28,7 +28,7 @@ static void riod_rdma_event_work(struct work_struct *work)
 
 	if (READ_ONCE(rc->qp_failed))
 		riod_rdma_conn_break(rc);
-	else
+	else	/* no effect if the RTU has come meanwhile */
 		rdma_notify(rc->id, IB_EVENT_COMM_EST);
 }
 

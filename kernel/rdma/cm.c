@@ -8,7 +8,9 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <kunit/visibility.h>
 #include <linux/err.h>
+#include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
 #include <linux/printk.h>
@@ -23,6 +25,9 @@
 #define RIOD_RDMA_RETRIES	7	/* the most that the field holds */
 #define RIOD_RDMA_RESOLVE_MS	250
 #define RIOD_RDMA_ATTEMPT_MS	2000
+
+unsigned int riod_rdma_half_open_ms = 10000;
+EXPORT_SYMBOL_IF_KUNIT(riod_rdma_half_open_ms);
 
 static void riod_rdma_greeting_fill(struct riod_rdma_greeting *g, u16 reason)
 {
@@ -84,7 +89,7 @@ static struct rdma_conn_param riod_rdma_param(const struct riod_rdma_greeting *g
 static void riod_rdma_established(struct riod_rdma_conn *rc)
 {
 	spin_lock_bh(&rc->lock);
-	rc->established = true;
+	WRITE_ONCE(rc->established, true);
 	spin_unlock_bh(&rc->lock);
 }
 
@@ -374,7 +379,7 @@ static int riod_rdma_take(struct riod_rdma_listener *l, struct rdma_cm_id *id,
 	}
 	/* no event before the caller returns, because the CM holds the cm_id's mutex */
 	riod_rdma_pending_add(l, rc);
-	riod_rdma_conn_arm(rc, RIOD_RDMA_HALF_OPEN_MS);
+	riod_rdma_conn_arm(rc, READ_ONCE(riod_rdma_half_open_ms));
 	return 0;
 }
 

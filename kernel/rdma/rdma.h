@@ -62,10 +62,9 @@
 #define RIOD_RDMA_BUF_MIN	SZ_1K
 #define RIOD_RDMA_RX_MIN	4
 
-/* time limits of a connection that nobody owns yet, and of one that was closed */
-#define RIOD_RDMA_HALF_OPEN_MS	10000
+/* time limit of a connection that was closed; see also riod_rdma_half_open_ms */
 #define RIOD_RDMA_LINGER_MS	1000
-/* accepted connections in these two states, in total and of one host */
+/* accepted connections that are half open or were closed, in total and of one host */
 #define RIOD_RDMA_LOOSE_MAX	64
 #define RIOD_RDMA_LOOSE_PER_HOST	16
 
@@ -149,7 +148,8 @@ struct riod_rdma_listener;
  * @pd: protection domain, of this connection only
  * @cq: completion queue of both directions, of this connection only
  * @end_work: ends the connection
- * @event_work: what events of the queue pair leave to process context
+ * @event_work: what events of the queue pair, and the first message, leave to process
+ *	context
  * @qp_failed: one of them was an error
  *
  * @pending: on the list of @listener, under riod_rdma_pending_lock
@@ -301,6 +301,9 @@ void riod_rdma_timeouts(struct riod_conn *conn, unsigned int recv_timeout_ms,
 /* ------------------------------------------------------------ cm.c */
 
 struct riod_conn *riod_rdma_connect(const struct riod_connect_params *p);
+/* time limit of an accepted connection that is not established; only tests change it */
+extern unsigned int riod_rdma_half_open_ms;
+
 int riod_rdma_accept(struct riod_rdma_listener *l, struct rdma_cm_id *id,
 		     const struct rdma_cm_event *ev);
 

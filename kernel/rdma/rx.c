@@ -118,6 +118,9 @@ static void riod_rdma_received(struct ib_cq *cq, struct ib_wc *wc)
 		riod_rdma_rx_end(rc, -ECONNRESET);
 		return;
 	}
+	/* the RTU is late or lost, and not every adapter reports COMM_EST */
+	if (rc->passive && !READ_ONCE(rc->established))
+		queue_work(riod_rdma_wq, &rc->event_work);
 	ib_dma_sync_single_for_cpu(rc->id->device, buf->dma, buf->size, DMA_FROM_DEVICE);
 	riod_rdma_count(RIOD_RDMA_RX_MESSAGES, 1);
 	spin_lock_bh(&rc->lock);

@@ -22,6 +22,7 @@
  * @id: cm_id
  * @pd: protection domain
  * @cq: completion queue
+ * @qp: queue pair: that of @id, or our own, which the CM does not know: then it sends no RTU
  * @step: the CM has answered, or a send has completed
  * @err: what it said; a reason of the CM is positive
  * @theirs: private data of the answer
@@ -34,6 +35,7 @@ struct naked {
 	struct rdma_cm_id *id;
 	struct ib_pd *pd;
 	struct ib_cq *cq;
+	struct ib_qp *qp;
 	struct completion step;
 	int err;
 	struct riod_rdma_greeting theirs;
@@ -126,6 +128,8 @@ static void naked_exit(void *data)
 	if (n->id->qp) {
 		rdma_disconnect(n->id);
 		rdma_destroy_qp(n->id);
+	} else if (n->qp) {
+		ib_destroy_qp(n->qp);
 	}
 	if (n->cq)
 		ib_free_cq(n->cq);
@@ -141,7 +145,17 @@ static void naked_exit(void *data)
 	rdma_destroy_id(n->id);
 }
 
-static void naked_queues(struct kunit *test, struct naked *n)
+/* what the CM does with a queue pair that it knows */
+static void naked_modify(struct kunit *test, struct naked *n, enum ib_qp_state state)
+{
+	struct ib_qp_attr attr = { .qp_state = state };
+	int mask;
+
+	KUNIT_ASSERT_EQ(test, rdma_init_qp_attr(n->id, &attr, &mask), 0);
+	KUNIT_ASSERT_EQ(test, ib_modify_qp(n->qp, &attr, mask), 0);
+}
+
+static void naked_queues(struct kunit *test, struct naked *n, bool rtu)
 {
 	struct ib_qp_init_attr attr = {
 		.cap = {
@@ -155,6 +169,7 @@ static void naked_queues(struct kunit *test, struct naked *n)
 	};
 	struct ib_pd *pd = ib_alloc_pd(n->id->device, 0);
 	struct ib_cq *cq;
+	struct ib_qp *qp;
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(pd));
 	n->pd = pd;
@@ -163,7 +178,15 @@ static void naked_queues(struct kunit *test, struct naked *n)
 	n->cq = cq;
 	attr.send_cq = cq;
 	attr.recv_cq = cq;
-	KUNIT_ASSERT_EQ(test, rdma_create_qp(n->id, pd, &attr), 0);
+	if (rtu) {
+		KUNIT_ASSERT_EQ(test, rdma_create_qp(n->id, pd, &attr), 0);
+		n->qp = n->id->qp;
+		return;
+	}
+	qp = ib_create_qp(pd, &attr);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(qp));
+	n->qp = qp;
+	naked_modify(test, n, IB_QPS_INIT);
 }
 
 static void naked_post(struct kunit *test, struct naked *n, struct riod_rdma_buf *buf)
@@ -175,7 +198,7 @@ static void naked_post(struct kunit *test, struct naked *n, struct riod_rdma_buf
 		.wr_cqe = &buf->cqe, .sg_list = &sge, .num_sge = 1,
 	};
 
-	KUNIT_ASSERT_EQ(test, ib_post_recv(n->id->qp, &wr, NULL), 0);
+	KUNIT_ASSERT_EQ(test, ib_post_recv(n->qp, &wr, NULL), 0);
 }
 
 static void naked_post_in(struct kunit *test, struct naked *n)
@@ -225,22 +248,29 @@ static struct naked *naked_resolve(struct kunit *test, struct pair *p)
 	return n;
 }
 
-/* ask the listener of @p for a connection; @err has the answer */
-static struct naked *naked_dial_to(struct kunit *test, struct pair *p,
-				   const struct riod_rdma_greeting *g, u8 len)
+static struct naked *naked_ask(struct kunit *test, struct pair *p,
+			       const struct riod_rdma_greeting *g, u8 len, bool rtu)
 {
 	struct rdma_conn_param param = {
 		.private_data = g, .private_data_len = len, .retry_count = 7,
 	};
 	struct naked *n = naked_resolve(test, p);
 
-	naked_queues(test, n);
+	naked_queues(test, n, rtu);
+	param.qp_num = n->qp->qp_num;
 	naked_post_in(test, n);
 	naked_buf(test, n, &n->out, 2 * RIOD_RDMA_BUF, DMA_TO_DEVICE);
 	n->out.cqe.done = naked_sent;
 	KUNIT_ASSERT_EQ(test, rdma_connect(n->id, &param), 0);
 	naked_wait(test, n);
 	return n;
+}
+
+/* ask the listener of @p for a connection; @err has the answer */
+static struct naked *naked_dial_to(struct kunit *test, struct pair *p,
+				   const struct riod_rdma_greeting *g, u8 len)
+{
+	return naked_ask(test, p, g, len, true);
 }
 
 /* the same with the listener of a new pair */
@@ -259,6 +289,17 @@ static struct naked *naked_connect(struct kunit *test)
 	return n;
 }
 
+/* a connection for which the listener gets no RTU */
+static struct naked *naked_no_rtu(struct kunit *test)
+{
+	struct naked *n = naked_ask(test, naked_pair(test), &good, sizeof(good), false);
+
+	KUNIT_ASSERT_EQ(test, n->err, 0);
+	naked_modify(test, n, IB_QPS_RTR);
+	naked_modify(test, n, IB_QPS_RTS);
+	return n;
+}
+
 /* send @bytes bytes of @out, which the test has filled; @err has the result */
 static void naked_send(struct kunit *test, struct naked *n, u32 bytes)
 {
@@ -270,7 +311,7 @@ static void naked_send(struct kunit *test, struct naked *n, u32 bytes)
 	};
 
 	ib_dma_sync_single_for_device(n->id->device, n->out.dma, bytes, DMA_TO_DEVICE);
-	KUNIT_ASSERT_EQ(test, ib_post_send(n->id->qp, &wr, NULL), 0);
+	KUNIT_ASSERT_EQ(test, ib_post_send(n->qp, &wr, NULL), 0);
 	naked_wait(test, n);
 }
 
@@ -626,6 +667,50 @@ static void loose_are_limited(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, n->err, 0);
 }
 
+/* without the RTU, a message shows that the client has the answer */
+static void rtu_is_lost(struct kunit *test)
+{
+	struct naked *n = naked_no_rtu(test);
+	struct riod_frame_hdr hdr = {
+		.len = cpu_to_le32(sizeof(hdr)), .type = RIOD_FRAME_ACK,
+	};
+	struct riod_frame *f;
+
+	memcpy(n->out.data + sizeof(struct riod_rdma_msg), &hdr, sizeof(hdr));
+	naked_fill(n, 0, 0, sizeof(hdr));
+	naked_send(test, n, sizeof(struct riod_rdma_msg) + sizeof(hdr));
+	pair_expect_done(test, &n->p->got);
+	n->p->ops->timeouts(n->p->far, 20000, 20000);
+	f = n->p->ops->recv(n->p->far, RIOD_FRAME_MAX);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(f));
+	riod_frame_free(f);
+	KUNIT_EXPECT_EQ(test, naked_frame(n), 0);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&n->received) == 1));
+}
+
+static void half_open_exit(void *was)
+{
+	WRITE_ONCE(riod_rdma_half_open_ms, (uintptr_t)was);
+}
+
+/* with neither, the listener gives the connection up after a time */
+static void half_open_ends(struct kunit *test)
+{
+	void *was = (void *)(uintptr_t)riod_rdma_half_open_ms;
+	struct naked *n;
+
+	KUNIT_ASSERT_TRUE(test, pair_eventually(!atomic_read(&riod_rdma_conns)));
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, half_open_exit, was), 0);
+	WRITE_ONCE(riod_rdma_half_open_ms, 300);
+	n = naked_no_rtu(test);
+	KUNIT_EXPECT_EQ(test, atomic_read(&riod_rdma_conns), 1);
+	/* the CM tells the client */
+	naked_wait(test, n);
+	KUNIT_EXPECT_NE(test, n->err, 0);
+	KUNIT_EXPECT_TRUE(test, pair_eventually(!atomic_read(&riod_rdma_conns)));
+	KUNIT_EXPECT_FALSE(test, completion_done(&n->p->got));
+}
+
 /* a connection that was passed on does not count, but does again while it lingers */
 static void lingering_are_limited(struct kunit *test)
 {
@@ -840,6 +925,8 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE(credits_come_back),
 	KUNIT_CASE(strangers_are_refused),
 	KUNIT_CASE(loose_are_limited),
+	KUNIT_CASE(rtu_is_lost),
+	KUNIT_CASE(half_open_ends),
 	KUNIT_CASE(lingering_are_limited),
 	KUNIT_CASE(end_is_sent),
 	KUNIT_CASE(end_waits),
