@@ -79,10 +79,9 @@ static bool riod_rdma_msg_valid(struct riod_rdma_conn *rc, const struct riod_rdm
 	       le16_to_cpu(msg->credits) <= rc->tx_credits_max - rc->tx_credits;
 }
 
-static void riod_rdma_rx_msg(struct riod_rdma_conn *rc, struct riod_rdma_buf *buf)
+static void riod_rdma_rx_msg(struct riod_rdma_conn *rc, struct riod_rdma_buf *buf,
+			     const struct riod_rdma_msg *msg)
 {
-	const struct riod_rdma_msg *msg = buf->data;
-
 	lockdep_assert_held(&rc->lock);
 	rc->tx_credits += le16_to_cpu(msg->credits);
 	buf->len = le32_to_cpu(msg->len);
@@ -111,6 +110,7 @@ static void riod_rdma_received(struct ib_cq *cq, struct ib_wc *wc)
 {
 	struct riod_rdma_buf *buf = container_of(wc->wr_cqe, struct riod_rdma_buf, cqe);
 	struct riod_rdma_conn *rc = cq->cq_context;
+	struct riod_rdma_msg msg = {};
 
 	riod_rdma_count(RIOD_RDMA_COMPLETIONS, 1);
 	if (wc->status != IB_WC_SUCCESS) {
@@ -123,12 +123,15 @@ static void riod_rdma_received(struct ib_cq *cq, struct ib_wc *wc)
 		queue_work(riod_rdma_wq, &rc->event_work);
 	ib_dma_sync_single_for_cpu(rc->id->device, buf->dma, buf->size, DMA_FROM_DEVICE);
 	riod_rdma_count(RIOD_RDMA_RX_MESSAGES, 1);
+	/* a copy: once the buffer is posted again, the peer's next message may replace it */
+	if (wc->byte_len >= sizeof(msg))
+		memcpy(&msg, buf->data, sizeof(msg));
 	spin_lock_bh(&rc->lock);
 	/* nothing is read behind a fault or END, but answers may still be sent */
 	if (rc->rx_over)
 		;
-	else if (riod_rdma_msg_valid(rc, buf->data, wc->byte_len))
-		riod_rdma_rx_msg(rc, buf);
+	else if (riod_rdma_msg_valid(rc, &msg, wc->byte_len))
+		riod_rdma_rx_msg(rc, buf, &msg);
 	else
 		riod_rdma_rx_end_locked(rc, -EPROTO);
 	spin_unlock_bh(&rc->lock);
