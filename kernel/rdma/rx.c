@@ -75,6 +75,7 @@ static bool riod_rdma_msg_valid(struct riod_rdma_conn *rc, const struct riod_rdm
 {
 	return bytes >= sizeof(*msg) &&
 	       le32_to_cpu(msg->len) == bytes - sizeof(*msg) &&
+	       (msg->len || msg->credits || msg->flags) &&
 	       !(le16_to_cpu(msg->flags) & ~RIOD_RDMA_MSG_END) &&
 	       le16_to_cpu(msg->credits) <= rc->tx_credits_max - rc->tx_credits;
 }

@@ -407,6 +407,7 @@ static const struct message_case messages[] = {
 	{ "shorter than it says", 0, 0, 25, 32, -EPROTO },
 	{ "huge", 0, 0, U32_MAX - 7, 8, -EPROTO },
 	{ "half a header", 0, 0, 0, 7, -EPROTO },
+	{ "empty", 0, 0, 0, 8, -EPROTO },
 	{ "unknown flag", 0, 2, 24, 32, -EPROTO },
 	{ "credit that nobody used", 1, 0, 24, 32, -EPROTO },
 	{ "many credits", U16_MAX, 0, 0, 8, -EPROTO },
