@@ -107,6 +107,17 @@ static void riod_rdma_rx_msg(struct riod_rdma_conn *rc, struct riod_rdma_buf *bu
 	}
 }
 
+/* the layer above only sees that the stream has ended with -EPROTO: say why */
+static void riod_rdma_rx_invalid(struct riod_rdma_conn *rc, const struct riod_rdma_msg *msg,
+				 u32 bytes)
+{
+	lockdep_assert_held(&rc->lock);
+	pr_notice_ratelimited("%pISpc broke the protocol: message of %u bytes: length %u, flags %#x, credits %u of %u\n",
+			      &rc->peer, bytes, le32_to_cpu(msg->len), le16_to_cpu(msg->flags),
+			      le16_to_cpu(msg->credits), rc->tx_credits_max - rc->tx_credits);
+	riod_rdma_rx_end_locked(rc, -EPROTO);
+}
+
 static void riod_rdma_received(struct ib_cq *cq, struct ib_wc *wc)
 {
 	struct riod_rdma_buf *buf = container_of(wc->wr_cqe, struct riod_rdma_buf, cqe);
@@ -134,7 +145,7 @@ static void riod_rdma_received(struct ib_cq *cq, struct ib_wc *wc)
 	else if (riod_rdma_msg_valid(rc, &msg, wc->byte_len))
 		riod_rdma_rx_msg(rc, buf, &msg);
 	else
-		riod_rdma_rx_end_locked(rc, -EPROTO);
+		riod_rdma_rx_invalid(rc, &msg, wc->byte_len);
 	spin_unlock_bh(&rc->lock);
 }
 
