@@ -51,6 +51,8 @@ static const char *connect_text(int err)
 		return "refused: not open to this host: riodctl allow ... --add there";
 	case -EBUSY:
 		return "has too many connections that are not established";
+	case -ENOBUFS:
+		return "has no memory, or its RDMA device no resources, for a connection";
 	case -EINTR:
 		return "was not asked: interrupted by a signal";
 	case -ENOMEM:

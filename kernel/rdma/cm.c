@@ -123,8 +123,10 @@ static int riod_rdma_reason_errno(u16 reason)
 	case RIOD_RDMA_REASON_NOT_ALLOWED:
 		return -EACCES;
 	case RIOD_RDMA_REASON_LIMIT:
-	case RIOD_RDMA_REASON_NO_MEMORY:
 		return -EBUSY;
+	case RIOD_RDMA_REASON_NO_MEMORY:
+		/* -ENOMEM is our own lack of it */
+		return -ENOBUFS;
 	default:
 		return -EPROTO;
 	}

@@ -901,6 +901,89 @@ static int connect_forever(void *priv)
 	return 0;
 }
 
+/**
+ * struct bouncer - a listener of the test's own, which rejects every request
+ * @p: pair whose address it has
+ * @id: cm_id
+ * @stale: requests that it rejects as stale first
+ * @requests: how many have come
+ * @answer: private data of the rejection of all others
+ */
+struct bouncer {
+	struct pair *p;
+	struct rdma_cm_id *id;
+	unsigned int stale;
+	atomic_t requests;
+	struct riod_rdma_greeting answer;
+};
+
+static int bouncer_event(struct rdma_cm_id *id, struct rdma_cm_event *ev)
+{
+	struct bouncer *b = id->context;
+
+	if (ev->event != RDMA_CM_EVENT_CONNECT_REQUEST)
+		return 0;
+	if (atomic_inc_return(&b->requests) <= b->stale)
+		rdma_reject(id, NULL, 0, IB_CM_REJ_STALE_CONN);
+	else
+		rdma_reject(id, &b->answer, sizeof(b->answer), IB_CM_REJ_CONSUMER_DEFINED);
+	/* the CM destroys @id */
+	return -ECONNREFUSED;
+}
+
+static void bouncer_exit(void *data)
+{
+	rdma_destroy_id(data);
+}
+
+static struct bouncer *bouncer_new(struct kunit *test)
+{
+	struct bouncer *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
+	struct rdma_cm_id *id;
+
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	b->p = naked_pair(test);
+	b->p->ops->unlisten(b->p->listener);
+	b->p->listener = NULL;
+	id = rdma_create_id(&init_net, bouncer_event, b, RDMA_PS_TCP, IB_QPT_RC);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(id));
+	b->id = id;
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bouncer_exit, id), 0);
+	KUNIT_ASSERT_EQ(test, rdma_bind_addr(id, (struct sockaddr *)&b->p->addr), 0);
+	KUNIT_ASSERT_EQ(test, rdma_listen(id, 4), 0);
+	return b;
+}
+
+/* each reason of a server has an errno of its own, and so its text */
+static void rejection_has_a_reason(struct kunit *test)
+{
+	static const struct {
+		u32 magic;
+		u16 reason;
+		int err;
+	} cases[] = {
+		{ RIOD_RDMA_MAGIC, RIOD_RDMA_REASON_VERSION, -EPROTONOSUPPORT },
+		{ RIOD_RDMA_MAGIC, RIOD_RDMA_REASON_GREETING, -EPROTO },
+		{ RIOD_RDMA_MAGIC, RIOD_RDMA_REASON_LIMIT, -EBUSY },
+		{ RIOD_RDMA_MAGIC, RIOD_RDMA_REASON_NO_MEMORY, -ENOBUFS },
+		{ RIOD_RDMA_MAGIC, RIOD_RDMA_REASON_NOT_ALLOWED, -EACCES },
+		{ RIOD_RDMA_MAGIC, U16_MAX, -EPROTO },
+		/* somebody else's listener */
+		{ RIOD_RDMA_MAGIC, 0, -ECONNREFUSED },
+		{ ~RIOD_RDMA_MAGIC, RIOD_RDMA_REASON_LIMIT, -ECONNREFUSED },
+	};
+	struct bouncer *b = bouncer_new(test);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		b->answer.magic = cpu_to_le32(cases[i].magic);
+		b->answer.reason = cpu_to_le16(cases[i].reason);
+		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(pair_dial(b->p, NAKED_WAIT_MS)),
+				cases[i].err);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&b->requests), ARRAY_SIZE(cases));
+}
+
 /* nobody has the address: connect ends in time, and by a signal */
 static void connect_gives_up(struct kunit *test)
 {
@@ -936,6 +1019,7 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE(qp_error_breaks),
 	KUNIT_CASE(ends_once),
 	KUNIT_CASE(unlisten_races_end),
+	KUNIT_CASE(rejection_has_a_reason),
 	KUNIT_CASE(connect_gives_up),
 	{}
 };
