@@ -82,8 +82,11 @@ static int __init riod_rdma_init(void)
 {
 	int err;
 
-	/* ends of connections wait for peers: unbound, so that they delay nobody else */
-	riod_rdma_wq = alloc_workqueue("riod_rdma", WQ_UNBOUND, 0);
+	/*
+	 * Ends of connections wait for peers: unbound, so that they delay nobody else.  They
+	 * free memory, and storage may depend on a session: with a rescuer.
+	 */
+	riod_rdma_wq = alloc_workqueue("riod_rdma", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!riod_rdma_wq)
 		return -ENOMEM;
 	riod_rdma_debugfs_init();
