@@ -25,6 +25,7 @@
 #define RIOD_RDMA_RETRIES	7	/* the most that the field holds */
 #define RIOD_RDMA_RESOLVE_MS	250
 #define RIOD_RDMA_ATTEMPT_MS	2000
+#define RIOD_RDMA_PAUSE_MS	100
 
 unsigned int riod_rdma_half_open_ms = 10000;
 EXPORT_SYMBOL_IF_KUNIT(riod_rdma_half_open_ms);
@@ -148,6 +149,7 @@ static int riod_rdma_rejected(struct rdma_cm_id *id, struct rdma_cm_event *ev)
 	case IB_CM_REJ_CONSUMER_DEFINED:	/* the listener has gone meanwhile */
 		return -ECONNREFUSED;
 	case IB_CM_REJ_TIMEOUT:
+	case IB_CM_REJ_STALE_CONN:		/* the CM still has an older one; it forgets it now */
 		return -ETIMEDOUT;
 	default:
 		return -ECONNABORTED;
@@ -289,6 +291,17 @@ static struct riod_conn *riod_rdma_attempt(const struct riod_connect_params *p,
 	return &rc->conn;
 }
 
+/* true: there is time for another attempt, which notices signals */
+static bool riod_rdma_pause(unsigned long deadline)
+{
+	long left = (long)(deadline - jiffies);
+
+	if (left > 0)
+		schedule_timeout_interruptible(min_t(long, left,
+						     msecs_to_jiffies(RIOD_RDMA_PAUSE_MS)));
+	return time_before(jiffies, deadline);
+}
+
 /*
  * The CM repeats a request that was lost only after five seconds, and does not let
  * its users change this.  So make new attempts, each twice as long as the one before.
@@ -307,7 +320,7 @@ struct riod_conn *riod_rdma_connect(const struct riod_connect_params *p)
 			until = deadline;
 		limit *= 2;
 		conn = riod_rdma_attempt(p, until);
-	} while (conn == ERR_PTR(-ETIMEDOUT) && time_before(jiffies, deadline));
+	} while (conn == ERR_PTR(-ETIMEDOUT) && riod_rdma_pause(deadline));
 	return conn;
 }
 

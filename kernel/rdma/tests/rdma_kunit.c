@@ -984,6 +984,26 @@ static void rejection_has_a_reason(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&b->requests), ARRAY_SIZE(cases));
 }
 
+/* a server that has a connection of ours left over forgets it, and takes the next */
+static void stale_is_retried(struct kunit *test)
+{
+	struct bouncer *b = bouncer_new(test);
+
+	b->answer = (struct riod_rdma_greeting) {
+		.magic = cpu_to_le32(RIOD_RDMA_MAGIC),
+		.reason = cpu_to_le16(RIOD_RDMA_REASON_LIMIT),
+	};
+	b->stale = 2;
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(pair_dial(b->p, NAKED_WAIT_MS)), -EBUSY);
+	KUNIT_EXPECT_EQ(test, atomic_read(&b->requests), 3);
+	/* not for ever, and not as fast as it can */
+	atomic_set(&b->requests, 0);
+	b->stale = UINT_MAX;
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(pair_dial(b->p, 1000)), -ETIMEDOUT);
+	KUNIT_EXPECT_GE(test, atomic_read(&b->requests), 2);
+	KUNIT_EXPECT_LE(test, atomic_read(&b->requests), 11);
+}
+
 /* nobody has the address: connect ends in time, and by a signal */
 static void connect_gives_up(struct kunit *test)
 {
@@ -1020,6 +1040,7 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE(ends_once),
 	KUNIT_CASE(unlisten_races_end),
 	KUNIT_CASE(rejection_has_a_reason),
+	KUNIT_CASE(stale_is_retried),
 	KUNIT_CASE(connect_gives_up),
 	{}
 };
