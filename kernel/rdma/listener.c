@@ -7,6 +7,7 @@
  * adapter for good.
  */
 #include <linux/err.h>
+#include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
@@ -161,17 +162,26 @@ static int riod_rdma_listener_event(struct rdma_cm_id *id, struct rdma_cm_event 
 	}
 }
 
+static bool riod_rdma_any(const struct sockaddr_storage *addr)
+{
+	if (addr->ss_family == AF_INET)
+		return ((const struct sockaddr_in *)addr)->sin_addr.s_addr == htonl(INADDR_ANY);
+	return ipv6_addr_any(&((const struct sockaddr_in6 *)addr)->sin6_addr);
+}
+
 static int riod_rdma_listener_bind(struct riod_rdma_listener *l,
 				   const struct riod_listen_params *p)
 {
 	struct sockaddr_storage addr = p->addr;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addr;
 	int err = 0;
 
 	/* "::" accepts both families, whatever the sysctl says */
-	if (addr.ss_family == AF_INET6 && ipv6_addr_any(&in6->sin6_addr))
+	if (addr.ss_family == AF_INET6 && riod_rdma_any(&addr))
 		err = rdma_set_afonly(l->id, 0);
 	err = err ?: rdma_bind_addr(l->id, (struct sockaddr *)&addr);
+	/* there always is a wildcard address, so it is the port, which another one has */
+	if (err == -EADDRNOTAVAIL && riod_rdma_any(&addr))
+		err = -EADDRINUSE;
 	return err ?: rdma_listen(l->id, RIOD_RDMA_BACKLOG);
 }
 

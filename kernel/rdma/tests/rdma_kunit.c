@@ -889,6 +889,39 @@ static void ends_once(struct kunit *test)
 	spin_unlock_bh(&rc->lock);
 }
 
+/* ------------------------------------------------------------ listen */
+
+static int listen_any(struct pair *p, int family)
+{
+	struct riod_listen_params params = {
+		.net = &init_net, .accept = pair_accept, .priv = p,
+	};
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&params.addr;
+	struct riod_listener *l;
+
+	/* the port is in the same place in both */
+	in6->sin6_family = family;
+	in6->sin6_port = ((struct sockaddr_in *)&p->addr)->sin_port;
+	l = p->ops->listen(&params);
+	if (IS_ERR(l))
+		return PTR_ERR(l);
+	p->ops->unlisten(l);
+	return 0;
+}
+
+/* a port that another listener has is in use, whatever the addresses of the two are */
+static void port_is_in_use(struct kunit *test)
+{
+	struct pair *p = naked_pair(test);
+
+	KUNIT_EXPECT_EQ(test, listen_any(p, AF_INET), -EADDRINUSE);
+	KUNIT_EXPECT_EQ(test, listen_any(p, AF_INET6), -EADDRINUSE);
+	p->ops->unlisten(p->listener);
+	p->listener = NULL;
+	KUNIT_EXPECT_EQ(test, listen_any(p, AF_INET), 0);
+	KUNIT_EXPECT_EQ(test, listen_any(p, AF_INET6), 0);
+}
+
 /* ------------------------------------------------------------ connect */
 
 static int connect_forever(void *priv)
@@ -1039,6 +1072,7 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE(qp_error_breaks),
 	KUNIT_CASE(ends_once),
 	KUNIT_CASE(unlisten_races_end),
+	KUNIT_CASE(port_is_in_use),
 	KUNIT_CASE(rejection_has_a_reason),
 	KUNIT_CASE(stale_is_retried),
 	KUNIT_CASE(connect_gives_up),
