@@ -98,7 +98,7 @@ static void riod_rdma_established(struct riod_rdma_conn *rc)
 static void riod_rdma_step(struct riod_rdma_conn *rc, int err)
 {
 	if (!rc->step_err)
-		rc->step_err = err;
+		WRITE_ONCE(rc->step_err, err);
 	complete(&rc->step);
 }
 
@@ -249,19 +249,25 @@ static int riod_rdma_resolve(struct riod_rdma_conn *rc, const struct riod_connec
 	return err ?: riod_rdma_step_wait(rc, deadline);
 }
 
-static int riod_rdma_dial(struct riod_rdma_conn *rc, const struct riod_connect_params *p,
-			  unsigned long deadline)
+static int riod_rdma_request(struct riod_rdma_conn *rc, unsigned long deadline)
 {
 	struct riod_rdma_greeting g;
 	struct rdma_conn_param param;
-	int err;
 
-	err = riod_rdma_resolve(rc, p, deadline) ?: riod_rdma_adapter_open(rc);
-	if (err)
-		return err;
 	riod_rdma_greeting_fill(&g, 0);
 	param = riod_rdma_param(&g);
 	return rdma_connect(rc->id, &param) ?: riod_rdma_step_wait(rc, deadline);
+}
+
+static int riod_rdma_dial(struct riod_rdma_conn *rc, const struct riod_connect_params *p,
+			  unsigned long deadline)
+{
+	int err;
+
+	err = riod_rdma_resolve(rc, p, deadline) ?: riod_rdma_adapter_open(rc) ?:
+	      riod_rdma_request(rc, deadline);
+	/* an event says why a step failed: the adapter is gone, not "invalid argument" */
+	return err ? READ_ONCE(rc->step_err) ?: err : 0;
 }
 
 static struct riod_conn *riod_rdma_attempt(const struct riod_connect_params *p,
