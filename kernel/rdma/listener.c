@@ -13,6 +13,7 @@
 #include <linux/list.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <net/ipv6.h>
 
 #include "rdma.h"
@@ -20,9 +21,10 @@
 #define RIOD_RDMA_BACKLOG	16
 
 /**
- * struct riod_rdma_listener - a listening cm_id and its thread
- * @id: the cm_id; whoever takes it by xchg() destroys it
- * @removed_work: destroys @id after its adapter was removed
+ * struct riod_rdma_listener - listening cm_ids and their thread
+ * @id: the cm_ids: one, or for "::" one of each family, because some iWARP adapters
+ *	accept no IPv4 client on "::"; whoever takes one by xchg() destroys it
+ * @removed_work: destroys them after their adapter was removed
  * @wait: the thread waits here for a connection
  * @pending: connections from their request until the thread passes them on, under
  *	riod_rdma_pending_lock; the listener has their owner's reference
@@ -32,7 +34,7 @@
  * @priv: the second argument of both
  */
 struct riod_rdma_listener {
-	struct rdma_cm_id *id;
+	struct rdma_cm_id *id[2];
 	struct work_struct removed_work;
 	wait_queue_head_t wait;
 	struct list_head pending;
@@ -133,10 +135,14 @@ bool riod_rdma_listener_admits(struct riod_rdma_listener *l,
 /* not in the event handler, which holds the mutex that rdma_destroy_id() takes */
 static void riod_rdma_listener_destroy_id(struct riod_rdma_listener *l)
 {
-	struct rdma_cm_id *id = xchg(&l->id, NULL);
+	struct rdma_cm_id *id;
+	unsigned int i;
 
-	if (id)
-		rdma_destroy_id(id);
+	for (i = 0; i < ARRAY_SIZE(l->id); i++) {
+		id = xchg(&l->id[i], NULL);
+		if (id)
+			rdma_destroy_id(id);
+	}
 }
 
 static void riod_rdma_listener_removed(struct work_struct *work)
@@ -169,20 +175,45 @@ static bool riod_rdma_any(const struct sockaddr_storage *addr)
 	return ipv6_addr_any(&((const struct sockaddr_in6 *)addr)->sin6_addr);
 }
 
-static int riod_rdma_listener_bind(struct riod_rdma_listener *l,
-				   const struct riod_listen_params *p)
+static int riod_rdma_listener_bind(struct rdma_cm_id *id, const struct sockaddr_storage *to)
 {
-	struct sockaddr_storage addr = p->addr;
-	int err = 0;
+	struct sockaddr_storage addr = *to;
+	int err;
 
-	/* "::" accepts both families, whatever the sysctl says */
-	if (addr.ss_family == AF_INET6 && riod_rdma_any(&addr))
-		err = rdma_set_afonly(l->id, 0);
-	err = err ?: rdma_bind_addr(l->id, (struct sockaddr *)&addr);
+	err = rdma_set_afonly(id, 1) ?: rdma_bind_addr(id, (struct sockaddr *)&addr);
 	/* there always is a wildcard address, so it is the port, which another one has */
 	if (err == -EADDRNOTAVAIL && riod_rdma_any(&addr))
 		err = -EADDRINUSE;
-	return err ?: rdma_listen(l->id, RIOD_RDMA_BACKLOG);
+	return err ?: rdma_listen(id, RIOD_RDMA_BACKLOG);
+}
+
+static int riod_rdma_listener_add(struct riod_rdma_listener *l, unsigned int n, struct net *net,
+				  const struct sockaddr_storage *addr)
+{
+	struct rdma_cm_id *id;
+
+	id = rdma_create_id(net, riod_rdma_listener_event, l, RDMA_PS_TCP, IB_QPT_RC);
+	if (IS_ERR(id))
+		return PTR_ERR(id);
+	/* requests may come, and the adapter may go, as soon as it listens */
+	l->id[n] = id;
+	return riod_rdma_listener_bind(id, addr);
+}
+
+static int riod_rdma_listener_open(struct riod_rdma_listener *l,
+				   const struct riod_listen_params *p)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&p->addr;
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = in6->sin6_port };
+	struct sockaddr_storage v4 = {};
+	int err;
+
+	err = riod_rdma_listener_add(l, 0, p->net, &p->addr);
+	if (err || p->addr.ss_family != AF_INET6 || !riod_rdma_any(&p->addr))
+		return err;
+	/* "::" accepts both families */
+	memcpy(&v4, &in, sizeof(in));
+	return riod_rdma_listener_add(l, 1, p->net, &v4);
 }
 
 static struct riod_rdma_listener *riod_rdma_listener_alloc(const struct riod_listen_params *p)
@@ -210,7 +241,6 @@ static struct riod_rdma_listener *riod_rdma_listener_alloc(const struct riod_lis
 struct riod_listener *riod_rdma_listen(const struct riod_listen_params *p)
 {
 	struct riod_rdma_listener *l;
-	struct rdma_cm_id *id;
 	int err;
 
 	if (p->addr.ss_family != AF_INET && p->addr.ss_family != AF_INET6)
@@ -218,12 +248,7 @@ struct riod_listener *riod_rdma_listen(const struct riod_listen_params *p)
 	l = riod_rdma_listener_alloc(p);
 	if (IS_ERR(l))
 		return ERR_CAST(l);
-	id = rdma_create_id(p->net, riod_rdma_listener_event, l, RDMA_PS_TCP, IB_QPT_RC);
-	err = PTR_ERR_OR_ZERO(id);
-	if (!err) {
-		l->id = id;
-		err = riod_rdma_listener_bind(l, p);
-	}
+	err = riod_rdma_listener_open(l, p);
 	if (err) {
 		riod_rdma_unlisten((struct riod_listener *)l);
 		return ERR_PTR(err);
@@ -233,7 +258,7 @@ struct riod_listener *riod_rdma_listen(const struct riod_listen_params *p)
 }
 
 /*
- * In this order: no new request and no admit call after the cm_id was destroyed (that
+ * In this order: no new request and no admit call after the cm_ids were destroyed (that
  * takes the mutex with which the CM calls the handler), no accept call after
  * the thread has stopped.  Connections that are left have no owner.
  */
@@ -243,7 +268,7 @@ void riod_rdma_unlisten(struct riod_listener *listener)
 	struct riod_rdma_conn *rc;
 
 	riod_rdma_listener_destroy_id(l);
-	/* or it is destroying the cm_id: wait */
+	/* or it is destroying them: wait */
 	cancel_work_sync(&l->removed_work);
 	kthread_stop_put(l->task);
 	while ((rc = riod_rdma_pending_take(l, true)))

@@ -922,6 +922,48 @@ static void port_is_in_use(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, listen_any(p, AF_INET6), 0);
 }
 
+/* "::" takes clients of both families; kunit-init gives the device these addresses */
+static void any_is_both_families(struct kunit *test)
+{
+	struct pair *p = naked_pair(test);
+	struct sockaddr_storage v4 = p->addr;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&p->addr;
+	struct sockaddr_storage peer;
+	struct riod_listener *listener;
+	struct riod_conn *conn;
+
+	p->ops->unlisten(p->listener);
+	p->listener = NULL;
+	memset(&p->addr, 0, sizeof(p->addr));
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = ((struct sockaddr_in *)&v4)->sin_port;
+	listener = pair_listen_at(p, pair_accept, p);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(listener));
+	p->listener = listener;
+
+	in6->sin6_addr.s6_addr32[0] = htonl(0xfd770000);
+	in6->sin6_addr.s6_addr32[3] = htonl(1);
+	conn = pair_dial(p, NAKED_WAIT_MS);
+	KUNIT_ASSERT_EQ(test, PTR_ERR_OR_ZERO(conn), 0);
+	p->near = conn;
+	pair_expect_done(test, &p->got);
+	p->ops->peer(p->far, &peer);
+	KUNIT_EXPECT_EQ(test, peer.ss_family, AF_INET6);
+	riod_conn_close(p->far);
+	riod_conn_close(p->near);
+	p->far = NULL;
+	p->near = NULL;
+
+	reinit_completion(&p->got);
+	p->addr = v4;
+	conn = pair_dial(p, NAKED_WAIT_MS);
+	KUNIT_ASSERT_EQ(test, PTR_ERR_OR_ZERO(conn), 0);
+	p->near = conn;
+	pair_expect_done(test, &p->got);
+	p->ops->peer(p->far, &peer);
+	KUNIT_EXPECT_EQ(test, peer.ss_family, AF_INET);
+}
+
 /* ------------------------------------------------------------ connect */
 
 static int connect_forever(void *priv)
@@ -1073,6 +1115,7 @@ static struct kunit_case rdma_cases[] = {
 	KUNIT_CASE(ends_once),
 	KUNIT_CASE(unlisten_races_end),
 	KUNIT_CASE(port_is_in_use),
+	KUNIT_CASE(any_is_both_families),
 	KUNIT_CASE(rejection_has_a_reason),
 	KUNIT_CASE(stale_is_retried),
 	KUNIT_CASE(connect_gives_up),
