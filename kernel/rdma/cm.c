@@ -335,7 +335,12 @@ struct riod_conn *riod_rdma_connect(const struct riod_connect_params *p)
 /*
  * The peer's address is in the private data of its request, so it is only a
  * claim.  With RoCE the GID that answers go to is derived from the IP address:
- * compare, or a peer could choose an address from an allow list.
+ * compare, so that answers go to the owner of the address as far as the network
+ * delivers by IP address.
+ *
+ * This is no proof.  The GID is in the request, too, and the Ethernet address that
+ * adapters send to is that of the packet's source, so a host in the same segment gets
+ * the answers whatever it claims.  The CM keeps the packet's source address to itself.
  */
 static bool riod_rdma_peer_true(struct rdma_cm_id *id)
 {
