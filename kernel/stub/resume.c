@@ -2,10 +2,11 @@
 /*
  * RESUME: a new connection for a session that has lost its own
  *
- * The session is found by its id, and only for the address that attached.  It must not
- * be freed meanwhile: @nresuming of its attachment is counted under riod_stub_lock while
- * the export still names the attachment, and att_teardown(), which takes the name away
- * first, waits for the count.
+ * The session is found by its id, and only for the address and the transport that attached:
+ * it may hold frames in memory of a transport after their connection is closed, and pins
+ * only the one that it began with.  It must not be freed meanwhile: @nresuming of its
+ * attachment is counted under riod_stub_lock while the export still names the attachment,
+ * and att_teardown(), which takes the name away first, waits for the count.
  */
 #include <crypto/utils.h>
 #include <linux/pci.h>
@@ -17,7 +18,7 @@ static bool resume_matches(const struct riod_stub_export *exp, const struct riod
 	const struct riod_session_params *params;
 
 	lockdep_assert_held(&riod_stub_lock);
-	if (!exp->att ||
+	if (!exp->att || exp->att->transport != att->transport ||
 	    !riod_stub_visible(exp, att->net, att->transport, att->port, &att->peer) ||
 	    !riod_stub_same_host(&exp->att->peer, &att->peer))
 		return false;
