@@ -30,7 +30,7 @@ static const struct nla_policy riod_export_new_nl_policy[RIOD_A_EXPORT_TRANSPORT
 	[RIOD_A_EXPORT_ALLOW] = NLA_POLICY_NESTED(riod_allow_nl_policy),
 	[RIOD_A_EXPORT_NO_RESET] = { .type = NLA_FLAG, },
 	[RIOD_A_EXPORT_PORT] = { .type = NLA_U16, },
-	[RIOD_A_EXPORT_TRANSPORT] = { .type = NLA_NUL_STRING, .len = 15, },
+	[RIOD_A_EXPORT_TRANSPORT] = { .type = NLA_STRING, .len = 15, },
 };
 
 /* RIOD_CMD_EXPORT_DEL - do */

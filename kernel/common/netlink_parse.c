@@ -209,6 +209,39 @@ static int parse_transport(const struct nlattr *attr, char *name,
 	return 0;
 }
 
+static int parse_transports(struct genl_info *info, struct riod_export_request *req)
+{
+	const struct nlattr *attr;
+	unsigned int i;
+	int err, rem;
+
+	nlmsg_for_each_attr_type(attr, RIOD_A_EXPORT_TRANSPORT, info->nlhdr,
+				 GENL_HDRLEN, rem) {
+		if (req->ntransports == RIOD_EXPORT_TRANSPORTS_MAX) {
+			NL_SET_ERR_MSG_ATTR_FMT(info->extack, attr,
+						"an export has at most %u transports",
+						RIOD_EXPORT_TRANSPORTS_MAX);
+			return -E2BIG;
+		}
+		err = parse_transport(attr, req->transports[req->ntransports], info->extack);
+		if (err)
+			return err;
+		for (i = 0; i < req->ntransports; i++) {
+			if (strcmp(req->transports[i], req->transports[req->ntransports]))
+				continue;
+			NL_SET_ERR_MSG_ATTR_FMT(info->extack, attr,
+						"the transport %s is named twice",
+						req->transports[i]);
+			return -EINVAL;
+		}
+		req->ntransports++;
+	}
+	if (req->ntransports)
+		return 0;
+	req->ntransports = 1;
+	return parse_transport(NULL, req->transports[0], info->extack);
+}
+
 int riod_nl_parse_peer(struct genl_info *info, int host_attr, int port_attr,
 		       int transport_attr, struct riod_peer *peer)
 {
@@ -257,8 +290,7 @@ int riod_nl_parse_export(struct genl_info *info, struct riod_export_request *req
 	err = parse_allows(info, req->allow, &req->nallow);
 	if (err)
 		return err;
-	err = parse_transport(info->attrs[RIOD_A_EXPORT_TRANSPORT], req->transport,
-			      info->extack);
+	err = parse_transports(info, req);
 	if (err)
 		return err;
 	req->no_reset = nla_get_flag(info->attrs[RIOD_A_EXPORT_NO_RESET]);

@@ -28,6 +28,9 @@ struct riod_allow {
 
 #define RIOD_ALLOW_MAX	64
 
+/* transports that one export may listen on */
+#define RIOD_EXPORT_TRANSPORTS_MAX	4
+
 /** struct riod_peer - a server host, parsed and range checked */
 struct riod_peer {
 	char transport[RIOD_TRANSPORT_NAME_LEN];
@@ -48,8 +51,9 @@ struct riod_export_request {
 	unsigned int nallow;
 	struct riod_allow allow[RIOD_ALLOW_MAX];
 	bool no_reset;
-	char transport[RIOD_TRANSPORT_NAME_LEN];
-	u16 port;			/* host byte order */
+	unsigned int ntransports;	/* at least 1, all different */
+	char transports[RIOD_EXPORT_TRANSPORTS_MAX][RIOD_TRANSPORT_NAME_LEN];
+	u16 port;			/* host byte order; the same for all transports */
 };
 
 /**

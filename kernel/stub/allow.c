@@ -216,6 +216,18 @@ bool riod_stub_allows(const struct riod_stub_export *exp,
 	return false;
 }
 
+static bool listens_on(const struct riod_stub_export *exp,
+		       const struct riod_transport_ops *transport)
+{
+	unsigned int i;
+
+	for (i = 0; i < exp->ntransports; i++) {
+		if (exp->transports[i] == transport)
+			return true;
+	}
+	return false;
+}
+
 /**
  * riod_stub_visible() - may a peer see and attach an export?
  * @exp: export
@@ -231,8 +243,8 @@ bool riod_stub_visible(const struct riod_stub_export *exp, const struct net *net
 		       const struct riod_transport_ops *transport,
 		       u16 port, const struct sockaddr_storage *peer)
 {
-	return !exp->going && exp->net == net && exp->transport == transport && exp->port == port &&
-	       riod_stub_allows(exp, peer);
+	return !exp->going && exp->net == net && exp->port == port &&
+	       listens_on(exp, transport) && riod_stub_allows(exp, peer);
 }
 
 /* true if both addresses are equal, whatever their ports */

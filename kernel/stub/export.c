@@ -186,6 +186,7 @@ again:
 	if (exp && exp->state == RIOD_STUB_IDLE) {
 		export_set_state(exp, RIOD_STUB_ATTACHING);
 		exp->peer = att->peer;
+		exp->peer_transport = att->transport;
 		WRITE_ONCE(exp->lost, false);
 		exp->broken = false;
 		exp->evicted = false;
@@ -232,6 +233,30 @@ static void export_free_funcs(struct riod_stub_export *exp)
 		riod_stub_func_destroy(exp->funcs[--exp->nfuncs]);
 }
 
+/* close the first @n listeners of an export; peers that are in their handshake are cut off */
+static void export_unlisten(struct riod_stub_export *exp, unsigned int n)
+{
+	while (n)
+		riod_stub_listener_put(exp->listeners[--n]);
+}
+
+/* open a listener for each transport, or none */
+static int export_listen(struct riod_stub_export *exp, struct netlink_ext_ack *extack)
+{
+	struct riod_stub_listener *lst;
+	unsigned int i;
+
+	for (i = 0; i < exp->ntransports; i++) {
+		lst = riod_stub_listener_get(exp->net, exp->transports[i], exp->port, extack);
+		if (IS_ERR(lst)) {
+			export_unlisten(exp, i);
+			return PTR_ERR(lst);
+		}
+		exp->listeners[i] = lst;
+	}
+	return 0;
+}
+
 /*
  * Destroy an export that is going, and IDLE.  The event of its removal is the last: the
  * teardown may still be sending the event of IDLE, under @event_lock, and no attachment
@@ -255,8 +280,8 @@ static void export_end_work(struct work_struct *work)
 	news.state = -1;
 	mutex_unlock(&riod_stub_lock);
 	mutex_unlock(&exp->event_lock);
-	/* it pins @transport: put it after riod_stub_news_take(), which reads the name */
-	riod_stub_listener_put(exp->listener);
+	/* they pin @transports: put them after riod_stub_news_take(), which reads the names */
+	export_unlisten(exp, exp->ntransports);
 	export_free_funcs(exp);
 	riod_stub_news_send(exp, &news);
 	mutex_unlock(&riod_stub_admin);
@@ -433,8 +458,9 @@ static void export_publish(struct riod_stub_export *exp)
 	mutex_unlock(&exp->event_lock);
 }
 
+/* @transports: req->ntransports */
 static int export_create(struct net *net, struct riod_export_request *req,
-			 const struct riod_transport_ops *transport,
+			 const struct riod_transport_ops **transports,
 			 struct netlink_ext_ack *extack)
 {
 	struct riod_stub_export *exp = export_alloc(net);
@@ -442,7 +468,8 @@ static int export_create(struct net *net, struct riod_export_request *req,
 
 	if (!exp)
 		return -ENOMEM;
-	exp->transport = transport;
+	memcpy(exp->transports, transports, req->ntransports * sizeof(*transports));
+	exp->ntransports = req->ntransports;
 	exp->port = req->port ?: RIOD_PORT;
 	exp->no_reset = req->no_reset;
 
@@ -458,11 +485,10 @@ static int export_create(struct net *net, struct riod_export_request *req,
 	if (ret)
 		goto err_funcs;
 
-	exp->listener = riod_stub_listener_get(net, transport, exp->port, extack);
-	if (IS_ERR(exp->listener)) {
-		ret = PTR_ERR(exp->listener);
+	/* all are open before a peer or a user finds the export */
+	ret = export_listen(exp, extack);
+	if (ret)
 		goto err_domain;
-	}
 	export_publish(exp);
 	return 0;
 
@@ -477,16 +503,23 @@ err_funcs:
 int riod_stub_export_new(struct net *net, struct riod_export_request *req,
 			 struct netlink_ext_ack *extack)
 {
-	const struct riod_transport_ops *transport;
-	int ret;
+	const struct riod_transport_ops *transports[RIOD_EXPORT_TRANSPORTS_MAX];
+	unsigned int n;
+	int ret = 0;
 
-	transport = riod_nl_find_transport(req->transport, extack);
-	if (IS_ERR(transport))
-		return PTR_ERR(transport);
+	for (n = 0; n < req->ntransports; n++) {
+		transports[n] = riod_nl_find_transport(req->transports[n], extack);
+		if (IS_ERR(transports[n])) {
+			ret = PTR_ERR(transports[n]);
+			goto out;
+		}
+	}
 	mutex_lock(&riod_stub_admin);
-	ret = export_create(net, req, transport, extack);
+	ret = export_create(net, req, transports, extack);
 	mutex_unlock(&riod_stub_admin);
-	riod_transport_put(transport);
+out:
+	while (n)
+		riod_transport_put(transports[--n]);
 	return ret;
 }
 

@@ -37,28 +37,51 @@ void riod_stub_news_take(struct riod_stub_news *news,
 	lockdep_assert_held(&riod_stub_lock);
 	memset(news, 0, sizeof(*news));
 	strscpy(news->name, exp->name);
-	strscpy(news->transport, exp->transport->name);
+	for (; news->ntransports < exp->ntransports; news->ntransports++)
+		strscpy(news->transports[news->ntransports],
+			exp->transports[news->ntransports]->name);
 	news->state = export_nl_state(exp);
-	if (news->state != RIOD_STATE_IDLE)
+	if (news->state != RIOD_STATE_IDLE) {
 		riod_addr_str(&exp->peer, news->peer, sizeof(news->peer));
+		if (exp->peer_transport)
+			strscpy(news->peer_transport, exp->peer_transport->name);
+	}
 	news->fence_ns = READ_ONCE(exp->fence_ns);
+}
+
+static int put_names(struct sk_buff *skb, const struct riod_stub_news *news)
+{
+	unsigned int i;
+
+	if (nla_put_string(skb, RIOD_A_EXPORT_NAME, news->name))
+		return -EMSGSIZE;
+	for (i = 0; i < news->ntransports; i++) {
+		if (nla_put_string(skb, RIOD_A_EXPORT_TRANSPORT, news->transports[i]))
+			return -EMSGSIZE;
+	}
+	return 0;
+}
+
+static int put_news(struct sk_buff *skb, const struct riod_stub_news *news)
+{
+	/* no state: the export was removed */
+	if (news->state >= 0 && nla_put_u32(skb, RIOD_A_EXPORT_STATE, news->state))
+		return -EMSGSIZE;
+	if (news->peer[0] && nla_put_string(skb, RIOD_A_EXPORT_PEER, news->peer))
+		return -EMSGSIZE;
+	if (news->peer_transport[0] &&
+	    nla_put_string(skb, RIOD_A_EXPORT_PEER_TRANSPORT, news->peer_transport))
+		return -EMSGSIZE;
+	if (news->fence_ns && export_put_u64(skb, RIOD_A_EXPORT_FENCE_NS, news->fence_ns))
+		return -EMSGSIZE;
+	return 0;
 }
 
 static int news_fill(struct sk_buff *skb, void *priv)
 {
 	const struct riod_stub_news *news = priv;
 
-	if (nla_put_string(skb, RIOD_A_EXPORT_NAME, news->name) ||
-	    nla_put_string(skb, RIOD_A_EXPORT_TRANSPORT, news->transport))
-		return -EMSGSIZE;
-	/* no state: the export was removed */
-	if (news->state >= 0 && nla_put_u32(skb, RIOD_A_EXPORT_STATE, news->state))
-		return -EMSGSIZE;
-	if (news->peer[0] && nla_put_string(skb, RIOD_A_EXPORT_PEER, news->peer))
-		return -EMSGSIZE;
-	if (news->fence_ns && export_put_u64(skb, RIOD_A_EXPORT_FENCE_NS, news->fence_ns))
-		return -EMSGSIZE;
-	return 0;
+	return put_names(skb, news) ?: put_news(skb, news);
 }
 
 /* the caller holds a reference on the export */
@@ -88,9 +111,7 @@ static int put_offer(struct sk_buff *skb, const struct riod_stub_export *exp)
 {
 	unsigned int i;
 
-	if (nla_put_string(skb, RIOD_A_EXPORT_NAME, exp->name) ||
-	    nla_put_u16(skb, RIOD_A_EXPORT_PORT, exp->port) ||
-	    nla_put_string(skb, RIOD_A_EXPORT_TRANSPORT, exp->transport->name))
+	if (nla_put_u16(skb, RIOD_A_EXPORT_PORT, exp->port))
 		return -EMSGSIZE;
 	for (i = 0; i < exp->nfuncs; i++) {
 		if (nla_put_string(skb, RIOD_A_EXPORT_DEVICE,
@@ -135,15 +156,7 @@ static enum riod_bus_master export_bus_master(const struct riod_stub_export *exp
 
 static int put_use(struct sk_buff *skb, struct riod_stub_export *exp)
 {
-	struct riod_stub_news news;
-
-	riod_stub_news_take(&news, exp);
-	if (nla_put_u32(skb, RIOD_A_EXPORT_STATE, news.state) ||
-	    nla_put_u32(skb, RIOD_A_EXPORT_BUS_MASTER, export_bus_master(exp)))
-		return -EMSGSIZE;
-	if (news.peer[0] && nla_put_string(skb, RIOD_A_EXPORT_PEER, news.peer))
-		return -EMSGSIZE;
-	if (news.fence_ns && export_put_u64(skb, RIOD_A_EXPORT_FENCE_NS, news.fence_ns))
+	if (nla_put_u32(skb, RIOD_A_EXPORT_BUS_MASTER, export_bus_master(exp)))
 		return -EMSGSIZE;
 	/* the caller holds riod_stub_lock: the link is not freed while @att is set */
 	return riod_nl_put_stats(skb, RIOD_A_EXPORT_STATS,
@@ -154,10 +167,13 @@ static int put_export(struct sk_buff *skb, struct netlink_callback *cb,
 		      struct riod_stub_export *exp)
 {
 	void *header = riod_nl_put_header(skb, cb, RIOD_CMD_EXPORT_GET);
+	struct riod_stub_news news;
 
 	if (!header)
 		return -EMSGSIZE;
-	if (put_offer(skb, exp) || put_identity(skb, exp) || put_use(skb, exp)) {
+	riod_stub_news_take(&news, exp);
+	if (put_names(skb, &news) || put_offer(skb, exp) || put_identity(skb, exp) ||
+	    put_news(skb, &news) || put_use(skb, exp)) {
 		genlmsg_cancel(skb, header);
 		return -EMSGSIZE;
 	}

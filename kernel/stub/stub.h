@@ -10,7 +10,8 @@
  *                     handshake that asks for it
  *   riod_stub_att     one connection: from accept() to the end of its work item
  *   riod_stub_dma     mappings of one attachment, embedded in it
- *   riod_stub_listener  counted by the exports of its (namespace, transport, port)
+ *   riod_stub_listener  counted by the exports of its (namespace, transport, port); an
+ *                     export has one for each of its transports
  *
  * Locks, outermost first; details are in Documentation/locking-stub.rst:
  *
@@ -408,17 +409,18 @@ enum riod_stub_state {
  * @ref: references
  * @list: on riod_stub_exports, under riod_stub_lock; in order of @id
  * @id: never reused; position of a netlink dump
- * @name: name that peers ask for; constant, as all up to @listener, but @allow and @domain
+ * @name: name that peers ask for; constant, as all up to @listeners, but @allow and @domain
  * @net: network namespace that it is exported in, referenced
- * @transport: transport of @port, pinned by @listener
- * @port: port
+ * @transports: transports that peers may come by, each pinned by its listener
+ * @ntransports: number of @transports and of @listeners
+ * @port: port, of each transport
  * @allow: peers that may attach; written under riod_stub_lock
  * @nallow: number of @allow; 0: only loopback peers may; likewise
  * @no_reset: functions without a reset method are accepted
  * @nfuncs: number of @funcs
  * @funcs: the functions
  * @domain: IOVA space
- * @listener: counted reference
+ * @listeners: counted references, by transport
  * @state: written under riod_stub_lock
  * @going: the export is being removed: reason for the peer; else NONE.  Never cleared;
  *	written under riod_stub_lock
@@ -427,6 +429,7 @@ enum riod_stub_state {
  *	riod_stub_lock
  * @att: attachment, while @state is ATTACHED; under riod_stub_lock
  * @peer: last peer that attached; under riod_stub_lock
+ * @peer_transport: the one of @transports that @peer came by; likewise
  * @lost: the last session ended other than by a detach; a single word
  * @fence_ns: time from the end of the last session until bus master was clear; a
  *	single word
@@ -434,7 +437,7 @@ enum riod_stub_state {
  *	order of the changes, the removal last
  * @wait: woken when @state changes
  * @end_work: destroys the export, once it is @going and IDLE
- * @gone: completed by @end_work, when neither functions nor listener are in use any more
+ * @gone: completed by @end_work, when neither functions nor listeners are in use any more
  * @log: limits log messages about peers that attach and detach
  * @stats: counters of the attachment, or of the last one
  */
@@ -444,7 +447,8 @@ struct riod_stub_export {
 	unsigned long id;
 	char name[RIOD_NAME_LEN];
 	struct net *net;
-	const struct riod_transport_ops *transport;
+	const struct riod_transport_ops *transports[RIOD_EXPORT_TRANSPORTS_MAX];
+	unsigned int ntransports;
 	u16 port;
 	struct riod_allow allow[RIOD_ALLOW_MAX];
 	unsigned int nallow;
@@ -452,13 +456,14 @@ struct riod_stub_export {
 	u8 nfuncs;
 	struct riod_stub_func *funcs[RIOD_FUNCS_MAX];
 	struct riod_stub_domain domain;
-	struct riod_stub_listener *listener;
+	struct riod_stub_listener *listeners[RIOD_EXPORT_TRANSPORTS_MAX];
 	enum riod_stub_state state;
 	enum riod_reason going;
 	bool broken;
 	bool evicted;
 	struct riod_stub_att *att;
 	struct sockaddr_storage peer;
+	const struct riod_transport_ops *peer_transport;
 	bool lost;
 	u64 fence_ns;
 	struct mutex event_lock;	/* see above */
@@ -500,16 +505,20 @@ void riod_stub_export_error(struct riod_stub_dev *sdev, enum riod_reason reason)
 /**
  * struct riod_stub_news - content of a netlink event, copied under riod_stub_lock
  * @name: name of the export
- * @transport: name of its transport
+ * @transports: names of its transports
+ * @ntransports: number of @transports
  * @state: &enum riod_state, or -1 if the export was removed
  * @peer: address as text, may be empty
+ * @peer_transport: name of the transport that @peer came by, if there is one
  * @fence_ns: 0 if the export was never fenced
  */
 struct riod_stub_news {
 	char name[RIOD_NAME_LEN];
-	char transport[RIOD_TRANSPORT_NAME_LEN];
+	char transports[RIOD_EXPORT_TRANSPORTS_MAX][RIOD_TRANSPORT_NAME_LEN];
+	unsigned int ntransports;
 	int state;
 	char peer[64];
+	char peer_transport[RIOD_TRANSPORT_NAME_LEN];
 	u64 fence_ns;
 };
 

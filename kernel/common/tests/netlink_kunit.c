@@ -199,6 +199,56 @@ static void export_options(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, text_of(r), "port 0 cannot be used");
 }
 
+/* name transports, or none; the request has a device */
+static int parse_transports(struct kunit *test, const char * const *names, unsigned int n,
+			    struct riod_export_request **req, const char **text)
+{
+	struct nl_request *r = new_request(test);
+	unsigned int i;
+	int ret;
+
+	name_device(test, r, "0000:03:00.0");
+	for (i = 0; i < n; i++)
+		nla_put_string(r->skb, RIOD_A_EXPORT_TRANSPORT, names[i]);
+	ret = parse_export(test, r, req);
+	*text = text_of(r);
+	return ret;
+}
+
+static void export_transports(struct kunit *test)
+{
+	static const char * const names[] = { "tcp", "rdma", "loop", "a-name-of-15-ch", "tin" };
+	static const char * const twice[] = { "rdma", "tcp", "rdma" };
+	static const char * const bad[] = { "tcp", "two words" };
+	static const char * const empty[] = { "tcp", "" };
+	struct riod_export_request *req;
+	const char *text;
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, parse_transports(test, NULL, 0, &req, &text), 0);
+	KUNIT_EXPECT_EQ(test, req->ntransports, 1);
+	KUNIT_EXPECT_STREQ(test, req->transports[0], "tcp");
+
+	/* one that is named is not joined by the default */
+	KUNIT_EXPECT_EQ(test, parse_transports(test, &names[1], 1, &req, &text), 0);
+	KUNIT_EXPECT_EQ(test, req->ntransports, 1);
+	KUNIT_EXPECT_STREQ(test, req->transports[0], "rdma");
+
+	KUNIT_EXPECT_EQ(test, parse_transports(test, names, RIOD_EXPORT_TRANSPORTS_MAX, &req,
+					       &text), 0);
+	KUNIT_ASSERT_EQ(test, req->ntransports, RIOD_EXPORT_TRANSPORTS_MAX);
+	for (i = 0; i < RIOD_EXPORT_TRANSPORTS_MAX; i++)
+		KUNIT_EXPECT_STREQ(test, req->transports[i], names[i]);
+
+	KUNIT_EXPECT_EQ(test, parse_transports(test, names, ARRAY_SIZE(names), &req, &text),
+			-E2BIG);
+	KUNIT_EXPECT_STREQ(test, text, "an export has at most 4 transports");
+	KUNIT_EXPECT_EQ(test, parse_transports(test, twice, 3, &req, &text), -EINVAL);
+	KUNIT_EXPECT_STREQ(test, text, "the transport rdma is named twice");
+	KUNIT_EXPECT_EQ(test, parse_transports(test, bad, 2, &req, &text), -EINVAL);
+	KUNIT_EXPECT_EQ(test, parse_transports(test, empty, 2, &req, &text), -EINVAL);
+}
+
 static void export_names(struct kunit *test)
 {
 	static const char * const bad[] = {
@@ -603,6 +653,7 @@ static struct kunit_case netlink_cases[] = {
 	KUNIT_CASE_PARAM(device_names, device_gen_params),
 	KUNIT_CASE(device_lists),
 	KUNIT_CASE(export_options),
+	KUNIT_CASE(export_transports),
 	KUNIT_CASE(export_names),
 	KUNIT_CASE_PARAM(allow_entries, allow_gen_params),
 	KUNIT_CASE(allow_lists),

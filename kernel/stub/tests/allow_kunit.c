@@ -45,6 +45,10 @@ static struct sockaddr_storage address(struct kunit *test, const char *s, u16 po
 
 #define PORT	7463
 
+static const struct riod_transport_ops tcp = { .name = "tcp" };
+static const struct riod_transport_ops rdma = { .name = "rdma" };
+static const struct riod_transport_ops loop = { .name = "loop" };
+
 /**
  * struct lists - a request and its result
  * @req: requested allow list
@@ -64,6 +68,8 @@ static struct lists *lists(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, l);
 	l->exp.net = &init_net;
 	l->exp.port = PORT;
+	l->exp.transports[0] = &tcp;
+	l->exp.ntransports = 1;
 	return l;
 }
 
@@ -82,7 +88,7 @@ static bool sees(struct kunit *test, struct lists *l, const char *peer)
 {
 	struct sockaddr_storage addr = address(test, peer, 40000);
 
-	return riod_stub_visible(&l->exp, &init_net, NULL, PORT, &addr);
+	return riod_stub_visible(&l->exp, &init_net, &tcp, PORT, &addr);
 }
 
 /* ------------------------------------------------------------ one entry */
@@ -427,17 +433,17 @@ static void no_ip(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, copy(all), 0);
 	for (i = 0; i < ARRAY_SIZE(families); i++) {
 		peer.ss_family = families[i];
-		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&empty->exp, &init_net, NULL, PORT,
+		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&empty->exp, &init_net, &tcp, PORT,
 							   &peer));
-		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&all->exp, &init_net, NULL, PORT,
+		KUNIT_EXPECT_FALSE(test, riod_stub_visible(&all->exp, &init_net, &tcp, PORT,
 							   &peer));
 		KUNIT_EXPECT_FALSE(test, riod_stub_same_host(&peer, &peer));
 	}
 }
 
 /*
- * an allowed address at another port, or in another namespace, sees nothing; nor does
- * anybody see an export that is being removed
+ * an allowed address at another port, by another transport or in another namespace sees
+ * nothing; nor does anybody see an export that is being removed
  */
 static void elsewhere(struct kunit *test)
 {
@@ -446,13 +452,32 @@ static void elsewhere(struct kunit *test)
 
 	add(test, l, "192.0.2.1");
 	KUNIT_ASSERT_EQ(test, copy(l), 0);
-	KUNIT_EXPECT_TRUE(test, riod_stub_visible(&l->exp, &init_net, NULL, PORT, &peer));
-	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, NULL, PORT + 1, &peer));
+	KUNIT_EXPECT_TRUE(test, riod_stub_visible(&l->exp, &init_net, &tcp, PORT, &peer));
+	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, &tcp, PORT + 1, &peer));
+	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, &rdma, PORT, &peer));
 	l->exp.going = RIOD_REASON_UNBIND;
-	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, NULL, PORT, &peer));
+	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, &tcp, PORT, &peer));
 	l->exp.going = RIOD_REASON_NONE;
 	l->exp.net = (struct net *)l;
-	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, NULL, PORT, &peer));
+	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, &tcp, PORT, &peer));
+}
+
+/* one allow list and one port for all transports of an export */
+static void by_any_transport(struct kunit *test)
+{
+	struct sockaddr_storage peer = address(test, "192.0.2.1", 1);
+	struct sockaddr_storage stranger = address(test, "192.0.2.2", 1);
+	struct lists *l = lists(test);
+
+	add(test, l, "192.0.2.1");
+	KUNIT_ASSERT_EQ(test, copy(l), 0);
+	l->exp.transports[1] = &rdma;
+	l->exp.ntransports = 2;
+	KUNIT_EXPECT_TRUE(test, riod_stub_visible(&l->exp, &init_net, &tcp, PORT, &peer));
+	KUNIT_EXPECT_TRUE(test, riod_stub_visible(&l->exp, &init_net, &rdma, PORT, &peer));
+	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, &loop, PORT, &peer));
+	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, &rdma, PORT + 1, &peer));
+	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, &rdma, PORT, &stranger));
 }
 
 static void hosts(struct kunit *test)
@@ -492,6 +517,7 @@ static struct kunit_case allow_cases[] = {
 	KUNIT_CASE(full),
 	KUNIT_CASE(no_ip),
 	KUNIT_CASE(elsewhere),
+	KUNIT_CASE(by_any_transport),
 	KUNIT_CASE(hosts),
 	{}
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * export_kunit.c - removal of an export, and the order of its events
+ * export_kunit.c - creation and removal of an export, its listeners, and the order of its
+ * events
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -14,24 +15,40 @@
 
 #define RACE_MS	200
 
+static const struct riod_transport_ops transports[] = {
+	{ .name = "tcp" }, { .name = "rdma" }, { .name = "loop" },
+};
+
 /**
  * struct scene - two threads that send events of one export
  * @exp: the export
+ * @pdev: its function
  * @sdev: its function, as the driver has it
  * @fn: its function
  * @racer: changes the export while the first event is being sent
  * @done: @racer has returned
  * @states: riod_stub_news.state of the events, in order
  * @nevents: number of @states
+ * @held: references on each of transports[]
+ * @open: listeners of each of transports[]
+ * @nopened: listeners opened in all
+ * @refused: transport whose listener cannot be opened
+ * @early: a listener was opened when the export could already be found
  */
 struct scene {
 	struct riod_stub_export exp;
+	struct pci_dev pdev;
 	struct riod_stub_dev sdev;
 	struct riod_stub_func fn;
 	int (*racer)(void *arg);
 	struct completion done;
 	int states[4];
 	unsigned int nevents;
+	int held[ARRAY_SIZE(transports)];
+	int open[ARRAY_SIZE(transports)];
+	unsigned int nopened;
+	const struct riod_transport_ops *refused;
+	bool early;
 };
 
 /* global, because the fakes get no pointer to it; tests run one at a time */
@@ -69,18 +86,25 @@ static struct riod_stub_listener *
 fake_listener_get(struct net *net, const struct riod_transport_ops *ops, u16 port,
 		  struct netlink_ext_ack *extack)
 {
-	return NULL;
+	scene->early |= scene->nevents || !list_empty(&riod_stub_exports);
+	if (ops == scene->refused)
+		return ERR_PTR(-EADDRINUSE);
+	scene->nopened++;
+	scene->open[ops - transports]++;
+	return (struct riod_stub_listener *)ops;
 }
 
 static void fake_listener_put(struct riod_stub_listener *lst)
 {
+	scene->open[(const struct riod_transport_ops *)lst - transports]--;
 }
 
 static struct riod_stub_func *fake_func_create(struct riod_stub_export *exp,
 					       struct riod_stub_dev *sdev, u8 index,
 					       struct netlink_ext_ack *extack)
 {
-	return ERR_PTR(-ENODEV);
+	scene->fn.exp = exp;
+	return &scene->fn;
 }
 
 static void fake_func(struct riod_stub_func *fn)
@@ -89,7 +113,16 @@ static void fake_func(struct riod_stub_func *fn)
 
 static struct riod_stub_dev *fake_dev_find(struct pci_dev *pdev)
 {
-	return NULL;
+	return &scene->sdev;
+}
+
+static struct pci_dev *fake_pci_find(int domain, unsigned int bus, unsigned int devfn)
+{
+	return &scene->pdev;
+}
+
+static void fake_pci_put(struct pci_dev *pdev)
+{
 }
 
 static void fake_link_end(struct riod_link *l, enum riod_reason reason)
@@ -99,11 +132,20 @@ static void fake_link_end(struct riod_link *l, enum riod_reason reason)
 static const struct riod_transport_ops *fake_find_transport(const char *name,
 							    struct netlink_ext_ack *extack)
 {
-	return ERR_PTR(-ENOENT);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(transports); i++) {
+		if (strcmp(transports[i].name, name))
+			continue;
+		scene->held[i]++;
+		return &transports[i];
+	}
+	return ERR_PTR(-EPROTONOSUPPORT);
 }
 
 static void fake_transport_put(const struct riod_transport_ops *ops)
 {
+	scene->held[ops - transports]--;
 }
 
 #define riod_stub_news_take	fake_news_take
@@ -119,6 +161,8 @@ static void fake_transport_put(const struct riod_transport_ops *ops)
 #define riod_link_end		fake_link_end
 #define riod_nl_find_transport	fake_find_transport
 #define riod_transport_put	fake_transport_put
+#define pci_get_domain_bus_and_slot	fake_pci_find
+#define pci_dev_put		fake_pci_put
 
 /* tests call riod_stub_exports_init() */
 #undef __init
@@ -148,13 +192,19 @@ static int scene_init(struct kunit *test)
 	exp->funcs[0] = &scene->fn;
 	scene->fn.exp = exp;
 	scene->fn.sdev = &scene->sdev;
+	scene->fn.pdev = &scene->pdev;
+	scene->pdev.dev.init_name = "0000:03:00.0";
+	scene->pdev.reset_methods[0] = 1;
 	return riod_stub_exports_init();
 }
 
 static void scene_exit(struct kunit *test)
 {
-	if (scene)
-		riod_stub_exports_exit();
+	if (!scene)
+		return;
+	riod_stub_exports_exit();
+	/* a failed test leaves its export */
+	INIT_LIST_HEAD(&riod_stub_exports);
 }
 
 /* an export that is published, in some state */
@@ -176,6 +226,35 @@ static int del(bool force)
 static bool is_gone(struct riod_stub_export *exp)
 {
 	return wait_for_completion_timeout(&exp->gone, 5 * HZ);
+}
+
+/* export the function on some transports */
+static int export_on(struct kunit *test, const char * const *names, unsigned int n)
+{
+	struct riod_export_request *req = kunit_kzalloc(test, sizeof(*req), GFP_KERNEL);
+	struct netlink_ext_ack extack = {};
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, req);
+	strscpy(req->name, "disk");
+	req->ndevices = 1;
+	for (; req->ntransports < n; req->ntransports++)
+		strscpy(req->transports[req->ntransports], names[req->ntransports]);
+	ret = riod_stub_export_new(&init_net, req, &extack);
+	KUNIT_EXPECT_FALSE(test, scene->early);
+	return ret;
+}
+
+static void expect_open(struct kunit *test, int tcp, int rdma, int loop)
+{
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, scene->open[0], tcp);
+	KUNIT_EXPECT_EQ(test, scene->open[1], rdma);
+	KUNIT_EXPECT_EQ(test, scene->open[2], loop);
+	/* only listeners keep a reference, which the fakes do not count */
+	for (i = 0; i < ARRAY_SIZE(transports); i++)
+		KUNIT_EXPECT_EQ(test, scene->held[i], 0);
 }
 
 static int remover(void *arg)
@@ -298,12 +377,99 @@ static void driver_leaves_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, scene->nevents, 2);
 }
 
+/* one port of each transport, opened before and closed after */
+static void listens_on_each(struct kunit *test)
+{
+	static const char * const names[] = { "rdma", "tcp" };
+	struct riod_stub_export *exp;
+
+	KUNIT_ASSERT_EQ(test, export_on(test, names, 2), 0);
+	expect_open(test, 1, 1, 0);
+	KUNIT_ASSERT_EQ(test, scene->nevents, 1);
+	KUNIT_EXPECT_EQ(test, scene->states[0], (int)RIOD_STUB_IDLE);
+	exp = list_first_entry_or_null(&riod_stub_exports, struct riod_stub_export, list);
+	KUNIT_ASSERT_NOT_NULL(test, exp);
+	KUNIT_EXPECT_EQ(test, exp->ntransports, 2);
+	KUNIT_EXPECT_PTR_EQ(test, exp->transports[0], &transports[1]);
+	KUNIT_EXPECT_PTR_EQ(test, exp->transports[1], &transports[0]);
+
+	kref_get(&exp->ref);
+	KUNIT_EXPECT_EQ(test, del(false), 0);
+	KUNIT_EXPECT_TRUE(test, is_gone(exp));
+	riod_stub_export_put(exp);
+	expect_open(test, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, scene->nevents, 2);
+}
+
+/* whichever it is: no other stays open, and nothing is exported */
+static void one_cannot_listen(struct kunit *test)
+{
+	static const char * const names[] = { "tcp", "rdma", "loop" };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(transports); i++) {
+		scene->refused = &transports[i];
+		scene->nopened = 0;
+		KUNIT_EXPECT_EQ(test, export_on(test, names, 3), -EADDRINUSE);
+		KUNIT_EXPECT_EQ(test, scene->nopened, i);
+		expect_open(test, 0, 0, 0);
+	}
+	KUNIT_EXPECT_TRUE(test, list_empty(&riod_stub_exports));
+	KUNIT_EXPECT_NULL(test, scene->sdev.fn);
+	KUNIT_EXPECT_EQ(test, scene->nevents, 0);
+}
+
+static void one_is_unknown(struct kunit *test)
+{
+	static const char * const names[] = { "tcp", "rdma", "pigeon" };
+
+	KUNIT_EXPECT_EQ(test, export_on(test, names, 3), -EPROTONOSUPPORT);
+	KUNIT_EXPECT_EQ(test, scene->nopened, 0);
+	expect_open(test, 0, 0, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&riod_stub_exports));
+}
+
+/* for one peer at a time, by whichever transport */
+static void one_peer_of_all(struct kunit *test)
+{
+	struct riod_stub_export *exp = published(RIOD_STUB_IDLE);
+	struct riod_stub_att *att = kunit_kcalloc(test, 2, sizeof(*att), GFP_KERNEL);
+	enum riod_reason reason;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, att);
+	exp->ntransports = 2;
+	for (i = 0; i < 2; i++) {
+		exp->transports[i] = &transports[i];
+		att[i].net = &init_net;
+		att[i].transport = &transports[i];
+		att[i].peer.ss_family = AF_INET;
+		((struct sockaddr_in *)&att[i].peer)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	}
+	KUNIT_ASSERT_PTR_EQ(test, riod_stub_export_claim(&att[0], "", &reason), exp);
+	KUNIT_EXPECT_PTR_EQ(test, exp->peer_transport, &transports[0]);
+	KUNIT_EXPECT_NULL(test, riod_stub_export_claim(&att[1], "", &reason));
+	KUNIT_EXPECT_EQ(test, (int)reason, (int)RIOD_REASON_BUSY);
+	KUNIT_EXPECT_PTR_EQ(test, exp->peer_transport, &transports[0]);
+	riod_stub_export_move(exp, RIOD_STUB_IDLE, NULL);
+	riod_stub_export_put(exp);
+	KUNIT_ASSERT_PTR_EQ(test, riod_stub_export_claim(&att[1], "", &reason), exp);
+	KUNIT_EXPECT_PTR_EQ(test, exp->peer_transport, &transports[1]);
+	riod_stub_export_move(exp, RIOD_STUB_IDLE, NULL);
+	riod_stub_export_put(exp);
+	list_del(&exp->list);
+}
+
 static struct kunit_case export_cases[] = {
 	KUNIT_CASE(removal_is_last),
 	KUNIT_CASE(creation_is_first),
 	KUNIT_CASE(removal_waits_for_nothing),
 	KUNIT_CASE(removal_while_idle),
 	KUNIT_CASE(driver_leaves_meanwhile),
+	KUNIT_CASE(listens_on_each),
+	KUNIT_CASE(one_cannot_listen),
+	KUNIT_CASE(one_is_unknown),
+	KUNIT_CASE(one_peer_of_all),
 	{}
 };
 

@@ -100,7 +100,7 @@ static bool fake_queue_work(struct workqueue_struct *wq, struct work_struct *wor
 
 /**
  * struct hall - a listener with two exports, and its connections
- * @lst: listener
+ * @lst: listener of the exports' second transport
  * @exp: exports, open to 192.0.2.0/24 and to 198.51.100.7
  * @conns: connections, in order of arrival
  * @nconns: number of @conns
@@ -124,11 +124,14 @@ static int hall_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, h);
 	h->lst.net = &init_net;
 	h->lst.port = PORT;
+	h->lst.ops = &fake_ops;
 	for (i = 0; i < ARRAY_SIZE(allow); i++) {
 		struct riod_stub_export *exp = &h->exp[i];
 
 		exp->net = &init_net;
 		exp->port = PORT;
+		exp->transports[1] = &fake_ops;
+		exp->ntransports = 2;
 		exp->nallow = 1;
 		exp->allow[0].family = AF_INET;
 		exp->allow[0].prefix_len = allow[i].prefix;
@@ -224,6 +227,16 @@ static void other_port(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, come(test, "192.0.2.1"), 0);
 }
 
+/* nor does one on other transports */
+static void other_transport(struct kunit *test)
+{
+	struct hall *h = test->priv;
+
+	h->exp[1].ntransports = 1;
+	KUNIT_EXPECT_EQ(test, come(test, "198.51.100.7"), RIOD_REASON_NOT_ALLOWED);
+	KUNIT_EXPECT_EQ(test, come(test, "192.0.2.1"), 0);
+}
+
 static void per_host(struct kunit *test)
 {
 	int i;
@@ -251,6 +264,7 @@ static struct kunit_case listener_cases[] = {
 	KUNIT_CASE(strangers),
 	KUNIT_CASE(no_exports),
 	KUNIT_CASE(other_port),
+	KUNIT_CASE(other_transport),
 	KUNIT_CASE(per_host),
 	KUNIT_CASE(in_all),
 	{}

@@ -104,7 +104,9 @@ static int broken_init(struct kunit *test)
 	init_waitqueue_head(&b->exp.wait);
 	b->exp.net = &init_net;
 	b->exp.port = PORT;
-	b->exp.transport = &tcp;
+	b->exp.transports[0] = &tcp;
+	b->exp.transports[1] = &rdma;
+	b->exp.ntransports = 2;
 	b->exp.nallow = 1;
 	b->exp.allow[0].family = AF_INET;
 	b->exp.allow[0].prefix_len = 24;
@@ -179,12 +181,11 @@ static void not_allowed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, resume(test), RIOD_REASON_NO_SESSION);
 }
 
-/* although the export is there, too */
+/* although the export may be attached by it, too */
 static void by_another_transport(struct kunit *test)
 {
 	struct broken *b = test->priv;
 
-	b->exp.transport = &rdma;
 	b->comer.transport = &rdma;
 	KUNIT_EXPECT_EQ(test, resume(test), RIOD_REASON_NO_SESSION);
 }
