@@ -107,8 +107,12 @@ test_unknown_transport()
 	EXPORT=$(device nvme)
 	t_match bind "$(refused server_ctl bind "$EXPORT" --export --transport pigeon)" "no transport 'pigeon'"
 	t_eq driver "$(on server "basename \$(readlink /sys/bus/pci/devices/$EXPORT/driver)")" nvme
+	# the other one may be there: it is not exported by that alone
+	t_match several "$(refused server_ctl bind "$EXPORT" --export --transport tcp --transport pigeon)" \
+		"no transport 'pigeon'"
+	t_eq driver "$(on server "basename \$(readlink /sys/bus/pci/devices/$EXPORT/driver)")" nvme
 	riod_export nvme --transport tcp
-	t_eq export "$(exports | sed -n 's/^0\.transport=//p')" tcp
+	t_eq export "$(exports | sed -n 's/^0\.transports\.0=//p')" tcp
 	"$RIODCTL" attach "tcp://$RIOD_SERVER_ADDR"
 	t_eq attachment "$(attachments | sed -n 's/^0\.transport=//p')" tcp
 }
@@ -116,11 +120,12 @@ test_unknown_transport()
 # the transport of the KUnit tests, in memory: its module is loaded by its name
 test_another_transport()
 {
+	local way other
 	[[ $RIOD_TOPOLOGY == loopback ]] || t_skip "riod_loop ends on this host"
 	modinfo riod_loop > /dev/null 2>&1 || t_skip "the modules were built without CONFIG_RIOD_KUNIT_TEST"
 	EXPORT=$(device nvme)
 	riodctl bind "$EXPORT" --export --transport loop
-	t_eq export "$(exports | sed -n 's/^0\.transport=//p')" loop
+	t_eq export "$(exports | sed -n 's/^0\.transports\.0=//p')" loop
 	t_match "TCP" "$(refused "$RIODCTL" attach 127.0.0.1)" 'refused the connection'
 	t_match "offers" "$("$RIODCTL" list loop://127.0.0.1)" "$EXPORT"
 	RIOD_SERVER=loop://127.0.0.1 riod_attach
@@ -128,6 +133,22 @@ test_another_transport()
 	t_eq attachment "$(att transport)" loop
 	riod_detach
 	riod_unexport --force
+	wait_for 5 modprobe -r riod_loop
+
+	# both: one export for one peer, and unbind closes both
+	riodctl bind "$EXPORT" --export --transport loop --transport tcp
+	for way in loop tcp; do
+		RIOD_SERVER=$way://127.0.0.1 riod_attach
+		t_eq state "$(att state)" connected
+		t_eq "transport of the peer" "$(exports | sed -n 's/^0\.peer_transport=//p')" "$way"
+		for other in loop tcp; do
+			t_match "taken, by $other" "$("$RIODCTL" list "$other://127.0.0.1")" "$EXPORT.*busy"
+		done
+		riod_detach
+		wait_for 20 export_idle
+	done
+	riod_unexport
+	t_match "TCP" "$(refused "$RIODCTL" attach tcp://127.0.0.1)" 'refused the connection'
 	wait_for 5 modprobe -r riod_loop
 }
 

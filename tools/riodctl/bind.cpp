@@ -22,6 +22,8 @@ namespace {
 
 // RIOD_FUNCS_MAX of the modules
 constexpr std::size_t functions_max = 8;
+// RIOD_EXPORT_TRANSPORTS_MAX
+constexpr std::size_t transports_max = 4;
 
 // The parsed command; nothing was looked up yet.
 struct Plan {
@@ -45,6 +47,23 @@ std::vector<PciAddress> parse_addresses(const std::vector<std::string> &texts)
 	return functions;
 }
 
+// Without names, the default.
+std::vector<std::string> parse_transports(const std::vector<std::string> &names)
+{
+	std::vector<std::string> transports;
+
+	for (const auto &name : names) {
+		check_transport_name(name);
+		if (!holds(transports, name))
+			transports.push_back(name);
+	}
+	if (transports.size() > transports_max) {
+		throw usage_error(
+			fmt::format("an export has at most {} transports", transports_max));
+	}
+	return transports.empty() ? ExportRequest().transports : transports;
+}
+
 Plan parse(const Context &context, const BindOptions &options)
 {
 	Plan plan;
@@ -54,10 +73,9 @@ Plan parse(const Context &context, const BindOptions &options)
 	plan.request.allow = parse_networks(context, options.allow);
 	plan.request.no_reset = options.no_reset;
 	plan.request.port = options.port;
-	plan.request.transport = options.transport;
+	plan.request.transports = parse_transports(options.transports);
 	for (const auto &address : plan.functions)
 		plan.request.devices.push_back(address.str());
-	check_transport_name(options.transport);
 	if (options.name.size() > 63)
 		throw usage_error("an export name has at most 63 bytes");
 	if (!std::ranges::all_of(options.name, [](unsigned char c) { return c > ' ' && c < 0x7f; }))
@@ -112,7 +130,7 @@ std::string difference(const Export &have, const ExportRequest &wanted)
 		differs.emplace_back(allow_list);
 	if (have.port != wanted.port)
 		differs.emplace_back("port");
-	if (have.transport != wanted.transport)
+	if (sorted(have.transports) != sorted(wanted.transports))
 		differs.emplace_back("transport");
 	return fmt::format("{}", fmt::join(differs, ", "));
 }
@@ -167,11 +185,11 @@ void check_port(const Context &context, const std::vector<Export> &exports,
 		const ExportRequest &wanted)
 {
 	const bool ours = std::ranges::any_of(exports, [&](const Export &have) {
-		return have.port == wanted.port && have.transport == wanted.transport;
+		return have.port == wanted.port && holds(have.transports, default_transport);
 	});
 
 	// port_free() checks TCP ports only
-	if (!ours && wanted.transport == default_transport &&
+	if (!ours && holds(wanted.transports, default_transport) &&
 	    !context.probes.port_free(wanted.port)) {
 		throw Error(Exit::busy,
 			    fmt::format("TCP port {} is used by another program", wanted.port),
@@ -229,7 +247,8 @@ std::optional<Export> check(const Context &context, const Plan &plan, const Bind
 	}
 	if (!options.exported)
 		return std::nullopt;
-	context.modules.transport(plan.request.transport, options.dry_run);
+	for (const auto &transport : plan.request.transports)
+		context.modules.transport(transport, options.dry_run);
 	return check_export(context, plan.request);
 }
 
@@ -294,10 +313,10 @@ json describe_functions(const Context &context, const Plan &plan)
 
 void show_exported(const Context &context, const ExportRequest &request, const std::string &name)
 {
-	context.out.line(fmt::format("exported as '{}' on {} port {}", name, request.transport,
-				     request.port));
+	context.out.line(fmt::format("exported as '{}' on {} port {}", name,
+				     fmt::join(request.transports, " and "), request.port));
 	// the kernel listens on adapters that come later, too
-	if (request.transport == "rdma" && context.sysfs.list("sys/class/infiniband").empty())
+	if (holds(request.transports, "rdma") && context.sysfs.list("sys/class/infiniband").empty())
 		context.out.note(fmt::format("this host has no RDMA device yet; {}", rdma_remedy));
 	if (request.allow.empty()) {
 		context.out.note(fmt::format("only peers on this host (loopback) may attach; let "

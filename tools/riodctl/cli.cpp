@@ -46,6 +46,7 @@ void add_bind(Cli &cli)
 		"bind", "Take PCI functions from this host's drivers; export them with --export",
 		"  riodctl bind 0000:03:00.0 --export --allow 192.0.2.0/24\n"
 		"  riodctl bind 03:00.0 03:00.1 --export --name nic   # a whole IOMMU group\n"
+		"  riodctl bind 0000:03:00.0 --export --transport tcp --transport rdma\n"
 		"  riodctl bind 0000:03:00.0 --dry-run                # only check");
 
 	sub->add_option("ADDR", options->addresses, "PCI addresses")->required();
@@ -57,12 +58,14 @@ void add_bind(Cli &cli)
 			"Without it only peers on this host may attach")
 		->needs(exported)
 		->allow_extra_args(false);
-	sub->add_option("--port", options->port, "Port of the transport (default 7463)")
+	sub->add_option("--port", options->port, "Port, of each transport (default 7463)")
 		->needs(exported)
 		->check(CLI::Range(1, 65535));
-	sub->add_option("--transport", options->transport,
-			"Transport that peers come by (default tcp)")
+	sub->add_option("--transport", options->transports,
+			"Transport that peers may come by (default tcp); may be repeated: the\n"
+			"export listens on each")
 		->needs(exported)
+		->allow_extra_args(false)
 		->type_name("NAME");
 	sub->add_flag("--no-reset", options->no_reset, "Accept functions without a reset method");
 	sub->add_flag("--force", options->force, "Take them even if they are in use");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include <sys/socket.h>
 
@@ -210,6 +211,7 @@ std::string attr_string(const nlattr *attr)
 
 Export decode_export(const Attrs &attrs)
 {
+	std::vector<std::string> transports;
 	Export e;
 
 	attrs.each([&](const nlattr *a) {
@@ -227,7 +229,10 @@ Export decode_export(const Attrs &attrs)
 			e.port = static_cast<std::uint16_t>(attr_integer(a));
 			break;
 		case RIOD_A_EXPORT_TRANSPORT:
-			e.transport = attr_string(a);
+			transports.push_back(attr_string(a));
+			break;
+		case RIOD_A_EXPORT_PEER_TRANSPORT:
+			e.peer_transport = attr_string(a);
 			break;
 		case RIOD_A_EXPORT_STATE:
 			e.state = static_cast<std::uint32_t>(attr_integer(a));
@@ -260,6 +265,8 @@ Export decode_export(const Attrs &attrs)
 			break;
 		}
 	});
+	if (!transports.empty())
+		e.transports = std::move(transports);
 	return e;
 }
 
@@ -343,7 +350,10 @@ void encode(nl_msg *msg, const ExportRequest &request)
 		put_allow(msg, cidr);
 	put_flag(msg, RIOD_A_EXPORT_NO_RESET, request.no_reset);
 	check_room(nla_put_u16(msg, RIOD_A_EXPORT_PORT, request.port));
-	put_transport(msg, RIOD_A_EXPORT_TRANSPORT, request.transport);
+	if (request.transports != ExportRequest().transports) {
+		for (const auto &transport : request.transports)
+			put_string(msg, RIOD_A_EXPORT_TRANSPORT, transport);
+	}
 }
 
 void encode(nl_msg *msg, const ExportChange &change)

@@ -84,8 +84,8 @@ void list_exports(const Context &context, const std::vector<Export> &exports)
 
 	for (const auto &e : exports) {
 		rows.push_back({e.name, joined(e.devices), device_text(e.identity),
-				fmt::format("{}/{}", e.port, e.transport), state_name(e.state),
-				e.peer.empty() ? "-" : e.peer,
+				fmt::format("{}/{}", e.port, joined(e.transports)),
+				state_name(e.state), e.peer.empty() ? "-" : e.peer,
 				e.allow.empty() ? "this host" : networks_str(e.allow, ",")});
 	}
 	if (!exports.empty())

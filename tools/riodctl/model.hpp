@@ -40,10 +40,11 @@ struct Export {
 	std::string name;
 	std::vector<std::string> devices;
 	std::vector<Cidr> allow;
-	std::uint16_t port = default_port;
-	std::string transport = default_transport;
+	std::uint16_t port = default_port; // of each transport
+	std::vector<std::string> transports = {default_transport};
 	std::optional<std::uint32_t> state; // none: the object is gone (event)
 	std::string peer;
+	std::string peer_transport; // the one that the peer came by
 	Identity identity;
 	bool resettable = false;
 	std::optional<std::uint64_t> fence_ns;
@@ -104,7 +105,7 @@ struct ExportRequest {
 	std::vector<Cidr> allow;
 	bool no_reset = false;
 	std::uint16_t port = default_port;
-	std::string transport = default_transport;
+	std::vector<std::string> transports = {default_transport};
 };
 
 struct ExportChange {

@@ -20,7 +20,9 @@ std::string export_text(const Export &e)
 	std::string text = fmt::format("export {} {}", e.name, state_name(e.state));
 
 	if (!e.peer.empty())
-		text += fmt::format(" peer {} by {}", e.peer, e.transport);
+		text += " peer " + e.peer;
+	if (!e.peer_transport.empty())
+		text += " by " + e.peer_transport;
 	if (e.fence_ns)
 		text += " fenced in " + duration_str(*e.fence_ns);
 	if (e.state == RIOD_STATE_RESUMING)
@@ -51,8 +53,9 @@ json export_json(const Export &e)
 	return {{"event", "export"},
 		{"name", e.name},
 		{"state", state_name(e.state)},
-		{"transport", e.transport},
+		{"transports", e.transports},
 		{"peer", e.peer.empty() ? json() : json(e.peer)},
+		{"peer_transport", e.peer_transport.empty() ? json() : json(e.peer_transport)},
 		{"fence_ns", e.fence_ns ? json(*e.fence_ns) : json()}};
 }
 

@@ -174,9 +174,11 @@ json to_json(const Export &exported)
 	object["functions"] = exported.devices;
 	object["allow"] = allow;
 	object["port"] = exported.port;
-	object["transport"] = exported.transport;
+	object["transports"] = exported.transports;
 	object["state"] = state_name(exported.state);
 	object["peer"] = exported.peer.empty() ? json() : json(exported.peer);
+	object["peer_transport"] =
+		exported.peer_transport.empty() ? json() : json(exported.peer_transport);
 	object["reset"] = exported.resettable;
 	object["bus_master"] = bus_master_name(exported.bus_master);
 	object["fence_ns"] = exported.fence_ns ? json(*exported.fence_ns) : json();

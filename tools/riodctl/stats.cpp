@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "interrupt.hpp"
@@ -19,8 +20,8 @@ using nlohmann::json;
 namespace {
 
 struct Counted {
-	std::string title; // "export nvme0 (tcp)"
-	json key;          // {"export": "nvme0", "transport": "tcp"}
+	std::string title; // "export nvme0 (tcp, rdma)"
+	json key;          // {"export": "nvme0", "transports": ["tcp", "rdma"]}
 	Stats stats;
 };
 
@@ -30,8 +31,8 @@ std::vector<Counted> counted(const Objects &objects)
 
 	all.reserve(objects.exports.size() + objects.attachments.size());
 	for (const auto &e : objects.exports) {
-		all.push_back({fmt::format("export {} ({})", e.name, e.transport),
-			       {{"export", e.name}, {"transport", e.transport}},
+		all.push_back({fmt::format("export {} ({})", e.name, fmt::join(e.transports, ", ")),
+			       {{"export", e.name}, {"transports", e.transports}},
 			       e.stats});
 	}
 	for (const auto &a : objects.attachments) {

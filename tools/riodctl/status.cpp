@@ -83,8 +83,12 @@ std::string export_state(const Export &e)
 		return fmt::format("resuming: the connection to {} broke; the device waits for it",
 				   e.peer.empty() ? "the peer" : e.peer);
 	}
-	return e.peer.empty() ? state_name(e.state)
-			      : fmt::format("{}, peer {}", state_name(e.state), e.peer);
+	std::string text = state_name(e.state);
+	if (!e.peer.empty())
+		text += ", peer " + e.peer;
+	if (!e.peer_transport.empty())
+		text += " by " + e.peer_transport;
+	return text;
 }
 
 void show_export(const Context &context, const Export &e)
@@ -93,7 +97,8 @@ void show_export(const Context &context, const Export &e)
 	field(context, "state", export_state(e));
 	field(context, "functions", fmt::format("{}", fmt::join(e.devices, ", ")));
 	field(context, "device", class_and_ids(e.identity));
-	field(context, "port", fmt::format("{}, transport {}", e.port, e.transport));
+	field(context, "port",
+	      fmt::format("{}, transport {}", e.port, fmt::join(e.transports, " and ")));
 	field(context, "allow", allow_text(e));
 	field(context, "bus master", bus_master_name(e.bus_master));
 	field(context, "reset",

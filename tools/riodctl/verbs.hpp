@@ -30,7 +30,7 @@ struct BindOptions {
 	std::string name;
 	std::vector<std::string> allow;
 	std::uint16_t port = default_port;
-	std::string transport = default_transport;
+	std::vector<std::string> transports; // none: the default
 	bool no_reset = false;
 	bool force = false;
 	bool dry_run = false;

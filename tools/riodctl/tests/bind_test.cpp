@@ -308,12 +308,64 @@ TEST_F(Bind, OnAnotherTransport)
 	EXPECT_EQ(host.run({"bind", a, "--export", "--transport", "rdma"}), 0);
 	EXPECT_TRUE(in(host.out, "on rdma port 7463"));
 	EXPECT_TRUE(in(host.err, "no RDMA device yet; on Ethernet: modprobe rdma_rxe"));
-	EXPECT_EQ(host.kernel.new_requests.back().transport, "rdma");
+	EXPECT_EQ(host.kernel.new_requests.back().transports, std::vector<std::string>{"rdma"});
 	EXPECT_NE(std::ranges::find(host.loads, "riod-rdma"), host.loads.end());
 	EXPECT_EQ(host.run({"list"}), 0);
 	EXPECT_TRUE(in(host.out, "7463/rdma"));
 	EXPECT_EQ(host.run({"bind", a, "--export"}), 5);
 	EXPECT_TRUE(in(host.err, "with another transport"));
+}
+
+TEST_F(Bind, OnSeveralTransports)
+{
+	const std::vector<std::string> words = {
+		"bind", a, "--export", "--transport", "tcp", "--transport", "rdma"};
+
+	host.add_pci({.address = a, .driver = "nvme"});
+	// one that cannot be loaded is refused before the device is taken
+	host.missing = {"riod-rdma"};
+	EXPECT_EQ(host.run(words), 3);
+	EXPECT_TRUE(in(host.err, "there is no transport 'rdma'"));
+	EXPECT_TRUE(untouched(a, "nvme"));
+	host.missing.clear();
+	host.taken_ports = {7463};
+	EXPECT_EQ(host.run(words), 5);
+	EXPECT_TRUE(in(host.err, "TCP port 7463 is used by another program"));
+	EXPECT_TRUE(untouched(a, "nvme"));
+	host.taken_ports.clear();
+	EXPECT_EQ(host.run({"bind", a, "--export", "--transport", "t1", "--transport", "t2",
+			    "--transport", "t3", "--transport", "t4", "--transport", "t5"}),
+		  2);
+	EXPECT_TRUE(in(host.err, "at most 4 transports"));
+	// each option has one value: a function may follow
+	EXPECT_EQ(host.run({"bind", "--export", "--transport", "tcp", "--transport", "rdma",
+			    "--transport", "tcp", a}),
+		  0);
+	EXPECT_TRUE(in(host.out, "on tcp and rdma port 7463"));
+	EXPECT_EQ(host.kernel.new_requests.back().transports,
+		  (std::vector<std::string>{"tcp", "rdma"}));
+	EXPECT_EQ(host.run({"list"}), 0);
+	EXPECT_TRUE(in(host.out, "7463/tcp,rdma"));
+	EXPECT_EQ(host.run({"status", a}), 0);
+	EXPECT_TRUE(in(host.out, "7463, transport tcp and rdma"));
+	// the order says nothing; fewer are others
+	EXPECT_EQ(host.run({"bind", a, "--export", "--transport", "rdma", "--transport", "tcp"}),
+		  0);
+	EXPECT_TRUE(in(host.err, "exported already"));
+	EXPECT_EQ(host.run({"bind", a, "--export"}), 5);
+	EXPECT_TRUE(in(host.err, "with another transport"));
+	EXPECT_EQ(host.kernel.new_requests.size(), 1U);
+}
+
+// The port of an export that listens on TCP, too, is taken by riod.
+TEST_F(Bind, SharesThePortOfSeveralTransports)
+{
+	host.add_pci({.address = a, .driver = "nvme"});
+	host.add_pci({.address = b, .driver = "nvme", .group = "8"});
+	EXPECT_EQ(host.run({"bind", a, "--export", "--transport", "rdma", "--transport", "tcp"}),
+		  0);
+	host.taken_ports = {7463};
+	EXPECT_EQ(host.run({"bind", b, "--export"}), 0);
 }
 
 TEST_F(Bind, RefusedExportGivesTheDeviceBack)

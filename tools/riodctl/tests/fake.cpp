@@ -82,7 +82,7 @@ std::string FakeKernel::export_new(const ExportRequest &request)
 	e.devices = request.devices;
 	e.allow = request.allow;
 	e.port = request.port;
-	e.transport = request.transport;
+	e.transports = request.transports;
 	e.state = RIOD_STATE_IDLE;
 	export_list.push_back(e);
 	return e.name;

@@ -191,9 +191,18 @@ TEST_F(Attributes, Transports)
 {
 	ExportRequest exported;
 	AttachRequest attached;
-	exported.transport = attached.transport = "rdma";
+	attached.transport = "rdma";
+	exported.transports = {"rdma", "tcp"};
 	encode(msg.get(), exported);
-	EXPECT_EQ(decode_export(attrs()).transport, "rdma");
+	EXPECT_EQ(decode_export(attrs()).transports, exported.transports);
+	msg.reset(nlmsg_alloc());
+	// the default is left out when it is the only one
+	encode(msg.get(), ExportRequest());
+	attrs().each([](const nlattr *a) { EXPECT_NE(nla_type(a), RIOD_A_EXPORT_TRANSPORT); });
+	EXPECT_EQ(decode_export(attrs()).transports, std::vector<std::string>{"tcp"});
+	EXPECT_EQ(decode_export(attrs()).peer_transport, "");
+	ASSERT_EQ(nla_put_string(msg.get(), RIOD_A_EXPORT_PEER_TRANSPORT, "rdma"), 0);
+	EXPECT_EQ(decode_export(attrs()).peer_transport, "rdma");
 	msg.reset(nlmsg_alloc());
 	encode(msg.get(), attached);
 	EXPECT_EQ(decode_attachment(attrs()).transport, "rdma");

@@ -235,14 +235,34 @@ TEST_F(Status, ExportWithoutReset)
 	e.resettable = false;
 	e.state = RIOD_STATE_CONNECTED;
 	e.peer = "192.0.2.7:4711";
+	e.peer_transport = "tcp";
 	e.fence_ns = 812'000;
 	host.kernel.export_list = {e};
 	EXPECT_EQ(host.run({"status", "disk"}), 0);
-	EXPECT_TRUE(in(host.out, "connected, peer 192.0.2.7:4711"));
+	EXPECT_TRUE(in(host.out, "connected, peer 192.0.2.7:4711 by tcp\n"));
 	EXPECT_TRUE(in(host.out, "7463, transport tcp"));
 	EXPECT_TRUE(in(host.out, "peers on this host only"));
 	EXPECT_TRUE(in(host.out, "no (--no-reset)"));
 	EXPECT_TRUE(in(host.out, "812 us"));
+}
+
+TEST_F(Status, ExportOnSeveralTransports)
+{
+	Export e = make_export("disk", {"0000:03:00.0"});
+	e.transports = {"tcp", "rdma"};
+	host.kernel.export_list = {e};
+	EXPECT_EQ(host.run({"status", "--json"}), 0);
+	EXPECT_EQ(document()["exports"][0]["transports"], json({"tcp", "rdma"}));
+	EXPECT_TRUE(document()["exports"][0]["peer_transport"].is_null());
+	host.kernel.export_list[0].state = RIOD_STATE_CONNECTED;
+	host.kernel.export_list[0].peer = "192.0.2.7:4711";
+	host.kernel.export_list[0].peer_transport = "rdma";
+	EXPECT_EQ(host.run({"status"}), 0);
+	EXPECT_TRUE(in(host.out, "connected, peer 192.0.2.7:4711 by rdma\n"));
+	EXPECT_EQ(host.run({"list", "--json"}), 0);
+	EXPECT_EQ(document()["exports"][0]["peer_transport"], "rdma");
+	EXPECT_EQ(host.run({"stats"}), 0);
+	EXPECT_TRUE(in(host.out, "export disk (tcp, rdma)"));
 }
 
 TEST_F(Status, HeldBusMasterAndItsRemedy)
@@ -417,7 +437,7 @@ TEST_F(StatsVerb, AllCounters)
 	EXPECT_LT(text.find("    followed "), text.find("  device:\n"));
 	EXPECT_EQ(host.run({"stats", "disk", "--json"}), 0);
 	EXPECT_EQ(document()["stats"][0]["export"], "disk");
-	EXPECT_EQ(document()["stats"][0]["transport"], "tcp");
+	EXPECT_EQ(document()["stats"][0]["transports"], json({"tcp"}));
 	EXPECT_EQ(document()["stats"][0]["stats"]["tx_frames"], 17);
 	EXPECT_EQ(document()["stats"][0]["stats"].size(), stat_fields().size());
 	EXPECT_EQ(host.run({"stats", "--watch", "0"}), 2);
@@ -506,8 +526,25 @@ TEST_F(Monitor, OneJsonObjectPerLine)
 	std::getline(lines, line);
 	EXPECT_EQ(json::parse(line)["name"], "disk");
 	EXPECT_EQ(json::parse(line)["event"], "export");
-	EXPECT_EQ(json::parse(line)["transport"], "tcp");
+	EXPECT_EQ(json::parse(line)["transports"], json({"tcp"}));
+	EXPECT_TRUE(json::parse(line)["peer_transport"].is_null());
 	EXPECT_TRUE(json::parse(line).contains("time"));
+}
+
+TEST_F(Monitor, TheTransportOfAPeer)
+{
+	Event event;
+	event.exported = make_export("disk", {});
+	event.exported->transports = {"tcp", "rdma"};
+	event.exported->state = RIOD_STATE_CONNECTED;
+	event.exported->peer = "192.0.2.7:4711";
+	event.exported->peer_transport = "rdma";
+	host.kernel.events = {event};
+	EXPECT_EQ(host.run({"monitor", "--count", "1"}), 0);
+	EXPECT_TRUE(in(host.out, "export disk connected peer 192.0.2.7:4711 by rdma\n"));
+	EXPECT_EQ(host.run({"monitor", "--count", "1", "--json"}), 0);
+	EXPECT_EQ(document()["transports"], json({"tcp", "rdma"}));
+	EXPECT_EQ(document()["peer_transport"], "rdma");
 }
 
 TEST_F(Monitor, AnInterruptedStreamJustEnds)
