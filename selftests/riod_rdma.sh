@@ -93,6 +93,37 @@ test_stranger()
 	t_eq state "$(att state)" connected
 }
 
+# one export on both transports: peers choose, and it is still for one at a time
+test_beside_tcp()
+{
+	local way other
+	riod_export edu --no-reset --transport tcp --transport rdma
+	t_eq transports "$(exports | sed -n 's/^0\.transports\.[0-9]*=//p' | xargs)" "tcp rdma"
+	for way in tcp rdma; do
+		t_match "offer, by $way" "$("$RIODCTL" list "$way://$RIOD_SERVER_ADDR")" "$EXPORT.*free"
+	done
+	for way in tcp rdma; do
+		RIOD_SERVER=$way://$RIOD_SERVER_ADDR riod_attach
+		t_eq transport "$(att transport)" "$way"
+		t_eq "transport of the peer" "$(exports | sed -n 's/^0\.peer_transport=//p')" "$way"
+		/riod-build/vfio/edu "$ATT_DEV" > /dev/null
+		for other in tcp rdma; do
+			t_match "taken, by $other" \
+				"$(refused "$RIODCTL" attach "$other://$RIOD_SERVER_ADDR" "$EXPORT")" \
+				"in use by $RIOD_VMM_ADDR"
+		done
+		t_eq state "$(att state)" connected
+		riod_detach
+		wait_for 20 export_idle
+	done
+	riod_unexport
+	for way in tcp rdma; do
+		t_match "closed, $way" "$(refused "$RIODCTL" attach "$way://$RIOD_SERVER_ADDR")" \
+			'refused the connection'
+	done
+	wait_for 10 on server modprobe -r riod_rdma
+}
+
 # nothing is mapped or registered once the connection exists, and completions are few
 test_counters()
 {
