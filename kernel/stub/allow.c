@@ -216,11 +216,14 @@ bool riod_stub_allows(const struct riod_stub_export *exp,
 	return false;
 }
 
-static bool listens_on(const struct riod_stub_export *exp,
-		       const struct riod_transport_ops *transport)
+/* is it behind this port?  One that is being removed is behind none. */
+bool riod_stub_listens(const struct riod_stub_export *exp, const struct net *net,
+		       const struct riod_transport_ops *transport, u16 port)
 {
 	unsigned int i;
 
+	if (exp->going || exp->net != net || exp->port != port)
+		return false;
 	for (i = 0; i < exp->ntransports; i++) {
 		if (exp->transports[i] == transport)
 			return true;
@@ -236,15 +239,35 @@ static bool listens_on(const struct riod_stub_export *exp,
  * @port: its port
  * @peer: source address of the connection
  *
- * Accept, LIST and ATTACH all decide by this function.  Nobody sees an export that is
- * being removed.
+ * LIST and ATTACH decide by this function.  Nobody sees an export that is being removed.
  */
 bool riod_stub_visible(const struct riod_stub_export *exp, const struct net *net,
 		       const struct riod_transport_ops *transport,
 		       u16 port, const struct sockaddr_storage *peer)
 {
-	return !exp->going && exp->net == net && exp->port == port &&
-	       listens_on(exp, transport) && riod_stub_allows(exp, peer);
+	return riod_stub_listens(exp, net, transport, port) && riod_stub_allows(exp, peer);
+}
+
+/**
+ * riod_stub_serves() - may a peer connect for an export's sake?
+ * @exp: export
+ * @net: as for riod_stub_visible(), and likewise the others
+ * @transport: transport
+ * @port: port
+ * @peer: address
+ *
+ * If it sees the export, or has it: the allow list may have changed since it attached, and
+ * "riodctl allow" without --force lets it keep what it has, which includes to resume it.
+ * Called with riod_stub_lock held.
+ */
+bool riod_stub_serves(const struct riod_stub_export *exp, const struct net *net,
+		      const struct riod_transport_ops *transport,
+		      u16 port, const struct sockaddr_storage *peer)
+{
+	lockdep_assert_held(&riod_stub_lock);
+	return riod_stub_visible(exp, net, transport, port, peer) ||
+	       (riod_stub_listens(exp, net, transport, port) && exp->att &&
+		riod_stub_same_host(&exp->att->peer, peer));
 }
 
 /* true if both addresses are equal, whatever their ports */

@@ -74,8 +74,8 @@ static bool admit_one(struct riod_stub_att *att, struct riod_stub_listener *lst)
 }
 
 /*
- * true if the peer may see at least one export of this listener.  Transports call it
- * before they accept a connection (@admit), and listener_accept() does afterwards.
+ * true if the peer may see at least one export of this listener, or has one.  Transports
+ * call it before they accept a connection (@admit), and listener_accept() does afterwards.
  */
 static bool listener_open_to(const struct sockaddr_storage *peer, void *priv)
 {
@@ -85,7 +85,7 @@ static bool listener_open_to(const struct sockaddr_storage *peer, void *priv)
 
 	mutex_lock(&riod_stub_lock);
 	list_for_each_entry(exp, &riod_stub_exports, list)
-		ret |= riod_stub_visible(exp, lst->net, lst->ops, lst->port, peer);
+		ret |= riod_stub_serves(exp, lst->net, lst->ops, lst->port, peer);
 	mutex_unlock(&riod_stub_lock);
 	if (!ret)
 		pr_notice_ratelimited("%pISc is not in the allow list of any export\n", peer);

@@ -19,7 +19,7 @@ static bool resume_matches(const struct riod_stub_export *exp, const struct riod
 
 	lockdep_assert_held(&riod_stub_lock);
 	if (!exp->att || exp->att->transport != att->transport ||
-	    !riod_stub_visible(exp, att->net, att->transport, att->port, &att->peer) ||
+	    !riod_stub_listens(exp, att->net, att->transport, att->port) ||
 	    !riod_stub_same_host(&exp->att->peer, &att->peer))
 		return false;
 	params = riod_session_params(riod_link_session(exp->att->link));

@@ -540,6 +540,11 @@ bool riod_stub_allows(const struct riod_stub_export *exp,
 bool riod_stub_visible(const struct riod_stub_export *exp, const struct net *net,
 		       const struct riod_transport_ops *transport,
 		       u16 port, const struct sockaddr_storage *peer);
+bool riod_stub_listens(const struct riod_stub_export *exp, const struct net *net,
+		       const struct riod_transport_ops *transport, u16 port);
+bool riod_stub_serves(const struct riod_stub_export *exp, const struct net *net,
+		      const struct riod_transport_ops *transport,
+		      u16 port, const struct sockaddr_storage *peer);
 bool riod_stub_same_host(const struct sockaddr_storage *a,
 			 const struct sockaddr_storage *b);
 

@@ -462,6 +462,38 @@ static void elsewhere(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, &tcp, PORT, &peer));
 }
 
+static bool serves(struct lists *l, u16 port, const struct sockaddr_storage *peer)
+{
+	bool ret;
+
+	mutex_lock(&riod_stub_lock);
+	ret = riod_stub_serves(&l->exp, &init_net, &tcp, port, peer);
+	mutex_unlock(&riod_stub_lock);
+	return ret;
+}
+
+/* a peer that has the export may connect to resume its session, and only it */
+static void removed_from_the_list(struct kunit *test)
+{
+	struct sockaddr_storage peer = address(test, "192.0.2.1", 1);
+	struct sockaddr_storage other = address(test, "192.0.2.2", 1);
+	struct riod_stub_att *att = kunit_kzalloc(test, sizeof(*att), GFP_KERNEL);
+	struct lists *l = lists(test);
+
+	KUNIT_ASSERT_NOT_NULL(test, att);
+	add(test, l, "203.0.113.1");
+	KUNIT_ASSERT_EQ(test, copy(l), 0);
+	KUNIT_EXPECT_FALSE(test, serves(l, PORT, &peer));
+	att->peer = peer;
+	l->exp.att = att;
+	KUNIT_EXPECT_TRUE(test, serves(l, PORT, &peer));
+	KUNIT_EXPECT_FALSE(test, serves(l, PORT + 1, &peer));
+	KUNIT_EXPECT_FALSE(test, serves(l, PORT, &other));
+	KUNIT_EXPECT_FALSE(test, riod_stub_visible(&l->exp, &init_net, &tcp, PORT, &peer));
+	l->exp.going = RIOD_REASON_UNBIND;
+	KUNIT_EXPECT_FALSE(test, serves(l, PORT, &peer));
+}
+
 /* one allow list and one port for all transports of an export */
 static void by_any_transport(struct kunit *test)
 {
@@ -517,6 +549,7 @@ static struct kunit_case allow_cases[] = {
 	KUNIT_CASE(full),
 	KUNIT_CASE(no_ip),
 	KUNIT_CASE(elsewhere),
+	KUNIT_CASE(removed_from_the_list),
 	KUNIT_CASE(by_any_transport),
 	KUNIT_CASE(hosts),
 	{}

@@ -172,12 +172,20 @@ static void by_another_host(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, resume(test), RIOD_REASON_NO_SESSION);
 }
 
-/* not any more, since the allow list was changed */
-static void not_allowed(struct kunit *test)
+/* the allow list is for those who attach: "riodctl allow --force" ends a session */
+static void not_allowed_any_more(struct kunit *test)
 {
 	struct broken *b = test->priv;
 
 	b->exp.allow[0].v4.s_addr = in_aton("203.0.113.0");
+	KUNIT_EXPECT_EQ(test, resume(test), RIOD_REASON_NONE);
+}
+
+static void of_an_export_that_goes(struct kunit *test)
+{
+	struct broken *b = test->priv;
+
+	b->exp.going = RIOD_REASON_UNBIND;
 	KUNIT_EXPECT_EQ(test, resume(test), RIOD_REASON_NO_SESSION);
 }
 
@@ -202,7 +210,8 @@ static struct kunit_case resume_cases[] = {
 	KUNIT_CASE(by_its_peer),
 	KUNIT_CASE(by_another_id),
 	KUNIT_CASE(by_another_host),
-	KUNIT_CASE(not_allowed),
+	KUNIT_CASE(not_allowed_any_more),
+	KUNIT_CASE(of_an_export_that_goes),
 	KUNIT_CASE(by_another_transport),
 	KUNIT_CASE(without_a_session),
 	{}
