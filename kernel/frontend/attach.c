@@ -172,7 +172,7 @@ static int att_attach(struct riod_fe_att *att, const struct riod_attach_request 
 {
 	int ret;
 
-	/* a SIGKILL before allow_kernel_signal() is lost, but @detached was set with it */
+	/* a SIGKILL before allow_kernel_signal() is lost, but the check sees what it came with */
 	ret = riod_fe_att_check(att, extack);
 	if (!ret && !att->export[0])
 		ret = att_find_name(att, req, extack);

@@ -20,6 +20,8 @@
 #include "frontend.h"
 #include "frontend_trace.h"
 
+#define ATT_HALTED	"this host shuts down or suspends"
+
 /* longest wait of suspend and reboot for the attempts that they ended, all together */
 #define ATTEMPTS_MS	5000
 
@@ -401,7 +403,7 @@ static int att_list_new(struct riod_fe_att *att, struct netlink_ext_ack *extack)
 
 	mutex_lock(&att_lock);
 	if (att_closed) {
-		NL_SET_ERR_MSG(extack, "this host shuts down, or goes to sleep");
+		NL_SET_ERR_MSG(extack, ATT_HALTED);
 		err = -ESHUTDOWN;
 	} else if (att_count == RIOD_FE_SLOTS) {
 		NL_SET_ERR_MSG(extack, RIOD_FE_NO_ROOM);
@@ -456,12 +458,14 @@ void riod_fe_att_set_export(struct riod_fe_att *att, const char *name)
 	mutex_unlock(&att_lock);
 }
 
-/* 0; -ECONNRESET: the session is over; -EINTR: it was detached */
+/* 0; -ECONNRESET: the session is over; -EINTR: it was detached; -ESHUTDOWN: att_halt() */
 static int att_check(struct riod_fe_att *att)
 {
 	lockdep_assert_held(&att->state_lock);
 	if (att->detached)
 		return -EINTR;
+	if (att->halted)
+		return -ESHUTDOWN;
 	return att->over ? -ECONNRESET : 0;
 }
 
@@ -490,7 +494,8 @@ int riod_fe_att_check(struct riod_fe_att *att, struct netlink_ext_ack *extack)
  * @att: attachment
  * @extack: reports the reason of a failure
  *
- * Return: 0, -ECONNRESET: the session is over, -EINTR: it was detached.
+ * Return: 0, -ECONNRESET: the session is over, -EINTR: it was detached, -ESHUTDOWN: the
+ * host shuts down or suspends.
  */
 int riod_fe_att_publish(struct riod_fe_att *att, struct netlink_ext_ack *extack)
 {
@@ -514,11 +519,16 @@ int riod_fe_att_publish(struct riod_fe_att *att, struct netlink_ext_ack *extack)
  * @err: reason, as -errno
  * @text: reason, as text
  *
- * The caller tears it down.
+ * If shutdown or suspend ended it, that is the reason: the error is the one of the wait that
+ * the signal interrupted.  The caller tears it down.
  */
 void riod_fe_att_fail(struct riod_fe_att *att, int err, const char *text)
 {
 	spin_lock(&att->state_lock);
+	if (att->halted) {
+		err = -ESHUTDOWN;
+		text = ATT_HALTED;
+	}
 	att->state = RIOD_FE_REMOVING;
 	att->attacher = NULL;
 	att->error = -err;
@@ -540,13 +550,42 @@ static struct riod_fe_att *att_find(const struct net *net, u32 id)
 	return NULL;
 }
 
+/*
+ * An attempt that is to end already: the thread got its signal.  The attachment leaves
+ * without further ado, so it counts as being removed.
+ */
+static bool att_attempt_ends(const struct riod_fe_att *att)
+{
+	lockdep_assert_held(&att->state_lock);
+	return att->state == RIOD_FE_ATTACHING && (att->detached || att->halted);
+}
+
 /* the attempt's thread waits killably, and tears the attachment down */
 static void att_end_attempt(struct riod_fe_att *att)
 {
 	lockdep_assert_held(&att->state_lock);
-	att->detached = true;
 	/* the thread exists: it changes the state, under this lock, before it ends */
 	send_sig(SIGKILL, att->attacher, 1);
+}
+
+/* shutdown or suspend: nobody detached, so an attempt fails, and may be repeated later */
+static void att_halt(struct riod_fe_att *att)
+{
+	spin_lock(&att->state_lock);
+	if (att->state == RIOD_FE_ATTACHING && !att_attempt_ends(att))
+		att_end_attempt(att);
+	att->halted = true;
+	spin_unlock(&att->state_lock);
+}
+
+bool riod_fe_att_is_leaving(struct riod_fe_att *att)
+{
+	bool leaving;
+
+	spin_lock(&att->state_lock);
+	leaving = att->state == RIOD_FE_REMOVING || att_attempt_ends(att);
+	spin_unlock(&att->state_lock);
+	return leaving;
 }
 
 /*
@@ -561,9 +600,10 @@ static int att_begin_detach(struct riod_fe_att *att, bool force, bool *up,
 
 	spin_lock(&att->state_lock);
 	*up = att->was_up;
-	if (att->state == RIOD_FE_REMOVING || att->detached) {
+	if (att->state == RIOD_FE_REMOVING || att->detached || att_attempt_ends(att)) {
 		ret = -EALREADY;
 	} else if (att->state == RIOD_FE_ATTACHING) {
+		att->detached = true;
 		att_end_attempt(att);
 	} else if (!att->nopen) {
 		att->state = RIOD_FE_REMOVING;
@@ -646,8 +686,10 @@ void riod_fe_att_released(struct net *net, u32 portid)
 		/* another socket may get this port id */
 		att->portid = 0;
 		spin_lock(&att->state_lock);
-		if (att->state == RIOD_FE_ATTACHING && !att->detached)
+		if (att->state == RIOD_FE_ATTACHING && !att_attempt_ends(att)) {
+			att->detached = true;
 			att_end_attempt(att);
+		}
 		spin_unlock(&att->state_lock);
 	}
 	mutex_unlock(&att_lock);
@@ -665,11 +707,8 @@ void riod_fe_att_end_all(enum riod_reason reason)
 	list_for_each_entry(att, &att_list, list) {
 		if (WARN_ON_ONCE(n == ARRAY_SIZE(atts)))
 			break;
-		spin_lock(&att->state_lock);
-		if (att->state == RIOD_FE_ATTACHING && !att->detached)
-			att_end_attempt(att);
-		spin_unlock(&att->state_lock);
-		/* @was_up does not change from here on: a detached attempt is never published */
+		att_halt(att);
+		/* @was_up does not change from here on: an attempt that ends is never published */
 		if (att->was_up)
 			riod_link_end(att->link, reason);
 		riod_fe_att_get(att);

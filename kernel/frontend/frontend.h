@@ -548,13 +548,14 @@ enum riod_fe_state {
  * @list: on the list of attachments
  * @id: number; not reused while the module is loaded once the attachment was up
  * @portid: netlink socket that requested it, while that is open; att_lock
- * @state_lock: @state, @attacher, @was_up, @detached, @over, @reason, @error, @text,
- *	@nopen
+ * @state_lock: @state, @attacher, @was_up, @detached, @halted, @over, @reason, @error,
+ *	@text, @nopen
  * @state: &enum riod_fe_state
  * @attacher: thread that attaches, to send SIGKILL to; NULL unless ATTACHING
  * @was_up: it was UP: from then on its functions, @link and @export are constant until
  *	it leaves the list
- * @detached: removal was requested by the user, or by shutdown or suspend
+ * @detached: removal was requested by the user, or by the end of the requesting process
+ * @halted: shutdown or suspend of this host ended the attempt or the session
  * @over: the session is over
  * @reason: reason for the end of the session
  * @error: errno with which the attempt to attach failed, or 0
@@ -601,6 +602,7 @@ struct riod_fe_att {
 	struct task_struct *attacher;
 	bool was_up;
 	bool detached;
+	bool halted;
 	bool over;
 	enum riod_reason reason;
 	int error;
@@ -642,6 +644,8 @@ void riod_fe_att_get(struct riod_fe_att *att);
 void riod_fe_att_put(struct riod_fe_att *att);
 /* its session is over, or it is being removed */
 bool riod_fe_att_is_over(struct riod_fe_att *att);
+/* its functions are being removed, or its attempt was ended and will be */
+bool riod_fe_att_is_leaving(struct riod_fe_att *att);
 struct riod_fe_att *riod_fe_att_new(struct net *net, const struct riod_attach_request *req,
 				    struct task_struct *attacher,
 				    struct netlink_ext_ack *extack);

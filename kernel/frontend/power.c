@@ -42,13 +42,8 @@ struct power_removals {
 static int power_take_removal(struct riod_fe_att *att, void *arg)
 {
 	struct power_removals *r = arg;
-	bool removing;
 
-	spin_lock(&att->state_lock);
-	/* or an attempt that was ended, and is about to be REMOVING */
-	removing = att->state == RIOD_FE_REMOVING || att->detached;
-	spin_unlock(&att->state_lock);
-	if (!removing || WARN_ON_ONCE(r->n == ARRAY_SIZE(r->atts)))
+	if (!riod_fe_att_is_leaving(att) || WARN_ON_ONCE(r->n == ARRAY_SIZE(r->atts)))
 		return 0;
 	riod_fe_att_get(att);
 	r->atts[r->n++] = att;

@@ -65,6 +65,11 @@ void riod_fe_att_put(struct riod_fe_att *att)
 	stage->refs--;
 }
 
+bool riod_fe_att_is_leaving(struct riod_fe_att *att)
+{
+	return att->state == RIOD_FE_REMOVING || att->halted;
+}
+
 static long fake_wait(struct completion *done, unsigned long left)
 {
 	/* all waits share one deadline, so the longest timeout is the total */
@@ -146,7 +151,7 @@ static void removal_is_stuck(struct kunit *test)
 static void attempt_is_slow(struct kunit *test)
 {
 	stage->atts[0].state = RIOD_FE_ATTACHING;
-	stage->atts[0].detached = true;
+	stage->atts[0].halted = true;
 	KUNIT_EXPECT_EQ(test, sleep_err(PM_SUSPEND_PREPARE), -EBUSY);
 	complete_all(&stage->atts[0].removed);
 	KUNIT_EXPECT_EQ(test, sleep_err(PM_SUSPEND_PREPARE), 0);
