@@ -329,16 +329,18 @@ int riod_nl_attach_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-static int reply_detach(struct genl_info *info, u32 id, enum riod_state state)
+static int reply_detach(struct genl_info *info, u32 id, bool open)
 {
 	struct sk_buff *reply;
 	void *hdr;
 
-	reply = new_reply(info, 2 * nla_total_size(sizeof(u32)), &hdr);
+	reply = new_reply(info, 2 * nla_total_size(sizeof(u32)) + nla_total_size(0), &hdr);
 	if (!reply)
 		return -ENOMEM;
 	nla_put_u32(reply, RIOD_A_ATTACHMENT_ID, id);
-	nla_put_u32(reply, RIOD_A_ATTACHMENT_STATE, state);
+	nla_put_u32(reply, RIOD_A_ATTACHMENT_STATE, RIOD_STATE_DETACHED);
+	if (open)
+		nla_put_flag(reply, RIOD_A_ATTACHMENT_IN_USE);
 	genlmsg_end(reply, hdr);
 	return genlmsg_reply(reply, info);
 }
@@ -347,7 +349,7 @@ int riod_nl_detach_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	const struct nlattr *id = info->attrs[RIOD_A_ATTACHMENT_ID];
 	const struct riod_nl_frontend_ops *ops;
-	enum riod_state state;
+	bool open;
 	int err;
 
 	if (!id) {
@@ -361,10 +363,10 @@ int riod_nl_detach_doit(struct sk_buff *skb, struct genl_info *info)
 			  nla_get_flag(info->attrs[RIOD_A_ATTACHMENT_FORCE]),
 			  nla_get_flag(info->attrs[RIOD_A_ATTACHMENT_OWN]) ?
 				info->snd_portid : 0,
-			  &state, info->extack);
+			  &open, info->extack);
 	module_put(ops->owner);
 	/* if the reply fails, so does the command; the detach goes on, and events report it */
-	return err ?: reply_detach(info, nla_get_u32(id), state);
+	return err ?: reply_detach(info, nla_get_u32(id), open);
 }
 
 int riod_nl_attachment_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)

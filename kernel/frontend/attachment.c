@@ -590,8 +590,8 @@ bool riod_fe_att_is_leaving(struct riod_fe_att *att)
 
 /*
  * Begin to detach.  0: it is being removed, and if it was up the caller queues
- * @remove_work.  -EINPROGRESS: a function is open; the caller ends the session, and
- * the functions are removed when the last one is closed.
+ * @remove_work.  -EINPROGRESS: a function is open; the caller ends the session, if that is
+ * not over yet, and the functions are removed when the last one is closed.
  */
 static int att_begin_detach(struct riod_fe_att *att, bool force, bool *up,
 			    struct netlink_ext_ack *extack)
@@ -600,17 +600,17 @@ static int att_begin_detach(struct riod_fe_att *att, bool force, bool *up,
 
 	spin_lock(&att->state_lock);
 	*up = att->was_up;
-	if (att->state == RIOD_FE_REMOVING || att->detached || att_attempt_ends(att)) {
+	if (att->state == RIOD_FE_REMOVING || att_attempt_ends(att))
 		ret = -EALREADY;
-	} else if (att->state == RIOD_FE_ATTACHING) {
-		att->detached = true;
+	else if (att->state == RIOD_FE_ATTACHING)
 		att_end_attempt(att);
-	} else if (!att->nopen) {
+	else if (!att->nopen)
 		att->state = RIOD_FE_REMOVING;
-		att->detached = true;
-	} else {
+	else
 		ret = force ? -EINPROGRESS : -EBUSY;
-	}
+	/* from now on it counts as detached, also if a lost session came first */
+	if (!ret || ret == -EINPROGRESS)
+		att->detached = true;
 	spin_unlock(&att->state_lock);
 	if (ret == -EALREADY)
 		NL_SET_ERR_MSG(extack, "the attachment is being removed already");
@@ -626,13 +626,13 @@ static int att_begin_detach(struct riod_fe_att *att, bool force, bool *up,
  * @id: its number
  * @force: also if a process has a function open
  * @portid: only if this socket requested it; 0: any socket
- * @state: set to its state
+ * @open: set to whether a process has a function open, so that the functions stay
  * @extack: reports the reason of a failure
  *
  * Return: 0, -ENOENT, -EBUSY, -EALREADY.
  */
-int riod_fe_att_detach(struct net *net, u32 id, bool force, u32 portid,
-		       enum riod_state *state, struct netlink_ext_ack *extack)
+int riod_fe_att_detach(struct net *net, u32 id, bool force, u32 portid, bool *open,
+		       struct netlink_ext_ack *extack)
 {
 	struct riod_fe_att *att;
 	int ret = -ENOENT;
@@ -645,14 +645,19 @@ int riod_fe_att_detach(struct net *net, u32 id, bool force, u32 portid,
 	else
 		NL_SET_ERR_MSG(extack,
 			       "no attachment has that number; riodctl list shows those there are");
-	/* it is on the list, under att_lock, so it has its link; att_lost() does the rest */
-	if (ret == -EINPROGRESS)
+	/*
+	 * It is on the list, under att_lock, so it has its link, and its work item is not
+	 * cancelled yet.  att_lost() does the rest, and sends the event unless it has run.
+	 */
+	if (ret == -EINPROGRESS && riod_link_is_lost(att->link))
+		queue_work(riod_fe_wq, &att->event_work);
+	else if (ret == -EINPROGRESS)
 		riod_link_end(att->link, RIOD_REASON_DETACH);
 	if (!ret && up)
 		queue_work(riod_fe_wq, &att->remove_work);
 	mutex_unlock(&att_lock);
-	*state = ret == -EINPROGRESS ? RIOD_STATE_LOST : RIOD_STATE_DETACHED;
-	return ret == -EINPROGRESS ? 0 : ret;
+	*open = ret == -EINPROGRESS;
+	return *open ? 0 : ret;
 }
 
 int riod_fe_att_for_each(u32 from,

@@ -654,8 +654,8 @@ int riod_fe_att_check(struct riod_fe_att *att, struct netlink_ext_ack *extack);
 int riod_fe_att_publish(struct riod_fe_att *att, struct netlink_ext_ack *extack);
 void riod_fe_att_fail(struct riod_fe_att *att, int err, const char *text);
 void riod_fe_att_teardown(struct riod_fe_att *att);
-int riod_fe_att_detach(struct net *net, u32 id, bool force, u32 portid,
-		       enum riod_state *state, struct netlink_ext_ack *extack);
+int riod_fe_att_detach(struct net *net, u32 id, bool force, u32 portid, bool *open,
+		       struct netlink_ext_ack *extack);
 void riod_fe_att_released(struct net *net, u32 portid);
 /* end all sessions, and wait until each BYE was delivered or timed out */
 void riod_fe_att_end_all(enum riod_reason reason);

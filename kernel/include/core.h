@@ -122,9 +122,9 @@ struct riod_nl_stub_ops {
  * @owner: pinned while a command runs
  * @attach: begins to attach; calls @reply with the number of the attachment before any
  *	event of it, and begins only if that returns 0
- * @detach: begins to detach, and sets @state to the new state of the attachment; -EBUSY while
- *	a function is open and not @force.  @portid: only if that socket requested the
- *	attachment; 0: any
+ * @detach: begins to detach, and sets @open to whether the functions stay until a process
+ *	closes them; -EBUSY while one is open and not @force.  @portid: only if that socket
+ *	requested the attachment; 0: any
  * @released: a netlink socket was closed: ends its attempts to attach
  * @attachment_dump: as &riod_nl_stub_ops.export_dump
  *
@@ -135,8 +135,8 @@ struct riod_nl_frontend_ops {
 	int (*attach)(struct net *net, const struct riod_attach_request *req,
 		      int (*reply)(u32 id, void *priv), void *priv,
 		      struct netlink_ext_ack *extack);
-	int (*detach)(struct net *net, u32 id, bool force, u32 portid,
-		      enum riod_state *state, struct netlink_ext_ack *extack);
+	int (*detach)(struct net *net, u32 id, bool force, u32 portid, bool *open,
+		      struct netlink_ext_ack *extack);
 	void (*released)(struct net *net, u32 portid);
 	int (*attachment_dump)(struct net *net, struct sk_buff *skb,
 			       struct netlink_callback *cb);

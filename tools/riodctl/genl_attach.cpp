@@ -169,7 +169,7 @@ Removal GenlKernel::detach(std::uint32_t id, bool force)
 	// the removal may complete before the command returns
 	const Attachment answer = following.ask(
 		msg.get(), [&](const Attachment &event) { gone = gone || !event.state; });
-	if (answer.state == RIOD_STATE_LOST)
+	if (answer.in_use)
 		return Removal::open;
 	return wait_gone(following, id, gone, &guard);
 }

@@ -14,8 +14,9 @@
  * @RIOD_STATE_IDLE: Export without an attachment.
  * @RIOD_STATE_CONNECTED: A session is up.
  * @RIOD_STATE_LOST: The session is over; the function answers all-ones.
- * @RIOD_STATE_DETACHED: The session was ended in order, or did not begin: the
- *   attachment leaves, or the export's device is put to rest.
+ * @RIOD_STATE_DETACHED: The session was ended in order, or did not begin, or
+ *   the user detached a lost attachment: it leaves when no process has a
+ *   function open, or the export's device is put to rest.
  * @RIOD_STATE_ATTACHING: Attachment that waits for its server host. It has no
  *   functions yet.
  * @RIOD_STATE_FAILED: Attachment that did not come up, and is being removed.
