@@ -22,6 +22,9 @@
 
 #define ATT_HALTED	"this host shuts down or suspends"
 
+/* while a function of a lost attachment is open; VFIO's core asks as often */
+#define REQUEST_MS	10000
+
 /* longest wait of suspend and reboot for the attempts that they ended, all together */
 #define ATTEMPTS_MS	5000
 
@@ -150,6 +153,7 @@ void riod_fe_att_teardown(struct riod_fe_att *att)
 	/* without a link it was not called yet; after it, nothing queues these work items */
 	riod_fe_dma_lost(att);
 	cancel_delayed_work_sync(&att->revisit_work);
+	cancel_delayed_work_sync(&att->request_work);
 	cancel_work_sync(&att->event_work);
 	riod_fe_dma_destroy(att);
 	riod_fe_describe_exit(att);
@@ -186,6 +190,28 @@ static void att_revisit_work(struct work_struct *work)
 	riod_fe_dma_revisit(att);
 	for (i = 0; i < att->nfuncs; i++)
 		riod_fe_config_revisit(att->funcs[i]);
+}
+
+/*
+ * The guest may not have acted on the request: its firmware, or a kernel that boots, ignores
+ * an unplug.  Begins in att_lost() and ends with LOST.  Teardown cancels it before the
+ * functions are freed.
+ */
+static void att_request_work(struct work_struct *work)
+{
+	struct riod_fe_att *att = container_of(to_delayed_work(work), struct riod_fe_att,
+					       request_work);
+	unsigned int i;
+	bool lost;
+
+	spin_lock(&att->state_lock);
+	lost = att->state == RIOD_FE_LOST;
+	spin_unlock(&att->state_lock);
+	if (!lost)
+		return;
+	for (i = 0; i < att->nfuncs; i++)
+		riod_fe_irq_request(att->funcs[i]);
+	queue_delayed_work(riod_fe_wq, &att->request_work, msecs_to_jiffies(REQUEST_MS));
 }
 
 static void att_event_work(struct work_struct *work)
@@ -291,7 +317,7 @@ static void att_applied(void *priv)
 static void att_lost(void *priv, enum riod_reason reason)
 {
 	struct riod_fe_att *att = priv;
-	bool was_up, remove = false;
+	bool was_up, own, remove = false;
 	unsigned int i;
 
 	riod_fe_dma_lost(att);
@@ -303,6 +329,7 @@ static void att_lost(void *priv, enum riod_reason reason)
 
 	spin_lock(&att->state_lock);
 	was_up = att->state == RIOD_FE_UP;
+	own = att->detached || att->halted;
 	att->over = true;
 	att->reason = reason;
 	if (was_up) {
@@ -317,10 +344,12 @@ static void att_lost(void *priv, enum riod_reason reason)
 	pr_notice("attachment %u to %s: the session is over: %s\n", att->id,
 		  att->host, riod_reason_str(reason));
 	for (i = 0; i < att->nfuncs; i++)
-		riod_fe_irq_lost(att->funcs[i]);
+		riod_fe_irq_lost(att->funcs[i], reason, own);
 	riod_fe_nl_event(att);
 	if (remove)
 		queue_work(riod_fe_wq, &att->remove_work);
+	else
+		queue_delayed_work(riod_fe_wq, &att->request_work, msecs_to_jiffies(REQUEST_MS));
 }
 
 /* the connection broke: connect to the same server host again */
@@ -393,6 +422,7 @@ static struct riod_fe_att *att_alloc(struct net *net, const struct riod_attach_r
 	att->slot = -1;
 	INIT_DELAYED_WORK(&att->revisit_work, att_revisit_work);
 	INIT_WORK(&att->event_work, att_event_work);
+	INIT_DELAYED_WORK(&att->request_work, att_request_work);
 	INIT_WORK(&att->remove_work, att_remove_work);
 	return att;
 }
@@ -551,8 +581,8 @@ static struct riod_fe_att *att_find(const struct net *net, u32 id)
 }
 
 /*
- * An attempt that is to end already: the thread got its signal.  The attachment leaves
- * without further ado, so it counts as being removed.
+ * The attempt is to end, and its thread got its signal: it tears the attachment down soon,
+ * whatever else happens.
  */
 static bool att_attempt_ends(const struct riod_fe_att *att)
 {

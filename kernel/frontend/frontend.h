@@ -77,8 +77,8 @@ struct riod_fe_func;
  * @line: INTx: @masked changes, and the stub is sent the change, under it, so that changes
  *	are sent in order; inside @gate, never held while waiting
  * @lock: @index, @max, @triggers and the eventfds, @masked, @raised, @missed, @msi_mask,
- *	@msi_pending, @err, @req: the receive thread signals under it, so it is never
- *	held while waiting
+ *	@msi_pending, @err, @req, @err_due, @req_due: the receive thread signals under it,
+ *	so it is never held while waiting
  * @index: RIOD_IRQ_*, or RIOD_FE_IRQ_NONE
  * @count: number of enabled vectors; @gate
  * @max: entries of @triggers
@@ -92,6 +92,8 @@ struct riod_fe_func;
  * @unmask: INTx: eventfd that unmasks (resample), or NULL; VFIO's own lock
  * @err: eventfd of the error interrupt
  * @req: eventfd that asks the user to release the device
+ * @err_due: the session is over, and @err was signalled for it, or is when it is set
+ * @req_due: likewise @req
  */
 struct riod_fe_irq {
 	struct mutex gate;	/* set-up, one at a time */
@@ -109,6 +111,8 @@ struct riod_fe_irq {
 	struct virqfd *unmask;
 	struct eventfd_ctx *err;
 	struct eventfd_ctx *req;
+	bool err_due;
+	bool req_due;
 };
 
 #define RIOD_FE_IRQ_NONE	0xff
@@ -134,7 +138,7 @@ u32 riod_fe_irq_msi_pending(struct riod_fe_func *fn);
 void riod_fe_irq_msi_reset(struct riod_fe_func *fn);
 void riod_fe_irq_raise(struct riod_fe_func *fn, u16 vector);
 void riod_fe_irq_request(struct riod_fe_func *fn);
-void riod_fe_irq_lost(struct riod_fe_func *fn);
+void riod_fe_irq_lost(struct riod_fe_func *fn, enum riod_reason reason, bool own);
 
 /* ------------------------------------------------------------ range.c, dma.c */
 
@@ -585,7 +589,8 @@ enum riod_fe_state {
  * @stats: counters
  * @revisit_work: enters ranges that have no batch, and disables bus mastering at the
  *	device if it is held off
- * @event_work: sends a netlink event when bus mastering has changed, or the connection
+ * @event_work: sends a netlink event when bus mastering, or the connection, has changed
+ * @request_work: while LOST: asks the users again and again to release the functions
  * @remove_work: tears down after a detach, the last close or the end of the session
  * @removed: the removal is complete
  * @event_lock: events are sent in the order of the changes, and none after the last
@@ -631,6 +636,7 @@ struct riod_fe_att {
 	struct riod_func_stats stats;
 	struct delayed_work revisit_work;
 	struct work_struct event_work;
+	struct delayed_work request_work;
 	struct work_struct remove_work;
 	struct completion removed;
 	struct mutex event_lock;	/* see above */

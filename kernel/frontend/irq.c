@@ -105,6 +105,22 @@ static void trigger_set(struct riod_fe_irq *irq, struct eventfd_ctx **slot,
 		eventfd_ctx_put(old);
 }
 
+/* as trigger_set(), for ERR and REQ: what the loss signalled, a later eventfd gets at once */
+static void trigger_set_single(struct riod_fe_irq *irq, struct eventfd_ctx **slot,
+			       struct eventfd_ctx *ctx)
+{
+	struct eventfd_ctx *old;
+
+	spin_lock(&irq->lock);
+	old = *slot;
+	*slot = ctx;
+	if (ctx && (slot == &irq->err ? irq->err_due : irq->req_due))
+		eventfd_signal(ctx);
+	spin_unlock(&irq->lock);
+	if (old)
+		eventfd_ctx_put(old);
+}
+
 static void trigger_signal(struct riod_fe_irq *irq, struct eventfd_ctx **slot)
 {
 	spin_lock(&irq->lock);
@@ -113,20 +129,12 @@ static void trigger_signal(struct riod_fe_irq *irq, struct eventfd_ctx **slot)
 	spin_unlock(&irq->lock);
 }
 
-/* -1 removes the eventfd */
-static int trigger_set_fd(struct riod_fe_irq *irq, struct eventfd_ctx **slot, int fd)
+/* the eventfd behind @fd, with a reference; NULL for -1, which removes it */
+static struct eventfd_ctx *trigger_get(int fd)
 {
-	struct eventfd_ctx *ctx = NULL;
-
 	if (fd < -1)
-		return -EINVAL;
-	if (fd >= 0) {
-		ctx = eventfd_ctx_fdget(fd);
-		if (IS_ERR(ctx))
-			return PTR_ERR(ctx);
-	}
-	trigger_set(irq, slot, ctx);
-	return 0;
+		return ERR_PTR(-EINVAL);
+	return fd < 0 ? NULL : eventfd_ctx_fdget(fd);
 }
 
 /* ------------------------------------------------------------ on and off */
@@ -223,17 +231,18 @@ static void irq_clear_block(struct riod_fe_irq *irq, unsigned int start,
 static int irq_take_fds(struct riod_fe_irq *irq, unsigned int start,
 			unsigned int count, const s32 *fds)
 {
+	struct eventfd_ctx *ctx;
 	bool changed = false;
 	unsigned int i;
-	int ret;
 
 	for (i = 0; i < count; i++) {
 		struct eventfd_ctx **slot = &irq->triggers[start + i];
 
 		changed |= !*slot != (fds[i] < 0);
-		ret = trigger_set_fd(irq, slot, fds[i]);
-		if (ret)
-			return ret;
+		ctx = trigger_get(fds[i]);
+		if (IS_ERR(ctx))
+			return PTR_ERR(ctx);
+		trigger_set(irq, slot, ctx);
 	}
 	return changed;
 }
@@ -496,6 +505,8 @@ void riod_fe_irq_msi_reset(struct riod_fe_func *fn)
 static int irq_set_single(struct riod_fe_irq *irq, struct eventfd_ctx **slot,
 			  const struct vfio_irq_set *hdr, void *data)
 {
+	struct eventfd_ctx *ctx;
+
 	if (hdr->start || hdr->count > 1)
 		return -EINVAL;
 	if (hdr->flags & VFIO_IRQ_SET_DATA_NONE) {
@@ -509,10 +520,14 @@ static int irq_set_single(struct riod_fe_irq *irq, struct eventfd_ctx **slot,
 	}
 	if (!hdr->count)
 		return -EINVAL;
-	if (hdr->flags & VFIO_IRQ_SET_DATA_EVENTFD)
-		return trigger_set_fd(irq, slot, *(s32 *)data);
-	if (*(u8 *)data)
+	if (hdr->flags & VFIO_IRQ_SET_DATA_EVENTFD) {
+		ctx = trigger_get(*(s32 *)data);
+		if (IS_ERR(ctx))
+			return PTR_ERR(ctx);
+		trigger_set_single(irq, slot, ctx);
+	} else if (*(u8 *)data) {
 		trigger_signal(irq, slot);
+	}
 	return 0;
 }
 
@@ -636,10 +651,29 @@ void riod_fe_irq_request(struct riod_fe_func *fn)
 	trigger_signal(&fn->irq, &fn->irq.req);
 }
 
-void riod_fe_irq_lost(struct riod_fe_func *fn)
+/**
+ * riod_fe_irq_lost() - signal the end of the session
+ * @fn: function
+ * @reason: why it ended
+ * @own: this host wanted it: a forced detach, shutdown or suspend
+ *
+ * REQ asks the user to release the device.  ERR is for users that an error of the device
+ * has to stop (QEMU stops the VM): vfio-pci signals it when a local device reports an error.
+ * An eventfd that is set later is signalled then.
+ */
+void riod_fe_irq_lost(struct riod_fe_func *fn, enum riod_reason reason, bool own)
 {
-	riod_fe_irq_request(fn);
-	/* vfio-pci signals it when a local device reports an error */
-	if (fn->att->on_loss == RIOD_ON_LOSS_ERROR || fn->att->reason == RIOD_REASON_ERROR)
-		trigger_signal(&fn->irq, &fn->irq.err);
+	struct riod_fe_irq *irq = &fn->irq;
+	bool error = reason == RIOD_REASON_ERROR;
+
+	if (fn->att->on_loss == RIOD_ON_LOSS_ERROR && !own)
+		error = true;
+	spin_lock(&irq->lock);
+	irq->req_due = true;
+	irq->err_due = error;
+	if (irq->req)
+		eventfd_signal(irq->req);
+	if (irq->err && error)
+		eventfd_signal(irq->err);
+	spin_unlock(&irq->lock);
 }

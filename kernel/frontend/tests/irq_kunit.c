@@ -89,6 +89,7 @@ static int irq_test_init(struct kunit *test)
 	desk->fn.att = &desk->att;
 	desk->fn.cfg.msi_cap = 0x50;
 	desk->fn.cfg.msix_cap = 0x70;
+	desk->fn.cfg.exp_cap = 0x80;
 	desk->fn.nintx = 1;
 	desk->fn.nmsi = VECTORS;
 	desk->fn.nmsix = VECTORS;
@@ -335,7 +336,102 @@ static void intx_raised_disabled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, desk->signals[1], 1);
 }
 
+/* ERR or REQ; -1 removes the eventfd */
+static int set_single(u32 index, s32 fd)
+{
+	struct vfio_irq_set hdr = {
+		.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = index, .count = 1,
+	};
+
+	return riod_fe_irq_set(&desk->fn, &hdr, &fd);
+}
+
+static const struct {
+	enum riod_on_loss policy;
+	enum riod_reason reason;
+	bool own;
+	bool error;
+} losses[] = {
+	{ RIOD_ON_LOSS_STALL, RIOD_REASON_CLOSED },
+	{ RIOD_ON_LOSS_STALL, RIOD_REASON_TIMEOUT },
+	{ RIOD_ON_LOSS_STALL, RIOD_REASON_SHUTDOWN },
+	{ RIOD_ON_LOSS_STALL, RIOD_REASON_DETACH, .own = true },
+	{ RIOD_ON_LOSS_STALL, RIOD_REASON_ERROR, .error = true },
+	{ RIOD_ON_LOSS_REMOVE, RIOD_REASON_CLOSED },
+	{ RIOD_ON_LOSS_REMOVE, RIOD_REASON_DETACH, .own = true },
+	{ RIOD_ON_LOSS_REMOVE, RIOD_REASON_ERROR, .error = true },
+	{ RIOD_ON_LOSS_ERROR, RIOD_REASON_CLOSED, .error = true },
+	{ RIOD_ON_LOSS_ERROR, RIOD_REASON_TIMEOUT, .error = true },
+	{ RIOD_ON_LOSS_ERROR, RIOD_REASON_UNBIND, .error = true },
+	{ RIOD_ON_LOSS_ERROR, RIOD_REASON_GONE, .error = true },
+	/* of the server host */
+	{ RIOD_ON_LOSS_ERROR, RIOD_REASON_SHUTDOWN, .error = true },
+	{ RIOD_ON_LOSS_ERROR, RIOD_REASON_ERROR, .error = true },
+	{ RIOD_ON_LOSS_ERROR, RIOD_REASON_NO_MEMORY, .error = true },
+	/* of this host */
+	{ RIOD_ON_LOSS_ERROR, RIOD_REASON_SHUTDOWN, .own = true },
+	{ RIOD_ON_LOSS_ERROR, RIOD_REASON_DETACH, .own = true },
+};
+
+/* REQ always, ERR by policy, reason and whose wish it was; once for each eventfd */
+static void lost(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(losses); i++) {
+		struct riod_fe_func *fn = &desk->fn;
+
+		memset(desk->signals, 0, sizeof(desk->signals));
+		desk->att.on_loss = losses[i].policy;
+		fn->irq.err_due = false;
+		fn->irq.req_due = false;
+		KUNIT_ASSERT_EQ(test, set_single(VFIO_PCI_ERR_IRQ_INDEX, 0), 0);
+		KUNIT_ASSERT_EQ(test, set_single(VFIO_PCI_REQ_IRQ_INDEX, 1), 0);
+		KUNIT_EXPECT_EQ(test, desk->signals[0] + desk->signals[1], 0);
+		riod_fe_irq_lost(fn, losses[i].reason, losses[i].own);
+		KUNIT_EXPECT_EQ_MSG(test, desk->signals[0], losses[i].error,
+				    "policy %u, reason %u, own %d", losses[i].policy,
+				    losses[i].reason, losses[i].own);
+		KUNIT_EXPECT_EQ_MSG(test, desk->signals[1], 1,
+				    "policy %u, reason %u, own %d", losses[i].policy,
+				    losses[i].reason, losses[i].own);
+		/* again, while the user has not released it; the error is over */
+		riod_fe_irq_request(fn);
+		KUNIT_EXPECT_EQ(test, desk->signals[0], losses[i].error);
+		KUNIT_EXPECT_EQ(test, desk->signals[1], 2);
+	}
+}
+
+/* QEMU sets the eventfds some time after it has opened the function */
+static void lost_before_the_eventfd(struct kunit *test)
+{
+	struct riod_fe_func *fn = &desk->fn;
+
+	desk->att.on_loss = RIOD_ON_LOSS_REMOVE;
+	riod_fe_irq_lost(fn, RIOD_REASON_CLOSED, false);
+	KUNIT_EXPECT_EQ(test, set_single(VFIO_PCI_ERR_IRQ_INDEX, 0), 0);
+	KUNIT_EXPECT_EQ(test, set_single(VFIO_PCI_REQ_IRQ_INDEX, 1), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[0], 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 1);
+	KUNIT_EXPECT_EQ(test, set_single(VFIO_PCI_REQ_IRQ_INDEX, -1), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[1], 1);
+
+	desk->att.on_loss = RIOD_ON_LOSS_ERROR;
+	riod_fe_irq_lost(fn, RIOD_REASON_CLOSED, false);
+	KUNIT_EXPECT_EQ(test, set_single(VFIO_PCI_ERR_IRQ_INDEX, 2), 0);
+	KUNIT_EXPECT_EQ(test, set_single(VFIO_PCI_REQ_IRQ_INDEX, 3), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[0], 1);
+	KUNIT_EXPECT_EQ(test, desk->signals[2], 1);
+	KUNIT_EXPECT_EQ(test, desk->signals[3], 1);
+	/* not the interrupts of the device */
+	KUNIT_EXPECT_EQ(test, enable(VFIO_PCI_MSIX_IRQ_INDEX, VECTORS), 0);
+	KUNIT_EXPECT_EQ(test, desk->signals[4], 0);
+}
+
 static struct kunit_case irq_cases[] = {
+	KUNIT_CASE(lost),
+	KUNIT_CASE(lost_before_the_eventfd),
 	KUNIT_CASE(intx_without_eventfd),
 	KUNIT_CASE(intx_raised_without_eventfd),
 	KUNIT_CASE(intx_both_without_eventfd),
