@@ -90,6 +90,26 @@ static const char *check_bye(const void *body, u32 len)
 	return NULL;
 }
 
+/* reasons of REFUSE only */
+#define BYE_NEVER	(BIT(RIOD_REASON_VERSION) | BIT(RIOD_REASON_NO_EXPORT) |	\
+			 BIT(RIOD_REASON_AMBIGUOUS) | BIT(RIOD_REASON_BUSY) |		\
+			 BIT(RIOD_REASON_LIMIT) | BIT(RIOD_REASON_NO_SESSION))
+/* what only the server host can know, or do */
+#define BYE_OF_STUB	(BIT(RIOD_REASON_NOT_ALLOWED) | BIT(RIOD_REASON_DEVICE) |	\
+			 BIT(RIOD_REASON_UNBIND) | BIT(RIOD_REASON_SHADOW_MAX) |	\
+			 BIT(RIOD_REASON_GONE) | BIT(RIOD_REASON_ERROR))
+/* likewise the VMM host */
+#define BYE_OF_FRONTEND	BIT(RIOD_REASON_DETACH)
+
+/* check_bye() has looked at the range */
+static const char *check_bye_sender(const struct riod_wire_bye *b, bool to_frontend)
+{
+	u32 never = BYE_NEVER | (to_frontend ? BYE_OF_FRONTEND : BYE_OF_STUB);
+
+	static_assert(RIOD_REASON_LAST < 32);
+	return never & BIT(le32_to_cpu(b->reason)) ? "BYE: reason of this sender" : NULL;
+}
+
 static const char *check_ready(const void *body, u32 len)
 {
 	const struct riod_wire_ready *r = body;
@@ -601,8 +621,10 @@ const char *riod_wire_fault(const struct riod_frame *f, bool to_frontend)
 	if (!(r->dir & (to_frontend ? TO_FRONTEND : TO_STUB)))
 		return "header: direction";
 	fault = check_header(f, r);
-	if (fault || !r->check)
-		return fault;
-	return r->check(f->body, f->len);
+	if (!fault && r->check)
+		fault = r->check(f->body, f->len);
+	if (!fault && type == RIOD_FRAME_BYE)
+		fault = check_bye_sender((const void *)f->body, to_frontend);
+	return fault;
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_wire_fault);

@@ -231,7 +231,7 @@ static int end_it(void *priv)
 {
 	struct end *e = priv;
 
-	riod_session_end(e->s, RIOD_REASON_DETACH);
+	riod_session_end(e->s, RIOD_REASON_SHUTDOWN);
 	return 0;
 }
 
@@ -252,8 +252,8 @@ static void all_end(struct kunit *test)
 
 		for (n = 0; n < ARRAY_SIZE(r); n++)
 			KUNIT_EXPECT_EQ(test, runner_join(test, r[n]), 0);
-		expect_lost(test, fe, RIOD_REASON_DETACH);
-		expect_lost(test, stub, RIOD_REASON_DETACH);
+		expect_lost(test, fe, RIOD_REASON_SHUTDOWN);
+		expect_lost(test, stub, RIOD_REASON_SHUTDOWN);
 	}
 }
 

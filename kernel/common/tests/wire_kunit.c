@@ -25,7 +25,7 @@ static u32 build_bye(void *body)
 {
 	struct riod_wire_bye *b = body;
 
-	b->reason = cpu_to_le32(RIOD_REASON_DETACH);
+	b->reason = cpu_to_le32(RIOD_REASON_SHUTDOWN);
 	return sizeof(*b);
 }
 
@@ -116,7 +116,7 @@ static u32 build_bye_last(void *body)
 {
 	struct riod_wire_bye *b = body;
 
-	b->reason = cpu_to_le32(RIOD_REASON_LAST);
+	b->reason = cpu_to_le32(RIOD_REASON_POISON);
 	return sizeof(*b);
 }
 
@@ -465,7 +465,7 @@ const struct shape wire_shapes[] = {
 		build_describe_max },
 	{ "describe, at its edges", RIOD_FRAME_DESCRIBE, 0, TO_FRONTEND, build_describe_edge },
 	{ "describe, one address", RIOD_FRAME_DESCRIBE, 0, TO_FRONTEND, build_describe_point },
-	{ "bye, last reason", RIOD_FRAME_BYE, 0, 3, build_bye_last },
+	{ "bye, last reason of both", RIOD_FRAME_BYE, 0, 3, build_bye_last },
 	{ "reply, failed", RIOD_FRAME_REPLY, 0, TO_FRONTEND, build_reply_failed },
 	{ "irq, all vectors", RIOD_FRAME_IRQ, 0, TO_FRONTEND, build_irq_max },
 	{ "tagged write", RIOD_FRAME_REG, 0, TO_STUB, build_reg_tagged },

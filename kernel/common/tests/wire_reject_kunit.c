@@ -306,8 +306,54 @@ static void wire_rejects(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, fault_of(test, f, s->dir & TO_FRONTEND) ?: "", r->fault);
 }
 
+static const struct {
+	enum riod_reason reason;
+	bool from_stub;
+	bool from_frontend;
+} byes[] = {
+	{ RIOD_REASON_VERSION, false, false },
+	{ RIOD_REASON_NOT_ALLOWED, true, false },
+	{ RIOD_REASON_NO_EXPORT, false, false },
+	{ RIOD_REASON_AMBIGUOUS, false, false },
+	{ RIOD_REASON_BUSY, false, false },
+	{ RIOD_REASON_PROTOCOL, true, true },
+	{ RIOD_REASON_LIMIT, false, false },
+	{ RIOD_REASON_NO_MEMORY, true, true },
+	{ RIOD_REASON_DEVICE, true, false },
+	{ RIOD_REASON_UNBIND, true, false },
+	{ RIOD_REASON_DETACH, false, true },
+	{ RIOD_REASON_TIMEOUT, true, true },
+	{ RIOD_REASON_CLOSED, true, true },
+	{ RIOD_REASON_SHUTDOWN, true, true },
+	{ RIOD_REASON_SHADOW_MAX, true, false },
+	{ RIOD_REASON_GONE, true, false },
+	{ RIOD_REASON_EVENTS, true, true },
+	{ RIOD_REASON_MEMORY_MAX, true, true },
+	{ RIOD_REASON_POISON, true, true },
+	{ RIOD_REASON_NO_SESSION, false, false },
+	{ RIOD_REASON_ERROR, true, false },
+};
+
+/* a server host cannot say that the user of this host detached */
+static void bye_of_sender(struct kunit *test)
+{
+	static const char fault[] = "BYE: reason of this sender";
+	struct riod_frame *f = build(test, &wire_shapes[BYE]);
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, ARRAY_SIZE(byes), RIOD_REASON_LAST);
+	for (i = 0; i < ARRAY_SIZE(byes); i++) {
+		((struct riod_wire_bye *)f->body)->reason = cpu_to_le32(byes[i].reason);
+		KUNIT_EXPECT_STREQ_MSG(test, fault_of(test, f, true) ?: "",
+				       byes[i].from_stub ? "" : fault, "%u", byes[i].reason);
+		KUNIT_EXPECT_STREQ_MSG(test, fault_of(test, f, false) ?: "",
+				       byes[i].from_frontend ? "" : fault, "%u", byes[i].reason);
+	}
+}
+
 static struct kunit_case reject_cases[] = {
 	KUNIT_CASE_PARAM(wire_rejects, reject_gen_params),
+	KUNIT_CASE(bye_of_sender),
 	{}
 };
 
