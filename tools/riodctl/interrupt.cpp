@@ -26,10 +26,16 @@ InterruptGuard::InterruptGuard()
 	action.sa_handler = on_signal;
 	sigemptyset(&action.sa_mask);
 
+	// nohup: the terminal's end is to be ignored
+	sigaction(SIGHUP, nullptr, &old_hup_);
+	hup_ = old_hup_.sa_handler != SIG_IGN;
+
 	sigset_t block;
 	sigemptyset(&block);
 	sigaddset(&block, SIGINT);
 	sigaddset(&block, SIGTERM);
+	if (hup_)
+		sigaddset(&block, SIGHUP);
 
 	if (depth++ == 0)
 		flag = 0;
@@ -37,8 +43,12 @@ InterruptGuard::InterruptGuard()
 	wait_mask_ = old_mask_;
 	sigdelset(&wait_mask_, SIGINT);
 	sigdelset(&wait_mask_, SIGTERM);
+	if (hup_)
+		sigdelset(&wait_mask_, SIGHUP);
 	sigaction(SIGINT, &action, &old_int_);
 	sigaction(SIGTERM, &action, &old_term_);
+	if (hup_)
+		sigaction(SIGHUP, &action, nullptr);
 }
 
 InterruptGuard::~InterruptGuard()
@@ -48,6 +58,8 @@ InterruptGuard::~InterruptGuard()
 	sigprocmask(SIG_SETMASK, &old_mask_, nullptr);
 	sigaction(SIGINT, &old_int_, nullptr);
 	sigaction(SIGTERM, &old_term_, nullptr);
+	if (hup_)
+		sigaction(SIGHUP, &old_hup_, nullptr);
 }
 
 bool interrupted()
@@ -57,7 +69,8 @@ bool interrupted()
 	if (flag)
 		return true;
 	sigpending(&pending);
-	return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1;
+	return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 ||
+	       sigismember(&pending, SIGHUP) == 1;
 }
 
 bool pause(double seconds)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Ctrl-C (and SIGTERM) where an immediate exit would skip a clean-up.
+// Ctrl-C (and SIGTERM, SIGHUP) where an immediate exit would skip a clean-up.
 #pragma once
 
 #include <csignal>
 
 namespace riodctl {
 
-// During its lifetime SIGINT and SIGTERM only set a flag and end ppoll() with EINTR.
+// During its lifetime SIGINT, SIGTERM and SIGHUP only set a flag and end ppoll() with EINTR.  A
+// SIGHUP that is ignored (nohup) stays so.
 // May be nested; the outermost one clears the flag at its start.
 class InterruptGuard {
 public:
@@ -22,6 +23,8 @@ public:
 private:
 	struct sigaction old_int_{};
 	struct sigaction old_term_{};
+	struct sigaction old_hup_{};
+	bool hup_ = false; // SIGHUP is handled
 	sigset_t old_mask_{};
 	sigset_t wait_mask_{};
 };

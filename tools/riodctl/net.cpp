@@ -3,15 +3,23 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <cstring>
+#include <exception>
 #include <memory>
+#include <thread>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netdb.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "error.hpp"
+#include "interrupt.hpp"
 
 namespace riodctl {
 
@@ -144,13 +152,17 @@ std::string cidr_str(const Cidr &cidr)
 	return fmt::format("{}/{}", text.data(), cidr.prefix_len);
 }
 
-std::vector<std::string> resolve(const std::string &host)
+namespace {
+
+// @flags: AI_*
+std::vector<std::string> lookup(const std::string &host, int flags)
 {
 	addrinfo hints{};
 	addrinfo *list = nullptr;
 	std::vector<std::string> found;
 
 	hints.ai_socktype = SOCK_STREAM;
+	hints.ai_flags = flags;
 	const int rc = getaddrinfo(host.c_str(), nullptr, &hints, &list);
 	if (rc != 0) {
 		throw Error(rc == EAI_NONAME ? Exit::not_found : Exit::unreachable,
@@ -167,6 +179,80 @@ std::vector<std::string> resolve(const std::string &host)
 			found.emplace_back(text.data());
 	}
 	return found;
+}
+
+// The result of a lookup, which the thread that waits for it may have left.
+class Answer {
+public:
+	Answer() : event_(eventfd(0, EFD_CLOEXEC))
+	{
+		if (event_ < 0)
+			throw Error(Exit::failed, "out of file descriptors");
+	}
+	Answer(const Answer &) = delete;
+	Answer &operator=(const Answer &) = delete;
+	~Answer() { close(event_); }
+
+	void run(const Lookup &lookup, const std::string &host)
+	{
+		try {
+			addresses_ = lookup(host);
+		} catch (...) {
+			error_ = std::current_exception();
+		}
+		const std::uint64_t one = 1;
+		// it cannot fail: the counter is 0
+		(void)!write(event_, &one, sizeof(one));
+	}
+
+	// Returns false if interrupted.
+	bool wait(const InterruptGuard &guard) const
+	{
+		pollfd fd = {.fd = event_, .events = POLLIN, .revents = 0};
+
+		while (!interrupted()) {
+			if (ppoll(&fd, 1, nullptr, &guard.wait_mask()) > 0)
+				return true;
+		}
+		return false;
+	}
+
+	// After wait().
+	std::vector<std::string> take()
+	{
+		if (error_)
+			std::rethrow_exception(error_);
+		return std::move(addresses_);
+	}
+
+private:
+	int event_;
+	std::vector<std::string> addresses_;
+	std::exception_ptr error_;
+};
+
+} // namespace
+
+// In a thread of its own: getaddrinfo() waits for half a minute if no name server answers, and
+// no signal ends that.  The thread inherits the blocked signals, so this one gets them.
+std::vector<std::string> resolve_with(const Lookup &lookup, const std::string &host)
+{
+	const InterruptGuard guard;
+	const auto answer = std::make_shared<Answer>();
+
+	std::thread([answer, lookup, host] { answer->run(lookup, host); }).detach();
+	if (!answer->wait(guard))
+		throw Error(Exit::interrupted, {});
+	return answer->take();
+}
+
+std::vector<std::string> resolve(const std::string &host)
+{
+	try {
+		return lookup(host, AI_NUMERICHOST);
+	} catch (const Error &) {
+		return resolve_with([](const std::string &name) { return lookup(name, 0); }, host);
+	}
 }
 
 } // namespace riodctl

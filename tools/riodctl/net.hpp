@@ -2,6 +2,7 @@
 // Hosts, ports and address ranges.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,7 +35,12 @@ void check_transport_name(const std::string &name);
 Cidr parse_cidr(const std::string &text, bool *masked = nullptr);
 std::string cidr_str(const Cidr &cidr);
 
-// Numeric addresses of @host in the resolver's order, without duplicates.  Throws Error.
+// Numeric addresses of @host in the resolver's order, without duplicates.  Throws Error, also if
+// interrupted (interrupt.hpp).
 std::vector<std::string> resolve(const std::string &host);
+
+// The same with another resolver, which may run on after an interruption.
+using Lookup = std::function<std::vector<std::string>(const std::string &host)>;
+std::vector<std::string> resolve_with(const Lookup &lookup, const std::string &host);
 
 } // namespace riodctl

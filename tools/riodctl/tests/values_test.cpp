@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Parsing and printing of single values.
+#include <csignal>
+#include <future>
+
 #include <gtest/gtest.h>
 
 #include <sys/socket.h>
 
 #include "error.hpp"
+#include "interrupt.hpp"
 #include "net.hpp"
 #include "output.hpp"
 #include "pci.hpp"
@@ -115,6 +119,54 @@ TEST(Net, ResolvesNumericAddresses)
 {
 	EXPECT_EQ(resolve("127.0.0.1"), std::vector<std::string>{"127.0.0.1"});
 	EXPECT_EQ(resolve("0:0::1"), std::vector<std::string>{"::1"});
+	EXPECT_EQ(resolve_with([](const std::string &host) { return std::vector{host}; }, "x"),
+		  std::vector<std::string>{"x"});
+	const Lookup fails = [](const std::string &) -> std::vector<std::string> {
+		throw Error(Exit::not_found, "no");
+	};
+	EXPECT_THROW(resolve_with(fails, "x"), Error);
+}
+
+// The name server does not answer, and the user presses Ctrl-C.
+TEST(Net, ResolvingCanBeInterrupted)
+{
+	const InterruptGuard guard;
+	std::promise<void> answers;
+	const std::shared_future<void> answered = answers.get_future().share();
+	const Lookup waits = [answered](const std::string &host) {
+		answered.wait();
+		return std::vector{host};
+	};
+
+	std::raise(SIGINT);
+	try {
+		resolve_with(waits, "x");
+		ADD_FAILURE() << "not interrupted";
+	} catch (const Error &error) {
+		EXPECT_EQ(error.exit(), Exit::interrupted);
+	}
+	answers.set_value();
+}
+
+TEST(Interrupt, TheTerminalIsGone)
+{
+	for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+		const InterruptGuard guard;
+
+		EXPECT_FALSE(interrupted());
+		std::raise(signal);
+		EXPECT_TRUE(interrupted()) << signal;
+		EXPECT_FALSE(pause(60));
+	}
+	// nohup
+	auto *const old = std::signal(SIGHUP, SIG_IGN);
+	{
+		const InterruptGuard guard;
+
+		std::raise(SIGHUP);
+		EXPECT_FALSE(interrupted());
+	}
+	EXPECT_EQ(std::signal(SIGHUP, old), SIG_IGN);
 }
 
 TEST(Units, Sizes)
