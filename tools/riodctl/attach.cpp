@@ -44,12 +44,16 @@ std::uint32_t parse_on_loss(const std::string &name)
 	throw usage_error(fmt::format("'{}' is no policy", name), "stall, remove or error");
 }
 
+constexpr const char *interrupted_text = "interrupted; nothing is attached";
+
 // Exports of a peer that refused; they may show the reason.
 std::optional<Remote> offers_of(const Context &context, const AttachRequest &request)
 {
 	try {
 		return context.kernel.discover(request.host, request.port, request.transport);
-	} catch (const KernelError &) {
+	} catch (const KernelError &error) {
+		if (error.err() == EINTR)
+			throw Error(Exit::interrupted, interrupted_text);
 		return std::nullopt;
 	}
 }
@@ -103,6 +107,22 @@ std::string action(const AttachRequest &request)
 	return fmt::format("attach '{}'", request.export_name);
 }
 
+// The names of exports, for one line.
+std::string names_of(const std::vector<Offer> &offers)
+{
+	constexpr std::size_t most = 8;
+	std::vector<std::string> names;
+
+	for (const auto &offer : offers) {
+		if (names.size() == most) {
+			names.emplace_back("...");
+			break;
+		}
+		names.push_back(offer.name);
+	}
+	return fmt::format("{}", fmt::join(names, ", "));
+}
+
 // The errno is the same for all refusals of a peer; its exports show more.
 Error refused(const Context &context, const AttachRequest &request, const KernelError &error)
 {
@@ -132,7 +152,8 @@ Error refused(const Context &context, const AttachRequest &request, const Kernel
 		fmt::format("riodctl attach {} {}", reached(request), offers.front().name);
 	if (request.export_name.empty()) {
 		return {Exit::usage,
-			fmt::format("{} has {} exports, and none was named", peer, remote->total),
+			fmt::format("{} has {} exports, and none was named: {}", peer,
+				    remote->total, names_of(offers)),
 			remedy};
 	}
 	return {Exit::not_found, fmt::format("{} has no export '{}'", peer, request.export_name),
@@ -140,7 +161,8 @@ Error refused(const Context &context, const AttachRequest &request, const Kernel
 }
 
 // Refusals of a peer may pass, even "not allowed" and "no such export": a server host that was
-// restarted has one export after the other.
+// restarted has one export after the other.  So may the state of this host's network: a firewall
+// that is loaded forbids connections (EPERM), an RDMA device comes late (ENODEV).
 bool is_lasting(const AttachRequest &request, const KernelError &error, const Error &explained)
 {
 	const std::string_view text = error.what();
@@ -151,16 +173,22 @@ bool is_lasting(const AttachRequest &request, const KernelError &error, const Er
 		return true;
 	if (text.find(" refused: ") != std::string_view::npos)
 		return false;
-	return error.err() == EPERM || error.err() == EINVAL || error.err() == ERANGE ||
-	       error.err() == ENODEV;
+	// no text: the command itself was not permitted
+	if (error.err() == EPERM)
+		return text.empty();
+	return error.err() == EINVAL || error.err() == ERANGE;
 }
 
-// The attachment as the kernel reports it, or else from @result.
+// The attachment as the kernel reports it, or else from @result.  Throws nothing: it is attached,
+// whatever goes wrong now.
 Attachment attachment_of(const Context &context, const AttachResult &result)
 {
-	for (const auto &attachment : all_objects(context).attachments) {
-		if (attachment.id == result.id)
-			return attachment;
+	try {
+		for (const auto &attachment : all_objects(context).attachments) {
+			if (attachment.id == result.id)
+				return attachment;
+		}
+	} catch (const Error &) { // NOLINT(bugprone-empty-catch)
 	}
 	Attachment attachment;
 	attachment.id = result.id;
@@ -228,20 +256,26 @@ AttachResult attach_once(const Context &context, AttachRequest &request,
 		} catch (const KernelError &error) {
 			if (error.err() == EINTR) {
 				throw Error(Exit::interrupted,
-					    *error.what() ? error.what()
-							  : "interrupted; nothing is attached");
+					    *error.what() ? error.what() : interrupted_text);
+			}
+			if (error.err() == ECANCELED) {
+				throw AttachError({Exit::interrupted, error.what()},
+						  Outlook::detached);
 			}
 			const Error plain = explain_peer(action(request), peer, error);
 			if (i + 1 == addresses.size() || plain.exit() != Exit::unreachable) {
-				const Error whole =
-					again ? plain : refused(context, request, error);
-				throw AttachError(whole, is_lasting(request, error, whole));
+				const Error whole = again && !request.export_name.empty()
+							    ? plain
+							    : refused(context, request, error);
+				throw AttachError(whole, is_lasting(request, error, whole)
+								 ? Outlook::lasting
+								 : Outlook::passing);
 			}
 			if (!again)
 				context.out.note(plain.what());
 		}
 	}
-	throw AttachError({Exit::not_found, "the name has no address"}, false);
+	throw AttachError({Exit::not_found, "the name has no address"}, Outlook::passing);
 }
 
 json attached_json(const Context &context, const AttachRequest &request, const AttachResult &result)

@@ -2,6 +2,7 @@
 // Attempts to attach: one, or again and again.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,16 +14,21 @@
 
 namespace riodctl {
 
+// What a failed attempt means for the next one.
+enum class Outlook : std::uint8_t {
+	passing,  // it may succeed
+	lasting,  // it would fail in the same way: this command or a host's software has to change
+	detached, // somebody ended the attempt (riodctl detach) and wants none
+};
+
 class AttachError : public Error {
 public:
-	AttachError(const Error &error, bool lasting) : Error(error), lasting_(lasting) {}
+	AttachError(const Error &error, Outlook outlook) : Error(error), outlook_(outlook) {}
 
-	// True if every other attempt would fail in the same way, because this command or the
-	// software of a host has to change.
-	bool lasting() const { return lasting_; }
+	Outlook outlook() const { return outlook_; }
 
 private:
-	bool lasting_;
+	Outlook outlook_;
 };
 
 // Throws a usage Error.
@@ -30,7 +36,8 @@ AttachRequest attach_request(const Endpoint &endpoint, const AttachOptions &opti
 
 // Tries the addresses in turn; the first that answers decides, even if it refuses.  Sets the
 // host in @request.  @again: the same was tried before, so nothing is printed, and the exports
-// of a server host that refuses are not listed.  Throws AttachError, or Error if interrupted.
+// of a server host that refuses are not listed, unless one has to be named.  Throws AttachError, or
+// Error if interrupted.
 AttachResult attach_once(const Context &context, AttachRequest &request,
 			 const std::vector<std::string> &addresses, bool again);
 

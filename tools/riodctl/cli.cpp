@@ -21,7 +21,8 @@ namespace {
 using Action = std::function<void(const Context &)>;
 
 struct Cli {
-	CLI::App app{"Plug a PCI device of one host into a KVM guest on another, over TCP."};
+	CLI::App app{
+		"Plug a PCI device of one host into a KVM guest on another, over TCP or RDMA."};
 	bool json = false;
 	Action action;                    // action of the given verb
 	std::vector<std::string> program; // PROGRAM [ARG...] of exec
@@ -155,7 +156,7 @@ void add_attach(Cli &cli)
 		   "--on-loss", options->on_loss,
 		   "If the connection breaks: 'stall' accesses until the session resumes, for\n"
 		   "at most the --loss-timeout; 'remove': the device is lost at once, and QEMU\n"
-		   "is asked to unplug it; 'error': likewise, and QEMU stops the VM\n"
+		   "is asked to unplug it; 'error': as 'remove', and QEMU stops the VM\n"
 		   "(default stall)")
 		->check(CLI::IsMember({"stall", "remove", "error"}))
 		->type_name("POLICY");

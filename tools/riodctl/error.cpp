@@ -96,6 +96,9 @@ Error explain_peer(std::string_view action, std::string_view peer, const KernelE
 	}
 	if (text.find("no RDMA device") != std::string_view::npos)
 		return {plain.exit(), plain.what(), rdma_remedy};
+	// a firewall refused the connection, and root could not do more
+	if (error.err() == EPERM && !text.empty())
+		return {plain.exit(), plain.what()};
 	return plain;
 }
 

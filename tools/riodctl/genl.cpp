@@ -39,21 +39,29 @@ nl_sock *GenlKernel::socket()
 	return socket_.get();
 }
 
+// Ahead of each command: the family gets another number when riod_core is loaded again.  On a
+// socket of its own: libnl checks sequence numbers, which our reads do not count.
+int GenlKernel::resolve()
+{
+	const Socket once = open_socket();
+
+	family_ = genl_ctrl_resolve(once.get(), RIOD_FAMILY_NAME);
+	return family_;
+}
+
 int GenlKernel::family()
 {
-	if (family_ < 0)
-		family_ = genl_ctrl_resolve(socket(), RIOD_FAMILY_NAME);
-	return family_;
+	return family_ < 0 ? resolve() : family_;
 }
 
 bool GenlKernel::present()
 {
-	return family() >= 0;
+	return resolve() >= 0;
 }
 
 Message GenlKernel::request(int command, int flags)
 {
-	if (family() < 0)
+	if (resolve() < 0)
 		throw KernelError(ENODEV, "riod_core is not loaded");
 	Message msg(nlmsg_alloc_size(request_size));
 	if (!msg ||
@@ -121,9 +129,9 @@ Socket GenlKernel::subscribe(int more_group)
 {
 	Socket events = open_socket();
 
-	if (family() < 0)
+	if (resolve() < 0)
 		throw KernelError(ENODEV, "riod_core is not loaded");
-	// Before other commands: libnl checks sequence numbers, which our reads do not count.
+	// before other commands, for the sequence numbers
 	const int group = genl_ctrl_resolve_grp(events.get(), RIOD_FAMILY_NAME, RIOD_MCGRP_EVENTS);
 	check_nl(group, "multicast group");
 	check_nl(nl_socket_add_memberships(events.get(), group, more_group, 0), "subscribing");

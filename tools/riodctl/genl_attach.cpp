@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "error.hpp"
 #include "genl_attr.hpp"
@@ -61,7 +62,7 @@ public:
 private:
 	bool over_ = false;
 	std::optional<AttachResult> result_;
-	KernelError error_{EINTR, "the attempt was ended by a detach"};
+	KernelError error_{ECANCELED, "the attempt was ended by a detach"};
 };
 
 } // namespace
@@ -127,7 +128,8 @@ void GenlKernel::cancel(Following &following, std::uint32_t id)
 AttachResult GenlKernel::attach(const AttachRequest &req, const std::function<void()> &waiting)
 {
 	const InterruptGuard guard;
-	Following following(subscribe(0), family());
+	Socket events = subscribe(0);
+	Following following(std::move(events), family());
 	const Message msg = request(RIOD_CMD_ATTACH, 0);
 	auto until = Clock::now() + patience;
 	Attempt attempt;
@@ -161,7 +163,8 @@ AttachResult GenlKernel::attach(const AttachRequest &req, const std::function<vo
 Removal GenlKernel::detach(std::uint32_t id, bool force)
 {
 	const InterruptGuard guard;
-	Following following(subscribe(0), family(), id);
+	Socket events = subscribe(0);
+	Following following(std::move(events), family(), id);
 	const Message msg = request(RIOD_CMD_DETACH, 0);
 	bool gone = false;
 

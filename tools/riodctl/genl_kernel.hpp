@@ -37,6 +37,7 @@ public:
 
 private:
 	nl_sock *socket();
+	int resolve();
 	int family();
 	Message request(int command, int flags);
 	void execute(nl_msg *msg);
@@ -50,7 +51,7 @@ private:
 	auto dump(int command, Decode decode) -> std::vector<decltype(decode(Attrs({})))>;
 
 	Socket socket_;
-	int family_ = -1;
+	int family_ = -1; // as resolve() found it last
 };
 
 } // namespace riodctl

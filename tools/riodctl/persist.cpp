@@ -29,9 +29,6 @@ namespace {
 constexpr double shortest_pause = 1;
 constexpr double longest_pause = 30;
 
-// RIOD_REASON_DETACH of the modules: a forced detach while a function is open.
-constexpr std::string_view detach_reason = "the VMM host detached";
-
 // Pauses that double, each up to twice as long by chance: hosts that lost the same server host do
 // not come back at the same time.
 class Backoff {
@@ -55,9 +52,14 @@ enum class End : std::uint8_t { interrupted, lost, detached };
 // Not one that is attaching, or that somebody detached.
 bool may_be_adopted(const Attachment &a)
 {
-	return !a.devices.empty() && a.reason != detach_reason &&
-	       (a.state == RIOD_STATE_CONNECTED || a.state == RIOD_STATE_RESUMING ||
-		a.state == RIOD_STATE_LOST);
+	return !a.devices.empty() && (a.state == RIOD_STATE_CONNECTED ||
+				      a.state == RIOD_STATE_RESUMING || a.state == RIOD_STATE_LOST);
+}
+
+// Nothing is attached any more: modules with an attachment cannot be unloaded.
+bool modules_left(const KernelError &error)
+{
+	return error.err() == ENODEV || error.err() == EOPNOTSUPP || error.err() == ENOENT;
 }
 
 class Persist {
@@ -74,25 +76,30 @@ public:
 
 private:
 	void show(std::string_view event, const std::string &text, json object = json::object());
-	void adopt();
-	bool attempt();
-	bool try_once();
+	bool adopt(const std::vector<std::string> &addresses);
+	std::optional<AttachResult> try_once();
+	void up(std::uint32_t id, const std::string &export_name);
+	bool passes(const Error &error) const;
+	std::optional<End> attempt();
 	bool failed(const Error &error);
 	void see(const Attachment &attachment);
 	bool look();
 	End follow();
+	End follow_on();
 	std::string peer() const { return endpoint_str(request_.host, request_.port); }
 
 	const Context &context_;
 	const Endpoint endpoint_;
 	AttachRequest request_;
 	Backoff backoff_;
-	bool was_up_ = false;
+	bool found_ = false;  // there were the modules, and the server host's name
+	bool again_ = false;  // something was tried before
 	std::string failure_; // what was printed last
 	double since_ = 0;    // when the attachment came up
 
 	// The attachment; none: there is none.
 	std::optional<std::uint32_t> id_;
+	bool adopted_ = false;                       // this process did not make it
 	std::uint32_t shown_ = RIOD_STATE_CONNECTED; // state that was printed
 	std::optional<End> end_;                     // why there is nothing more to follow
 };
@@ -105,16 +112,21 @@ void Persist::show(std::string_view event, const std::string &text, json object)
 	context_.out.event(text, object);
 }
 
-// An attachment that an earlier run left, because a guest had it open.
-void Persist::adopt()
+void Persist::up(std::uint32_t id, const std::string &export_name)
 {
-	std::vector<std::string> addresses;
+	id_ = id;
+	// the same one the next time, although the server host may have more by then
+	request_.export_name = export_name;
+	failure_.clear();
+	again_ = true;
+	since_ = context_.probes.clock();
+	shown_ = RIOD_STATE_CONNECTED;
+}
 
-	try {
-		addresses = context_.probes.resolve(endpoint_.host);
-	} catch (const Error &) {
-		return; // the attempt reports it
-	}
+// An attachment that an earlier run left, because a guest had it open, or that somebody made
+// meanwhile.  While there is one, the server host refuses another.
+bool Persist::adopt(const std::vector<std::string> &addresses)
+{
 	for (const auto &a : all_objects(context_).attachments) {
 		if (!may_be_adopted(a) || a.transport != request_.transport ||
 		    a.port != request_.port ||
@@ -122,16 +134,15 @@ void Persist::adopt()
 		    (!request_.export_name.empty() && a.export_name != request_.export_name))
 			continue;
 		request_.host = a.host;
-		request_.export_name = a.export_name;
-		was_up_ = true;
-		since_ = context_.probes.clock();
-		id_ = a.id;
+		up(a.id, a.export_name);
+		adopted_ = true;
 		show("adopted",
 		     fmt::format("'{}' of {} is attached already, as attachment {} ({})",
 				 a.export_name, peer(), a.id, fmt::join(a.devices, ", ")),
 		     {{"export", a.export_name}, {"functions", a.devices}});
-		return;
+		return true;
 	}
+	return false;
 }
 
 // Returns false if interrupted.
@@ -143,6 +154,7 @@ bool Persist::failed(const Error &error)
 	if (failure_ != error.what() && !error.remedy().empty())
 		text += "\n  try: " + error.remedy();
 	failure_ = error.what();
+	again_ = true;
 	show("failed", text,
 	     {{"message", error.what()},
 	      {"remedy", error.remedy()},
@@ -151,46 +163,65 @@ bool Persist::failed(const Error &error)
 	return context_.probes.pause(pause);
 }
 
-bool Persist::try_once()
+// Returns the new attachment, or nothing: one was adopted.  The modules may have been unloaded
+// since the last attempt, and the name may have another address.
+std::optional<AttachResult> Persist::try_once()
 {
+	context_.modules.require("riod_frontend");
+	context_.modules.transport(request_.transport, false);
 	const auto addresses = context_.probes.resolve(endpoint_.host);
-	const bool again = was_up_ || !failure_.empty();
-	const AttachResult result = attach_once(context_, request_, addresses, again);
 
-	// the same one the next time, although the server host may have more by then
-	request_.export_name = result.export_name;
-	was_up_ = true;
-	failure_.clear();
-	since_ = context_.probes.clock();
-	id_ = result.id;
-	shown_ = RIOD_STATE_CONNECTED;
-	show("attached",
-	     fmt::format("attached '{}' of {} as attachment {} ({})", result.export_name, peer(),
-			 result.id, fmt::join(result.devices, ", ")),
-	     attached_json(context_, request_, result));
-	return true;
+	found_ = true;
+	if (adopt(addresses))
+		return std::nullopt;
+	const AttachResult result = attach_once(context_, request_, addresses, again_);
+	up(result.id, result.export_name);
+	adopted_ = false;
+	return result;
 }
 
-// Returns false if interrupted.
-bool Persist::attempt()
+// May the attempt that failed with @error be repeated?  Not if the host refuses the user, or
+// if the modules or the name were never there.
+bool Persist::passes(const Error &error) const
 {
-	for (;;) {
+	if (error.exit() == Exit::interrupted)
+		return !interrupted();
+	if (error.exit() == Exit::permission)
+		return false;
+	return found_ || error.exit() == Exit::unreachable;
+}
+
+// Returns why there is no attachment, if there is none.
+std::optional<End> Persist::attempt()
+{
+	std::optional<AttachResult> result;
+
+	while (!id_) {
 		try {
-			return try_once();
+			result = try_once();
 		} catch (const AttachError &error) {
-			if (error.lasting())
+			if (error.outlook() == Outlook::lasting)
 				throw;
+			if (error.outlook() == Outlook::detached) {
+				show("detached", error.what());
+				return End::detached;
+			}
 			if (!failed(error))
-				return false;
+				return End::interrupted;
 		} catch (const Error &error) {
-			// of resolve(): a name that was found once is right
-			if (error.exit() == Exit::interrupted ||
-			    (error.exit() != Exit::unreachable && !was_up_))
+			if (!passes(error))
 				throw;
 			if (!failed(error))
-				return false;
+				return End::interrupted;
 		}
 	}
+	if (result) {
+		show("attached",
+		     fmt::format("attached '{}' of {} as attachment {} ({})", result->export_name,
+				 peer(), result->id, fmt::join(result->devices, ", ")),
+		     attached_json(context_, request_, *result));
+	}
+	return std::nullopt;
 }
 
 void Persist::see(const Attachment &a)
@@ -208,7 +239,7 @@ void Persist::see(const Attachment &a)
 		     fmt::format("the connection to {} broke; accesses wait for it", peer()));
 	} else if (shown_ == RIOD_STATE_CONNECTED) {
 		show("resumed", "the session goes on");
-	} else if (shown_ == RIOD_STATE_DETACHED || a.reason == detach_reason) {
+	} else if (shown_ == RIOD_STATE_DETACHED) {
 		end_ = End::detached;
 		show("detached", "somebody detached it, so it stays detached");
 	} else if (shown_ == RIOD_STATE_LOST) {
@@ -249,15 +280,31 @@ End Persist::follow()
 	return end_.value_or(End::interrupted);
 }
 
+// As follow(), whatever fails: another attempt would not help, the attachment is there.
+End Persist::follow_on()
+{
+	for (;;) {
+		try {
+			return follow();
+		} catch (const KernelError &error) {
+			if (modules_left(error)) {
+				see(Attachment{});
+				return End::lost;
+			}
+			if (!failed(explain("follow the attachment", error)))
+				return End::interrupted;
+		}
+	}
+}
+
 End Persist::keep()
 {
 	const InterruptGuard guard;
 
-	adopt();
 	for (;;) {
-		if (!id_ && !attempt())
-			return End::interrupted;
-		const End end = follow();
+		if (const auto end = attempt())
+			return *end;
+		const End end = follow_on();
 		if (end != End::lost)
 			return end;
 		id_.reset();
@@ -272,6 +319,12 @@ void Persist::leave()
 {
 	if (!id_)
 		return;
+	if (adopted_) {
+		show("kept", fmt::format("attachment {0} stays: this process did not make it; "
+					 "riodctl detach {0}",
+					 *id_));
+		return;
+	}
 	try {
 		if (context_.kernel.detach(*id_, false) == Removal::gone) {
 			show("detached", fmt::format("detached '{}'", request_.export_name));
@@ -282,6 +335,11 @@ void Persist::leave()
 	} catch (const KernelError &error) {
 		if (error.err() == ENOENT || error.err() == EALREADY)
 			return; // it is leaving by itself
+		if (error.err() == EINTR) {
+			show("leaving",
+			     "interrupted; the functions leave, but nobody waits for it");
+			return;
+		}
 		show("kept",
 		     fmt::format("attachment {0} stays: {1}; later: riodctl detach {0}", *id_,
 				 error.err() == EBUSY ? "a process has it open (a VM?)"
@@ -296,14 +354,8 @@ void persist(const Context &context, const Endpoint &endpoint, const AttachReque
 	Persist one(context, endpoint, request);
 
 	context.out.stream();
-	context.modules.require("riod_frontend");
-	context.modules.transport(request.transport, false);
-	try {
-		if (one.keep() == End::detached)
-			return;
-	} catch (const KernelError &error) {
-		throw explain("follow the attachment", error);
-	}
+	if (one.keep() == End::detached)
+		return;
 	// the guard is gone, so that another Ctrl-C ends the wait for the functions
 	one.leave();
 	throw Error(Exit::interrupted, {});

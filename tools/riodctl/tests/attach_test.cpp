@@ -248,6 +248,18 @@ TEST_F(Attach, Interrupted)
 	host.kernel.refuse.emplace("attach", KernelError(EINTR));
 	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 130);
 	EXPECT_TRUE(in(host.err, "nothing is attached"));
+	// while the server host is asked why it refused
+	host.kernel.refuse.clear();
+	host.kernel.attach_errors = {
+		KernelError(ECONNREFUSED, "192.0.2.1:7463 refused: there is no export 'x'")};
+	host.kernel.refuse.emplace("discover", KernelError(EINTR));
+	EXPECT_EQ(host.run({"attach", "192.0.2.1", "x"}), 130);
+	EXPECT_TRUE(in(host.err, "nothing is attached"));
+	// somebody detached the attempt
+	host.kernel.refuse.clear();
+	host.kernel.attach_errors = {KernelError(ECANCELED, "the attempt was ended by a detach")};
+	EXPECT_EQ(host.run({"attach", "192.0.2.1"}), 130);
+	EXPECT_TRUE(in(host.err, "ended by a detach"));
 }
 
 TEST_F(Attach, SaysWhatItWaitsFor)

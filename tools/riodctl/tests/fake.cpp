@@ -191,6 +191,11 @@ void FakeKernel::monitor(const std::function<bool()> &ready,
 		streams.pop_front();
 	}
 	for (const auto &one : now) {
+		if (one.attachment && !one.attachment->state) {
+			std::erase_if(attachment_list, [&](const Attachment &a) {
+				return a.id == one.attachment->id;
+			});
+		}
 		if (!event(one))
 			return;
 	}
@@ -229,6 +234,8 @@ Host::Host()
 	probes.pause = [this](double seconds) {
 		pauses.push_back(seconds);
 		now += seconds;
+		if (on_pause)
+			on_pause();
 		return pauses.size() <= max_pauses;
 	};
 	probes.clock = [this] { return now; };

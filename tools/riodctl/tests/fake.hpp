@@ -139,8 +139,9 @@ public:
 	std::map<std::string, std::vector<std::string>> hosts;
 	std::set<std::uint16_t> taken_ports; // by other programs
 	std::size_t columns = 0;
-	std::vector<double> pauses;    // that a verb made
-	std::size_t max_pauses = 1000; // the next one is interrupted
+	std::vector<double> pauses;     // that a verb made
+	std::size_t max_pauses = 1000;  // the next one is interrupted
+	std::function<void()> on_pause; // in each pause
 	double now = 0;
 	std::string device_name = "Red Hat, Inc. QEMU NVM Express Controller";
 	Probes probes;
