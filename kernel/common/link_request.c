@@ -9,7 +9,8 @@
  * reserved as long as a reply may arrive.
  *
  * No wait here is unbounded, whatever the peer does: the link ends if a reply
- * is overdue, or if no tag becomes free in time.
+ * is overdue, or if no tag becomes free in time.  Where the session can be resumed
+ * the limits are longer by lost_ms (riod_session_limit()), however often it breaks.
  */
 #define pr_fmt(fmt) "riod: " fmt
 
