@@ -41,6 +41,9 @@ static const char *connect_text(int err)
 	case -EHOSTUNREACH:
 	case -ENETUNREACH:
 		return "cannot be reached: there is no route to it";
+	case -EPERM:
+	case -EACCES:
+		return "cannot be reached: this host forbids it (a firewall?)";
 	case -EADDRNOTAVAIL:
 		return "is no address that can be connected to";
 	case -ENODEV:

@@ -556,6 +556,9 @@ static void peer_errors(struct kunit *test)
 	riod_nl_peer_error(&extack, &addr, -ECONNREFUSED, NULL);
 	KUNIT_EXPECT_STREQ(test, extack._msg,
 			   "198.51.100.7:7463 refused the connection: no riod export is listening there");
+	riod_nl_peer_error(&extack, &addr, -EPERM, NULL);
+	KUNIT_EXPECT_STREQ(test, extack._msg,
+			   "198.51.100.7:7463 cannot be reached: this host forbids it (a firewall?)");
 	riod_nl_peer_error(&extack, &addr, -ECONNREFUSED, &refusal);
 	KUNIT_EXPECT_STREQ(test, extack._msg, "198.51.100.7:7463 refused: in use");
 	refusal.reason = RIOD_REASON_NONE;

@@ -205,7 +205,7 @@ TEST_F(Persist, RefusalsMayPass)
 TEST_F(Persist, TheStateOfThisHostMayPass)
 {
 	host.kernel.attach_errors = {
-		KernelError(EPERM, "192.0.2.1:7463 cannot be reached"),
+		KernelError(EPERM, "192.0.2.1:7463 cannot be reached: this host forbids it"),
 		KernelError(ENODEV, "192.0.2.1:7463 cannot be reached: no RDMA device here leads "
 				    "to it"),
 		KernelError(EOPNOTSUPP, "riod_frontend is not loaded; run modprobe riod_frontend"),
