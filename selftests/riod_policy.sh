@@ -386,6 +386,29 @@ test_persist_and_a_detach_of_the_attempt()
 }
 an_attempt() { attachments | grep -q 'state=attaching'; }
 
+# This host suspends during an attempt: nobody detached it. pm_test "freezer" runs the PM
+# notifiers and freezes tasks for 5 s.
+test_persist_and_a_suspend()
+{
+	[[ -e /sys/power/pm_test ]] || t_skip "the kernel has no CONFIG_PM_DEBUG"
+	cuts_begin
+	EXPORT=$(device nvme)
+	remember EXPORT
+	zoo_bind "$EXPORT"
+	cuts_tell drop
+	persist
+	wait_for "$SOON" an_attempt
+	echo freezer > /sys/power/pm_test
+	echo freeze > /sys/power/state
+	echo none > /sys/power/pm_test
+	wait_for "$SOON" grep -q 'this host shuts down or suspends' /run/riod/persist.out
+	cuts_tell up
+	wait_for $((SOON + 40)) persist_said attached
+	t_eq "exit status" "$(persist_stop)" 130
+	persist_said detached
+	no_attachments
+}
+
 # The modules are loaded again while it waits: numbers of netlink families change.
 test_persist_loads_modules()
 {
