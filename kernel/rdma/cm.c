@@ -149,7 +149,7 @@ static int riod_rdma_rejected(struct rdma_cm_id *id, struct rdma_cm_event *ev)
 	case IB_CM_REJ_CONSUMER_DEFINED:	/* the listener has gone meanwhile */
 		return -ECONNREFUSED;
 	case IB_CM_REJ_TIMEOUT:
-	case IB_CM_REJ_STALE_CONN:		/* the CM still has an older one; it forgets it now */
+	case IB_CM_REJ_STALE_CONN:		/* the peer's CM had an older one left */
 		return -ETIMEDOUT;
 	default:
 		return -ECONNABORTED;

@@ -3,6 +3,7 @@
  * The transport "rdma" against a peer that does as it likes: a queue pair of the
  * test's own
  */
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -831,7 +832,7 @@ static void qp_error_breaks(struct kunit *test)
 
 /*
  * A connection that ends before it was passed on, and unlisten, which gives up the same
- * one.  The yields let the two meet at several points.
+ * one.  The delays let the two meet at several points.
  */
 static void unlisten_races_end(struct kunit *test)
 {
@@ -839,8 +840,8 @@ static void unlisten_races_end(struct kunit *test)
 		.private_data = &good, .private_data_len = sizeof(good), .retry_count = 7,
 		.qp_num = 77,
 	};
-	unsigned int i, yields;
 	struct naked *n;
+	unsigned int i;
 
 	for (i = 0; i < 150; i++) {
 		n = naked_resolve(test, naked_pair(test));
@@ -849,8 +850,7 @@ static void unlisten_races_end(struct kunit *test)
 		naked_wait(test, n);
 		KUNIT_ASSERT_EQ(test, n->err, 0);
 		KUNIT_EXPECT_EQ(test, rdma_reject(n->id, NULL, 0, IB_CM_REJ_CONSUMER_DEFINED), 0);
-		for (yields = 0; yields < i % 4; yields++)
-			yield();
+		fsleep((i % 10) * 20);
 		n->p->ops->unlisten(n->p->listener);
 		n->p->listener = NULL;
 		kunit_release_action(test, naked_exit, n);
