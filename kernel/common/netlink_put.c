@@ -50,7 +50,7 @@ static const char *connect_text(int err)
 		return "cannot be reached: no RDMA device here leads to it";
 	case -EPROTONOSUPPORT:
 		return "speaks another version of riod's RDMA transport";
-	case -EACCES:
+	case -EKEYREJECTED:
 		return "refused: not open to this host: riodctl allow ... --add there";
 	case -EBUSY:
 		return "has too many connections that are not established";

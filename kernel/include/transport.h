@@ -121,7 +121,7 @@ struct riod_listen_params {
  *	user of the table, by each connection, and by each session
  * @connect: connect to &riod_connect_params.addr; sleeps, interruptible by
  *	signals.  Returns the connection or an ERR_PTR() (-ECONNREFUSED,
- *	-ETIMEDOUT, -EINTR, -EACCES: not admitted, ...).
+ *	-ETIMEDOUT, -EINTR, -EKEYREJECTED: not admitted, ...).
  * @listen: call &riod_listen_params.accept with each new connection.  Returns
  *	the listener or an ERR_PTR() (-EADDRINUSE, ...).
  * @unlisten: stop: when it returns, no @admit or @accept call is running or will

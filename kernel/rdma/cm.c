@@ -122,7 +122,8 @@ static int riod_rdma_reason_errno(u16 reason)
 	case RIOD_RDMA_REASON_VERSION:
 		return -EPROTONOSUPPORT;
 	case RIOD_RDMA_REASON_NOT_ALLOWED:
-		return -EACCES;
+		/* -EACCES is what a route here may say */
+		return -EKEYREJECTED;
 	case RIOD_RDMA_REASON_LIMIT:
 		return -EBUSY;
 	case RIOD_RDMA_REASON_NO_MEMORY:

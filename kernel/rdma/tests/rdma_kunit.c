@@ -575,7 +575,7 @@ static void strangers_are_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, asked->sin_family, AF_INET);
 	KUNIT_EXPECT_EQ(test, asked->sin_addr.s_addr,
 			((struct sockaddr_in *)&d->p->addr)->sin_addr.s_addr);
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(pair_dial(d->p, NAKED_WAIT_MS)), -EACCES);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(pair_dial(d->p, NAKED_WAIT_MS)), -EKEYREJECTED);
 
 	WRITE_ONCE(d->open, true);
 	n = naked_dial_to(test, d->p, &good, sizeof(good));
@@ -1041,7 +1041,7 @@ static void rejection_has_a_reason(struct kunit *test)
 		{ RIOD_RDMA_MAGIC, RIOD_RDMA_REASON_GREETING, -EPROTO },
 		{ RIOD_RDMA_MAGIC, RIOD_RDMA_REASON_LIMIT, -EBUSY },
 		{ RIOD_RDMA_MAGIC, RIOD_RDMA_REASON_NO_MEMORY, -ENOBUFS },
-		{ RIOD_RDMA_MAGIC, RIOD_RDMA_REASON_NOT_ALLOWED, -EACCES },
+		{ RIOD_RDMA_MAGIC, RIOD_RDMA_REASON_NOT_ALLOWED, -EKEYREJECTED },
 		{ RIOD_RDMA_MAGIC, U16_MAX, -EPROTO },
 		/* somebody else's listener */
 		{ RIOD_RDMA_MAGIC, 0, -ECONNREFUSED },
