@@ -43,8 +43,8 @@ static void riod_rdma_greeting_fill(struct riod_rdma_greeting *g, u16 reason)
 }
 
 /*
- * The CM pads private data with zeroes.  What follows the greeting is not looked
- * at, but another version of it would have another number.
+ * The CM pads private data with zeroes, so what follows the greeting is ignored.  A
+ * longer greeting would have another version.
  *
  * Return: 0, or the reason to refuse the peer.
  */
@@ -94,7 +94,7 @@ static void riod_rdma_established(struct riod_rdma_conn *rc)
 	spin_unlock_bh(&rc->lock);
 }
 
-/* a step of connect is over; an error is final, whatever comes later */
+/* a step of connect has completed; the first error stays */
 static void riod_rdma_step(struct riod_rdma_conn *rc, int err)
 {
 	if (!rc->step_err)
@@ -386,7 +386,7 @@ static int riod_rdma_reply(struct riod_rdma_conn *rc, const struct riod_rdma_gre
 	return rdma_accept(rc->id, &param);
 }
 
-/* 0: the connection is on the way, and owns @id; or the reason to refuse */
+/* 0: a connection was made, which owns @id; or the reason to refuse */
 static int riod_rdma_take(struct riod_rdma_listener *l, struct rdma_cm_id *id,
 			  const struct rdma_cm_event *ev)
 {

@@ -73,7 +73,7 @@ static void riod_rdma_loose_del(struct riod_rdma_conn *rc)
 	spin_unlock(&riod_rdma_loose_lock);
 }
 
-/* the reference of @end_work, and the last work that it does */
+/* @end_work has run, or never will, and the owner is gone */
 static void riod_rdma_conn_release(struct kref *ref)
 {
 	struct riod_rdma_conn *rc = container_of(ref, struct riod_rdma_conn, ref);
@@ -174,7 +174,7 @@ struct riod_rdma_conn *riod_rdma_conn_alloc(const struct sockaddr_storage *peer,
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_rdma_conn_alloc);
 
-/* end @rc after a time, or earlier; without effect if it is ending */
+/* end @rc after @delay_ms at the latest; without effect if it is ending */
 static void riod_rdma_conn_end_locked(struct riod_rdma_conn *rc, unsigned int delay_ms)
 {
 	lockdep_assert_held(&rc->lock);
@@ -247,7 +247,7 @@ bool riod_rdma_conn_pass(struct riod_rdma_conn *rc)
 
 	spin_lock_bh(&rc->lock);
 	alive = !rc->ending && !rc->end_now;
-	/* it lost its time limit; if the work is starting, it ends all the same */
+	/* no time limit any more; if the work has just started, @rc ends all the same */
 	if (alive)
 		cancel_delayed_work(&rc->end_work);
 	spin_unlock_bh(&rc->lock);
@@ -257,8 +257,8 @@ bool riod_rdma_conn_pass(struct riod_rdma_conn *rc)
 }
 
 /*
- * What was sent before reaches the peer, if it comes to that within
- * RIOD_RDMA_LINGER_MS: END is behind it, and the completion of END ends the
+ * What was sent before still reaches the peer, unless that takes longer than
+ * RIOD_RDMA_LINGER_MS: END follows it, and the completion of END ends the
  * connection.
  */
 void riod_rdma_shutdown(struct riod_conn *conn)

@@ -51,11 +51,11 @@
 #define RIOD_RDMA_MAGIC		0x444f4952	/* "RIOD" */
 #define RIOD_RDMA_VERSION	1
 
-/* of each direction; a message is as long as a buffer */
+/* for each direction: bytes in a buffer, which holds one message; number of buffers */
 #define RIOD_RDMA_BUF		SZ_16K
 #define RIOD_RDMA_RX		32
 #define RIOD_RDMA_TX		32
-/* every so manieth message of data is signalled; divides RIOD_RDMA_TX */
+/* one message of data in so many is signalled; divides RIOD_RDMA_TX */
 #define RIOD_RDMA_SIGNAL	8
 
 /* what a peer must offer */
