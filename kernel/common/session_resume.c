@@ -287,8 +287,12 @@ static int riod_session_dial_once(struct riod_session *s, long left, enum riod_r
 	int err;
 
 	conn = s->ops->connect(s->priv, ms);
-	if (IS_ERR(conn))
+	if (IS_ERR(conn)) {
+		/* RDMA: rejected ahead of the HELLO, which TCP's listener would refuse */
+		if (PTR_ERR(conn) == -EKEYREJECTED)
+			*reason = RIOD_REASON_NOT_ALLOWED;
 		return PTR_ERR(conn);
+	}
 	left = max(riod_session_lost_left(s), 1L);
 	ms = min(jiffies_to_msecs(left), RIOD_RESUME_ANSWER_MS);
 	err = riod_negotiate_resume(conn, &s->params, s->rx_seq, ms, &peer_rx_seq, &refusal);
