@@ -18,17 +18,27 @@ void on_signal(int /*signal*/)
 	flag = 1;
 }
 
+struct sigaction action_of(int signal)
+{
+	struct sigaction action = {};
+
+	sigaction(signal, nullptr, &action);
+	return action;
+}
+
+// As nohup does it.
+bool is_ignored(const struct sigaction &action)
+{
+	return action.sa_handler == SIG_IGN;
+}
+
 } // namespace
 
-InterruptGuard::InterruptGuard()
+InterruptGuard::InterruptGuard() : old_hup_(action_of(SIGHUP)), hup_(!is_ignored(old_hup_))
 {
 	struct sigaction action = {};
 	action.sa_handler = on_signal;
 	sigemptyset(&action.sa_mask);
-
-	// nohup: the terminal's end is to be ignored
-	sigaction(SIGHUP, nullptr, &old_hup_);
-	hup_ = old_hup_.sa_handler != SIG_IGN;
 
 	sigset_t block;
 	sigemptyset(&block);

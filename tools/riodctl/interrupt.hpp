@@ -23,8 +23,8 @@ public:
 private:
 	struct sigaction old_int_{};
 	struct sigaction old_term_{};
-	struct sigaction old_hup_{};
-	bool hup_ = false; // SIGHUP is handled
+	struct sigaction old_hup_;
+	bool hup_; // SIGHUP is handled
 	sigset_t old_mask_{};
 	sigset_t wait_mask_{};
 };

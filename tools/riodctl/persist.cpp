@@ -174,7 +174,7 @@ std::optional<AttachResult> Persist::try_once()
 	found_ = true;
 	if (adopt(addresses))
 		return std::nullopt;
-	const AttachResult result = attach_once(context_, request_, addresses, again_);
+	AttachResult result = attach_once(context_, request_, addresses, again_);
 	up(result.id, result.export_name);
 	adopted_ = false;
 	return result;

@@ -261,7 +261,7 @@ TEST_F(Persist, OnlyASignalInterruptsIt)
 	EXPECT_EQ(names(), (Names{"failed", "attached", "detached"}));
 	host.kernel.attachment_list.clear();
 	host.kernel.attach_errors = {KernelError(ETIMEDOUT), KernelError(EINTR)};
-	host.on_pause = [] { std::raise(SIGTERM); };
+	host.on_pause = [] { (void)std::raise(SIGTERM); };
 	EXPECT_EQ(run(), 130);
 	EXPECT_EQ(names(), (Names{"failed", "error"}));
 	EXPECT_TRUE(in(host.err, "nothing is attached"));

@@ -138,7 +138,7 @@ TEST(Net, ResolvingCanBeInterrupted)
 		return std::vector{host};
 	};
 
-	std::raise(SIGINT);
+	(void)std::raise(SIGINT);
 	try {
 		resolve_with(waits, "x");
 		ADD_FAILURE() << "not interrupted";
@@ -154,7 +154,7 @@ TEST(Interrupt, TheTerminalIsGone)
 		const InterruptGuard guard;
 
 		EXPECT_FALSE(interrupted());
-		std::raise(signal);
+		(void)std::raise(signal);
 		EXPECT_TRUE(interrupted()) << signal;
 		EXPECT_FALSE(pause(60));
 	}
@@ -163,7 +163,7 @@ TEST(Interrupt, TheTerminalIsGone)
 	{
 		const InterruptGuard guard;
 
-		std::raise(SIGHUP);
+		(void)std::raise(SIGHUP);
 		EXPECT_FALSE(interrupted());
 	}
 	EXPECT_EQ(std::signal(SIGHUP, old), SIG_IGN);
