@@ -4,7 +4,7 @@
 # riod_kunit.sh - run the KUnit suites as modules, on a kernel with all checkers
 #
 # memory: 1024
-# timeout: 240
+# timeout: 360
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -30,6 +30,7 @@ test_all_suites()
 	mapfile -t modules < <(suites)
 	if modinfo rdma_rxe > /dev/null 2>&1; then
 		rdma_device
+		ip addr add fd77::1/64 dev rdma0 nodad
 		modprobe riod_loop "rdma=$rdma_addr"
 	fi
 	modprobe -a "${modules[@]}"
