@@ -2,8 +2,8 @@
 /*
  * A connection before it becomes an attachment
  *
- * accept() has checked that the peer may see at least one export.  LIST and ATTACH
- * check each export again, because exports may have changed since.
+ * accept() has checked that the peer may see at least one export, or has one.  LIST and
+ * ATTACH check each export again, because exports may have changed since.
  */
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -62,10 +62,11 @@ bool riod_stub_handshake(struct riod_stub_att *att)
 		return false;
 	switch (att->hello.intent) {
 	case RIOD_INTENT_LIST:
-		handshake_list(att);
+		if (!riod_stub_refuse_stranger(att))
+			handshake_list(att);
 		return false;
 	case RIOD_INTENT_ATTACH:
-		return riod_stub_attach(att);
+		return !riod_stub_refuse_stranger(att) && riod_stub_attach(att);
 	case RIOD_INTENT_RESUME:
 		riod_stub_resume(att);
 		return false;

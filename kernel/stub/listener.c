@@ -102,13 +102,44 @@ static void refuse_and_close(struct riod_conn *conn, enum riod_reason reason,
 	riod_conn_close(conn);
 }
 
+static void stranger_text(char text[RIOD_TEXT_LEN], const struct sockaddr_storage *peer)
+{
+	snprintf(text, RIOD_TEXT_LEN, "not open to %pISc: riodctl allow ... --add there", peer);
+}
+
 static void refuse_stranger(struct riod_conn *conn, const struct sockaddr_storage *peer)
 {
 	char text[RIOD_TEXT_LEN];
 
-	snprintf(text, sizeof(text), "not open to %pISc: riodctl allow ... --add there",
-		 peer);
+	stranger_text(text, peer);
 	refuse_and_close(conn, RIOD_REASON_NOT_ALLOWED, text);
+}
+
+/**
+ * riod_stub_refuse_stranger() - refuse LIST or ATTACH of a peer that may only resume
+ * @att: connection in its handshake
+ *
+ * It was admitted for the sake of an export that it has and that is not open to it any more.
+ *
+ * Return: true if it was refused.
+ */
+bool riod_stub_refuse_stranger(struct riod_stub_att *att)
+{
+	bool visible = false, serves = false;
+	struct riod_stub_export *exp;
+	char text[RIOD_TEXT_LEN];
+
+	mutex_lock(&riod_stub_lock);
+	list_for_each_entry(exp, &riod_stub_exports, list) {
+		visible |= riod_stub_visible(exp, att->net, att->transport, att->port, &att->peer);
+		serves |= riod_stub_serves(exp, att->net, att->transport, att->port, &att->peer);
+	}
+	mutex_unlock(&riod_stub_lock);
+	if (visible || !serves)
+		return false;
+	stranger_text(text, &att->peer);
+	riod_negotiate_refuse(att->conn, RIOD_REASON_NOT_ALLOWED, text);
+	return true;
 }
 
 /* callback of the listener's thread: takes over a new connection */

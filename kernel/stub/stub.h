@@ -555,6 +555,7 @@ riod_stub_listener_get(struct net *net, const struct riod_transport_ops *ops, u1
 		       struct netlink_ext_ack *extack);
 void riod_stub_listener_put(struct riod_stub_listener *lst);
 void riod_stub_handshake_done(struct riod_stub_att *att);
+bool riod_stub_refuse_stranger(struct riod_stub_att *att);
 
 /* ------------------------------------------------------------ handshake.c */
 
