@@ -7,6 +7,7 @@
 # devices: nvme edu
 # memory: 1536
 # timeout: 900
+# console-allow: DMAR: (DRHD: handling fault status|\[DMA (Read|Write) NO_PASID\] Request device \[[0-9a-f:]*\.0\])
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
