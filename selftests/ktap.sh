@@ -9,6 +9,9 @@
 # fails the test. The output of a failed test is printed as diagnostics ("# ..."), with
 # the kernel messages since its start. /results/<file>.<test>.log has the output of all.
 #
+# RIOD_RESTARTED is set in a kernel that a test started (kexec) and that begins the file
+# again: the document's head is printed already.
+#
 #   ktap_run [FUNCTION...]   run all test_* functions, or these; exits 0 (all passed),
 #                            1 (a failure) or 4 (all skipped)
 #   setup, cleanup           if defined: run before the first test (a failure fails all
@@ -151,8 +154,10 @@ ktap_run()
 	ktap_passed=0 ktap_failed=0 ktap_skipped=0
 	trap 'ktap_finish' EXIT
 
-	ktap_print "KTAP version 1"
-	ktap_print "1..${#ktap_tests[@]}"
+	if [[ -z ${RIOD_RESTARTED:-} ]]; then
+		ktap_print "KTAP version 1"
+		ktap_print "1..${#ktap_tests[@]}"
+	fi
 	if declare -F lib_begin > /dev/null; then
 		ktap_kmsg "begin setup"
 		lib_begin > "$ktap_dir/setup.log" 2>&1 || status=1

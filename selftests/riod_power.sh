@@ -123,9 +123,10 @@ server_restarted()
 # on the host to restart: load its kernel, with what the harness added to the initramfs
 kexec_load()
 {
+	{ cat /run/riod/job && echo RIOD_RESTARTED=1; } > /tmp/job
 	{
 		cat /run/riod/kernel/initrd
-		cpio_file job /run/riod/job
+		cpio_file job /tmp/job
 		cpio_file riodctl /run/riod/riodctl
 	} > /tmp/initrd
 	kexec -l /run/riod/kernel/bzImage --initrd=/tmp/initrd --reuse-cmdline
@@ -177,7 +178,8 @@ server_noticed()
 
 # ---- tests ----
 
-# The first test, because the other kernel of the VMM host begins this file again.
+# The first test of a run of its own, because the other kernel of the VMM host begins the run
+# again, without the heads of the KTAP documents.
 test_vmm_host_starts_another_kernel()
 {
 	if ! on server test -e /run/riod/restarts_vmm; then

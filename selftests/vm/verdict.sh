@@ -29,6 +29,7 @@ ktap_count()
 	/^ *1\.\.[0-9]+/ {
 		match($0, /^ */); depth = RLENGTH
 		split(substr($0, RLENGTH + 4), n, " ")
+		if (depth in plan) short++
 		plan[depth] = n[1]; seen[depth] = 0; planned = 1
 		if (n[1] == 0 && /SKIP/) skip++
 		next
