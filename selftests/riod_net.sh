@@ -19,6 +19,8 @@
 # An idle session is broken after half of it. The machine may stall the VMs for seconds.
 LOST_S=16
 LIMIT=$((LOST_S * 2))
+# of the VMM host
+OTHER_ADDR=10.77.0.3
 
 setup()
 {
@@ -40,6 +42,8 @@ neighbour_stays()
 
 each_cleanup()
 {
+	# and the route with it
+	ip addr del "$OTHER_ADDR/24" dev data0 2> /dev/null || true
 	net_up vmm server
 	vm_monitor server cont
 	user_end
@@ -133,6 +137,21 @@ partition()
 test_partition() { partition vmm server; }
 test_partition_to_the_server() { partition vmm; }
 test_partition_from_the_server() { partition server; }
+
+# the server resumes a session only for the address that attached
+test_routes_prefer_another_address()
+{
+	testdev
+	user 1000000
+	ip addr add "$OTHER_ADDR/24" dev data0
+	ip route add "$RIOD_SERVER_ADDR" dev data0 src "$OTHER_ADDR"
+	t_match route "$(ip route get "$RIOD_SERVER_ADDR")" "src $OTHER_ADDR "
+	net_away vmm server
+	wait_for "$LIMIT" state_is resuming
+	net_up vmm server
+	wait_for "$LIMIT" state_is connected
+	answers
+}
 
 # without resuming, lost_ms is the only limit
 policy()

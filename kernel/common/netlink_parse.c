@@ -265,14 +265,10 @@ int riod_nl_parse_peer(struct genl_info *info, int host_attr, int port_attr,
 				    "the host must be a numeric IPv4 or IPv6 address");
 		return -EINVAL;
 	}
-	/* both families have the port at the same offset */
-	((struct sockaddr_in *)&peer->addr)->sin_port = htons(peer->port);
+	riod_addr_set_port(&peer->addr, peer->port);
 	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_nl_parse_peer);
-
-static_assert(offsetof(struct sockaddr_in, sin_port) ==
-	      offsetof(struct sockaddr_in6, sin6_port));
 
 int riod_nl_parse_export(struct genl_info *info, struct riod_export_request *req)
 {

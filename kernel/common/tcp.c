@@ -541,6 +541,14 @@ static void riod_tcp_peer(struct riod_conn *conn, struct sockaddr_storage *addr)
 	memcpy(addr, &in, sizeof(in));
 }
 
+static void riod_tcp_local(struct riod_conn *conn, struct sockaddr_storage *addr)
+{
+	memset(addr, 0, sizeof(*addr));
+	if (kernel_getsockname(to_tcp(conn)->sock, (void *)addr) < 0)
+		memset(addr, 0, sizeof(*addr));
+	riod_addr_set_port(addr, 0);
+}
+
 #if IS_ENABLED(CONFIG_KUNIT)
 struct socket *riod_tcp_sock(struct riod_conn *conn)
 {
@@ -561,4 +569,5 @@ const struct riod_transport_ops riod_tcp_ops = {
 	.shutdown	= riod_tcp_shutdown,
 	.close		= riod_tcp_close,
 	.peer		= riod_tcp_peer,
+	.local		= riod_tcp_local,
 };

@@ -108,6 +108,7 @@ static int att_negotiate(struct riod_fe_att *att,
 		riod_conn_close(conn);
 		return ret;
 	}
+	conn->ops->local(conn, &att->local);
 	att->nfuncs = params.nfuncs;
 	att->max_frame = min(params.tx_max_frame, RIOD_FRAME_MAX);
 	snprintf(name, sizeof(name), "riod-fe%u", att->id);

@@ -352,13 +352,18 @@ static void att_lost(void *priv, enum riod_reason reason)
 		queue_delayed_work(riod_fe_wq, &att->request_work, msecs_to_jiffies(REQUEST_MS));
 }
 
-/* the connection broke: connect to the same server host again */
+/*
+ * The connection broke: connect to the same server host again, from the same address, because
+ * the stub resumes a session only for that one.  Routes may prefer another one by now, and
+ * temporary IPv6 addresses are replaced.
+ */
 static struct riod_conn *att_connect(void *priv, unsigned int timeout_ms)
 {
 	struct riod_fe_att *att = priv;
 	struct riod_connect_params params = {
 		.net = att->net,
 		.addr = att->addr,
+		.local = att->local,
 		.timeout_ms = timeout_ms,
 	};
 	/* the session has pinned its module, so this loads nothing */

@@ -568,6 +568,7 @@ enum riod_fe_state {
  * @net: namespace in which it was created; a reference
  * @host: address of the server host as text
  * @addr: its address and port
+ * @local: address of this host that the session has begun with; constant once @link is set
  * @port: its port
  * @export: name of the export
  * @transport: its name; the session pins the module
@@ -616,6 +617,7 @@ struct riod_fe_att {
 	struct net *net;
 	char host[RIOD_NAME_LEN];
 	struct sockaddr_storage addr;
+	struct sockaddr_storage local;
 	u16 port;
 	char export[RIOD_NAME_LEN];
 	char transport[RIOD_TRANSPORT_NAME_LEN];

@@ -8,6 +8,8 @@
 #ifndef _RIOD_TRANSPORT_H
 #define _RIOD_TRANSPORT_H
 
+#include <linux/in.h>
+#include <linux/in6.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/socket.h>
@@ -147,6 +149,8 @@ struct riod_listen_params {
  *	riod_conn_close() calls it.
  * @peer: get the peer's address.  An IPv4 peer is AF_INET even if an IPv6
  *	socket accepted the connection.
+ * @local: get this end's address with port 0, as &riod_connect_params.local takes it;
+ *	AF_UNSPEC: the transport has none, or the connection is gone.
  *
  * Ownership of a frame's memory:
  *
@@ -184,7 +188,16 @@ struct riod_transport_ops {
 	void (*shutdown)(struct riod_conn *conn);
 	void (*close)(struct riod_conn *conn);
 	void (*peer)(struct riod_conn *conn, struct sockaddr_storage *addr);
+	void (*local)(struct riod_conn *conn, struct sockaddr_storage *addr);
 };
+
+/* of an IPv4 or IPv6 address */
+static inline void riod_addr_set_port(struct sockaddr_storage *addr, u16 port)
+{
+	static_assert(offsetof(struct sockaddr_in, sin_port) ==
+		      offsetof(struct sockaddr_in6, sin6_port));
+	((struct sockaddr_in *)addr)->sin_port = htons(port);
+}
 
 /**
  * struct riod_conn - common part of every transport's connection

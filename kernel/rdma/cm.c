@@ -293,6 +293,7 @@ static struct riod_conn *riod_rdma_attempt(const struct riod_connect_params *p,
 		riod_rdma_conn_abort(rc);
 		return ERR_PTR(err);
 	}
+	riod_rdma_set_local(rc);
 	riod_conn_init(&rc->conn, &riod_rdma_ops);
 	riod_rdma_conn_arm(rc, 0);
 	return &rc->conn;
@@ -395,6 +396,7 @@ static int riod_rdma_take(struct riod_rdma_listener *l, struct rdma_cm_id *id,
 	if (IS_ERR(rc))
 		return PTR_ERR(rc) == -EBUSY ? RIOD_RDMA_REASON_LIMIT : RIOD_RDMA_REASON_NO_MEMORY;
 	rc->id = id;
+	riod_rdma_set_local(rc);
 	id->context = rc;
 	id->event_handler = riod_rdma_conn_event;
 	if (riod_rdma_reply(rc, ev->param.conn.private_data)) {

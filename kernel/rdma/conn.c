@@ -305,9 +305,21 @@ void riod_rdma_plain_addr(const struct sockaddr_storage *from, struct sockaddr_s
 }
 EXPORT_SYMBOL_IF_KUNIT(riod_rdma_plain_addr);
 
+/* once @id has its addresses */
+void riod_rdma_set_local(struct riod_rdma_conn *rc)
+{
+	riod_rdma_plain_addr(&rc->id->route.addr.src_addr, &rc->local);
+	riod_addr_set_port(&rc->local, 0);
+}
+
 void riod_rdma_peer(struct riod_conn *conn, struct sockaddr_storage *addr)
 {
 	*addr = to_rdma(conn)->peer;
+}
+
+void riod_rdma_local(struct riod_conn *conn, struct sockaddr_storage *addr)
+{
+	*addr = to_rdma(conn)->local;
 }
 
 void riod_rdma_timeouts(struct riod_conn *conn, unsigned int recv_timeout_ms,

@@ -32,6 +32,7 @@ const struct riod_transport_ops riod_rdma_ops = {
 	.shutdown	= riod_rdma_shutdown,
 	.close		= riod_rdma_close,
 	.peer		= riod_rdma_peer,
+	.local		= riod_rdma_local,
 };
 
 void riod_rdma_count(enum riod_rdma_stat stat, u64 n)

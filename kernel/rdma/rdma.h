@@ -142,6 +142,7 @@ struct riod_rdma_listener;
  * @conn: the transport's common part
  * @ref: see the top of this file
  * @peer: the peer's address; IPv4 is AF_INET
+ * @local: this end's, with port 0; constant once the connection works
  * @passive: a listener accepted it
  * @loose: passive: on riod_rdma_loose, under riod_rdma_loose_lock
  * @id: cm_id; its QP is @id->qp.  Valid until @end_work destroys it.
@@ -199,6 +200,7 @@ struct riod_rdma_conn {
 	struct riod_conn conn;
 	struct kref ref;
 	struct sockaddr_storage peer;
+	struct sockaddr_storage local;
 	bool passive;
 	struct list_head loose;
 	struct rdma_cm_id *id;
@@ -294,7 +296,9 @@ bool riod_rdma_conn_pass(struct riod_rdma_conn *rc);
 void riod_rdma_shutdown(struct riod_conn *conn);
 void riod_rdma_close(struct riod_conn *conn);
 void riod_rdma_plain_addr(const struct sockaddr_storage *from, struct sockaddr_storage *to);
+void riod_rdma_set_local(struct riod_rdma_conn *rc);
 void riod_rdma_peer(struct riod_conn *conn, struct sockaddr_storage *addr);
+void riod_rdma_local(struct riod_conn *conn, struct sockaddr_storage *addr);
 void riod_rdma_timeouts(struct riod_conn *conn, unsigned int recv_timeout_ms,
 			unsigned int send_timeout_ms);
 

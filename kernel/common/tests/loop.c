@@ -441,6 +441,11 @@ static void riod_loop_peer(struct riod_conn *conn, struct sockaddr_storage *addr
 	memcpy(addr, &in, sizeof(in));
 }
 
+static void riod_loop_local(struct riod_conn *conn, struct sockaddr_storage *addr)
+{
+	memset(addr, 0, sizeof(*addr));
+}
+
 const struct riod_transport_ops riod_loop_ops = {
 	.name		= "loop",
 	.owner		= THIS_MODULE,
@@ -453,6 +458,7 @@ const struct riod_transport_ops riod_loop_ops = {
 	.shutdown	= riod_loop_shutdown,
 	.close		= riod_loop_close,
 	.peer		= riod_loop_peer,
+	.local		= riod_loop_local,
 };
 EXPORT_SYMBOL_GPL(riod_loop_ops);
 

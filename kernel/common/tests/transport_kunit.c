@@ -387,6 +387,8 @@ static void local_address(struct kunit *test)
 	pair_expect_done(test, &p->got);
 	p->ops->peer(p->far, &peer);
 	KUNIT_EXPECT_EQ(test, ntohl(in->sin_addr.s_addr), ntohl(local->sin_addr.s_addr));
+	p->ops->local(conn, &peer);
+	KUNIT_EXPECT_MEMEQ(test, &peer, &params.local, sizeof(peer));
 	local->sin_family = AF_INET6;
 	conn = p->ops->connect(&params);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(conn), -EAFNOSUPPORT);
