@@ -5,6 +5,7 @@
  */
 #include "compat_export.h"
 #include "session_pair.h"
+#include "session_priv.h"
 
 static const struct riod_session_params survives = {
 	.version = RIOD_VERSION_1,
@@ -70,6 +71,17 @@ static void serve_resume(struct server *srv, struct riod_conn *conn,
 		return;
 	}
 	atomic_inc(&srv->nresumed);
+}
+
+/* a handshake that shall be refused; gives up if it is not, so that nothing stays locked */
+static int begin_refused(struct end *e, u64 theirs)
+{
+	u64 rx_seq;
+	int err = riod_session_resume_begin(e->s, theirs, &rx_seq);
+
+	if (!err)
+		riod_session_resume_end(e->s, NULL, theirs);
+	return err;
 }
 
 static void serve(struct riod_conn *conn, void *priv)
@@ -463,13 +475,12 @@ static void impossible_number(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
 	struct server *srv = server_start(test, p, &survives);
-	u64 rx_seq;
 
 	srv->mode = WRONG_SEQ;
 	cut(srv->fe);
 	expect_lost(test, srv->fe, RIOD_REASON_PROTOCOL);
 	server_stop(srv);
-	KUNIT_EXPECT_EQ(test, riod_session_resume_begin(srv->stub->s, 1, &rx_seq), -EPROTO);
+	KUNIT_EXPECT_EQ(test, begin_refused(srv->stub, 1), -EPROTO);
 	expect_lost(test, srv->stub, RIOD_REASON_PROTOCOL);
 }
 
@@ -495,11 +506,10 @@ static void not_agreed(struct kunit *test)
 	struct riod_session_params params = survives;
 	struct pair *p = pair_connect(test);
 	struct server *srv;
-	u64 rx_seq;
 
 	params.features = 0;
 	srv = server_start(test, p, &params);
-	KUNIT_EXPECT_EQ(test, riod_session_resume_begin(srv->stub->s, 0, &rx_seq), -ENOTCONN);
+	KUNIT_EXPECT_EQ(test, begin_refused(srv->stub, 0), -ENOTCONN);
 	cut(srv->fe);
 	server_stop(srv);
 	KUNIT_EXPECT_EQ(test, atomic_read(&srv->fe->dials), 0);
@@ -512,7 +522,6 @@ static void late_hello(struct kunit *test)
 {
 	struct pair *p = pair_connect(test);
 	struct server *srv = server_start(test, p, &survives);
-	u64 rx_seq;
 
 	cut(srv->fe);
 	KUNIT_ASSERT_TRUE(test, pair_eventually(atomic_read(&srv->nresumed) == 1));
@@ -520,11 +529,13 @@ static void late_hello(struct kunit *test)
 	srv->fe->target = 3;
 	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->stub, irq_of, 3 }), 0);
 	pair_expect_done(test, &srv->fe->reached);
+	/* a frame is processed when its owner has returned */
+	KUNIT_ASSERT_TRUE(test, pair_eventually(READ_ONCE(srv->fe->s->rx_seq) == 3));
 	/* carries the acknowledgment */
 	srv->stub->target = 1;
 	KUNIT_EXPECT_EQ(test, burst_send(&(struct burst){ srv->fe, reg_make, 1 }), 0);
 	pair_expect_done(test, &srv->stub->reached);
-	KUNIT_EXPECT_EQ(test, riod_session_resume_begin(srv->stub->s, 2, &rx_seq), -ESTALE);
+	KUNIT_EXPECT_EQ(test, begin_refused(srv->stub, 2), -ESTALE);
 	KUNIT_EXPECT_TRUE(test, is_up(srv));
 	KUNIT_EXPECT_EQ(test, breaks(srv->stub), 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&srv->stub->nover), 0);
