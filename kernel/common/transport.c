@@ -3,6 +3,8 @@
 #include <kunit/visibility.h>
 #include <linux/ctype.h>
 #include <linux/export.h>
+#include <linux/in.h>
+#include <linux/in6.h>
 #include <linux/kmod.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -196,3 +198,11 @@ void riod_frame_free(struct riod_frame *f)
 		kvfree_sensitive(f, struct_size(f, body, f->len));
 }
 EXPORT_SYMBOL_GPL(riod_frame_free);
+
+void riod_addr_set_port(struct sockaddr_storage *addr, u16 port)
+{
+	static_assert(offsetof(struct sockaddr_in, sin_port) ==
+		      offsetof(struct sockaddr_in6, sin6_port));
+	((struct sockaddr_in *)addr)->sin_port = htons(port);
+}
+EXPORT_SYMBOL_GPL(riod_addr_set_port);

@@ -8,8 +8,6 @@
 #ifndef _RIOD_TRANSPORT_H
 #define _RIOD_TRANSPORT_H
 
-#include <linux/in.h>
-#include <linux/in6.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/socket.h>
@@ -191,13 +189,8 @@ struct riod_transport_ops {
 	void (*local)(struct riod_conn *conn, struct sockaddr_storage *addr);
 };
 
-/* of an IPv4 or IPv6 address */
-static inline void riod_addr_set_port(struct sockaddr_storage *addr, u16 port)
-{
-	static_assert(offsetof(struct sockaddr_in, sin_port) ==
-		      offsetof(struct sockaddr_in6, sin6_port));
-	((struct sockaddr_in *)addr)->sin_port = htons(port);
-}
+/* of an IPv4 or IPv6 address; for transports */
+void riod_addr_set_port(struct sockaddr_storage *addr, u16 port);
 
 /**
  * struct riod_conn - common part of every transport's connection

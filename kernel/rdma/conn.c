@@ -15,6 +15,9 @@
 
 #include "rdma.h"
 
+unsigned int riod_rdma_linger_ms = 1000;
+EXPORT_SYMBOL_IF_KUNIT(riod_rdma_linger_ms);
+
 atomic_t riod_rdma_conns = ATOMIC_INIT(0);
 EXPORT_SYMBOL_IF_KUNIT(riod_rdma_conns);
 
@@ -258,7 +261,7 @@ bool riod_rdma_conn_pass(struct riod_rdma_conn *rc)
 
 /*
  * What was sent before still reaches the peer, unless that takes longer than
- * RIOD_RDMA_LINGER_MS: END follows it, and the completion of END ends the
+ * riod_rdma_linger_ms: END follows it, and the completion of END ends the
  * connection.
  */
 void riod_rdma_shutdown(struct riod_conn *conn)
@@ -269,7 +272,7 @@ void riod_rdma_shutdown(struct riod_conn *conn)
 	if (!rc->shut) {
 		rc->shut = true;
 		if (rc->established && !rc->broken) {
-			riod_rdma_conn_end_locked(rc, RIOD_RDMA_LINGER_MS);
+			riod_rdma_conn_end_locked(rc, READ_ONCE(riod_rdma_linger_ms));
 			riod_rdma_send_end(rc);
 		} else {
 			riod_rdma_conn_end_locked(rc, 0);

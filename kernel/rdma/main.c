@@ -103,7 +103,7 @@ static int __init riod_rdma_init(void)
 static void __exit riod_rdma_exit(void)
 {
 	riod_transport_unregister(&riod_rdma_ops);
-	/* those that were closed end within RIOD_RDMA_LINGER_MS; no others are left */
+	/* those that were closed end within riod_rdma_linger_ms; no others are left */
 	wait_var_event(&riod_rdma_conns, !atomic_read(&riod_rdma_conns));
 	/* waits for the last lines of work items, which hold no module reference */
 	destroy_workqueue(riod_rdma_wq);

@@ -62,8 +62,6 @@
 #define RIOD_RDMA_BUF_MIN	SZ_1K
 #define RIOD_RDMA_RX_MIN	4
 
-/* time limit of a connection that was closed; see also riod_rdma_half_open_ms */
-#define RIOD_RDMA_LINGER_MS	1000
 /* accepted connections that are half open or were closed, in total and of one host */
 #define RIOD_RDMA_LOOSE_MAX	64
 #define RIOD_RDMA_LOOSE_PER_HOST	16
@@ -297,6 +295,8 @@ void riod_rdma_shutdown(struct riod_conn *conn);
 void riod_rdma_close(struct riod_conn *conn);
 void riod_rdma_plain_addr(const struct sockaddr_storage *from, struct sockaddr_storage *to);
 void riod_rdma_set_local(struct riod_rdma_conn *rc);
+/* time limit of a connection that was closed; only tests change it */
+extern unsigned int riod_rdma_linger_ms;
 void riod_rdma_peer(struct riod_conn *conn, struct sockaddr_storage *addr);
 void riod_rdma_local(struct riod_conn *conn, struct sockaddr_storage *addr);
 void riod_rdma_timeouts(struct riod_conn *conn, unsigned int recv_timeout_ms,
