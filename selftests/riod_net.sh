@@ -238,13 +238,18 @@ test_bad_network()
 }
 
 # the same under a guest's fio verify; make soak-net
+#
+# An RDMA connection that meets a late packet sends all behind it again, so with packets in any
+# order it gets a few of them across in each round trip. The registers of the tests above work so;
+# the megabytes of a guest do not, within the time that a register read may take.
 test_bad_network_under_a_guest()
 {
 	local -a ZOO_ATTACH=(--loss-timeout 60s)
-	local ZOO_DEPTH=2
+	local ZOO_DEPTH=2 bad=$BAD
 	[[ -n ${NET_GUEST:-} ]] || t_skip "takes long: make soak-net"
+	[[ $RIOD_TRANSPORT != rdma ]] || bad="delay 100ms loss 0.1%"
 	zoo_guest nvme
-	net vmm server -- "$BAD"
+	net vmm server -- "$bad"
 	ZOO_FIO_S=3000 zoo_fio "${NET_MIB:-2}"
 	t_eq "errors in the guest" "$(guest 'dmesg | grep -cE "nvme.*(abort|reset|I/O error)|blocked for more than" || true')" 0
 	t_eq state "$(att state)" connected

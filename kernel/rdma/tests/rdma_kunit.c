@@ -16,6 +16,7 @@
 
 #define NAKED_BUFS	8
 #define NAKED_WAIT_MS	10000
+#define NAKED_RETRIES	6	/* rdma_rxe takes 7 for: without end */
 
 /**
  * struct naked - the client's end, without the transport
@@ -253,7 +254,7 @@ static struct naked *naked_ask(struct kunit *test, struct pair *p,
 			       const struct riod_rdma_greeting *g, u8 len, bool rtu)
 {
 	struct rdma_conn_param param = {
-		.private_data = g, .private_data_len = len, .retry_count = 7,
+		.private_data = g, .private_data_len = len, .retry_count = NAKED_RETRIES,
 	};
 	struct naked *n = naked_resolve(test, p);
 
@@ -790,8 +791,8 @@ static void end_waits(struct kunit *test)
 	n->p->far = NULL;
 	naked_post(test, n, &n->in[0]);
 	naked_fill(n, 1, 0, 0);
-	naked_send(test, n, sizeof(*msg));
-	KUNIT_EXPECT_EQ(test, n->err, 0);
+	/* END may be sent, and the queue pair gone, ahead of the acknowledgment of this */
+	naked_post_send(test, n, sizeof(*msg));
 	KUNIT_EXPECT_TRUE(test, pair_eventually(atomic_read(&n->received) == NAKED_BUFS + 1));
 	KUNIT_EXPECT_EQ(test, le16_to_cpu(msg->flags), RIOD_RDMA_MSG_END);
 }
