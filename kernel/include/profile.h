@@ -29,6 +29,12 @@
  *	guest and device publish other writes (rule 10, publish order), as
  *	mapped now.  0; -ENOMEM or -E2BIG (as riod_sync_order_make()): the
  *	previous order stays
+ * @name: the device may access @len bytes at @iova from now on (rule 20), until @unname;
+ *	names of different requests may overlap.  Ahead of what is posted
+ *	afterwards.  0; -EINVAL: wraps; -ENOMEM; -EDQUOT: the server host shadows
+ *	no more.  After an error nothing is named.  NULL: all that is mapped is shared
+ * @unname: with the arguments of a @name that returned 0.  Names end with the state of the
+ *	profile, too
  * @priv: first argument of all functions
  */
 struct riod_profile_env {
@@ -37,12 +43,15 @@ struct riod_profile_env {
 	void *(*mem)(void *priv, u64 iova, size_t len, bool write);
 	bool (*changed)(void *priv, u64 iova, u64 len);
 	int (*order)(void *priv, const struct riod_sync_span *spans, u32 n);
+	int (*name)(void *priv, u64 iova, u64 len);
+	void (*unname)(void *priv, u64 iova, u64 len);
 	void *priv;
 };
 
 /**
  * struct riod_profile - one device family; all callbacks but @match may be NULL
  * @name: as users write it
+ * @exact: names all memory that its devices access, so nothing else is entered (rule 20)
  * @match: do these ids belong to the family?  (class: base class in bits 23:16)
  * @init: allocates the state of one attachment (*@state); process context
  * @exit: frees it
@@ -66,6 +75,7 @@ struct riod_profile_env {
  */
 struct riod_profile {
 	const char *name;
+	bool exact;
 	bool (*match)(u16 vendor, u16 device, u32 class);
 	int (*init)(void **state, const struct riod_profile_env *env);
 	void (*exit)(void *state);

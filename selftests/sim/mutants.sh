@@ -47,7 +47,7 @@ no seed (rule 5)~sync_collect.c~s/if (riod_sync_is_stub(y) \&\& !page->nwrite)/i
 whole granules (rule 5)~sync_apply.c~s/memset(t->p.mask.b + in, 0xff, n);/memset(t->p.mask.b, 0xff, 16);/~byte-exact flag-after-data
 byte by byte (rule 8)~sync_apply.c~s/n = min(len, RIOD_GRANULE - in);/n = 1;/;s/if (off - in != t->off) {/{/~untorn flag-after-data
 doorbells in memory are not rung (rule 11)~profile_nvme.c~s/if (n->shadow)/if (0)/~wake-up progress
-completion queues are not named (rule 10)~profile_nvme.c~s/err = n->env.order(n->env.priv, n->spans, spans);/err = 0;/~flag-after-data
+completion queues are not named (rule 10)~profile_nvme_queue.c~s/err = n->env.order(n->env.priv, n->spans, spans);/err = 0;/~flag-after-data
 what the guest publishes is sent as it comes (rule 10)~sync_order.c~s/^\t\tfor (i = find_area(o, cap->page->id); i < o->n; i++) {/\t\tfor (i = o->n; i < o->n; i++) {/~flag-after-data
 what the device publishes is applied as it comes (rule 10)~sync_order.c~s/^\tu32 i, g, n = 0;/\tu32 i, g, n = 0; return 0;/~flag-after-data
 no entry is ahead of another (rule 10)~sync_order.c~s/^\tconst struct riod_sync_area \*area = e->area;/\tconst struct riod_sync_area *area = e->area; return false;/~flag-after-data~xhci
@@ -77,6 +77,13 @@ interrupts of a break are lost (rule 19)~world_device.c~s/^\ta->irqs_raised\[vec
 register writes of a break are lost (rule 19)~world_guest.c~s/^\tif (a->lost)$/\tif (a->lost || a->fe.broken)/~wake-up progress
 unmaps of a break are not told of (rule 19)~world_guest.c~s/^\t\tsim_put(&a->records, m);/\t\tif (!a->fe.broken) sim_put(\&a->records, m);/~accepted converge
 the cut in flight is acknowledged by later frames only (rule 19)~world_break.c~/^static void install/,/^}/s/^\t\tend_flight(a);/\t\t;/~wake-up progress
+memory of commands is not named (rule 20)~profile_nvme_queue.c~s/^\terr = name_extents(n, n->scratch, count);/\terr = count = 0;/~iommu~nvme_named
+queues are not named (rule 20)~profile_nvme_queue.c~s/err = name(n, q->base, queue_bytes(q, cq));/err = 0;/~iommu~nvme_named
+lists are not named (rule 20)~profile_nvme_data.c~s/err = add(d, list, entries \* sizeof(entry));/err = 0;/~iommu~nvme_named
+segments are not named (rule 20)~profile_nvme_data.c~s/err = add(d, addr, len);/err = 0;/~iommu~nvme_named
+what is named may be refused (rule 20)~profile_nvme_queue.c~s/n->nrequests++;/n->nrequests++, unname_extents(n, r->extents, r->n), r->n = 0;/~iommu~nvme_named
+names of two commands are one (rule 20)~world_guest.c~s/!--a->names\[i\]/!(a->names[i] = 0)/~iommu flag-after-data~nvme_named
+doorbells go ahead of what they name (rule 20)~world_guest.c~s/^\tif (!taken)$/\tif (0)/;s/^\tmutex_lock(&a->dma_lock);\n\ttaken/&/;s/^\tbool taken;/\tbool taken; sim_write_reg(0, sim_w.proto->reg_of(offset), value); sim_relax();/~iommu~nvme_named
 ascending (rule 10)~sync_collect.c~s/list_move_tail(&cap->list, cut->at);/list_move(\&cap->list, cut->at);/~flag-after-data
 '
 
@@ -88,7 +95,7 @@ build() {
 		[[ -e $dir/$file.c ]] || cp "$here/$file.c" "$dir/$file.c"
 	done
 	for file in budget.c sync.c sync_collect.c sync_encode.c sync_order.c sync_apply.c sync_cut.h sync_granule.h \
-		profile_nvme.c profile_virtio.c profile_e1000.c; do
+		profile_nvme.c profile_nvme_queue.c profile_nvme_data.c profile_virtio.c profile_e1000.c; do
 		[[ -e $dir/$file ]] || cp "$common/$file" "$dir/$file"
 	done
 	gcc -std=gnu11 -w -mcx16 -pthread -O2 -g -I"$here/include" -I"$here" \

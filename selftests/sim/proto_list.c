@@ -3,7 +3,7 @@
 #include "world.h"
 
 extern const struct sim_proto sim_proto_nvme, sim_proto_nvme_polled,
-	sim_proto_nvme_shadow, sim_proto_ring,
+	sim_proto_nvme_named, sim_proto_nvme_shadow, sim_proto_ring,
 	sim_proto_ring_extended, sim_proto_small_buffer, sim_proto_read_buffer,
 	sim_proto_contended, sim_proto_shared, sim_proto_words, sim_proto_publish, sim_proto_alias,
 	sim_proto_bridge, sim_proto_churn, sim_proto_lazy, sim_proto_sound, sim_proto_mlx5,
@@ -19,6 +19,7 @@ extern const struct sim_proto sim_proto_nvme, sim_proto_nvme_polled,
 const struct sim_proto *const sim_protos[] = {
 	&sim_proto_nvme,
 	&sim_proto_nvme_polled,
+	&sim_proto_nvme_named,
 	&sim_proto_nvme_shadow,
 	&sim_proto_ring,
 	&sim_proto_ring_extended,

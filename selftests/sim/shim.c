@@ -130,6 +130,12 @@ void *xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
 	size_t i = position(xa, index);
 
 	(void)gfp;
+	if (i < xa->n && xa->entries[i].index == index) {
+		void *old = xa->entries[i].entry;
+
+		xa->entries[i].entry = entry;
+		return old;
+	}
 	if (xa->n == xa->room) {
 		xa->room = 2 * xa->room + 8;
 		xa->entries = realloc(xa->entries, xa->room * sizeof(*xa->entries));

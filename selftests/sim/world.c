@@ -263,7 +263,7 @@ static void check_maps(struct att *a)
 	u32 i;
 
 	for (i = 0; i < SIM_IOVAS; i++) {
-		if (a->maps[i].used != !!a->iommu[i].shadow)
+		if ((a->maps[i].used && sim_is_shared(a, i)) != !!a->iommu[i].shadow)
 			sim_fail("converge", "%x is mapped at one end only", i * RIOD_PAGE_SIZE);
 	}
 }

@@ -39,6 +39,8 @@ static inline gaddr_t sim_page(u32 page)
  * @check: final check, when nothing runs any more
  * @may_lose: the connection may break during a run
  * @profile: profile of the first attachment; NULL: none
+ * @exact: with @profile: the guest maps for the host's IOMMU only; what the profile names is
+ *	entered (rule 20)
  * @reg_of: with @profile: maps an offset in BAR 0 to a register
  * @config: with @profile: fills in config space, all zeroes before, as far as the profile
  *	reads it
@@ -58,6 +60,7 @@ struct sim_proto {
 	void (*check)(void);
 	bool may_lose;
 	const struct riod_profile *profile;
+	bool exact;
 	u32 (*reg_of)(u64 offset);
 	void (*config)(struct riod_cfg *cfg);
 	const char *violates;

@@ -122,6 +122,16 @@ static bool unmap_waits(struct att *a, u32 page)
 	return false;
 }
 
+bool sim_is_shared(const struct att *a, u32 i)
+{
+	return !sim_w.proto->exact || a->names[i];
+}
+
+static void share(struct att *a, u32 i)
+{
+	sim_put(&a->records, sim_new_msg(MAP, i, 0));
+}
+
 iova_t sim_map(u32 att, u32 page, u32 prot)
 {
 	return sim_map_tagged(att, page, prot, 0);
@@ -130,7 +140,6 @@ iova_t sim_map(u32 att, u32 page, u32 prot)
 iova_t sim_map_tagged(u32 att, u32 page, u32 prot, u32 tag)
 {
 	struct att *a = &sim_w.atts[att];
-	struct msg *m;
 	u32 i;
 
 	sim_step();
@@ -144,8 +153,8 @@ iova_t sim_map_tagged(u32 att, u32 page, u32 prot, u32 tag)
 		;
 	a->maps[i] = (struct fe_map){ .page = page, .prot = prot, .tag = tag,
 					.used = true };
-	m = sim_new_msg(MAP, i, 0);
-	sim_put(&a->records, m);
+	if (sim_is_shared(a, i))
+		share(a, i);
 	sim_trace("maps page %u at %x, prot %x", page, i * RIOD_PAGE_SIZE, prot);
 	mutex_unlock(&a->dma_lock);
 	return i * RIOD_PAGE_SIZE;
@@ -169,35 +178,44 @@ static bool cut_is_on_its_way(struct att *a)
 	return a->up.rx_seq < a->up.tx_seq || a->fe.y.nstaged;
 }
 
-void sim_unmap(u32 att, iova_t iova)
+/* the device may not access the page any more; it takes effect here at once */
+static void unshare(struct att *a, u32 i)
 {
-	struct att *a = &sim_w.atts[att];
-	u32 i = iova / RIOD_PAGE_SIZE;
 	struct fe_map *map = &a->maps[i];
 	struct msg *m;
 	void *priv;
 
-	sim_step();
-	mutex_lock(&a->dma_lock);
-	sim_trace("unmaps page %u at %x", map->page, iova);
 	if (!map->id) {
 		sim_window(WIN_UNMAP_UNSENT);
 		forget_record(a, i);
-	} else {
-		if (a->fe.in_collect)
-			sim_window(WIN_UNMAP_IN_PASS);
-		if (a->fe.in_apply)
-			sim_window(WIN_UNMAP_IN_APPLY);
-		if (a->fe.broken)
-			sim_window(WIN_BROKEN_UNMAP);
-		if (riod_sync_unmap(&a->fe.y, map->id, map->prot, &priv))
-			a->ids[map->page] = 0;
-		m = sim_new_msg(UNMAP, i, 0);
-		m->id = map->id;
-		m->prot = map->prot;
-		sim_put(&a->records, m);
+		return;
 	}
-	map->used = false;
+	if (a->fe.in_collect)
+		sim_window(WIN_UNMAP_IN_PASS);
+	if (a->fe.in_apply)
+		sim_window(WIN_UNMAP_IN_APPLY);
+	if (a->fe.broken)
+		sim_window(WIN_BROKEN_UNMAP);
+	if (riod_sync_unmap(&a->fe.y, map->id, map->prot, &priv))
+		a->ids[map->page] = 0;
+	m = sim_new_msg(UNMAP, i, 0);
+	m->id = map->id;
+	m->prot = map->prot;
+	sim_put(&a->records, m);
+	map->id = 0;
+}
+
+void sim_unmap(u32 att, iova_t iova)
+{
+	struct att *a = &sim_w.atts[att];
+	u32 i = iova / RIOD_PAGE_SIZE;
+
+	sim_step();
+	mutex_lock(&a->dma_lock);
+	sim_trace("unmaps page %u at %x", a->maps[i].page, iova);
+	if (sim_is_shared(a, i))
+		unshare(a, i);
+	a->maps[i].used = false;
 	mutex_unlock(&a->dma_lock);
 }
 
@@ -334,6 +352,31 @@ static struct fe_map *find_map(struct att *a, u64 iova)
 	return i < SIM_IOVAS && a->maps[i].used ? &a->maps[i] : NULL;
 }
 
+static int profile_name(void *priv, u64 iova, u64 len)
+{
+	struct att *a = priv;
+	u64 i;
+
+	for (i = iova / RIOD_PAGE_SIZE; i <= (iova + len - 1) / RIOD_PAGE_SIZE; i++) {
+		if (i < SIM_IOVAS && !a->names[i]++ && a->maps[i].used)
+			share(a, i);
+	}
+	sim_trace("the profile names %llx +%llx", iova, len);
+	return 0;
+}
+
+static void profile_unname(void *priv, u64 iova, u64 len)
+{
+	struct att *a = priv;
+	u64 i;
+
+	sim_trace("the profile drops %llx +%llx", iova, len);
+	for (i = iova / RIOD_PAGE_SIZE; i <= (iova + len - 1) / RIOD_PAGE_SIZE; i++) {
+		if (i < SIM_IOVAS && !--a->names[i] && a->maps[i].used)
+			unshare(a, i);
+	}
+}
+
 static void *profile_mem(void *priv, u64 iova, size_t len, bool write)
 {
 	struct fe_map *map = find_map(priv, iova);
@@ -399,12 +442,14 @@ void sim_order(u32 att, const struct riod_sync_span *spans, u32 n)
 
 void sim_profile_init(struct att *a)
 {
-	const struct riod_profile_env env = {
+	struct riod_profile_env env = {
 		.kick = profile_kick,
 		.raise = profile_raise,
 		.mem = profile_mem,
 		.changed = profile_changed,
 		.order = profile_order,
+		.name = profile_name,
+		.unname = profile_unname,
 		.priv = a,
 	};
 
@@ -412,6 +457,8 @@ void sim_profile_init(struct att *a)
 
 	if (!sim_w.proto->profile)
 		return;
+	if (!sim_w.proto->exact)
+		env.name = NULL;
 	sim_w.proto->profile->init(&a->profile, &env);
 	if (!sim_w.proto->config)
 		return;

@@ -83,6 +83,7 @@ struct att {
 	struct mutex dma_lock;	/* @maps and @records */
 	struct queue records;	/* MAP and UNMAP to be sent to the stub */
 	struct fe_map maps[SIM_IOVAS];
+	u32 names[SIM_IOVAS];	/* by the profile */
 	u64 next_id, ids[SIM_PAGES];
 	u32 id_maps[SIM_PAGES];
 	struct st_map iommu[SIM_IOVAS];
@@ -124,6 +125,8 @@ static inline void sim_window(enum sim_window win)
 
 /* world_guest.c */
 struct riod_sync_page *sim_engine_page(struct end *e, u64 id);
+/* the device may access what is mapped there, now or once it is mapped */
+bool sim_is_shared(const struct att *a, u32 iova_page);
 u64 sim_mem_load(const u8 *p, u32 width);
 void sim_mem_store(u8 *p, u32 width, u64 value);
 /* pump: enter the queued maps, and send their records ahead of the cut */

@@ -43,6 +43,9 @@ struct guest {
 	unsigned int nordered;
 	unsigned int order_calls;
 	int order_ret;
+	u32 named[MEM_PAGES];
+	unsigned int nnames;
+	unsigned int names_max;
 	u16 tail;
 	u16 cq;
 	u8 phase;
@@ -88,6 +91,42 @@ static int guest_order(void *priv, const struct riod_sync_span *spans, u32 n)
 	return g->order_ret;
 }
 
+static bool covers(u64 iova, u64 len, unsigned int page)
+{
+	u64 first = MEM_BASE + page * 4096ull;
+
+	return iova <= first + 4095 && iova + len - 1 >= first;
+}
+
+/* counts the names of each page; those outside of memory only in total */
+static int guest_name(void *priv, u64 iova, u64 len)
+{
+	struct guest *g = priv;
+	unsigned int i;
+
+	KUNIT_EXPECT_GT(g->test, len, 0);
+	if (iova + len - 1 < iova)
+		return -EINVAL;
+	if (g->nnames == g->names_max)
+		return -EDQUOT;
+	g->nnames++;
+	for (i = 0; i < MEM_PAGES; i++)
+		g->named[i] += covers(iova, len, i);
+	return 0;
+}
+
+static void guest_unname(void *priv, u64 iova, u64 len)
+{
+	struct guest *g = priv;
+	unsigned int i;
+
+	KUNIT_EXPECT_GT(g->test, g->nnames--, 0);
+	for (i = 0; i < MEM_PAGES; i++) {
+		if (covers(iova, len, i))
+			KUNIT_EXPECT_GT(g->test, g->named[i]--, 0);
+	}
+}
+
 static void write_reg(struct guest *g, u64 offset, u8 width, u64 value)
 {
 	KUNIT_EXPECT_FALSE(g->test, g->p->bar_write(g->state, 0, offset, width, value));
@@ -113,12 +152,15 @@ static int guest_init(struct kunit *test)
 		.kick = guest_kick,
 		.mem = guest_mem,
 		.order = guest_order,
+		.name = guest_name,
+		.unname = guest_unname,
 		.priv = g,
 	};
 
 	KUNIT_ASSERT_NOT_NULL(test, g);
 	g->test = test;
 	g->p = &riod_profile_nvme;
+	g->names_max = UINT_MAX;
 	KUNIT_ASSERT_EQ(test, 0, g->p->init(&g->state, &env));
 	test->priv = g;
 	enable(g);
@@ -133,8 +175,8 @@ static void guest_exit(struct kunit *test)
 		g->p->exit(g->state);
 }
 
-/* write a command and its doorbell */
-static void submit(struct guest *g, u8 opcode, u16 cid, u64 prp1, u64 prp2, u32 cdw10)
+/* the next submission entry of the admin queue, empty */
+static u8 *entry(struct guest *g, u8 opcode, u16 cid, u64 prp1, u64 prp2)
 {
 	u8 *sqe = g->mem + ASQ - MEM_BASE + g->tail * 64;
 
@@ -143,8 +185,14 @@ static void submit(struct guest *g, u8 opcode, u16 cid, u64 prp1, u64 prp2, u32 
 	put_unaligned_le16(cid, sqe + 2);
 	put_unaligned_le64(prp1, sqe + 24);
 	put_unaligned_le64(prp2, sqe + 32);
-	put_unaligned_le32(cdw10, sqe + 40);
 	g->tail = (g->tail + 1) % QUEUE_ENTRIES;
+	return sqe;
+}
+
+/* write a command and its doorbell */
+static void submit(struct guest *g, u8 opcode, u16 cid, u64 prp1, u64 prp2, u32 cdw10)
+{
+	put_unaligned_le32(cdw10, entry(g, opcode, cid, prp1, prp2) + 40);
 	write_reg(g, 0x1000, 4, g->tail);
 }
 
@@ -436,13 +484,20 @@ static void read_only_buffer(struct kunit *test)
 	expect_edited(g, DATA, 0, false);
 }
 
-/* Create or Delete I/O Completion Queue; @pc: physically contiguous */
-static void admin_cq(struct guest *g, u8 opcode, u16 qid, u64 prp1, u32 entries, bool pc)
+/* Create or Delete I/O Queue; @pc: physically contiguous */
+static void admin_queue(struct guest *g, u8 opcode, u16 qid, u64 prp1, u32 entries, bool pc)
 {
-	u8 *sqe = g->mem + ASQ - MEM_BASE + g->tail * 64;
+	u8 *sqe = entry(g, opcode, 9, prp1, 0);
 
-	submit(g, opcode, 9, prp1, 0, (entries - 1) << 16 | qid);
+	put_unaligned_le32((entries - 1) << 16 | qid, sqe + 40);
 	put_unaligned_le32(pc, sqe + 44);
+	write_reg(g, 0x1000, 4, g->tail);
+}
+
+static void answered(struct guest *g, u16 status)
+{
+	answer(g, 9, status);
+	g->p->after_apply(g->state);
 }
 
 /* after the next cut the profile sets an order with these pages */
@@ -475,9 +530,9 @@ static void completion_queues(struct kunit *test)
 	expect_order(g, all, 1);
 	expect_no_order(g);
 	/* 300 entries of 16 bytes: two pages */
-	admin_cq(g, 0x05, 1, DATA, 300, true);
+	admin_queue(g, 0x05, 1, DATA, 300, true);
 	expect_order(g, all, 3);
-	admin_cq(g, 0x05, 2, DATA2, 2, true);
+	admin_queue(g, 0x05, 2, DATA2, 2, true);
 	expect_order(g, all, 4);
 	expect_order(g, all, 4);
 	expect_no_order(g);
@@ -486,11 +541,13 @@ static void completion_queues(struct kunit *test)
 	expect_order(g, all, 4);
 	expect_order(g, all, 4);
 	/* a deleted queue's memory may be reused */
-	admin_cq(g, 0x04, 2, 0, 1, false);
+	admin_queue(g, 0x04, 2, 0, 1, false);
+	expect_no_order(g);
+	answered(g, 0);
 	expect_order(g, all, 3);
 	expect_order(g, all, 3);
 	/* queues that are not contiguous are not supported */
-	admin_cq(g, 0x05, 3, DATA2, 2, false);
+	admin_queue(g, 0x05, 3, DATA2, 2, false);
 	expect_no_order(g);
 	/* the controller restarts */
 	write_reg(g, 0x14, 4, 0x00460000);
@@ -522,15 +579,244 @@ static void many_completion_queues(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < 300; i++) {
-		admin_cq(g, 0x05, i, i & 1 ? ~0ULL : DATA, 65536, true);
+		admin_queue(g, 0x05, i, i & 1 ? ~0ULL : DATA, 65536, true);
 		g->p->after_cut(g->state);
 	}
 	for (i = 0; i < 300; i++) {
-		admin_cq(g, 0x04, i, 0, 1, false);
+		admin_queue(g, 0x04, i, 0, 1, false);
+		answered(g, 0);
 		g->p->after_cut(g->state);
 	}
 	g->p->mapped(g->state);
 	expect_order(g, (u64[]){ ACQ }, 1);
+}
+
+/* ------------------------------------------------------------ rule 20, names */
+
+#define NAMED_QUEUES	(BIT(0) | BIT(1))	/* ASQ, ACQ */
+
+static unsigned long named(struct guest *g)
+{
+	unsigned long set = 0;
+	unsigned int i;
+
+	for (i = 0; i < MEM_PAGES; i++)
+		set |= g->named[i] ? BIT(i) : 0;
+	return set;
+}
+
+/* a queue is named from its command to its end */
+static void queues_are_named(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES);
+	/* 300 entries of 16 bytes: two pages */
+	admin_queue(g, 0x05, 1, DATA, 300, true);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(2) | BIT(3));
+	answered(g, 0);
+	/* 65 entries of 64 bytes: two pages; the controller rejects it */
+	admin_queue(g, 0x01, 1, DATA2, 65, true);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(2) | BIT(3) | BIT(4) | BIT(5));
+	answered(g, 1);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(2) | BIT(3));
+	/* a number that is taken: the controller rejects that, too */
+	admin_queue(g, 0x05, 1, DATA2, 2, true);
+	answered(g, 1);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(2) | BIT(3));
+	/* the admin queue cannot be deleted */
+	admin_queue(g, 0x04, 0, 0, 1, false);
+	answered(g, 0);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(2) | BIT(3));
+	/* until the controller has stopped it may access them */
+	write_reg(g, 0x14, 4, 0x00460000);
+	g->p->bar_read(g->state, 0, 0x1c, 4, 1);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(2) | BIT(3));
+	g->p->bar_read(g->state, 0, 0x1c, 4, 0);
+	KUNIT_EXPECT_EQ(test, g->nnames, 0);
+}
+
+struct name_case {
+	const char *desc;
+	u8 opcode, flags;
+	bool io;
+	u64 prp1, prp2, mptr;
+	u32 cdw10, cdw11, cdw12;
+	unsigned long named;	/* pages, without the queues */
+};
+
+#define PAGE_AT(n)	(MEM_BASE + (n) * 4096ull)
+#define SGL_TYPE(t)	((u64)(t) << 60)
+
+/* page 6 has a PRP list of pages 2 and 3, and at 1024 an SGL segment of pages 4 and 5 */
+static const struct name_case name_cases[] = {
+	{ "identify", 0x06, .prp1 = PAGE_AT(2), .prp2 = PAGE_AT(3), .named = BIT(2) },
+	{ "identify_in_two", 0x06, .prp1 = PAGE_AT(2) + 8, .prp2 = PAGE_AT(4),
+	  .named = BIT(2) | BIT(4) },
+	{ "log", 0x02, .prp1 = PAGE_AT(2) + 4092, .prp2 = PAGE_AT(5), .cdw10 = 0 << 16,
+	  .named = BIT(2) },
+	{ "log_of_two_words", 0x02, .prp1 = PAGE_AT(2) + 4092, .prp2 = PAGE_AT(5),
+	  .cdw10 = 1 << 16, .named = BIT(2) | BIT(5) },
+	{ "log_by_list", 0x02, .prp1 = PAGE_AT(4), .prp2 = PAGE_AT(6), .cdw10 = 3071u << 16,
+	  .named = BIT(4) | BIT(6) | BIT(2) | BIT(3) },
+	{ "log_is_too_long", 0x02, .prp1 = PAGE_AT(4), .prp2 = PAGE_AT(6), .cdw10 = ~0u,
+	  .cdw11 = ~0u },
+	{ "abort", 0x08, .prp1 = PAGE_AT(2) },
+	{ "vendor", 0xc1, .prp1 = PAGE_AT(4), .prp2 = PAGE_AT(6),
+	  .named = BIT(4) | BIT(6) | BIT(2) | BIT(3) },
+	{ "vendor_without_data", 0xc0, .prp1 = PAGE_AT(4), .prp2 = PAGE_AT(6) },
+	/* blocks of 512 bytes with 8 bytes of metadata */
+	{ "read", 0x02, .io = true, .prp1 = PAGE_AT(2), .prp2 = PAGE_AT(4), .cdw12 = 7,
+	  .named = BIT(2) },
+	{ "write_in_two", 0x01, .io = true, .prp1 = PAGE_AT(2), .prp2 = PAGE_AT(4), .cdw12 = 8,
+	  .named = BIT(2) | BIT(4) },
+	{ "read_by_list", 0x02, .io = true, .prp1 = PAGE_AT(5) + 4088, .prp2 = PAGE_AT(6),
+	  .cdw12 = 15, .named = BIT(5) | BIT(6) | BIT(2) | BIT(3) },
+	{ "list_begins_anywhere", 0x02, .io = true, .prp1 = PAGE_AT(5), .prp2 = PAGE_AT(6) + 8,
+	  .cdw12 = 8 + 8, .named = BIT(5) | BIT(6) | BIT(3) },
+	{ "metadata", 0x02, .io = true, .prp1 = PAGE_AT(2), .mptr = PAGE_AT(4) + 4088,
+	  .cdw12 = 1, .named = BIT(2) | BIT(4) | BIT(5) },
+	{ "flush", 0x00, .io = true, .prp1 = PAGE_AT(2), .mptr = PAGE_AT(3) },
+	{ "deallocate", 0x09, .io = true, .prp1 = PAGE_AT(2) + 4080, .prp2 = PAGE_AT(5),
+	  .cdw10 = 1, .named = BIT(2) | BIT(5) },
+	{ "sgl", 0x02, .flags = 0x40, .io = true, .prp1 = PAGE_AT(2) + 4095,
+	  .prp2 = 2, .named = BIT(2) | BIT(3) },
+	{ "sgl_segment", 0x02, .flags = 0x40, .io = true, .prp1 = PAGE_AT(6) + 1024,
+	  .prp2 = 32 | SGL_TYPE(3), .named = BIT(6) | BIT(4) | BIT(5) },
+	{ "sgl_bucket", 0x02, .flags = 0x40, .io = true, .prp1 = PAGE_AT(2),
+	  .prp2 = 512 | SGL_TYPE(1) },
+	{ "sgl_loop", 0x02, .flags = 0x40, .io = true, .prp1 = PAGE_AT(6) + 2048,
+	  .prp2 = 16 | SGL_TYPE(2) },
+	{ "prp_loop", 0x02, .io = true, .prp1 = PAGE_AT(2), .prp2 = PAGE_AT(6) + 4088,
+	  .cdw12 = 0xffff },
+	{ "wraps", 0x02, .flags = 0x40, .io = true, .prp1 = ~0ull, .prp2 = 512 },
+};
+
+static void name_desc(const struct name_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(name, name_cases, name_desc);
+
+/* an I/O queue of two entries whose memory is outside of the guest's, but for the first page */
+static void make_io_queue(struct guest *g)
+{
+	/* the format of namespace 1 */
+	u8 *ns = g->mem + DATA - MEM_BASE, *sqe = entry(g, 0x06, 9, DATA, 0);
+
+	put_unaligned_le32(1, sqe + 4);
+	write_reg(g, 0x1000, 4, g->tail);
+	memset(ns, 0, 4096);
+	put_unaligned_le32(9 << 16 | 8, ns + 128);
+	answered(g, 0);
+	admin_queue(g, 0x01, 1, PAGE_AT(7), 8, true);
+	answered(g, 0);
+}
+
+static void commands_are_named(struct kunit *test)
+{
+	const struct name_case *c = test->param_value;
+	struct guest *g = test->priv;
+	u8 *list = g->mem + PAGE_AT(6) - MEM_BASE, *sqe;
+	unsigned int before;
+
+	make_io_queue(g);
+	memset(g->mem + DATA - MEM_BASE, 0, 4 * 4096);
+	put_unaligned_le64(PAGE_AT(2), list);
+	put_unaligned_le64(PAGE_AT(3), list + 8);
+	put_unaligned_le64(PAGE_AT(4) + 100, list + 1024);
+	put_unaligned_le64(50, list + 1024 + 8);
+	put_unaligned_le64(PAGE_AT(5) + 100, list + 1024 + 16);
+	put_unaligned_le64(50, list + 1024 + 24);
+	/* segments and lists that name themselves */
+	put_unaligned_le64(PAGE_AT(6) + 2048, list + 2048);
+	put_unaligned_le64(16 | SGL_TYPE(2), list + 2048 + 8);
+	put_unaligned_le64(PAGE_AT(6) + 4088, list + 4088);
+	before = g->nnames;
+	KUNIT_ASSERT_EQ(test, named(g), NAMED_QUEUES | BIT(7));
+
+	sqe = c->io ? g->mem + PAGE_AT(7) - MEM_BASE : entry(g, c->opcode, 77, 0, 0);
+	sqe[0] = c->opcode;
+	sqe[1] = c->flags;
+	put_unaligned_le16(77, sqe + 2);
+	put_unaligned_le32(1, sqe + 4);
+	put_unaligned_le64(c->mptr, sqe + 16);
+	put_unaligned_le64(c->prp1, sqe + 24);
+	put_unaligned_le64(c->prp2, sqe + 32);
+	put_unaligned_le32(c->cdw10, sqe + 40);
+	put_unaligned_le32(c->cdw11, sqe + 44);
+	put_unaligned_le32(c->cdw12, sqe + 48);
+	write_reg(g, c->io ? 0x1008 : 0x1000, 4, c->io ? 1 : g->tail);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(7) | c->named);
+	KUNIT_EXPECT_EQ(test, g->nkicks, 0);
+	/* its completion ends them; of an I/O queue in the only completion queue there is */
+	put_unaligned_le32(c->io << 16, g->mem + ACQ - MEM_BASE + g->cq * 16 + 8);
+	answer(g, 77, 0);
+	g->p->after_apply(g->state);
+	KUNIT_EXPECT_EQ(test, g->nnames, before);
+}
+
+/* memory that cannot be named: the doorbell waits until completions have made room */
+static void doorbells_wait(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	submit(g, 0x06, 1, DATA, 0, 1);
+	g->names_max = g->nnames;
+	put_unaligned_le32(1, entry(g, 0x06, 2, DATA2, 0) + 40);
+	put_unaligned_le32(1, entry(g, 0x06, 3, SHADOW, 0) + 40);
+	KUNIT_EXPECT_TRUE(test, g->p->bar_write(g->state, 0, 0x1000, 4, g->tail));
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(2));
+	/* it waits on */
+	g->p->after_cut(g->state);
+	KUNIT_EXPECT_EQ(test, g->nkicks, 0);
+	answer(g, 1, 0);
+	g->p->after_apply(g->state);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(4));
+	KUNIT_ASSERT_EQ(test, g->nkicks, 1);
+	KUNIT_EXPECT_EQ(test, g->kicks[0].offset, 0x1000);
+	KUNIT_EXPECT_EQ(test, g->kicks[0].value, 2);
+	/* the kick fails: later */
+	g->kick_ret = -ENOMEM;
+	answer(g, 2, 0);
+	g->p->after_apply(g->state);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(6));
+	g->kick_ret = 0;
+	g->p->after_cut(g->state);
+	KUNIT_ASSERT_EQ(test, g->nkicks, 2);
+	KUNIT_EXPECT_EQ(test, g->kicks[1].value, 3);
+	/* from here on doorbells are sent as the guest rings them */
+	answer(g, 3, 0);
+	submit(g, 0x06, 4, DATA, 0, 1);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(2));
+	KUNIT_EXPECT_EQ(test, g->nkicks, 2);
+}
+
+/* more than the server host shadows at all: left to the device, which then fails it */
+static void command_never_fits(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	g->names_max = g->nnames;
+	submit(g, 0x06, 1, DATA, 0, 1);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES);
+	KUNIT_EXPECT_EQ(test, g->nkicks, 0);
+}
+
+/* the controller is enabled once its queues can be named */
+static void enable_waits(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	write_reg(g, 0x14, 4, 0x00460000);
+	g->p->bar_read(g->state, 0, 0x1c, 4, 0);
+	g->kick_ret = -ENOMEM;
+	g->names_max = 1;
+	KUNIT_EXPECT_EQ(test, g->nnames, 0);
+	write_reg(g, 0x14, 4, 0x00460001);
+	/* one of them never fits: the device cannot reach it */
+	KUNIT_EXPECT_EQ(test, g->nnames, 1);
 }
 
 /* a guest that writes invalid values: env->mem() returns NULL, nothing else happens */
@@ -646,6 +932,11 @@ static struct kunit_case profile_cases[] = {
 	KUNIT_CASE(completion_queues),
 	KUNIT_CASE(order_refused),
 	KUNIT_CASE(many_completion_queues),
+	KUNIT_CASE(queues_are_named),
+	KUNIT_CASE_PARAM(commands_are_named, name_gen_params),
+	KUNIT_CASE(doorbells_wait),
+	KUNIT_CASE(command_never_fits),
+	KUNIT_CASE(enable_waits),
 	KUNIT_CASE(shadow_doorbells),
 	KUNIT_CASE(shadow_stride_and_bound),
 	{}

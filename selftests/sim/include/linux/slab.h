@@ -22,6 +22,13 @@ void *kzalloc(size_t size, gfp_t gfp);
 void kfree(const void *p);
 /* required for copies of guest memory: kfree() warns about objects as large as a page */
 void kfree_sensitive(const void *p);
+static inline void *kmemdup(const void *from, size_t size, gfp_t gfp)
+{
+	void *p = kmalloc(size, gfp);
+
+	return p ? __builtin_memcpy(p, from, size) : NULL;
+}
+
 #define kvzalloc		kzalloc
 #define kvcalloc(n, size, gfp)	kzalloc((size_t)(n) * (size), gfp)
 #define kvfree			kfree

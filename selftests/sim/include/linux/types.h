@@ -19,6 +19,7 @@
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
+typedef int32_t s32;
 typedef unsigned long long u64;
 typedef long long s64;
 typedef unsigned __int128 u128;
@@ -28,6 +29,7 @@ typedef u32 __u32, __le32;
 typedef u64 __u64, __le64;
 typedef unsigned int gfp_t;
 
+#define U16_MAX			((u16)~0u)
 #define U32_MAX			((u32)~0u)
 #define U64_MAX			((u64)~0ull)
 

@@ -37,4 +37,12 @@ static inline int xa_err(void *entry)
 	return 0;
 }
 
+static inline void *xa_mk_value(unsigned long v) { return (void *)(v << 1 | 1); }
+static inline unsigned long xa_to_value(const void *entry) { return (unsigned long)entry >> 1; }
+
+#define xa_for_each_range(xa, index, entry, start, last)				\
+	for (index = start, entry = xa_find(xa, &index, last, XA_PRESENT); entry;	\
+	     entry = xa_find_after(xa, &index, last, XA_PRESENT))
+#define xa_for_each(xa, index, entry) xa_for_each_range(xa, index, entry, 0, ~0ul)
+
 #endif /* _SIM_LINUX_XARRAY_H */
