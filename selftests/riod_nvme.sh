@@ -13,6 +13,8 @@
 # shellcheck source=selftests/riod.sh
 . "$(dirname "$0")/riod.sh"
 
+# NVME_IOMMU=none: the guest has no vIOMMU, so all of its memory is mapped.
+#
 # SIZE: MiB written and verified (--env NVME_MIB=N); SMALL: sectors of the test of small
 # buffers. One CPU for both hosts and the guest is slow, a debug kernel is slower still.
 case $RIOD_KERNEL.$RIOD_TOPOLOGY in
@@ -24,7 +26,7 @@ esac
 setup()
 {
 	on server modprobe riod_stub
-	modprobe riod_frontend
+	modprobe riod_frontend ${NVME_IOMMU:+by_name=1}
 	# no udev loads the driver; the driver probes in the background
 	on server modprobe nvme
 	wait_for 20 on server "test -e /sys/bus/pci/devices/$(device nvme)/nvme/nvme*/serial"
@@ -32,7 +34,7 @@ setup()
 	riod_export nvme
 	riod_attach
 	remember SERIAL EXPORT ATT_ID ATT_DEV
-	guest_start --smp 2 -device "vfio-pci,host=$ATT_DEV"
+	guest_start --smp 2 --iommu "${NVME_IOMMU:-intel}" -device "vfio-pci,host=$ATT_DEV"
 }
 
 each_setup() { recall; }

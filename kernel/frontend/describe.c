@@ -7,12 +7,17 @@
  */
 #define pr_fmt(fmt) "riod: " fmt
 
+#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/unaligned.h>
 
 #include "frontend.h"
+
+static bool by_name;
+module_param(by_name, bool, 0644);
+MODULE_PARM_DESC(by_name, "New attachments share only the memory that their profiles name, if these name all (default N)");
 
 static struct riod_fe_func *func_new(struct riod_fe_att *att, u8 num)
 {
@@ -126,6 +131,22 @@ static void *func_mem(void *priv, u64 iova, size_t len, bool write)
 	struct riod_fe_func *fn = priv;
 
 	return riod_fe_dma_mem(fn->att, iova, len, write);
+}
+
+/* without it all that is mapped is entered */
+static int func_name(void *priv, u64 iova, u64 len)
+{
+	struct riod_fe_func *fn = priv;
+
+	return fn->att->dma.exact ? riod_fe_name(fn->att, iova, len) : 0;
+}
+
+static void func_unname(void *priv, u64 iova, u64 len)
+{
+	struct riod_fe_func *fn = priv;
+
+	if (fn->att->dma.exact)
+		riod_fe_unname(fn->att, iova, len);
 }
 
 static void func_raise(void *priv, u16 vector)
@@ -251,6 +272,10 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 	fn->env.mem = func_mem;
 	fn->env.changed = func_changed;
 	fn->env.order = func_order;
+	if (p->exact && READ_ONCE(by_name)) {
+		fn->env.name = func_name;
+		fn->env.unname = func_unname;
+	}
 	fn->env.priv = fn;
 	if (p->init) {
 		ret = p->init(&fn->profile_state, &fn->env);
@@ -316,6 +341,19 @@ static void att_number_funcs(struct riod_fe_att *att)
 	}
 }
 
+/* the functions share their I/O addresses, so one without such a profile decides for all */
+static void att_exact(struct riod_fe_att *att)
+{
+	bool exact = true;
+	unsigned int i;
+
+	for (i = 0; i < att->nfuncs; i++)
+		exact &= !!att->funcs[i]->env.name;
+	mutex_lock(&att->dma.lock);
+	att->dma.exact = exact;
+	mutex_unlock(&att->dma.lock);
+}
+
 /**
  * riod_fe_describe_done() - READY arrived: set up the described functions
  * @att: attachment
@@ -334,6 +372,7 @@ int riod_fe_describe_done(struct riod_fe_att *att, const struct riod_attach_requ
 		if (ret)
 			return ret;
 	}
+	att_exact(att);
 	return 0;
 }
 

@@ -34,9 +34,6 @@
 #include "frontend.h"
 #include "frontend_trace.h"
 
-/* unmaps that may wait for the next cut before the pump is woken for them */
-#define DMA_PENDING_MAX		64
-
 /* delay of the work item, which is also the delay of a retry after a failed allocation */
 #define DMA_REVISIT_MS		20
 
@@ -44,6 +41,7 @@ void riod_fe_dma_init(struct riod_fe_dma *dma, u64 limit)
 {
 	mutex_init(&dma->lock);
 	xa_init(&dma->pages);
+	xa_init(&dma->named);
 	INIT_LIST_HEAD(&dma->pending);
 	dma->limit = limit;
 	dma->next_id = 1;
@@ -201,34 +199,59 @@ int riod_fe_page_enter(struct riod_fe_att *att, struct riod_fe_batch *b, u32 i)
 	return 0;
 }
 
-/* queue a range's pages for the pump to enter and to send; 0 or -ENOMEM */
-static int range_enter(struct riod_fe_att *att, struct riod_fe_range *r, gfp_t gfp)
+/**
+ * riod_fe_batch_new() - queue pages for the pump to enter and to send
+ * @att: attachment
+ * @iova: address of the first page
+ * @pfn: page frame of it; the others follow
+ * @prot: RIOD_PROT_*
+ * @n: number of pages
+ * @gfp: for the batch
+ *
+ * Return: the batch, which the caller cuts; or NULL.
+ */
+struct riod_fe_batch *riod_fe_batch_new(struct riod_fe_att *att, u64 iova, unsigned long pfn,
+					u32 prot, u32 n, gfp_t gfp)
 {
-	u32 n = (r->it.last - r->it.start + 1) >> PAGE_SHIFT;
 	struct riod_fe_batch *b;
 
 	lockdep_assert_held(&att->dma.lock);
-	if (!r->ram || r->batch)
-		return 0;
 	b = kvzalloc(struct_size(b, slots, n), gfp);
 	if (!b)
-		return -ENOMEM;
+		return NULL;
 	b->nslots = n;
-	b->iova = r->it.start;
-	b->pfn = PHYS_PFN(r->paddr);
-	b->prot = r->prot;
+	b->iova = iova;
+	b->pfn = pfn;
+	b->prot = prot;
 	b->hi = n;
 	riod_fe_record_queue(&att->dma, &b->map, b, RIOD_FE_RECORD_MAP, 0, n);
-	r->batch = b;
-	return 0;
+	return b;
 }
 
-/*
- * Unmap pages from @from up to @to, which are at an end of the mapped pages.
+/* 0 or -ENOMEM */
+static int range_enter(struct riod_fe_att *att, struct riod_fe_range *r, gfp_t gfp)
+{
+	u32 n = (r->it.last - r->it.start + 1) >> PAGE_SHIFT;
+
+	lockdep_assert_held(&att->dma.lock);
+	if (att->dma.exact)
+		return riod_fe_named_enter(att, r->it.start, r->it.last, gfp);
+	if (!r->ram || r->batch)
+		return 0;
+	r->batch = riod_fe_batch_new(att, r->it.start, PHYS_PFN(r->paddr), r->prot, n, gfp);
+	return r->batch ? 0 : -ENOMEM;
+}
+
+/**
+ * riod_fe_batch_cut() - unmap pages
+ * @att: attachment
+ * @b: batch; freed if nothing of it is left
+ * @from: first page
+ * @to: page behind the last one; they are at an end of the mapped pages
+ *
  * Pages that have not been sent to the stub are never sent.
  */
-static void batch_cut(struct riod_fe_att *att, struct riod_fe_batch *b, u32 from,
-		      u32 to)
+void riod_fe_batch_cut(struct riod_fe_att *att, struct riod_fe_batch *b, u32 from, u32 to)
 {
 	struct riod_fe_dma *dma = &att->dma;
 	u32 i, sent = min(to, b->next);
@@ -253,9 +276,11 @@ static void batch_cut(struct riod_fe_att *att, struct riod_fe_batch *b, u32 from
 
 static void range_leave(struct riod_fe_att *att, struct riod_fe_range *r)
 {
+	if (att->dma.exact)
+		riod_fe_named_leave(att, r->it.start, r->it.last);
 	if (!r->batch)
 		return;
-	batch_cut(att, r->batch, r->batch->lo, r->batch->hi);
+	riod_fe_batch_cut(att, r->batch, r->batch->lo, r->batch->hi);
 	r->batch = NULL;
 }
 
@@ -301,8 +326,11 @@ static bool dma_too_much_for_peer(const struct riod_fe_dma *dma)
 	return d && d->bytes_ro + d->bytes_rw > dma->peer_limit;
 }
 
+/* what is mapped and not named costs nothing */
 static bool dma_too_much(const struct riod_fe_dma *dma)
 {
+	if (dma->exact)
+		return false;
 	return (dma->domain && dma->domain->bytes_rw > dma->limit) ||
 	       dma_too_much_for_peer(dma);
 }
@@ -459,6 +487,7 @@ void riod_fe_dma_destroy(struct riod_fe_att *att)
 	mutex_lock(&dma->lock);
 	dma->lost = true;
 	riod_fe_record_drop_all(dma);
+	riod_fe_named_free(att);
 	WARN_ON_ONCE(!xa_empty(&dma->pages));
 	xa_destroy(&dma->pages);
 	mutex_unlock(&dma->lock);
@@ -513,7 +542,12 @@ int riod_fe_dma_mapped(struct riod_fe_domain *d, struct riod_fe_range *r, gfp_t 
 		riod_fe_dma_revisit_soon(att);
 		return 0;
 	}
-	return range_enter(att, r, gfp);
+	if (!dma->exact)
+		return range_enter(att, r, gfp);
+	/* some of its pages may be in the engine by then */
+	if (range_enter(att, r, gfp))
+		riod_fe_dma_revisit_soon(att);
+	return 0;
 }
 
 /* unmap addresses @first to @last, which are at an end of @r */
@@ -524,12 +558,14 @@ void riod_fe_dma_cut(struct riod_fe_domain *d, struct riod_fe_range *r, u64 firs
 
 	lockdep_assert_held(&d->att->dma.lock);
 	trace_riod_fe_unmap(d->att->id, first, last);
+	if (d->att->dma.exact && d->att->dma.domain == d)
+		riod_fe_named_leave(d->att, first, last);
 	if (!b)
 		return;
 	if (first == r->it.start && last == r->it.last)
 		r->batch = NULL;
-	batch_cut(d->att, b, (first - b->iova) >> PAGE_SHIFT,
-		  ((last - b->iova) >> PAGE_SHIFT) + 1);
+	riod_fe_batch_cut(d->att, b, (first - b->iova) >> PAGE_SHIFT,
+			  ((last - b->iova) >> PAGE_SHIFT) + 1);
 }
 
 void riod_fe_dma_unmapped(struct riod_fe_domain *d)
@@ -542,7 +578,7 @@ void riod_fe_dma_unmapped(struct riod_fe_domain *d)
 		return;
 	if (!d->nranges)
 		WRITE_ONCE(dma->unproven, true);
-	if (!d->nranges || dma->npending >= DMA_PENDING_MAX)
+	if (!d->nranges || dma->npending >= RIOD_FE_PENDING_MAX)
 		riod_link_kick(att->link);
 }
 
@@ -559,6 +595,8 @@ u64 riod_fe_dma_page_id(struct riod_fe_att *att, u64 iova)
 	struct riod_fe_range *r;
 
 	lockdep_assert_held(&dma->lock);
+	if (dma->exact)
+		return riod_fe_named_id(att, iova);
 	if (dma->state != RIOD_BUS_MASTER_ON || !dma->domain)
 		return 0;
 	r = riod_fe_range_find(dma->domain, iova);
@@ -585,7 +623,7 @@ void *riod_fe_dma_mem(struct riod_fe_att *att, u64 iova, size_t len, bool write)
 	    len > PAGE_SIZE - offset_in_page(iova))
 		return NULL;
 	r = riod_fe_range_find(dma->domain, iova);
-	if (!r || !r->batch || (write && !(r->prot & RIOD_PROT_WRITE)))
+	if (!r || (!r->batch && !dma->exact) || (write && !(r->prot & RIOD_PROT_WRITE)))
 		return NULL;
 	paddr = r->paddr + (iova - r->it.start);
 	/* a profile must not access memory that is known to have an error */

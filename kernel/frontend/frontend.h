@@ -13,6 +13,7 @@
  *   riod_fe_vdev    the VFIO device, from probe() to the last file closed
  *   riod_fe_domain  an IOMMU domain that VFIO allocated; may outlive the functions
  *   riod_fe_range   one map of a domain
+ *   riod_fe_named   a page that a profile names, mapped or not
  *   riod_fe_batch   the pages of a range while the device may access them, and
  *                   until their UNMAP record has been sent
  *
@@ -270,6 +271,10 @@ struct riod_fe_domain {
  * @lost: the session is over
  * @warned: the log says that bus mastering is held off
  * @anew: bus mastering was enabled, and profiles have not been informed yet
+ * @exact: the profiles of all functions name what their devices access (named.c), and
+ *	nothing else is entered; constant once the functions are on the bus
+ * @named: I/O address >> PAGE_SHIFT to struct riod_fe_named
+ * @nnamed: number of @named
  * @unproven: ON, but the last map was removed and the guest has not accessed a
  *	function since: no driver is known to run, so the limit still applies
  * @pages: page frame number to page number (rule 13, one shadow per page)
@@ -292,6 +297,9 @@ struct riod_fe_dma {
 	bool warned;
 	bool anew;
 	bool unproven;
+	bool exact;
+	struct xarray named;
+	u64 nnamed;
 	struct xarray pages;
 	u64 next_id;
 	struct list_head pending;
@@ -328,10 +336,24 @@ int riod_fe_dma_mapped(struct riod_fe_domain *d, struct riod_fe_range *r, gfp_t 
 void riod_fe_dma_cut(struct riod_fe_domain *d, struct riod_fe_range *r,
 		     u64 first, u64 last);
 void riod_fe_dma_unmapped(struct riod_fe_domain *d);
+struct riod_fe_batch *riod_fe_batch_new(struct riod_fe_att *att, u64 iova, unsigned long pfn,
+					u32 prot, u32 n, gfp_t gfp);
+void riod_fe_batch_cut(struct riod_fe_att *att, struct riod_fe_batch *b, u32 from, u32 to);
 u64 riod_fe_dma_page_id(struct riod_fe_att *att, u64 iova);
 void *riod_fe_dma_mem(struct riod_fe_att *att, u64 iova, size_t len, bool write);
 int riod_fe_page_enter(struct riod_fe_att *att, struct riod_fe_batch *b, u32 i);
 void riod_fe_batch_put(struct riod_fe_batch *b);
+
+/* unmaps that may wait for the next cut before the pump is woken for them */
+#define RIOD_FE_PENDING_MAX	64
+
+/* named.c */
+int riod_fe_name(struct riod_fe_att *att, u64 iova, u64 len);
+void riod_fe_unname(struct riod_fe_att *att, u64 iova, u64 len);
+int riod_fe_named_enter(struct riod_fe_att *att, u64 first, u64 last, gfp_t gfp);
+void riod_fe_named_leave(struct riod_fe_att *att, u64 first, u64 last);
+u64 riod_fe_named_id(struct riod_fe_att *att, u64 iova);
+void riod_fe_named_free(struct riod_fe_att *att);
 
 /* dma_send.c */
 void riod_fe_record_queue(struct riod_fe_dma *dma, struct riod_fe_record *r,

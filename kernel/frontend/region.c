@@ -17,7 +17,7 @@
 
 #include "frontend.h"
 
-/* a profile rings a doorbell; called in callbacks of the link, where posting never waits */
+/* a profile rings a doorbell, with the DMA lock held, so posting must not wait */
 int riod_fe_region_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value)
 {
 	struct riod_fe_func *fn = priv;
@@ -27,7 +27,7 @@ int riod_fe_region_kick(void *priv, u8 bar, u64 offset, u8 width, u64 value)
 	if (!f)
 		return -ENOMEM;
 	atomic64_inc(&fn->att->stats.kicks);
-	return riod_link_post(fn->att->link, f);
+	return riod_link_post_nowait(fn->att->link, f);
 }
 
 /* ------------------------------------------------------------ MSI-X table */

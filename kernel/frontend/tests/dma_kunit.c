@@ -2,7 +2,7 @@
 /*
  * dma_kunit.c - maps of VFIO, without VFIO and without a peer
  *
- * Uses the real dma.c, dma_send.c and range.c.  There is no link: nothing is sent, and
+ * Uses the real dma.c, named.c, dma_send.c and range.c.  There is no link: nothing is sent, and
  * bus mastering stays off, so no page is entered.  Page frames are fakes.
  */
 #include <kunit/test.h>
@@ -108,6 +108,7 @@ static bool fake_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv)
 
 #undef pr_fmt
 #include "../dma.c"
+#include "../named.c"
 #include "../dma_send.c"
 #undef pr_fmt
 #include "../range.c"
@@ -225,6 +226,133 @@ static void memory_of_profiles(struct kunit *test)
 	mutex_unlock(&dma->lock);
 }
 
+/* ------------------------------------------------------------ names (rule 20) */
+
+/* of map_frame(RAM), writable */
+#define RAM_IOVA	((2 * RAM + 1ull) << PAGE_SHIFT)
+#define RW		(RIOD_PROT_READ | RIOD_PROT_WRITE)
+
+static int name(struct space *s, u64 iova, u64 len)
+{
+	int ret;
+
+	mutex_lock(&s->att.dma.lock);
+	ret = riod_fe_name(&s->att, iova, len);
+	mutex_unlock(&s->att.dma.lock);
+	return ret;
+}
+
+static void unname(struct space *s, u64 iova, u64 len)
+{
+	mutex_lock(&s->att.dma.lock);
+	riod_fe_unname(&s->att, iova, len);
+	mutex_unlock(&s->att.dma.lock);
+}
+
+/* the pages that wait to be entered: all that may be, as there is no pump */
+static unsigned int shared(struct space *s)
+{
+	return s->att.dma.npending;
+}
+
+static void names_begin(struct space *s)
+{
+	struct riod_fe_dma *dma = &s->att.dma;
+
+	dma->exact = true;
+	dma->peer_limit = 2 * PAGE_SIZE;
+	dma->domain = &s->d;
+	dma->state = RIOD_BUS_MASTER_ON;
+}
+
+static void names_end(struct space *s)
+{
+	mutex_lock(&s->att.dma.lock);
+	dma_leave(&s->att);
+	riod_fe_named_free(&s->att);
+	s->att.dma.domain = NULL;
+	s->att.dma.state = RIOD_BUS_MASTER_OFF;
+	mutex_unlock(&s->att.dma.lock);
+}
+
+/* a page is shared while it is named and mapped, in whatever order */
+static void names_and_maps(struct kunit *test)
+{
+	struct space *s = test->priv;
+
+	names_begin(s);
+	KUNIT_ASSERT_EQ(test, map_frame(s, RAM, RW), 0);
+	KUNIT_EXPECT_EQ(test, shared(s), 0);
+	KUNIT_EXPECT_EQ(test, name(s, RAM_IOVA + 100, 50), 0);
+	KUNIT_EXPECT_EQ(test, shared(s), 1);
+	KUNIT_EXPECT_EQ(test, name(s, RAM_IOVA + 120, 50), 0);
+	KUNIT_EXPECT_EQ(test, shared(s), 1);
+	unname(s, RAM_IOVA + 100, 50);
+	KUNIT_EXPECT_EQ(test, shared(s), 1);
+	KUNIT_EXPECT_EQ(test, riod_fe_range_unmap(&s->d, RAM_IOVA, RAM_IOVA + PAGE_SIZE - 1),
+			PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, shared(s), 0);
+	/* what is mapped there next is named, too */
+	KUNIT_ASSERT_EQ(test, map_frame(s, RAM, RW), 0);
+	KUNIT_EXPECT_EQ(test, shared(s), 1);
+	unname(s, RAM_IOVA + 120, 50);
+	KUNIT_EXPECT_EQ(test, shared(s), 0);
+	KUNIT_EXPECT_EQ(test, s->att.dma.nnamed, 0);
+	names_end(s);
+}
+
+/* bus mastering off: nothing is shared; on: all that is named */
+static void names_and_bus_master(struct kunit *test)
+{
+	struct space *s = test->priv;
+
+	names_begin(s);
+	KUNIT_ASSERT_EQ(test, map_frame(s, RAM, RW), 0);
+	KUNIT_EXPECT_EQ(test, name(s, RAM_IOVA, 1), 0);
+	mutex_lock(&s->att.dma.lock);
+	dma_leave(&s->att);
+	s->att.dma.state = RIOD_BUS_MASTER_OFF;
+	mutex_unlock(&s->att.dma.lock);
+	KUNIT_EXPECT_EQ(test, shared(s), 0);
+	KUNIT_EXPECT_EQ(test, name(s, RAM_IOVA, 1), 0);
+	KUNIT_EXPECT_EQ(test, shared(s), 0);
+	/* as much as it likes is mapped */
+	s->d.bytes_rw += SZ_1G;
+	mutex_lock(&s->att.dma.lock);
+	KUNIT_EXPECT_FALSE(test, dma_too_much(&s->att.dma));
+	KUNIT_EXPECT_EQ(test, dma_enter(&s->att), 0);
+	s->att.dma.state = RIOD_BUS_MASTER_ON;
+	mutex_unlock(&s->att.dma.lock);
+	s->d.bytes_rw -= SZ_1G;
+	KUNIT_EXPECT_EQ(test, shared(s), 1);
+	names_end(s);
+}
+
+/* a name that fails names nothing; what is no memory is never shared */
+static void names_fail(struct kunit *test)
+{
+	struct space *s = test->priv;
+
+	names_begin(s);
+	KUNIT_EXPECT_EQ(test, name(s, ~0ull, 2), -EINVAL);
+	KUNIT_EXPECT_EQ(test, name(s, 0, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, name(s, PAGE_SIZE - 1, PAGE_SIZE + 2), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, s->att.dma.nnamed, 0);
+	KUNIT_EXPECT_EQ(test, name(s, PAGE_SIZE - 1, 2), 0);
+	KUNIT_EXPECT_EQ(test, name(s, 2 * PAGE_SIZE, 1), -EDQUOT);
+	/* pages that are named already need no room */
+	KUNIT_EXPECT_EQ(test, name(s, 0, 2 * PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, s->att.dma.nnamed, 2);
+	unname(s, 0, 2 * PAGE_SIZE);
+	unname(s, PAGE_SIZE - 1, 2);
+	KUNIT_EXPECT_EQ(test, s->att.dma.nnamed, 0);
+
+	KUNIT_ASSERT_EQ(test, map_frame(s, P2P, RW), 0);
+	KUNIT_EXPECT_EQ(test, name(s, (2 * P2P + 1ull) << PAGE_SHIFT, 1), 0);
+	KUNIT_EXPECT_EQ(test, shared(s), 0);
+	names_end(s);
+}
+
 /* ------------------------------------------------------------ maps that wait (rule 9) */
 
 /* a cut that finds no quiet delays all maps together by at most GIVE_WAY, not each */
@@ -281,6 +409,9 @@ static void cut_ends_the_wait(struct kunit *test)
 static struct kunit_case dma_cases[] = {
 	KUNIT_CASE(what_can_be_mapped),
 	KUNIT_CASE(memory_of_profiles),
+	KUNIT_CASE(names_and_maps),
+	KUNIT_CASE(names_and_bus_master),
+	KUNIT_CASE(names_fail),
 	KUNIT_CASE(maps_wait_together),
 	KUNIT_CASE(cut_ends_the_wait),
 	{}
