@@ -13,10 +13,12 @@
 #                                ON_TIMEOUT seconds (300), status 124
 #   $RIOD_SERVER_ADDR, $RIOD_VMM_ADDR   the hosts' addresses on the data link
 #   device KIND [N]              PCI address, on the server, of the N-th (0) emulated KIND
+#   vmm_device KIND [N]          the same on the VMM host (pair only; "# vmm-devices:")
 #   link_cut, link_restore       cut, restore the data link from outside the VMs (pair only)
 #   vm_monitor server|vmm|host|self CMD   QEMU's monitor of a host VM (set_link, device_del,
 #                                sendkey, pcie_aer_inject_error, info, stop, cont, quit,
-#                                system_reset, system_wakeup, nmi only)
+#                                system_reset, system_wakeup, nmi only), or cpu_time:
+#                                nanoseconds that the VM's CPUs have run
 #   bind_driver ADDR DRIVER      bind a PCI device of this host to a driver (vfio-pci, ...)
 #   release_driver ADDR          bind it to its default driver again
 #
@@ -105,6 +107,8 @@ device()
 	echo "device: this run has no '$1' number ${2:-0} (it has: $RIOD_DEVICES)" >&2
 	return 1
 }
+
+vmm_device() { RIOD_DEVICES=$RIOD_VMM_DEVICES device "$@"; }
 
 vm_monitor()
 {

@@ -29,6 +29,7 @@
 # is <bus>:<01+N>.0, on the bus after those of all ports. Disk images are sparse files of this run; serials are random.
 # The far end of every emulated NIC is a virtio NIC of the same VM, peer<N>.
 #
+# DEVICE_IMAGES         how names of disk images begin (disk)
 # devices_args SPEC...  sets DEVICE_ARGS (array) and DEVICE_ADDRS (KIND=ADDRESS ...)
 
 DEVICE_ARGS=()
@@ -49,8 +50,8 @@ device_serial() { od -An -N6 -tx1 /dev/urandom | tr -d ' \n'; }
 # device_disk N SIZE - add drive<N> with a new sparse image
 device_disk()
 {
-	truncate -s "$2" "disk$1.img"
-	DEVICE_ARGS+=(-drive "file=disk$1.img,if=none,id=drive$1,format=raw,cache=unsafe,file.locking=off,discard=unmap")
+	truncate -s "$2" "${DEVICE_IMAGES:-disk}$1.img"
+	DEVICE_ARGS+=(-drive "file=${DEVICE_IMAGES:-disk}$1.img,if=none,id=drive$1,format=raw,cache=unsafe,file.locking=off,discard=unmap")
 }
 
 # device_nic N F - add netdev nic<N>f<F>; its far end is the virtio NIC peer<N*2+F>
@@ -157,8 +158,8 @@ device_one()
 		esac
 		(( ${#numbers[@]} > 1 )) && extra+=,multifunction=on
 		if [[ -n $rom ]]; then
-			device_rom "disk-rom$n$f.img" "$rom"
-			extra=${extra/,romfile=/},romfile=disk-rom$n$f.img
+			device_rom "${DEVICE_IMAGES:-disk}-rom$n$f.img" "$rom"
+			extra=${extra/,romfile=/},romfile=${DEVICE_IMAGES:-disk}-rom$n$f.img
 		fi
 		DEVICE_ARGS+=(-device "$model,id=dev$n$f,$place,addr=$own.$f$extra$opts")
 		case $kind in

@@ -90,7 +90,7 @@ vm_boot()
 
 	# kill the VM when this shell ends, even by SIGKILL
 	setpriv --pdeathsig KILL qemu-system-x86_64 \
-		-name "riod-$vm" -M q35,kernel-irqchip=split -accel tcg,thread=multi \
+		-name "riod-$vm,debug-threads=on" -M q35,kernel-irqchip=split -accel tcg,thread=multi \
 		-cpu "$VM_CPU" -smp "$smp" -m "$mem" -nodefaults -display none -no-reboot \
 		-device intel-iommu,intremap=on,caching-mode=on,snoop-control=on "$@" \
 		-kernel "$KERNEL_DIR/$IMAGE" -initrd "initrd-$vm" -append "$CMDLINE" \
@@ -160,6 +160,20 @@ vm_end_all()
 	VM_PID=() TICKER=
 }
 
+# vm_cpu_time VM - nanoseconds that this machine's CPUs have spent on the VM's CPUs, whose threads
+# are named "CPU N/TCG"
+vm_cpu_time()
+{
+	local task name ns sum=0
+	for task in /proc/"${VM_PID[$1]}"/task/*; do
+		read -r name < "$task/comm"
+		[[ $name == "CPU "* ]] || continue
+		read -r ns _ < "$task/schedstat"
+		sum=$(( sum + ns ))
+	done
+	echo $sum
+}
+
 # vm_request VM LINE - run a test's "ID TARGET COMMAND..." (see vm_monitor in lib.sh)
 #
 # Refuses commands that could open files of this machine.
@@ -170,10 +184,13 @@ vm_request()
 	[[ $target == self ]] && target=$vm
 	case $cmd in
 	set_link\ * | device_del\ * | info\ * | sendkey\ * | pcie_aer_inject_error\ * | quit | stop | cont | system_reset | system_wakeup | nmi) ;;
+	cpu_time) ;;
 	*) out="refused: $cmd" ;;
 	esac
 	if [[ -z ${out:-} ]]; then
-		if vm_alive "$target"; then
+		if vm_alive "$target" && [[ $cmd == cpu_time ]]; then
+			out=$(vm_cpu_time "$target")
+		elif vm_alive "$target"; then
 			out=$(vm_monitor "$target" "$cmd" 2>&1)
 		else
 			out="no VM '$target'"
