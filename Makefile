@@ -10,7 +10,7 @@ PREFIX ?= /usr
 DESTDIR ?=
 TRANSPORT ?= tcp
 
-.PHONY: all need deps modules tools fixtures check check-debug check-newest check-releases check-dkms zoo zoo-pair zoo-debug soak soak-debug soak-net sim sim-mutants kunit selftests vfio-selftests demo gates install uninstall clean help
+.PHONY: all need deps modules tools fixtures check check-debug check-newest check-releases check-dkms zoo zoo-pair zoo-debug soak soak-debug soak-net sim sim-mutants kunit selftests bench bench-quick vfio-selftests demo gates install uninstall clean help
 .DEFAULT_GOAL := all
 
 build := $(abspath $(BUILD))
@@ -89,6 +89,12 @@ selftests:
 	@$(MAKE) all fixtures
 	selftests/vm/run $(TESTS)
 
+# Measure riod and its peers; BENCH_TRANSPORT=rdma: over software RDMA
+bench bench-quick:
+	@scripts/deps.sh build vm
+	@$(MAKE) all fixtures
+	selftests/bench/run $(if $(filter %-quick,$@),--quick) --out $(build)/$@
+
 demo:
 	@scripts/deps.sh build vm
 	@$(MAKE) all fixtures
@@ -131,6 +137,9 @@ help:
 	@echo 'make sim-mutants  disable one rule of the engine at a time: each must be caught'
 	@echo 'make kunit        only the KUnit suites, on User Mode Linux'
 	@echo 'make selftests TESTS="..."  selftests in VMs'
+	@echo 'make bench        measure riod and its peers: JSON, Markdown, plots in $(BUILD)/bench/; an hour'
+	@echo '                  (BENCH_TRANSPORT=rdma: over software RDMA; BENCH_ROUNDS=N)'
+	@echo 'make bench-quick  storage only, some minutes'
 	@echo 'make vfio-selftests  the kernel'"'"'s own VFIO selftests, for selftests/riod_programs.sh'
 	@echo 'make gates        W=1, sparse, checkpatch, shellcheck, clang-format, clang-tidy, ...'
 	@echo 'make install      modules, riodctl, man page, completion [DESTDIR= PREFIX=]'
