@@ -69,8 +69,9 @@
  * @nsid: namespace
  * @skip: unused here
  * @mptr: metadata pointer
- * @prp1: first PRP entry, or address of the first SGL descriptor
- * @prp2: second PRP entry, or length and type of that
+ * @prp1: first PRP entry
+ * @prp2: second PRP entry
+ * @sgl: instead of them, the first SGL descriptor
  * @cdw10: of the command, like all that follows
  * @cdw11: likewise
  * @cdw12: likewise
@@ -85,8 +86,13 @@ struct riod_nvme_sqe {
 	__le32 nsid;
 	__le32 skip[2];
 	__le64 mptr;
-	__le64 prp1;
-	__le64 prp2;
+	union {
+		struct {
+			__le64 prp1;
+			__le64 prp2;
+		};
+		u8 sgl[16];
+	};
 	__le32 cdw10;
 	__le32 cdw11;
 	__le32 cdw12;

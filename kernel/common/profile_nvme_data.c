@@ -316,7 +316,7 @@ static int data(struct decoder *d, const struct riod_nvme_sqe *e, s64 len)
 	struct nvme_sgl s;
 
 	if (NVME_PSDT(e->flags)) {
-		memcpy(&s, &e->prp1, sizeof(s));
+		memcpy(&s, e->sgl, sizeof(s));
 		return sgl(d, s);
 	}
 	if (len > NVME_DATA_MAX)

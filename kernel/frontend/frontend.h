@@ -32,7 +32,7 @@
  *                     the peer; taken alone.
  *   riod_fe_shadow.fetch, .lock  mutexes: pages of BARs that are memory.  The first is
  *                     held while waiting for the peer.
- *   riod_fe_dma.lock  mutex: ranges, pages and the MAP and UNMAP records to send.
+ *   riod_fe_dma.lock  mutex: ranges, names, pages and the MAP and UNMAP records to send.
  *                     Never held while waiting for the peer or for window space.
  *   (engine)          gate and lock of riod_sync
  *   riod_fe_att.event_lock  mutex: order of events; only innermost locks inside.
