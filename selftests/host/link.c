@@ -210,7 +210,8 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(what, "serve"))
 		return serve(atoi(argv[2]));
 	if (argc == 6 && !strcmp(what, "pingpong") && atoi(argv[4]) > 0 && atoi(argv[4]) <= PIECE)
-		pingpong(call(argv[2], atoi(argv[3]), 'p', atoi(argv[4])), atoi(argv[4]), atol(argv[5]));
+		pingpong(call(argv[2], atoi(argv[3]), 'p', atoi(argv[4])), atoi(argv[4]),
+			 atol(argv[5]));
 	else if (argc == 5 && !strcmp(what, "send"))
 		stream_out(call(argv[2], atoi(argv[3]), 's', 0), atol(argv[4]) * 1000000000ull);
 	else if (argc == 5 && !strcmp(what, "receive"))

@@ -98,7 +98,9 @@ int main(int argc, char **argv)
 	int bar, arg;
 
 	if (argc < 8) {
-		fprintf(stderr, "usage: %s PCI-ADDRESS BAR READ-OFFSET WRITE-OFFSET KIB COUNT OP...\n", argv[0]);
+		fprintf(stderr,
+			"usage: %s PCI-ADDRESS BAR READ-OFFSET WRITE-OFFSET KIB COUNT OP...\n",
+			argv[0]);
 		return 2;
 	}
 	bar = VFIO_PCI_BAR0_REGION_INDEX + atoi(argv[2]);
