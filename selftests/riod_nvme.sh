@@ -13,7 +13,8 @@
 # shellcheck source=selftests/riod.sh
 . "$(dirname "$0")/riod.sh"
 
-# NVME_IOMMU=none: the guest has no vIOMMU, so all of its memory is mapped.
+# NVME_IOMMU=none: the guest has no vIOMMU, so all of its memory is mapped; only what the
+# profile names is shared (by_name).
 #
 # SIZE: MiB written and verified (--env NVME_MIB=N); SMALL: sectors of the test of small
 # buffers. One CPU for both hosts and the guest is slow, a debug kernel is slower still.

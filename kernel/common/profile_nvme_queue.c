@@ -539,14 +539,18 @@ void nvme_ring_owed(struct riod_nvme *n)
 
 /* ------------------------------------------------------------ completions */
 
-/* 4.2: the entry's second half: SQ head and number, cid, phase and status */
-static void completed(struct riod_nvme *n, const __le32 *cqe)
+/*
+ * 4.2: the entry's second half: SQ head and number, cid, phase and status.  Admin commands
+ * complete in the admin queue only (@cqid 0).  An entry elsewhere that names one is forged, and
+ * may not end the queue that it is in, which the caller uses.
+ */
+static void completed(struct riod_nvme *n, u16 cqid, const __le32 *cqe)
 {
 	u32 dw2 = le32_to_cpu(cqe[2]), dw3 = le32_to_cpu(cqe[3]);
 	unsigned long index = request_index(dw2 >> 16, dw3);
 	const struct riod_nvme_request *r = xa_load(&n->requests, index);
 
-	if (!r)
+	if (!r || (dw2 >> 16 == ADMIN_QUEUE && cqid != ADMIN_QUEUE))
 		return;
 	if (dw2 >> 16 == ADMIN_QUEUE)
 		admin_ends(n, &r->sqe, !(dw3 >> 17), le32_to_cpu(cqe[0]));
@@ -574,7 +578,7 @@ static void follow(struct riod_nvme *n, struct riod_nvme_queue *q)
 			q->head = 0;
 			q->phase ^= 1;
 		}
-		completed(n, cqe);
+		completed(n, q->qid, cqe);
 	}
 }
 

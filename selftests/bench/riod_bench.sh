@@ -247,7 +247,9 @@ test_cpu()
 			IFS=- read -r rw bytes depth <<< "$cell"
 			for peer in $(pace "$round" "${peers[@]}"); do
 				for seconds in 0 $((3 * SECS)); do
-					record section=cpu "round=$round" "peer=$peer" "rw=$rw" "bytes=$bytes" 						"depth=$depth" "seconds=$seconds" -- 						load "$peer" "$rw" "$bytes" "$depth" "$seconds" "${BENCH_AREA_MIB:-32}"
+					record section=cpu "round=$round" "peer=$peer" "rw=$rw" "bytes=$bytes" \
+						"depth=$depth" "seconds=$seconds" -- \
+						load "$peer" "$rw" "$bytes" "$depth" "$seconds" "${BENCH_AREA_MIB:-32}"
 				done
 			done
 		done

@@ -46,6 +46,7 @@ struct guest {
 	u32 named[MEM_PAGES];
 	unsigned int nnames;
 	unsigned int names_max;
+	int name_err;
 	u16 tail;
 	u16 cq;
 	u8 phase;
@@ -108,7 +109,7 @@ static int guest_name(void *priv, u64 iova, u64 len)
 	if (iova + len - 1 < iova)
 		return -EINVAL;
 	if (g->nnames == g->names_max)
-		return -EDQUOT;
+		return g->name_err;
 	g->nnames++;
 	for (i = 0; i < MEM_PAGES; i++)
 		g->named[i] += covers(iova, len, i);
@@ -161,6 +162,7 @@ static int guest_init(struct kunit *test)
 	g->test = test;
 	g->p = &riod_profile_nvme;
 	g->names_max = UINT_MAX;
+	g->name_err = -EDQUOT;
 	KUNIT_ASSERT_EQ(test, 0, g->p->init(&g->state, &env));
 	test->priv = g;
 	enable(g);
@@ -811,12 +813,37 @@ static void enable_waits(struct kunit *test)
 
 	write_reg(g, 0x14, 4, 0x00460000);
 	g->p->bar_read(g->state, 0, 0x1c, 4, 0);
-	g->kick_ret = -ENOMEM;
-	g->names_max = 1;
 	KUNIT_EXPECT_EQ(test, g->nnames, 0);
-	write_reg(g, 0x14, 4, 0x00460001);
-	/* one of them never fits: the device cannot reach it */
-	KUNIT_EXPECT_EQ(test, g->nnames, 1);
+	/* one queue can be named, the other one not yet */
+	g->names_max = 1;
+	g->name_err = -ENOMEM;
+	KUNIT_EXPECT_TRUE(test, g->p->bar_write(g->state, 0, 0x14, 4, 0x00460001));
+	KUNIT_EXPECT_EQ(test, g->nnames, 0);
+	g->p->bar_read(g->state, 0, 0x1c, 4, 0);
+	KUNIT_EXPECT_EQ(test, g->nkicks, 0);
+	/* the guest asks for CSTS.RDY again and again */
+	g->names_max = UINT_MAX;
+	g->p->bar_read(g->state, 0, 0x1c, 4, 0);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES);
+	KUNIT_ASSERT_EQ(test, g->nkicks, 1);
+	KUNIT_EXPECT_EQ(test, g->kicks[0].offset, 0x14);
+	KUNIT_EXPECT_EQ(test, g->kicks[0].value, 0x00460001);
+}
+
+/* a guest writes an admin completion into the queue that the command deletes */
+static void forged_completion(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	u8 *cqe = g->mem + DATA - MEM_BASE;
+
+	admin_queue(g, 0x05, 1, DATA, 8, true);
+	answered(g, 0);
+	admin_queue(g, 0x04, 1, 0, 1, false);
+	put_unaligned_le32(9 | 1 << 16, cqe + 12);
+	g->p->after_apply(g->state);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(2));
+	answered(g, 0);
+	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES);
 }
 
 /* a guest that writes invalid values: env->mem() returns NULL, nothing else happens */
@@ -937,6 +964,7 @@ static struct kunit_case profile_cases[] = {
 	KUNIT_CASE(doorbells_wait),
 	KUNIT_CASE(command_never_fits),
 	KUNIT_CASE(enable_waits),
+	KUNIT_CASE(forged_completion),
 	KUNIT_CASE(shadow_doorbells),
 	KUNIT_CASE(shadow_stride_and_bound),
 	{}
