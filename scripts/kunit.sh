@@ -16,13 +16,13 @@ usage() {
 	Prints the KTAP documents of all suites and a line "N passed, N failed, N
 	skipped"; exit status 1 unless all passed.
 	--results DIR	write the documents to DIR: one *.ktap per suite, and console.log
-	--timeout S	time limit for the boot and all tests (default 180)
+	--timeout S	time limit for the boot and all tests (default 900)
 	--param P	for the kernel command line, for example kunit.filter_glob=riod_wire.*
 	TXT
 }
 
 results=
-timeout=180
+timeout=900
 params=()
 while [[ ${1:-} == -* ]]; do
 	case $1 in
@@ -82,7 +82,7 @@ cp "$top/scripts/lib/kunit-init" "$tmp/root/init"
 
 rc=0
 timeout --kill-after=5 "$timeout" "$kernel/vmlinuz" mem=256M "initrd=$tmp/initrd" \
-	"uml_dir=$tmp" kunit.enable=1 con=null con0=null,fd:1 panic=-1 oops=panic panic_on_warn=1 \
+	"uml_dir=$tmp" kunit.enable=1 con=null con0=null,fd:1 printk.time=1 panic=-1 oops=panic panic_on_warn=1 \
 	"riod_out=$results" riod_loop.rdma=10.77.0.1 "${params[@]}" >"$results/console.log" 2>&1 </dev/null || rc=$?
 
 # Checks of the run itself, in addition to the suites' results.
