@@ -139,7 +139,7 @@ time_left() {
 test_step() {
 	local name options=() files topology=$1 test=$2
 
-	name=vm-$topology-$(sed -E 's/:([^,+]*)[^+]*/:\1/g; s,\.sh|[^+]*/,,g' <<<"$test")
+	name=vm-$topology-$(sed -E 's/:-[^+]*//g; s/:([^,+]*)[^+]*/:\1/g; s,\.sh|[^+]*/,,g' <<<"$test")
 	shift 2
 	while (($#)) && [[ $1 != -- ]]; do
 		case $1 in

@@ -12,8 +12,8 @@
 # RIOD_RESTARTED is set in a kernel that a test started (kexec) and that begins the file
 # again: the document's head is printed already.
 #
-#   ktap_run [FUNCTION...]   run all test_* functions, or these; exits 0 (all passed),
-#                            1 (a failure) or 4 (all skipped)
+#   ktap_run [FUNCTION...]   run all test_* functions, or these, or with -FUNCTION... all but
+#                            these; exits 0 (all passed), 1 (a failure) or 4 (all skipped)
 #   setup, cleanup           if defined: run before the first test (a failure fails all
 #                            tests), and after the last (always); also in subshells
 #   each_setup, each_cleanup if defined: run before and after every test; each_setup in
@@ -70,6 +70,19 @@ ktap_functions()
 	for name in $(compgen -A function test_); do
 		declare -F "$name"
 	done | sort -n -k 2 | cut -d ' ' -f 1
+}
+
+# ktap_select [FUNCTION...|-FUNCTION...] - set ktap_tests, as ktap_run says
+ktap_select()
+{
+	local name
+	ktap_tests=("$@")
+	[[ ${1:--} == -* ]] || return 0
+	mapfile -t ktap_tests < <(ktap_functions)
+	for name; do
+		mapfile -t ktap_tests < <(printf '%s\n' "${ktap_tests[@]}" | grep -vx -e "${name#-}")
+		declare -F "${name#-}" > /dev/null || ktap_tests+=("$name")
+	done
 }
 
 # ktap_kmsg TEXT - write a marker to the kernel log
@@ -147,8 +160,7 @@ ktap_all_end()
 ktap_run()
 {
 	local n=0 fn status=0
-	ktap_tests=("$@")
-	(( $# )) || mapfile -t ktap_tests < <(ktap_functions)
+	ktap_select "$@"
 	ktap_file=$(basename "$0" .sh)
 	ktap_dir=$(mktemp -d)
 	ktap_passed=0 ktap_failed=0 ktap_skipped=0
