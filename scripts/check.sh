@@ -76,6 +76,10 @@ step() {
 	local name=$1 tree=$2 start rc=0
 
 	shift 2
+	if grep -qxF "$name" "$results/steps"; then
+		: >"$results/$name.failed"
+		die "two steps are named $name: their results would overwrite each other"
+	fi
 	echo "$name" >>"$results/steps"
 	if [[ -e $results/$name.passed && $(<"$results/$name.passed") == "$tree" ]]; then
 		note "$name: passed before"
@@ -135,7 +139,8 @@ time_left() {
 	return 1
 }
 
-# test_step TOPOLOGY TEST [WORD...] [-- OPTION...]: run a line of the list; WORDs become options
+# test_step TOPOLOGY TEST [WORD...] [-- OPTION...]: run a line of the list; WORDs become
+# options, and values become part of the name, because a test may have a line for each value
 test_step() {
 	local name options=() files topology=$1 test=$2
 
@@ -145,7 +150,10 @@ test_step() {
 		case $1 in
 		cmdline:*) options+=(--append "${1#*:}") ;;
 		timeout:*) options+=(--timeout "${1#*:}") ;;
-		*=*) options+=(--env "$1") ;;
+		*=*)
+			options+=(--env "$1")
+			name+=-${1#*=}
+			;;
 		*)
 			# this runs in the background, so only the file reports the failure
 			: >"$results/$name.failed"
