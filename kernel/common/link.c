@@ -389,6 +389,8 @@ struct riod_link *riod_link_create(struct riod_conn *conn,
 		l->sync.join = riod_link_join;
 	if (ops->hold)
 		l->sync.hold = riod_link_hold;
+	if (ops->completed)
+		l->sync.completed = riod_link_completed;
 	l->priv = priv;
 	s = riod_session_create(conn, params, role == RIOD_SYNC_FRONTEND,
 				ops->connect ? &riod_link_client_ops : &riod_link_session_ops,

@@ -136,6 +136,7 @@ void riod_link_complain(struct riod_link *l, int err);
 int riod_link_pump(void *data);
 int riod_link_join(void *priv);
 void riod_link_hold(void *priv, bool on);
+void riod_link_completed(void *priv);
 void riod_link_retime(struct riod_link *l);
 void riod_link_acked(void *priv);
 

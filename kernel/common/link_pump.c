@@ -284,6 +284,13 @@ void riod_link_hold(void *priv, bool on)
 	l->ops->hold(l->priv, on);
 }
 
+void riod_link_completed(void *priv)
+{
+	struct riod_link *l = priv;
+
+	l->ops->completed(l->priv);
+}
+
 static void riod_link_count_background(struct riod_link *l)
 {
 	mutex_lock(&l->sync.lock);

@@ -22,7 +22,7 @@ static const u16 versions[] = { RIOD_VERSION_1 };
 static_assert(ARRAY_SIZE(versions) <= RIOD_VERSIONS_MAX);
 
 /* optional features of this side */
-#define FEATURES	RIOD_FEATURE_RESUME
+#define FEATURES	(RIOD_FEATURE_RESUME | RIOD_FEATURE_EXACT)
 
 #define HANDSHAKE_MS	10000
 /* longest send of a WELCOME that resumes a session; it is the first frame to the peer */

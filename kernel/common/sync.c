@@ -57,6 +57,8 @@ int riod_sync_init(struct riod_sync *y, enum riod_sync_role role,
 	y->role = role;
 	INIT_LIST_HEAD(&y->pages);
 	xa_init(&y->index);
+	INIT_LIST_HEAD(&y->carries);
+	xa_init(&y->expected);
 	INIT_LIST_HEAD(&y->orders);
 	INIT_LIST_HEAD(&y->staged);
 	INIT_LIST_HEAD(&y->sent);
@@ -86,8 +88,10 @@ void riod_sync_destroy(struct riod_sync *y)
 	}
 	riod_budget_uncharge(&y->budget, y->staged_bytes);
 	riod_sync_handed_over(y);
+	riod_sync_forget(y, 0, U64_MAX);
 	WARN_ON(riod_sync_held(y));
 	kfree_sensitive(y->probe);
+	xa_destroy(&y->expected);
 	xa_destroy(&y->index);
 	mutex_destroy(&y->lock);
 	mutex_destroy(&y->gate);
@@ -147,6 +151,7 @@ static void free_page_memory(struct riod_sync *y, struct riod_sync_page *page)
 {
 	if (IS_ERR_OR_NULL(page))
 		return;
+	riod_sync_free(y, page->carry, RIOD_SYNC_BITMAP);
 	riod_sync_free(y, page->recent, RIOD_SYNC_BITMAP);
 	riod_sync_free(y, page->base, RIOD_PAGE_SIZE);
 	riod_sync_free(y, page, sizeof(*page));
@@ -163,9 +168,13 @@ static struct riod_sync_page *new_page(struct riod_sync *y, u64 id, void *live, 
 	page->id = id;
 	page->live = live;
 	page->mmio = prot & RIOD_SYNC_MMIO;
+	page->exact = prot & RIOD_MAP_EXACT;
+	page->completions = prot & RIOD_MAP_COMPLETIONS;
+	page->func = RIOD_MAP_FUNC(prot);
 	page->priv = priv;
 	INIT_LIST_HEAD(&page->sent);
-	if (riod_sync_is_stub(y) && prot & RIOD_PROT_WRITE) {
+	INIT_LIST_HEAD(&page->carries);
+	if (riod_sync_is_stub(y) && prot & RIOD_PROT_WRITE && !page->exact && !page->completions) {
 		recent = riod_sync_alloc(y, RIOD_SYNC_BITMAP, __GFP_ZERO);
 		if (IS_ERR(recent)) {
 			free_page_memory(y, page);
@@ -233,6 +242,7 @@ static void insert_in_order(struct riod_sync *y, struct riod_sync_page *page,
 {
 	list_add_tail(&page->scan, before);
 	y->npages++;
+	y->ncompletions += page->completions;
 	y->newest = max(y->newest, page->id);
 	y->peak = max(y->peak, y->npages);
 	riod_sync_restage(y);
@@ -325,7 +335,9 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
 	}
 
 	page = lock_for_map(y, id, prot);
-	if (page && WARN_ON_ONCE(page->live != live)) {
+	if (page && (page->exact || page->completions || prot & RIOD_MAP_CLASS)) {
+		err = -EINVAL;
+	} else if (page && WARN_ON_ONCE(page->live != live)) {
 		err = -EINVAL;
 	} else if (!page) {
 		err = add_page(y, fresh);
@@ -386,7 +398,7 @@ static void end_writable(struct riod_sync *y, struct riod_sync_page *page)
 	/* ends a generation of writable mappings; see begin_writable() */
 	page->since = U64_MAX;
 	/* a cut being taken still carries what it captured; see rebase() */
-	if (riod_sync_is_stub(y) && page->nmaps > 1)
+	if (riod_sync_is_stub(y) && page->nmaps > 1 && !page->exact)
 		riod_sync_discard_unsent(page);
 }
 
@@ -405,7 +417,9 @@ static void free_page_of(struct riod_sync *y, struct riod_sync_page *page)
 	riod_budget_uncharge(&y->budget,
 			     index_weight(y, page->id, page->scan.prev, page->scan.next));
 	list_del(&page->scan);
+	list_del(&page->carries);
 	y->npages--;
+	y->ncompletions -= page->completions;
 	riod_sync_restage(y);
 	free_page_memory(y, page);
 }

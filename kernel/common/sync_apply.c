@@ -34,9 +34,10 @@
  * @sent: stub: the page's first struct riod_sync_sent, joined; NULL if it has
  *	none
  * @keep: do not write the page's memory, only its base
- * @last: granules that are applied in the second turn (rule 10, publish order);
+ * @plain: there is no base: store all bytes (rule 21, exact)
+ * @last: granules that are applied in the last turn (rule 10, publish order);
  *	NULL: the page has one turn
- * @turn: true: this is the second turn
+ * @turn: true: this is the last turn
  * @p: bytes gathered so far for the granule at @off
  * @off: offset of a granule in the page
  * @offered: bytes that this turn offers
@@ -47,6 +48,7 @@ struct riod_sync_target {
 	struct riod_sync_page *page;
 	const struct riod_sync_sent *sent;
 	bool keep;
+	bool plain;
 	const unsigned long *last;
 	bool turn;
 	struct riod_patch p;
@@ -158,11 +160,14 @@ static void apply_granule(struct riod_sync_target *t)
 		t->p.mask.w[0] &= ~mask.w[0];
 		t->p.mask.w[1] &= ~mask.w[1];
 	}
-	if (riod_sync_is_stub(t->y))
+	if (riod_sync_is_stub(t->y) && !t->plain)
 		guard = (const union riod_granule *)(page->base + t->off);
 	if (!t->keep)
 		riod_sync_merge(page, t->off, &t->p, guard, &taken);
-	patch_base(t);
+	if (!t->plain)
+		patch_base(t);
+	if (page->completions && !t->plain)
+		__set_bit(t->off / RIOD_GRANULE, page->written);
 	t->taken += riod_granule_weight(&taken);
 }
 
@@ -257,6 +262,7 @@ static void apply_to_page(struct riod_sync *y, struct riod_sync_page *page,
 		.page = page,
 		.sent = find_sent(page),
 		.keep = keeps_out(y, page, applied),
+		.plain = page->exact,
 		.last = last,
 		.turn = turn,
 	};
@@ -349,7 +355,7 @@ static int check_deltas(struct riod_sync *y, const struct riod_frame *f, u32 *mi
 		if (page->arriving != y->rx_cut + 1) {
 			page->arriving = y->rx_cut + 1;
 			bitmap_zero(page->arrived, RIOD_GRANULES);
-			*missing += !page->base;
+			*missing += !page->base && !page->exact;
 		}
 		if (!enter_granules(page, d))
 			return -EPROTO;
@@ -397,9 +403,36 @@ static bool give_base(struct riod_sync_page *page, struct list_head *bases)
 
 /* ------------------------------------------------------------ cuts */
 
-/* rule 10: granules that publish others are in the second turn */
+/*
+ * The turns of a cut.  The last one has granules that publish others (rule 10), and before
+ * it the frontend's bases learn of completions (rule 21).
+ */
+enum turn { TURN_FIRST, TURN_COMPLETIONS, TURN_LAST };
+
+static bool has_completions(const struct riod_sync *y, const struct riod_sync_page *page)
+{
+	return page && page->completions && !riod_sync_is_stub(y);
+}
+
+/* first into the base, for @completed, then into the guest's memory */
+static void apply_completions(struct riod_sync *y, struct riod_sync_page *page,
+			      const struct riod_wire_delta *d, u64 applied,
+			      struct list_head *bases, enum turn turn)
+{
+	struct riod_sync_target t = { .y = y, .page = page };
+
+	if (turn == TURN_FIRST || !give_base(page, bases))
+		return;
+	t.keep = turn == TURN_COMPLETIONS || keeps_out(y, page, applied);
+	t.plain = turn == TURN_LAST;
+	apply_runs(&t, d);
+	y->stats.applied += t.taken;
+	if (t.taken)
+		page->changed = y->rx_cut + 1;
+}
+
 static void apply_delta(struct riod_sync *y, const struct riod_wire_delta *d,
-			u64 applied, struct list_head *bases, bool turn)
+			u64 applied, struct list_head *bases, enum turn turn)
 {
 	struct riod_sync_page *page = xa_load(&y->index, le64_to_cpu(d->page));
 	DECLARE_BITMAP(last, RIOD_GRANULES);
@@ -407,14 +440,18 @@ static void apply_delta(struct riod_sync *y, const struct riod_wire_delta *d,
 
 	lockdep_assert_held(&y->lock);
 	/* in the first turn only, so that each delta counts once */
-	if (!turn && !riod_sync_is_stub(y) && y->unreported < RIOD_SYNC_UNREPORTED_MAX)
+	if (turn == TURN_FIRST && !riod_sync_is_stub(y) && y->unreported < RIOD_SYNC_UNREPORTED_MAX)
 		y->unreported++;
+	if (has_completions(y, page)) {
+		apply_completions(y, page, d, applied, bases, turn);
+		return;
+	}
 	nlast = page ? riod_sync_last_to_guest(y, page->id, last) : 0;
-	if (turn && !nlast)
+	if (turn == TURN_COMPLETIONS || (turn == TURN_LAST && !nlast))
 		return;
 	/* no base: the page was mapped after prepare_cut(), so the peer cannot mean it */
-	if (page && give_base(page, bases))
-		apply_to_page(y, page, d, applied, nlast ? last : NULL, turn);
+	if (page && (page->exact || give_base(page, bases)))
+		apply_to_page(y, page, d, applied, nlast ? last : NULL, turn == TURN_LAST);
 	else
 		y->stats.late += le16_to_cpu(d->nbytes);
 }
@@ -477,7 +514,8 @@ static bool may_leave(const struct riod_sync *y)
 	return riod_sync_is_stub(y) && riod_sync_is_stopped(y);
 }
 
-static void apply_frames(struct riod_sync *y, u64 applied, struct list_head *bases, bool turn)
+static void apply_frames(struct riod_sync *y, u64 applied, struct list_head *bases,
+			 enum turn turn)
 {
 	const struct riod_wire_delta *d;
 	struct riod_frame *f;
@@ -495,20 +533,26 @@ static void apply_frames(struct riod_sync *y, u64 applied, struct list_head *bas
 
 static void apply_staged(struct riod_sync *y, u64 applied, struct list_head *bases)
 {
-	bool ordered;
+	bool ordered, completions;
 	u64 before;
 
 	lockdep_assert_held(&y->gate);
 	mutex_lock(&y->lock);
 	before = y->stats.applied;
-	ordered = !list_empty(&y->orders);
+	completions = y->ncompletions && !riod_sync_is_stub(y);
+	ordered = !list_empty(&y->orders) || completions;
 	forget_sent(y, applied);
 	mutex_unlock(&y->lock);
 
-	apply_frames(y, applied, bases, false);
+	apply_frames(y, applied, bases, TURN_FIRST);
+	if (completions) {
+		apply_frames(y, applied, bases, TURN_COMPLETIONS);
+		if (y->completed)
+			y->completed(y->join_priv);
+	}
 	/* orders do not change meanwhile: that takes the gate */
 	if (ordered)
-		apply_frames(y, applied, bases, true);
+		apply_frames(y, applied, bases, TURN_LAST);
 
 	mutex_lock(&y->lock);
 	y->rx_cut++;

@@ -69,6 +69,7 @@ static void free_captures(struct riod_sync *y, struct list_head *captures)
 	struct riod_sync_capture *cap, *tmp;
 
 	list_for_each_entry_safe(cap, tmp, captures, list) {
+		riod_sync_free(y, cap->carry, RIOD_SYNC_BITMAP);
 		riod_sync_free(y, cap->snap, RIOD_PAGE_SIZE);
 		riod_sync_free(y, cap, sizeof(*cap));
 	}
@@ -76,7 +77,7 @@ static void free_captures(struct riod_sync *y, struct list_head *captures)
 }
 
 /* called with only the gate held */
-static int refill_spare(struct riod_sync_cut *cut)
+int riod_sync_refill(struct riod_sync_cut *cut)
 {
 	struct riod_sync *y = cut->y;
 	struct riod_sync_capture *cap;
@@ -182,7 +183,7 @@ static void count_strike(struct riod_sync_cut *cut, struct riod_sync_capture *ca
 }
 
 /* may a pass read the page?  false: a memory error (sync_poison.c) */
-static bool look_at(struct riod_sync_cut *cut, const struct riod_sync_page *page)
+bool riod_sync_look_at(struct riod_sync_cut *cut, const struct riod_sync_page *page)
 {
 	if (riod_sync_is_stub(cut->y) || likely(riod_sync_probe(page->live, cut->y->probe)))
 		return true;
@@ -196,17 +197,19 @@ static bool scan_page(struct riod_sync_cut *cut, struct riod_sync_page *page)
 {
 	struct riod_sync_capture *cap = page->capture;
 	const u8 *known = cap ? cap->snap : riod_sync_base(page);
-	u32 off, moved = 0;
+	struct riod_sync_lines l;
+	u32 moved = 0, looked = 0;
 
 	if (cap) {
 		cut->at = &cap->list;
 		if (cap->noisy)
 			return true;
 	}
-	if (!look_at(cut, page))
+	if (!riod_sync_look_at(cut, page))
 		return false;
-	for (off = 0; off < RIOD_PAGE_SIZE; off += RIOD_LINE) {
-		if (likely(!riod_line_differs(page->live + off, known + off)))
+	for (riod_sync_lines_begin(&l, page); l.off < RIOD_PAGE_SIZE; riod_sync_lines_next(&l)) {
+		looked += RIOD_LINE;
+		if (likely(!riod_line_differs(page->live + l.off, known + l.off)))
 			continue;
 		if (!cap) {
 			cap = begin_capture(cut, page);
@@ -214,12 +217,12 @@ static bool scan_page(struct riod_sync_cut *cut, struct riod_sync_page *page)
 				return false;
 			known = cap->snap;
 		}
-		moved += capture_line(cut, cap, off);
+		moved += capture_line(cut, cap, l.off);
 	}
 	if (moved)
 		count_strike(cut, cap);
 	cut->moved += moved;
-	cut->y->stats.scanned += RIOD_PAGE_SIZE;
+	cut->y->stats.scanned += looked;
 	return true;
 }
 
@@ -242,8 +245,7 @@ static enum hold scan_some(struct riod_sync_cut *cut, unsigned long *next)
 			return HOLD_MORE;
 		/* a BAR page takes as long as the device to answer, maybe for ever */
 		n += page->mmio ? RIOD_SYNC_PAGES_PER_HOLD : 1;
-		/* rule 14 (direction): the device cannot have written it */
-		if (riod_sync_is_stub(y) && !page->nwrite)
+		if (!riod_sync_compares(y, page))
 			continue;
 		if (!scan_page(cut, page))
 			return HOLD_REFILL;
@@ -262,7 +264,7 @@ static int scan_from(struct riod_sync_cut *cut, unsigned long next)
 		hold = scan_some(cut, &next);
 		mutex_unlock(&cut->y->lock);
 		if (hold == HOLD_REFILL)
-			err = cut->err ?: refill_spare(cut);
+			err = cut->err ?: riod_sync_refill(cut);
 		if (riod_sync_is_stopped(cut->y))
 			err = -ENOTCONN;
 		cond_resched();
@@ -577,10 +579,12 @@ static void keep_sent(struct riod_sync_cut *cut)
 static void rebase_page(struct riod_sync_cut *cut, struct riod_sync_capture *cap)
 {
 	cap->page->capture = NULL;
-	if (!cap->carried)
+	if (!cap->carried || cap->page->exact)
 		return;
 	/* the snapshot is the whole page; the old base is freed with @cap */
 	swap(cap->page->base, cap->snap);
+	if (riod_sync_is_stub(cut->y) && cap->page->completions)
+		riod_sync_advance(cap->page, cap->snap ?: riod_sync_zeroes);
 	if (riod_sync_is_stub(cut->y) && !cap->page->nwrite)
 		riod_sync_discard_unsent(cap->page);
 }
@@ -611,6 +615,7 @@ static void take(struct riod_sync_cut *cut)
 	mutex_lock(&y->lock);
 	rebase(cut);
 	keep_sent(cut);
+	riod_sync_end_completed(cut, true);
 	y->tx_cut++;
 	y->owe_commit = false;
 	y->unreported = 0;
@@ -629,13 +634,17 @@ static void abandon(struct riod_sync_cut *cut)
 	struct riod_sync_capture *cap;
 	unsigned int n = 0;
 
+	list_splice_tail_init(&cut->exact, &cut->captures);
 	mutex_lock(&cut->y->lock);
 	list_for_each_entry(cap, &cut->captures, list) {
 		if (++n % RIOD_SYNC_PAGES_PER_HOLD == 0)
 			riod_sync_breathe(cut->y);
-		if (cap->page)
-			cap->page->capture = NULL;
+		if (!cap->page)
+			continue;
+		cap->page->capture = NULL;
+		riod_sync_carry_again(cut->y, cap);
 	}
+	riod_sync_end_completed(cut, false);
 	mutex_unlock(&cut->y->lock);
 }
 
@@ -671,7 +680,13 @@ static int try_cut(struct riod_sync_cut *cut, u32 max_frame)
 	int err;
 
 	lockdep_assert_held(&cut->y->gate);
-	err = find_quiet(cut);
+	err = riod_sync_is_stub(cut->y) ? 0 : riod_sync_take_carries(cut);
+	if (!err)
+		err = find_quiet(cut);
+	if (!err)
+		err = riod_sync_take_completed(cut);
+	/* nothing compares them, so their place is of no importance */
+	list_splice_tail_init(&cut->exact, &cut->captures);
 	if (!err)
 		err = riod_sync_encode(cut, max_frame);
 	if (!err)
@@ -689,16 +704,20 @@ static int try_cut(struct riod_sync_cut *cut, u32 max_frame)
 
 /* ------------------------------------------------------------ nothing to take */
 
-static bool page_differs(const struct riod_sync_page *page)
+static bool page_differs(struct riod_sync *y, const struct riod_sync_page *page)
 {
 	const u8 *base = riod_sync_base(page);
-	u32 off;
+	struct riod_sync_lines l;
+	bool differs = false;
+	u32 looked = 0;
 
-	for (off = 0; off < RIOD_PAGE_SIZE; off += RIOD_LINE) {
-		if (riod_line_differs(page->live + off, base + off))
-			return true;
+	for (riod_sync_lines_begin(&l, page); !differs && l.off < RIOD_PAGE_SIZE;
+	     riod_sync_lines_next(&l)) {
+		looked += RIOD_LINE;
+		differs = riod_line_differs(page->live + l.off, base + l.off);
 	}
-	return false;
+	y->stats.scanned += looked;
+	return differs;
 }
 
 /* part of a pass, as scan_some(); HOLD_REFILL: a page differs */
@@ -717,10 +736,9 @@ static enum hold look_some(struct riod_sync *y, unsigned long *next)
 			return HOLD_MORE;
 		/* a BAR page takes as long as the device to answer, maybe for ever */
 		n += page->mmio ? RIOD_SYNC_PAGES_PER_HOLD : 1;
-		if (!page->nwrite)
+		if (!riod_sync_compares(y, page))
 			continue;
-		y->stats.scanned += RIOD_PAGE_SIZE;
-		if (page_differs(page))
+		if (page_differs(y, page))
 			return HOLD_REFILL;
 	}
 	return HOLD_DONE;
@@ -752,6 +770,8 @@ s64 riod_sync_collect(struct riod_sync *y, struct list_head *frames, u32 max_fra
 	s64 ret;
 
 	INIT_LIST_HEAD(&cut.captures);
+	INIT_LIST_HEAD(&cut.exact);
+	INIT_LIST_HEAD(&cut.completed);
 	INIT_LIST_HEAD(&cut.running);
 	INIT_LIST_HEAD(&cut.noisy);
 	INIT_LIST_HEAD(&cut.spare);

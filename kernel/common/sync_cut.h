@@ -36,6 +36,8 @@ static_assert(RIOD_GRANULE == 16);	/* riod_sync_page.arrived */
  * @nruns: of the delta being encoded: runs of bytes in which @snap differs from
  *	the base
  * @nbytes: bytes in them
+ * @carry: the bytes of @snap that the cut carries, one bit each; NULL: those that differ from
+ *	the base
  * @carried: the cut contains a delta of the page
  * @nlast: granules that are sent behind all others (rule 10)
  * @last: bitmap of these granules
@@ -55,6 +57,7 @@ struct riod_sync_capture {
 	u32 nrunning;
 	u32 nruns;
 	u32 nbytes;
+	unsigned long *carry;
 	bool carried;
 	u32 nlast;
 	DECLARE_BITMAP(last, RIOD_GRANULES);
@@ -95,6 +98,8 @@ struct riod_sync_sent {
  * struct riod_sync_cut - a cut being taken
  * @y: engine, whose gate is held
  * @captures: pages that differ from their base, highest number first
+ * @exact: pages that are not compared, until the passes are done (rule 21)
+ * @completed: stub: struct riod_sync_expected whose completions the cut has
  * @running: captures with granules excluded from the comparison
  * @noisy: captures excluded as a whole
  * @spare: unused captures for the pass
@@ -117,6 +122,8 @@ struct riod_sync_sent {
 struct riod_sync_cut {
 	struct riod_sync *y;
 	struct list_head captures;
+	struct list_head exact;
+	struct list_head completed;
 	struct list_head running;
 	struct list_head noisy;
 	struct list_head spare;
@@ -190,6 +197,49 @@ static inline bool riod_sync_is_stopped(const struct riod_sync *y)
 	return READ_ONCE(y->stopped);
 }
 
+/* do passes of this end look at the page? */
+static inline bool riod_sync_compares(const struct riod_sync *y,
+				      const struct riod_sync_page *page)
+{
+	if (page->exact)
+		return false;
+	/* rule 14 (direction): the device cannot have written it */
+	return riod_sync_is_stub(y) ? page->nwrite : !page->completions;
+}
+
+/**
+ * struct riod_sync_lines - the lines of a page that a pass looks at
+ * @page: the page
+ * @off: the line, as an offset; RIOD_PAGE_SIZE: no more
+ * @first: with completions: the lines from the first one on are still to come
+ */
+struct riod_sync_lines {
+	const struct riod_sync_page *page;
+	u32 off;
+	bool first;
+};
+
+/* sync_exact.c */
+void riod_sync_entries_begin(struct riod_sync_lines *l);
+void riod_sync_entries_next(struct riod_sync_lines *l);
+
+/* under riod_sync.lock: for (begin; off < RIOD_PAGE_SIZE; next) */
+static inline void riod_sync_lines_begin(struct riod_sync_lines *l,
+					 const struct riod_sync_page *page)
+{
+	l->page = page;
+	l->off = 0;
+	if (unlikely(page->completions))
+		riod_sync_entries_begin(l);
+}
+
+static inline void riod_sync_lines_next(struct riod_sync_lines *l)
+{
+	l->off += RIOD_LINE;
+	if (unlikely(l->page->completions))
+		riod_sync_entries_next(l);
+}
+
 /* drop riod_sync.lock for a moment, so that an unmap gets its turn */
 static inline void riod_sync_breathe(struct riod_sync *y)
 {
@@ -234,6 +284,18 @@ void riod_sync_last_to_device(struct riod_sync *y, struct riod_sync_capture *cap
 int riod_sync_encode(struct riod_sync_cut *cut, u32 max_frame);
 int riod_sync_add_commit(struct riod_sync_cut *cut);
 int riod_sync_remember(struct riod_sync_cut *cut);
+
+/* sync_collect.c; under riod_sync.gate alone: more spare captures */
+int riod_sync_refill(struct riod_sync_cut *cut);
+/* under both mutexes: false: the page has a memory error */
+bool riod_sync_look_at(struct riod_sync_cut *cut, const struct riod_sync_page *page);
+
+/* sync_exact.c; all under riod_sync.gate, and the second half under .lock */
+int riod_sync_take_carries(struct riod_sync_cut *cut);
+int riod_sync_take_completed(struct riod_sync_cut *cut);
+void riod_sync_carry_again(struct riod_sync *y, struct riod_sync_capture *cap);
+void riod_sync_end_completed(struct riod_sync_cut *cut, bool taken);
+void riod_sync_advance(struct riod_sync_page *page, const u8 *was);
 
 /* sync_poison.c */
 bool riod_sync_probe(const u8 *live, u8 *buf);

@@ -41,6 +41,10 @@ static u32 find_run(const struct riod_sync_capture *cap, bool last, u32 *pos)
 	const u8 *base = riod_sync_base(cap->page);
 	u32 end, g;
 
+	if (cap->carry) {
+		*pos = find_next_bit(cap->carry, RIOD_PAGE_SIZE, *pos);
+		return find_next_zero_bit(cap->carry, RIOD_PAGE_SIZE, *pos);
+	}
 	*pos = find_byte(cap->snap, base, *pos, true);
 	while (cap->nlast && *pos < RIOD_PAGE_SIZE &&
 	       test_bit(*pos / RIOD_GRANULE, cap->last) != last)
@@ -63,7 +67,7 @@ static u32 measure(struct riod_sync_cut *cut, struct riod_sync_capture *cap, boo
 	cap->nbytes = 0;
 	if (!cap->page || (last && !cap->nlast))
 		return 0;
-	if (!last) {
+	if (!last && !cap->carry) {
 		riod_sync_last_to_device(cut->y, cap);
 		cut->last += !!cap->nlast;
 	}
@@ -143,7 +147,7 @@ static u32 fill_frame(struct riod_sync_cut *cut, const struct riod_sync_plan *pl
 			continue;
 		p += put_delta(p, cap, plan->last);
 		cut->bytes += cap->nbytes;
-		if (!cap->page->base)
+		if (!cap->page->base && !cap->carry)
 			cut->seeded += cap->nbytes;
 	}
 	return p - start;
@@ -250,6 +254,19 @@ int riod_sync_add_commit(struct riod_sync_cut *cut)
 
 /* ------------------------------------------------------------ rule 7, the device wins */
 
+/* rule 7 does not apply to what the frontend does not compare */
+static bool may_conflict(struct riod_sync *y, u64 id)
+{
+	const struct riod_sync_page *page;
+	bool ret;
+
+	mutex_lock(&y->lock);
+	page = xa_load(&y->index, id);
+	ret = page && page->recent;
+	mutex_unlock(&y->lock);
+	return ret;
+}
+
 static int remember_delta(struct riod_sync_cut *cut, const struct riod_wire_delta *d)
 {
 	const struct riod_wire_run *run = (const struct riod_wire_run *)(d + 1);
@@ -257,6 +274,8 @@ static int remember_delta(struct riod_sync_cut *cut, const struct riod_wire_delt
 	struct riod_sync_sent *s;
 	unsigned long *bytes;
 
+	if (!may_conflict(cut->y, le64_to_cpu(d->page)))
+		return 0;
 	s = riod_sync_alloc_own(cut->y, sizeof(*s), __GFP_ZERO);
 	if (IS_ERR(s))
 		return PTR_ERR(s);

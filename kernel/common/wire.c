@@ -356,9 +356,23 @@ static const char *check_irq_setup(const void *body, u32 len)
 	return NULL;
 }
 
+static const char *check_map_prot(u32 prot)
+{
+	if (!(prot & (RIOD_PROT_READ | RIOD_PROT_WRITE)) ||
+	    prot & ~(RIOD_PROT_READ | RIOD_PROT_WRITE | RIOD_MAP_CLASS |
+		     (RIOD_FUNCS_MAX - 1) << RIOD_MAP_FUNC_SHIFT))
+		return "MAP: prot";
+	if ((prot & RIOD_MAP_CLASS) == RIOD_MAP_CLASS)
+		return "MAP: two classes";
+	if (RIOD_MAP_FUNC(prot) && !(prot & RIOD_MAP_COMPLETIONS))
+		return "MAP: function";
+	return NULL;
+}
+
 static const char *check_map(const void *body, u32 len)
 {
 	const struct riod_wire_map *m = body, *end = body + len;
+	const char *fault;
 	u64 last;
 
 	if (len % sizeof(*m))
@@ -366,7 +380,6 @@ static const char *check_map(const void *body, u32 len)
 	for (; m < end; m++) {
 		u64 iova = le64_to_cpu(m->iova);
 		u32 npages = le32_to_cpu(m->npages);
-		u32 prot = le32_to_cpu(m->prot);
 
 		if (!IS_ALIGNED(iova, RIOD_PAGE_SIZE))
 			return "MAP: alignment";
@@ -376,8 +389,9 @@ static const char *check_map(const void *body, u32 len)
 			return "MAP: addresses wrap";
 		if (check_add_overflow(le64_to_cpu(m->page), (u64)npages - 1, &last))
 			return "MAP: page numbers wrap";
-		if (!prot || prot & ~(RIOD_PROT_READ | RIOD_PROT_WRITE))
-			return "MAP: prot";
+		fault = check_map_prot(le32_to_cpu(m->prot));
+		if (fault)
+			return fault;
 	}
 	return NULL;
 }
@@ -402,6 +416,44 @@ static const char *check_unmap(const void *body, u32 len)
 			return "UNMAP: reserved field";
 	}
 	return NULL;
+}
+
+static const char *check_extents(const struct riod_wire_extent *x, u32 n)
+{
+	u64 last;
+	u32 len;
+
+	for (; n; n--, x++) {
+		len = le32_to_cpu(x->len);
+		if (le32_to_cpu(x->offset) >= RIOD_PAGE_SIZE)
+			return "EXPECT: offset";
+		if (!len || len > RIOD_EXTENT_LEN_MAX)
+			return "EXPECT: bytes of an extent";
+		if (check_add_overflow(le64_to_cpu(x->page),
+				       (u64)(len / RIOD_PAGE_SIZE + 1), &last))
+			return "EXPECT: page numbers wrap";
+	}
+	return NULL;
+}
+
+static const char *check_expect(const void *body, u32 len)
+{
+	const struct riod_wire_expect *e = body;
+	u32 n = le16_to_cpu(e->nextents);
+	bool forget = e->flags == RIOD_EXPECT_FORGET;
+
+	if (n > RIOD_EXTENTS_MAX || len != struct_size(e, extents, n))
+		return "EXPECT: length";
+	if (e->flags & ~(RIOD_EXPECT_ALWAYS | RIOD_EXPECT_FORGET) ||
+	    e->flags == (RIOD_EXPECT_ALWAYS | RIOD_EXPECT_FORGET))
+		return "EXPECT: flags";
+	if (memchr_inv(e->rsvd, 0, sizeof(e->rsvd)))
+		return "EXPECT: reserved field";
+	if (!n != forget)
+		return "EXPECT: number of extents";
+	if (forget ? le32_to_cpu(e->last) < le32_to_cpu(e->first) : e->last != e->first)
+		return "EXPECT: requests";
+	return check_extents(e->extents, n);
 }
 
 static const char *check_bar_map(const void *body, u32 len)
@@ -573,6 +625,11 @@ static const struct riod_wire_rule rules[] = {
 		.dir = TO_STUB, .func = true,
 		.len = sizeof(struct riod_wire_bar_map),
 		.check = check_bar_map,
+	},
+	[RIOD_FRAME_EXPECT] = {
+		.dir = TO_STUB, .func = true,
+		.len = sizeof(struct riod_wire_expect), .more = true,
+		.check = check_expect,
 	},
 	[RIOD_FRAME_CUT_DATA] = {
 		.dir = BOTH_WAYS,

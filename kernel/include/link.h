@@ -32,6 +32,7 @@ struct riod_link;
  *	during the scan, under &riod_sync.gate (rule 1).  Errors as for @gather.
  *	May be NULL.
  * @hold: pump: as &riod_sync.hold, under &riod_sync.gate.  May be NULL.
+ * @completed: receive thread: as &riod_sync.completed, under &riod_sync.gate.  May be NULL.
  * @collected: pump: a cut was taken, which may have been empty.  May be NULL.
  * @applied: receive thread: a cut of the peer was applied; no frame behind it
  *	has been handed over yet.  May be NULL.
@@ -47,6 +48,7 @@ struct riod_link_ops {
 	int (*gather)(void *priv, struct list_head *events);
 	int (*prepare)(void *priv);
 	void (*hold)(void *priv, bool on);
+	void (*completed)(void *priv);
 	void (*collected)(void *priv);
 	void (*applied)(void *priv);
 	void (*lost)(void *priv, enum riod_reason reason);

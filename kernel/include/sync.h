@@ -17,7 +17,7 @@
  *           riod_sync_apply() and riod_sync_set_order(), and by the stub around
  *           each register write.  At the stub riod_sync_map() takes it for a
  *           moment to wait for the end of a cut.  Never held while waiting for
- *           the peer or for window space.  @join and @hold are called under it.
+ *           the peer or for window space.  @join, @hold and @completed are called under it.
  *   @lock   mutex, inside @gate.  Protects the page table, page memory and bases.
  *           Held for at most a part of a pass or one frame of an apply, and never
  *           while memory is allocated, so that an unmap only waits for a little
@@ -51,6 +51,16 @@ enum riod_sync_role {
  * @base: the content that both ends agree on: bytes last sent or applied.
  *	NULL: zeroes, as neither end has sent a byte of the page.
  * @mmio: @live is device memory, to which no locked cycles may go (rule 16)
+ * @exact: neither end compares the page; a cut carries bytes that riod_sync_carry() or
+ *	riod_sync_expect() has named (rule 21, exact).  No @base
+ * @completions: the device completes requests here: the stub compares the page, in whole
+ *	granules, and the frontend does not, so its @base is what the device wrote
+ * @func: with @completions: function whose requests these are
+ * @next: with @completions, at the stub: granule behind the last one that was taken; the device
+ *	fills a ring in order, so the next one is there, or the first of the page
+ * @written: with @completions, at the frontend: granules that the device has written
+ * @carry: frontend: bytes for the next cut, one bit each, or NULL
+ * @carries: on &riod_sync.carries while there is @carry
  * @nread: mappings that let the device read
  * @nwrite: mappings that let the device write (rule 14, direction)
  * @nmaps: all mappings
@@ -78,6 +88,13 @@ struct riod_sync_page {
 	u8 *live;
 	u8 *base;
 	bool mmio;
+	bool exact;
+	bool completions;
+	u8 func;
+	u32 next;
+	DECLARE_BITMAP(written, RIOD_PAGE_SIZE / 16);
+	unsigned long *carry;
+	struct list_head carries;
 	u32 nread;
 	u32 nwrite;
 	u32 nmaps;
@@ -137,7 +154,10 @@ struct riod_sync_params {
  * @newest: highest @id ever mapped.  Written under @lock; the pump reads it
  *	without, as it only has to see the pages that it mapped itself.
  * @nwritable: pages that the device may write
+ * @ncompletions: pages with completions
  * @index: @id to page
+ * @carries: frontend: pages with bytes for the next cut
+ * @expected: stub: struct riod_sync_expected by key
  * @orders: frontend: struct riod_sync_order, the profiles' publish order
  *	(rule 10); changed under both mutexes
  * @staged: CUT_DATA frames of the peer's cut that is arriving
@@ -177,7 +197,11 @@ struct riod_sync_params {
  * @hold: frontend: true: maps shall wait, as the cut being taken finds no
  *	quiet; false: maps may go on.  Under @gate alone; must not wait for
  *	anything that a map may hold.  NULL: maps cannot be delayed.
- * @join_priv: argument of @join and @hold
+ * @completed: frontend: called while a cut is applied, if there are pages with completions,
+ *	when its data is in the guest's memory, and riod_sync_completion() has the new
+ *	entries, but the guest cannot see them yet (rule 21).  Under @gate alone; must not
+ *	wait for the pump.  NULL: nobody wants to know
+ * @join_priv: argument of @join, @hold and @completed
  * @params: tunables
  * @stats: counters
  *
@@ -193,7 +217,10 @@ struct riod_sync {
 	u64 npages;
 	u64 newest;
 	u64 nwritable;
+	u64 ncompletions;
 	struct xarray index;
+	struct list_head carries;
+	struct xarray expected;
 	struct list_head orders;
 	struct list_head staged;
 	u32 nstaged;
@@ -217,6 +244,7 @@ struct riod_sync {
 	u32 interval_us;
 	int (*join)(void *priv);
 	void (*hold)(void *priv, bool on);
+	void (*completed)(void *priv);
 	void *join_priv;
 	struct riod_sync_params params;
 	struct riod_sync_stats stats;
@@ -240,14 +268,14 @@ void riod_sync_destroy(struct riod_sync *y);
 void riod_sync_stop(struct riod_sync *y);
 
 /* @prot of riod_sync_map(), stub: the page is BAR memory (rule 16) */
-#define RIOD_SYNC_MMIO	0x80000000u
+#define RIOD_SYNC_MMIO		0x80000000u
 
 /**
  * riod_sync_map() - add a mapping of a page
  * @y: engine; takes @y->lock; at the stub also @y->gate, to wait for a cut
  * @id: page number
  * @live: the page's memory; must be the same for all mappings of a page
- * @prot: RIOD_PROT_*, and RIOD_SYNC_MMIO
+ * @prot: as &riod_wire_map.prot, and RIOD_SYNC_MMIO
  * @priv: for &riod_sync_page.priv of a new page
  *
  * A new page has a base of zeroes at both ends, so the next cut carries its
@@ -259,7 +287,8 @@ void riod_sync_stop(struct riod_sync *y);
  * also be mapped by another thread, before that posts the BAR_MAP frame.  Stub:
  * called when the frame arrives.
  *
- * Return: 0, -ENOMEM, -EDQUOT (&riod_sync_params.limit).
+ * Return: 0, -ENOMEM, -EDQUOT (&riod_sync_params.limit); -EINVAL: a second mapping of a page
+ * that is not compared by both ends, or for it not to be.
  */
 int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv);
 
@@ -278,6 +307,53 @@ int riod_sync_map(struct riod_sync *y, u64 id, void *live, u32 prot, void *priv)
  * page's memory.
  */
 bool riod_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv);
+
+/* ------------------------------------------------------------ rule 21, exact */
+
+/**
+ * riod_sync_carry() - frontend: the next cut carries these bytes, whatever the stub has
+ * @y: engine; takes @y->lock
+ * @id: page; no effect unless it is mapped with RIOD_MAP_EXACT
+ * @offset: first byte
+ * @len: bytes, at most to the end of the page
+ *
+ * They are read after the call, and before the cut is sent.
+ * Return: 0, -ENOMEM, -EDQUOT.
+ */
+int riod_sync_carry(struct riod_sync *y, u64 id, u32 offset, u32 len);
+
+/**
+ * riod_sync_completion() - frontend: what the device wrote, whatever the guest did with it
+ * @y: engine; takes @y->lock
+ * @id: page that is mapped with RIOD_MAP_COMPLETIONS
+ * @offset: of a granule
+ * @entry: set to the granule
+ *
+ * Return: false: there is no such page, or the device has not written there yet.
+ */
+bool riod_sync_completion(struct riod_sync *y, u64 id, u32 offset, u8 entry[16]);
+
+/**
+ * riod_sync_expect() - stub: a completion is going to make memory valid
+ * @y: engine; takes @y->lock
+ * @key: RIOD_SYNC_KEY() of the request, which its completion has; replaces a request with the
+ *	same
+ * @always: also if the request fails
+ * @extents: the memory, validated; only what is mapped with RIOD_MAP_EXACT, for the device to
+ *	write
+ * @n: number of @extents
+ *
+ * The cut that carries the completion carries these bytes, whatever the frontend has.
+ * Return: 0, -ENOMEM, -EDQUOT.
+ */
+int riod_sync_expect(struct riod_sync *y, u64 key, bool always,
+		     const struct riod_wire_extent *extents, u32 n);
+
+/* a request of a function, as in &riod_wire_expect.first */
+#define RIOD_SYNC_KEY(func, request)	((u64)(func) << 32 | (request))
+
+/* stub: these requests do not complete any more; takes @y->lock */
+void riod_sync_forget(struct riod_sync *y, u64 first, u64 last);
 
 /* ------------------------------------------------------------ rule 10, publish order */
 

@@ -42,6 +42,8 @@
 #define RIOD_VECTORS_MAX	2048	/* PCIe 7.7.2: MSI-X table size */
 #define RIOD_REQUESTS_MAX	256	/* requests outstanding at once */
 #define RIOD_MAP_PAGES_MAX	0x40000u	/* pages of one MAP record */
+#define RIOD_EXTENTS_MAX	512u	/* extents of one EXPECT; fits RIOD_FRAME_MIN */
+#define RIOD_EXTENT_LEN_MAX	0x1000000u	/* bytes of one extent: 16 MiB */
 #define RIOD_EXPORTS_MAX	200		/* entries of one EXPORTS; fits RIOD_FRAME_MIN */
 #define RIOD_BAR_SIZE_MAX	0x10000000000ull /* of a 64-bit memory BAR: 1 TiB */
 #define RIOD_KEEPALIVE_MIN_MS	10
@@ -72,6 +74,7 @@
  * @RIOD_FRAME_MAP: frontend to stub, pages to map for the device
  * @RIOD_FRAME_UNMAP: frontend to stub, IOVAs to unmap
  * @RIOD_FRAME_BAR_MAP: frontend to stub, BAR memory to treat as pages
+ * @RIOD_FRAME_EXPECT: frontend to stub, where the device writes for a request
  * @RIOD_FRAME_CUT_DATA: both directions, changed bytes of a cut; the receiver
  *	stages them
  * @RIOD_FRAME_CUT_COMMIT: both directions, the cut is complete; the receiver
@@ -94,6 +97,7 @@ enum riod_frame_type {
 	RIOD_FRAME_MAP		= 35,
 	RIOD_FRAME_UNMAP	= 36,
 	RIOD_FRAME_BAR_MAP	= 37,
+	RIOD_FRAME_EXPECT	= 38,
 	RIOD_FRAME_CUT_DATA	= 48,
 	RIOD_FRAME_CUT_COMMIT	= 49,
 };
@@ -136,6 +140,7 @@ enum riod_intent {
 
 /* riod_wire_hello.features, riod_wire_welcome.features */
 #define RIOD_FEATURE_RESUME	1ull	/* bit 0: the session outlives its connections */
+#define RIOD_FEATURE_EXACT	2ull	/* bit 1: RIOD_MAP_EXACT and _COMPLETIONS, EXPECT */
 
 /**
  * struct riod_wire_hello - body of RIOD_FRAME_HELLO; the same in all versions
@@ -545,6 +550,18 @@ static_assert(sizeof(struct riod_wire_irq) == 8);
 #define RIOD_PROT_READ		0x01	/* the device may read */
 #define RIOD_PROT_WRITE		0x02	/* the device may write */
 
+/*
+ * riod_wire_map.prot.  EXACT: neither end compares the pages, and a cut carries bytes whatever
+ * the receiver has.  COMPLETIONS: the device completes requests of a function in these pages,
+ * by NVMe completion queue entries (NVM Express Base Specification 4.2); the stub alone compares
+ * them, and entries cross whole.  The numbers of such pages must be new, and have no second map.
+ */
+#define RIOD_MAP_EXACT		0x100u
+#define RIOD_MAP_COMPLETIONS	0x200u
+#define RIOD_MAP_CLASS		(RIOD_MAP_EXACT | RIOD_MAP_COMPLETIONS)
+#define RIOD_MAP_FUNC_SHIFT	16	/* COMPLETIONS: the function; three bits */
+#define RIOD_MAP_FUNC(prot)	((prot) >> RIOD_MAP_FUNC_SHIFT & 7)
+
 /**
  * struct riod_wire_map - one record of a RIOD_FRAME_MAP body
  *
@@ -556,7 +573,7 @@ static_assert(sizeof(struct riod_wire_irq) == 8);
  * @iova: first address, a multiple of RIOD_PAGE_SIZE
  * @page: number of the first page
  * @npages: 1 to RIOD_MAP_PAGES_MAX
- * @prot: RIOD_PROT_*
+ * @prot: RIOD_PROT_*, and one of RIOD_MAP_EXACT and RIOD_MAP_COMPLETIONS, or none
  */
 struct riod_wire_map {
 	__le64	iova;
@@ -581,6 +598,51 @@ struct riod_wire_unmap {
 };
 
 static_assert(sizeof(struct riod_wire_unmap) == 16);
+
+/* riod_wire_expect.flags */
+#define RIOD_EXPECT_ALWAYS	0x01	/* also if the request fails */
+#define RIOD_EXPECT_FORGET	0x02	/* requests @first to @last do not complete any more */
+
+/**
+ * struct riod_wire_extent - memory in which the device writes
+ * @page: number of the first page; the next bytes are in pages with the numbers behind it
+ * @offset: first byte in it, below RIOD_PAGE_SIZE
+ * @len: 1 to RIOD_EXTENT_LEN_MAX bytes
+ */
+struct riod_wire_extent {
+	__le64	page;
+	__le32	offset;
+	__le32	len;
+};
+
+static_assert(sizeof(struct riod_wire_extent) == 16);
+
+/**
+ * struct riod_wire_expect - body of RIOD_FRAME_EXPECT, about requests of one function
+ *
+ * The cut that has the completion of request @first carries all of the extents, if the request
+ * succeeds; pages that are not mapped with RIOD_MAP_EXACT are left out.  Replaces what an
+ * earlier frame said of the request.
+ *
+ * @first: the request, as its completion names it (NVMe: submission queue << 16 | command)
+ * @last: the same; FORGET: the last request
+ * @nextents: 1 to RIOD_EXTENTS_MAX; FORGET: 0
+ * @flags: RIOD_EXPECT_*, one at most
+ * @rsvd: 0
+ * @extents: @nextents of them
+ */
+struct riod_wire_expect {
+	__le32	first;
+	__le32	last;
+	__le16	nextents;
+	__u8	flags;
+	__u8	rsvd[5];
+	struct riod_wire_extent extents[];
+};
+
+static_assert(sizeof(struct riod_wire_expect) == 16);
+static_assert(sizeof(struct riod_frame_hdr) + sizeof(struct riod_wire_expect) +
+	      RIOD_EXTENTS_MAX * sizeof(struct riod_wire_extent) <= RIOD_FRAME_MIN);
 
 /* most pages of one BAR_MAP frame: 256 KiB */
 #define RIOD_BAR_PAGES_MAX	64u

@@ -45,7 +45,7 @@ MODULE_PARM_DESC(shadow_max_mib,
  * struct riod_stub_range - a MAP record, or its remainder after UNMAP records
  * @it: first and last IOVA
  * @page: page number at the first IOVA
- * @prot: RIOD_PROT_*
+ * @prot: as in the record
  */
 struct riod_stub_range {
 	struct interval_tree_node it;
@@ -200,7 +200,8 @@ static int page_map(struct riod_stub_dma *dma, u64 iova, u64 id, u32 prot)
 	if (ret) {
 		if (fresh)
 			page_drop(dma, id, page);
-		return ret;
+		/* a second map of a page that is exact, or has completions */
+		return ret == -EINVAL ? -EPROTO : ret;
 	}
 	ret = iommu_map(dma->d->domain, iova, page_to_phys(page), PAGE_SIZE,
 			dma_prot(prot), GFP_KERNEL_ACCOUNT);

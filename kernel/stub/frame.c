@@ -29,6 +29,21 @@ static int frame_unmap(struct riod_stub_att *att, const struct riod_frame *f)
 	return ret;
 }
 
+static int frame_expect(struct riod_stub_att *att, const struct riod_frame *f)
+{
+	const struct riod_wire_expect *e = (const void *)f->body;
+	u64 first = RIOD_SYNC_KEY(f->hdr.func, le32_to_cpu(e->first));
+	u64 last = RIOD_SYNC_KEY(f->hdr.func, le32_to_cpu(e->last));
+	struct riod_sync *y = riod_link_sync(att->link);
+
+	if (e->flags & RIOD_EXPECT_FORGET) {
+		riod_sync_forget(y, first, last);
+		return 0;
+	}
+	return riod_sync_expect(y, first, e->flags & RIOD_EXPECT_ALWAYS, e->extents,
+				le16_to_cpu(e->nextents));
+}
+
 static int frame_irq_setup(struct riod_stub_func *fn, const struct riod_frame *f)
 {
 	const struct riod_wire_irq_setup *s = (const void *)f->body;
@@ -62,6 +77,8 @@ int riod_stub_frame(void *priv, struct riod_frame *f)
 		return frame_map(att, f);
 	case RIOD_FRAME_UNMAP:
 		return frame_unmap(att, f);
+	case RIOD_FRAME_EXPECT:
+		return frame_expect(att, f);
 	case RIOD_FRAME_BAR_MAP:
 		return riod_stub_shadow_map(&att->dma, fn, (const void *)f->body);
 	default:

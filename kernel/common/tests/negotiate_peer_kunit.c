@@ -242,7 +242,9 @@ static void server_welcome_is_legal(struct kunit *test)
 		{ ~0u, ~0u, RIOD_KEEPALIVE_MAX_MS, RIOD_LOST_MAX_MS },
 		{ 5000, 1000, 5000, 10000 },
 	};
-	static const struct riod_session_wish resumable = { .features = RIOD_FEATURE_RESUME };
+	static const struct riod_session_wish all = {
+		.features = RIOD_FEATURE_RESUME | RIOD_FEATURE_EXACT,
+	};
 	struct riod_session_params server, client;
 	struct riod_refusal refusal;
 	struct riod_wire_hello hello;
@@ -262,12 +264,12 @@ static void server_welcome_is_legal(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, server.tx_window, RIOD_WINDOW_MIN);
 		KUNIT_EXPECT_EQ(test, server.tx_max_frame, RIOD_FRAME_MIN);
 		KUNIT_EXPECT_EQ(test, server.rx_max_frame, RIOD_FRAME_MAX);
-		KUNIT_EXPECT_EQ(test, server.features, RIOD_FEATURE_RESUME);
+		KUNIT_EXPECT_EQ(test, server.features, all.features);
 		/* a client accepts the WELCOME */
 		q = new_paper(test);
 		q->say = p->heard;
 		p->heard = NULL;
-		KUNIT_EXPECT_EQ(test, riod_negotiate_attach(&q->conn, "", &resumable, &client,
+		KUNIT_EXPECT_EQ(test, riod_negotiate_attach(&q->conn, "", &all, &client,
 							    &refusal), 0);
 		KUNIT_EXPECT_MEMEQ(test, client.id, server.id, sizeof(client.id));
 	}

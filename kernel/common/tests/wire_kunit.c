@@ -339,6 +339,57 @@ static u32 build_unmap_max(void *body)
 	return build_unmap(body, BODY_MAX / sizeof(struct riod_wire_unmap));
 }
 
+static u32 build_map_exact(void *body)
+{
+	struct riod_wire_map *m = body;
+
+	build_map(body, 2);
+	m[0].prot = cpu_to_le32(RIOD_PROT_WRITE | RIOD_MAP_EXACT);
+	m[1].prot = cpu_to_le32(RIOD_PROT_WRITE | RIOD_MAP_COMPLETIONS |
+				(RIOD_FUNCS_MAX - 1) << RIOD_MAP_FUNC_SHIFT);
+	return 2 * sizeof(*m);
+}
+
+static u32 build_extents(void *body, u8 flags, u32 n)
+{
+	struct riod_wire_expect *e = body;
+	u32 i;
+
+	e->first = cpu_to_le32(0x10002);
+	e->last = e->first;
+	e->flags = flags;
+	e->nextents = cpu_to_le16(n);
+	for (i = 0; i < n; i++) {
+		e->extents[i].page = cpu_to_le64(1 + i);
+		e->extents[i].offset = cpu_to_le32(RIOD_PAGE_SIZE - 1);
+		e->extents[i].len = cpu_to_le32(1);
+	}
+	return struct_size(e, extents, n);
+}
+
+static u32 build_expect(void *body)
+{
+	return build_extents(body, 0, 1);
+}
+
+static u32 build_expect_max(void *body)
+{
+	struct riod_wire_expect *e = body;
+	u32 len = build_extents(body, RIOD_EXPECT_ALWAYS, RIOD_EXTENTS_MAX);
+
+	e->extents[RIOD_EXTENTS_MAX - 1].len = cpu_to_le32(RIOD_EXTENT_LEN_MAX);
+	return len;
+}
+
+static u32 build_expect_forget(void *body)
+{
+	struct riod_wire_expect *e = body;
+	u32 len = build_extents(body, RIOD_EXPECT_FORGET, 0);
+
+	e->last = cpu_to_le32(~0u);
+	return len;
+}
+
 static u32 build_bar_map(void *body)
 {
 	struct riod_wire_bar_map *b = body;
@@ -458,6 +509,7 @@ const struct shape wire_shapes[] = {
 	[MAP]		= { "map", RIOD_FRAME_MAP, 0, TO_STUB, build_map_one },
 	[UNMAP]		= { "unmap", RIOD_FRAME_UNMAP, 0, TO_STUB, build_unmap_two },
 	[BAR_MAP]	= { "bar map", RIOD_FRAME_BAR_MAP, 7, TO_STUB, build_bar_map },
+	[EXPECT]	= { "expect", RIOD_FRAME_EXPECT, 7, TO_STUB, build_expect },
 	[CUT]		= { "cut data", RIOD_FRAME_CUT_DATA, 0, 3, build_cut },
 	[COMMIT]	= { "cut commit", RIOD_FRAME_CUT_COMMIT, 0, 3, build_commit },
 	[REPLY_DATA]	= { "reply with data", RIOD_FRAME_REPLY, 1, TO_FRONTEND, build_reply_data },
@@ -476,6 +528,9 @@ const struct shape wire_shapes[] = {
 	{ "irq setup, all vectors", RIOD_FRAME_IRQ_SETUP, 0, TO_STUB, build_irq_all },
 	{ "map, a full frame", RIOD_FRAME_MAP, 0, TO_STUB, build_map_max },
 	{ "map, the last addresses", RIOD_FRAME_MAP, 0, TO_STUB, build_map_edge },
+	{ "map, exact and completions", RIOD_FRAME_MAP, 0, TO_STUB, build_map_exact },
+	{ "expect, all extents", RIOD_FRAME_EXPECT, 0, TO_STUB, build_expect_max },
+	{ "expect, forget", RIOD_FRAME_EXPECT, 0, TO_STUB, build_expect_forget },
 	{ "unmap, a full frame", RIOD_FRAME_UNMAP, 0, TO_STUB, build_unmap_max },
 	{ "bar map, the last page", RIOD_FRAME_BAR_MAP, 0, TO_STUB, build_bar_map_edge },
 	{ "bars forget", RIOD_FRAME_CTL, 0, TO_STUB, build_forget },

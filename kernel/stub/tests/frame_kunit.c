@@ -40,6 +40,12 @@ static struct riod_frame *example(struct kunit *test, u8 type, u8 func)
 			.iova = cpu_to_le64(0x10000), .npages = cpu_to_le32(1),
 		};
 		break;
+	case RIOD_FRAME_EXPECT:
+		f->len = sizeof(struct riod_wire_expect);
+		*(struct riod_wire_expect *)f->body = (struct riod_wire_expect){
+			.flags = RIOD_EXPECT_FORGET,
+		};
+		break;
 	case RIOD_FRAME_BAR_MAP:
 		*(struct riod_wire_bar_map *)f->body = (struct riod_wire_bar_map){
 			.tag = cpu_to_le32(1), .bar = 1, .npages = cpu_to_le16(1),
@@ -61,7 +67,8 @@ static void types(struct kunit *test)
 	for (type = 0; type <= U8_MAX; type++) {
 		want = type == RIOD_FRAME_REG || type == RIOD_FRAME_CTL ||
 		       type == RIOD_FRAME_IRQ_SETUP || type == RIOD_FRAME_MAP ||
-		       type == RIOD_FRAME_UNMAP || type == RIOD_FRAME_BAR_MAP;
+		       type == RIOD_FRAME_UNMAP || type == RIOD_FRAME_BAR_MAP ||
+		       type == RIOD_FRAME_EXPECT;
 		KUNIT_EXPECT_EQ_MSG(test, riod_stub_frame(&b->a->att, example(test, type, 0)),
 				    want ? 0 : -EPROTO, "type %u", type);
 	}

@@ -25,6 +25,25 @@ static inline void bitmap_zero(unsigned long *map, u32 bits)
 	memset(map, 0, bits / 8);
 }
 
+static inline void bitmap_fill(unsigned long *map, u32 bits)
+{
+	memset(map, 0xff, bits / 8);
+}
+
+static inline u32 find_next_bit(const unsigned long *map, u32 bits, u32 at)
+{
+	while (at < bits && !test_bit(at, map))
+		at++;
+	return at;
+}
+
+static inline u32 find_next_zero_bit(const unsigned long *map, u32 bits, u32 at)
+{
+	while (at < bits && test_bit(at, map))
+		at++;
+	return at;
+}
+
 static inline void bitmap_set(unsigned long *map, u32 start, u32 n)
 {
 	while (n--)

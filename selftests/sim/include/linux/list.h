@@ -61,6 +61,12 @@ static inline void list_move_tail(struct list_head *entry, struct list_head *hea
 	list_add_tail(entry, head);
 }
 
+static inline void list_del_init(struct list_head *e)
+{
+	list_del(e);
+	INIT_LIST_HEAD(e);
+}
+
 static inline void list_splice_tail_init(struct list_head *from, struct list_head *to)
 {
 	if (list_empty(from))

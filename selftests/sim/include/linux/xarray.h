@@ -37,6 +37,12 @@ static inline int xa_err(void *entry)
 	return 0;
 }
 
+static inline bool xa_is_err(const void *entry)
+{
+	(void)entry;
+	return false;
+}
+
 static inline void *xa_mk_value(unsigned long v) { return (void *)(v << 1 | 1); }
 static inline unsigned long xa_to_value(const void *entry) { return (unsigned long)entry >> 1; }
 
