@@ -211,6 +211,14 @@ static void nvme_after_apply(void *state)
 	nvme_ring_owed(n);
 }
 
+static void nvme_completed(void *state)
+{
+	struct riod_nvme *n = state;
+
+	if (n->running)
+		nvme_completions(n);
+}
+
 static void nvme_after_cut(void *state)
 {
 	struct riod_nvme *n = state;
@@ -219,6 +227,8 @@ static void nvme_after_cut(void *state)
 		write_enable(n);
 	if (!n->running)
 		return;
+	if (n->again)
+		nvme_requests_again(n);
 	nvme_ring_owed(n);
 	nvme_set_order(n);
 	if (n->shadow)
@@ -230,6 +240,7 @@ static void nvme_mapped(void *state)
 	struct riod_nvme *n = state;
 
 	n->order_cuts = NVME_ORDER_CUTS;
+	nvme_requests_again(n);
 }
 
 /* ------------------------------------------------------------ life */
@@ -279,6 +290,7 @@ const struct riod_profile riod_profile_nvme = {
 	.mapped = nvme_mapped,
 	.after_cut = nvme_after_cut,
 	.after_apply = nvme_after_apply,
+	.completed = nvme_completed,
 	.reset = nvme_reset,
 };
 EXPORT_SYMBOL_IF_KUNIT(riod_profile_nvme);

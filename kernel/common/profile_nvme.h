@@ -103,22 +103,22 @@ struct riod_nvme_sqe {
 
 static_assert(sizeof(struct riod_nvme_sqe) == NVME_SQE_SIZE);
 
-/** struct riod_nvme_extent - @len bytes of memory at @iova */
-struct riod_nvme_extent {
-	u64 iova;
-	u64 len;
-};
-
 /**
  * struct riod_nvme_request - a command under way, from its doorbell to its completion
  * @sqe: its entry, as it was when the guest rang
+ * @at: address of the entry
+ * @use: what is known of the memory
+ * @always: as in struct riod_nvme_data
  * @n: number of @extents
  * @extents: memory that it names
  */
 struct riod_nvme_request {
 	struct riod_nvme_sqe sqe;
+	u64 at;
+	enum riod_profile_use use;
+	bool always;
 	u32 n;
-	struct riod_nvme_extent extents[] __counted_by(n);
+	struct riod_profile_extent extents[] __counted_by(n);
 };
 
 /**
@@ -160,13 +160,14 @@ struct riod_nvme_queue {
  * @ncqs: number of @cqs
  * @requests: commands under way, by queue and cid
  * @nrequests: number of @requests
+ * @again: what moves for them is to be told again
  * @formats: by namespace, how it is formatted (nvme_format_*())
  * @nformats: number of @formats
  * @order_cuts: number of further cuts behind which the order is set
  * @spans: buffer for the order
  * @shadow: address of the doorbells in memory, 0: none
  * @rung: values of them that were rung
- * @scratch: the memory of the command that is being decoded
+ * @scratch: the memory of a command, behind its entry
  */
 struct riod_nvme {
 	struct riod_profile_env env;
@@ -182,13 +183,14 @@ struct riod_nvme {
 	u32 ncqs;
 	struct xarray requests;
 	u32 nrequests;
+	bool again;
 	struct xarray formats;
 	u32 nformats;
 	u8 order_cuts;
 	struct riod_sync_span spans[NVME_ORDERED];
 	u64 shadow;
 	u32 rung[NVME_SHADOW_SIZE / sizeof(u32)];
-	struct riod_nvme_extent scratch[NVME_EXTENTS_MAX];
+	struct riod_profile_extent scratch[1 + NVME_EXTENTS_MAX];
 };
 
 /* profile_nvme.c */
@@ -213,17 +215,32 @@ u64 nvme_page_size(const struct riod_nvme *n);
 bool nvme_copy(struct riod_nvme *n, void *to, u64 iova, u32 len);
 
 /**
+ * struct riod_nvme_data - the memory of a command
+ * @n: number of extents, in &riod_nvme.scratch from the second place on
+ * @use: RIOD_USE_EXACT: the in extents belong to the command, so nobody else writes them
+ *	before it completes; RIOD_USE_COMPARED: they may be longer than what it has
+ * @always: the device may write less than the in extents; they are out extents, too, so that
+ *	the rest keeps its content
+ */
+struct riod_nvme_data {
+	u32 n;
+	enum riod_profile_use use;
+	bool always;
+};
+
+/**
  * nvme_data() - what memory does a command name?
- * @n: state; the memory is listed in @scratch
+ * @n: state
  * @e: entry, a copy
  * @admin: of the admin queue
+ * @data: result
  *
- * All that the device may access for the command, and perhaps more: as the engine compares
- * what the device wrote, too much costs time only (rule 20).
+ * All that the device may access for the command, and perhaps more (rule 20).
  *
- * Return: number of extents; -E2BIG: it cannot be bounded.
+ * Return: 0; -E2BIG: it cannot be bounded.
  */
-int nvme_data(struct riod_nvme *n, const struct riod_nvme_sqe *e, bool admin);
+int nvme_data(struct riod_nvme *n, const struct riod_nvme_sqe *e, bool admin,
+	      struct riod_nvme_data *data);
 
 /* profile_nvme_queue.c */
 void nvme_queues_init(struct riod_nvme *n);
@@ -235,6 +252,8 @@ void nvme_queues_stop(struct riod_nvme *n);
 void nvme_queues_free(struct riod_nvme *n);
 /* the guest rings @value for a submission queue: true if the write must not be sent */
 bool nvme_ring(struct riod_nvme *n, u16 qid, u32 value);
+/* pages have new numbers: tell again what moves for the commands under way */
+void nvme_requests_again(struct riod_nvme *n);
 /* try again to send the doorbells that are owed */
 void nvme_ring_owed(struct riod_nvme *n);
 /* look at new completions */

@@ -30,6 +30,7 @@
 #define NVME_IO_COPY		0x19
 #define NVME_IO_ZONE_MGMT_RX	0x7a
 #define NVME_IO_ZONE_APPEND	0x7d
+#define NVME_IO_PRACT		BIT(29)	/* cdw12: the controller handles protection information */
 
 #define NVME_UNKNOWN		(-1)
 /* longer data is left to the device to refuse: CAP and MDTS allow less */
@@ -52,11 +53,20 @@ static_assert(sizeof(struct nvme_sgl) == NVME_SGL_SIZE);
 
 enum { SGL_DATA, SGL_BUCKET, SGL_SEGMENT, SGL_LAST };
 
-/** struct decoder - the list that is being made: @count pieces with @bytes in total */
+/**
+ * struct decoder - the list that is being made
+ * @n: state
+ * @count: number of extents
+ * @bytes: in them
+ * @in: those of them that the device writes
+ * @how: RIOD_EXTENT_* of the command's data
+ */
 struct decoder {
 	struct riod_nvme *n;
-	int count;
+	u32 count;
 	u64 bytes;
+	u64 in;
+	u32 how;
 };
 
 bool nvme_copy(struct riod_nvme *n, void *to, u64 iova, u32 len)
@@ -75,23 +85,35 @@ bool nvme_copy(struct riod_nvme *n, void *to, u64 iova, u32 len)
 }
 
 /* pieces that follow each other become one */
-static int add(struct decoder *d, u64 iova, u64 len)
+static int add_piece(struct decoder *d, u64 iova, u64 len, u32 how)
 {
-	struct riod_nvme_extent *last = d->n->scratch + d->count - 1;
+	struct riod_profile_extent *last = d->n->scratch + d->count;
 
 	if (!len)
 		return 0;
 	d->bytes += len;
 	if (len > NVME_NAMED_MAX || d->bytes > NVME_NAMED_MAX)
 		return -E2BIG;
-	if (d->count && last->iova + last->len == iova) {
+	d->in += how & RIOD_EXTENT_IN ? len : 0;
+	if (d->count && last->iova + last->len == iova && last->how == how) {
 		last->len += len;
 		return 0;
 	}
 	if (d->count == NVME_EXTENTS_MAX)
 		return -E2BIG;
-	d->n->scratch[d->count++] = (struct riod_nvme_extent){ iova, len };
+	d->n->scratch[++d->count] = (struct riod_profile_extent){ iova, len, how };
 	return 0;
+}
+
+static int add(struct decoder *d, u64 iova, u64 len)
+{
+	return add_piece(d, iova, len, d->how);
+}
+
+/* the device reads it to find the data */
+static int add_list(struct decoder *d, u64 iova, u64 len)
+{
+	return add_piece(d, iova, len, RIOD_EXTENT_OUT);
 }
 
 /* ------------------------------------------------------------ PRP (4.1.1) */
@@ -121,7 +143,7 @@ static int prp_list(struct decoder *d, u64 list, u64 left)
 			return -E2BIG;
 		list &= ~7ull;
 		entries = min(prp_room(d, list) / sizeof(entry), DIV_ROUND_UP(left, size));
-		err = add(d, list, entries * sizeof(entry));
+		err = add_list(d, list, entries * sizeof(entry));
 		for (i = 0; !err && i < entries && left; i++) {
 			if (!nvme_copy(d->n, &entry, list + i * sizeof(entry), sizeof(entry)))
 				return 0;
@@ -189,7 +211,7 @@ static int sgl_segment(struct decoder *d, const struct nvme_sgl *segment, struct
 	/* a list longer than that is longer than any transfer */
 	if (len / NVME_SGL_SIZE > NVME_EXTENTS_MAX)
 		return -E2BIG;
-	err = add(d, addr, len);
+	err = add_list(d, addr, len);
 	for (at = 0; !err && at + NVME_SGL_SIZE <= len; at += NVME_SGL_SIZE) {
 		if (!nvme_copy(d->n, &s, addr + at, sizeof(s)))
 			return 0;
@@ -290,6 +312,11 @@ static s64 io_len(const struct riod_nvme_sqe *e, unsigned long format, bool know
 	}
 }
 
+static u64 metadata_len(const struct riod_nvme_sqe *e, unsigned long format)
+{
+	return ((le32_to_cpu(e->cdw12) & 0xffff) + 1) * (u64)(format >> 16);
+}
+
 /* metadata in memory of its own (4.1.3) */
 static int metadata(struct decoder *d, const struct riod_nvme_sqe *e, unsigned long format,
 		    bool known)
@@ -301,13 +328,13 @@ static int metadata(struct decoder *d, const struct riod_nvme_sqe *e, unsigned l
 	if (!mptr || !(e->opcode & 3))
 		return 0;
 	if (NVME_PSDT(e->flags) == NVME_PSDT_META_SGL) {
-		err = add(d, mptr, sizeof(s));
+		err = add_list(d, mptr, sizeof(s));
 		return err || !nvme_copy(d->n, &s, mptr, sizeof(s)) ? err : sgl(d, s);
 	}
 	if (known && (format >> 8 & 1))
 		return 0;
 	/* without a format: common ones have 64 bytes at most */
-	return add(d, mptr, blocks * (known ? format >> 16 : 64));
+	return add(d, mptr, known ? metadata_len(e, format) : 64 * blocks);
 }
 
 static int data(struct decoder *d, const struct riod_nvme_sqe *e, s64 len)
@@ -324,24 +351,101 @@ static int data(struct decoder *d, const struct riod_nvme_sqe *e, s64 len)
 	return len < 0 ? prp_unknown(d, prp1, prp2) : prp_known(d, prp1, prp2, len);
 }
 
-int nvme_data(struct riod_nvme *n, const struct riod_nvme_sqe *e, bool admin)
+/* which way do its data go, and is their length what the device moves? */
+static enum riod_profile_use io_use(const struct riod_nvme_sqe *e, unsigned long format, bool known)
 {
-	struct decoder d = { .n = n };
-	const void *entry;
-	unsigned long format = 0;
+	switch (e->opcode) {
+	case NVME_IO_READ:
+		/* the controller may remove the protection information, which is not all then */
+		return known && !(format >> 16 && le32_to_cpu(e->cdw12) & NVME_IO_PRACT) ?
+		       RIOD_USE_EXACT : RIOD_USE_COMPARED;
+	case NVME_IO_RESV_REPORT:
+	case NVME_IO_MGMT_RX:
+	case NVME_IO_ZONE_MGMT_RX:
+		return RIOD_USE_EXACT;
+	default:
+		return e->opcode & 2 ? RIOD_USE_COMPARED : RIOD_USE_EXACT;
+	}
+}
+
+static enum riod_profile_use admin_use(const struct riod_nvme_sqe *e)
+{
+	switch (e->opcode) {
+	case NVME_ADMIN_IDENTIFY:
+	case NVME_ADMIN_GET_LOG:
+	case NVME_ADMIN_SECURITY_RX:
+	case NVME_ADMIN_DIRECTIVE_RX:
+		return RIOD_USE_EXACT;
+	case NVME_ADMIN_DBBUF:
+		return RIOD_USE_COMPARED;
+	default:
+		return e->opcode & 2 ? RIOD_USE_COMPARED : RIOD_USE_EXACT;
+	}
+}
+
+/* does the device write all of the data if the command succeeds? */
+static bool writes_all(const struct riod_nvme_sqe *e, bool admin)
+{
+	return e->opcode == (admin ? NVME_ADMIN_IDENTIFY : NVME_IO_READ);
+}
+
+/* pages that the in extents touch are what the stub has to know of */
+static u64 in_pages(const struct decoder *d)
+{
+	const struct riod_profile_extent *x = d->n->scratch + 1, *end = x + d->count;
+	u64 pages = 0;
+
+	for (; x < end; x++) {
+		if (x->how & RIOD_EXTENT_IN)
+			pages += DIV_ROUND_UP(x->iova % RIOD_PAGE_SIZE + x->len, RIOD_PAGE_SIZE);
+	}
+	return pages;
+}
+
+/* what the device does not write keeps the bytes that the guest has there */
+static void carry_all(struct decoder *d)
+{
+	u32 i;
+
+	for (i = 1; i <= d->count; i++)
+		d->n->scratch[i].how |= RIOD_EXTENT_OUT;
+}
+
+static void classify(struct decoder *d, const struct riod_nvme_sqe *e, bool admin, s64 expected,
+		     struct riod_nvme_data *data)
+{
+	data->n = d->count;
+	if (in_pages(d) > RIOD_EXTENT_PAGES_MAX)
+		data->use = RIOD_USE_COMPARED;
+	data->always = d->in && (!writes_all(e, admin) || (s64)d->in != expected);
+	if (data->always)
+		carry_all(d);
+}
+
+int nvme_data(struct riod_nvme *n, const struct riod_nvme_sqe *e, bool admin,
+	      struct riod_nvme_data *out)
+{
+	struct decoder d = { .n = n, .how = e->opcode & 2 ? RIOD_EXTENT_IN : RIOD_EXTENT_OUT };
+	const void *entry = admin ? NULL : xa_load(&n->formats, le32_to_cpu(e->nsid));
+	unsigned long format = entry ? xa_to_value(entry) : 0;
+	s64 len = admin ? admin_len(e) : io_len(e, format, entry);
+	u64 meta = 0;
 	int err;
 
-	if (admin) {
-		if (e->opcode == NVME_ADMIN_DBBUF)
-			err = add(&d, le64_to_cpu(e->prp1), NVME_SHADOW_SIZE) ?:
-			      add(&d, le64_to_cpu(e->prp2), NVME_SHADOW_SIZE);
-		else
-			err = data(&d, e, admin_len(e));
-		return err ?: d.count;
+	out->use = admin ? admin_use(e) : io_use(e, format, entry);
+	if (admin && e->opcode == NVME_ADMIN_DBBUF) {
+		err = add(&d, le64_to_cpu(e->prp1), NVME_SHADOW_SIZE) ?:
+		      add(&d, le64_to_cpu(e->prp2), NVME_SHADOW_SIZE);
+	} else {
+		err = data(&d, e, len);
+		meta = d.in;
+		if (!err && !admin)
+			err = metadata(&d, e, format, entry);
+		meta = d.in - meta;
 	}
-	entry = xa_load(&n->formats, le32_to_cpu(e->nsid));
-	if (entry)
-		format = xa_to_value(entry);
-	err = data(&d, e, io_len(e, format, entry)) ?: metadata(&d, e, format, entry);
-	return err ?: d.count;
+	if (err)
+		return err;
+	/* metadata that is too short for its blocks is found here, too */
+	classify(&d, e, admin, len + (meta ? metadata_len(e, format) : 0), out);
+	return 0;
 }

@@ -2,11 +2,11 @@
 /*
  * NVMe: queues, and the commands in them
  *
- * A command is looked at when the guest rings for it, before the doorbell is sent, and a
- * completion when it has been applied to the guest's memory, before the guest is interrupted.
- * In between the memory that the command names is named to the frontend (rule 20).  A guest
- * that polls may see a completion first and ring again, so a doorbell looks at completions,
- * too.
+ * A command is looked at when the guest rings for it, before the doorbell is sent, and its
+ * completion before the guest can see it.  In between the memory that the command names is named
+ * to the frontend (rule 20), and what moves is told (rule 21).  Where all memory is shared, only
+ * admin commands matter: their completions are looked at before the guest is interrupted, and,
+ * as a guest may poll, when it rings.
  *
  * If the memory cannot be named, the doorbell waits (@owed): the device must not see a
  * command whose memory it cannot reach.  Completions make room.
@@ -56,9 +56,9 @@ static unsigned long request_index(u16 sqid, u16 cid)
 	return (unsigned long)sqid << 16 | cid;
 }
 
-static int name(struct riod_nvme *n, u64 iova, u64 len)
+static int name(struct riod_nvme *n, u64 iova, u64 len, enum riod_profile_use use)
 {
-	return n->env.name ? n->env.name(n->env.priv, iova, len) : 0;
+	return n->env.name ? n->env.name(n->env.priv, iova, len, use) : 0;
 }
 
 static void unname(struct riod_nvme *n, u64 iova, u64 len)
@@ -67,19 +67,20 @@ static void unname(struct riod_nvme *n, u64 iova, u64 len)
 		n->env.unname(n->env.priv, iova, len);
 }
 
-static void unname_extents(struct riod_nvme *n, const struct riod_nvme_extent *x, u32 count)
+static void unname_extents(struct riod_nvme *n, const struct riod_profile_extent *x, u32 count)
 {
 	while (count--)
 		unname(n, x[count].iova, x[count].len);
 }
 
-static int name_extents(struct riod_nvme *n, const struct riod_nvme_extent *x, u32 count)
+static int name_extents(struct riod_nvme *n, const struct riod_profile_extent *x, u32 count,
+			enum riod_profile_use use)
 {
 	u32 i;
 	int err;
 
 	for (i = 0; i < count; i++) {
-		err = name(n, x[i].iova, x[i].len);
+		err = name(n, x[i].iova, x[i].len, use);
 		if (err) {
 			unname_extents(n, x, i);
 			return err;
@@ -88,65 +89,109 @@ static int name_extents(struct riod_nvme *n, const struct riod_nvme_extent *x, u
 	return 0;
 }
 
-static void request_end(struct riod_nvme *n, unsigned long index)
+/* true if there was one */
+static bool request_end(struct riod_nvme *n, unsigned long index)
 {
 	struct riod_nvme_request *r = xa_erase(&n->requests, index);
 
 	if (!r)
-		return;
+		return false;
 	n->nrequests--;
 	unname_extents(n, r->extents, r->n);
 	kvfree(r);
+	return true;
 }
 
+/* they end without a completion */
 static void requests_end(struct riod_nvme *n, unsigned long first, unsigned long last)
 {
+	bool any = false;
 	unsigned long i;
 	void *r;
 
 	xa_for_each_range(&n->requests, i, r, first, last)
-		request_end(n, i);
+		any |= request_end(n, i);
+	if (any && n->env.name)
+		n->env.forget(n->env.priv, first, min(last, (unsigned long)U32_MAX));
 }
 
 /* nothing that ends later makes room, so it is left to the device to fail */
 static bool never_fits(const struct riod_nvme *n, int err)
 {
-	return err == -EDQUOT && !n->nrequests;
+	return (err == -EDQUOT || err == -EBUSY) && !n->nrequests;
 }
 
-/* 0; -ENOMEM or -EDQUOT: later */
-static int request_begin(struct riod_nvme *n, u16 sqid, const struct riod_nvme_sqe *e)
+/* tell what moves, and the entry of the command */
+static int request_post(struct riod_nvme *n, u32 key, const struct riod_nvme_request *r, u32 count)
+{
+	if (!n->env.name)
+		return 0;
+	n->scratch[0] = (struct riod_profile_extent){ r->at, sizeof(r->sqe), RIOD_EXTENT_OUT };
+	memcpy(n->scratch + 1, r->extents, count * sizeof(*r->extents));
+	return n->env.request(n->env.priv, key, r->always, n->scratch, 1 + count);
+}
+
+/* in extents that are out extents, too: the device may have begun to write them */
+static u32 told_again(const struct riod_nvme_request *r)
+{
+	return r->use == RIOD_USE_EXACT && !r->always ? r->n : 0;
+}
+
+void nvme_requests_again(struct riod_nvme *n)
+{
+	const struct riod_nvme_request *r;
+	unsigned long i;
+
+	n->again = false;
+	xa_for_each(&n->requests, i, r)
+		n->again |= !!request_post(n, i, r, told_again(r));
+}
+
+/* 0; -ENOMEM, -EDQUOT or -EBUSY: later.  @at: where the entry is */
+static int request_begin(struct riod_nvme *n, u16 sqid, u64 at, const struct riod_nvme_sqe *e)
 {
 	unsigned long index = request_index(sqid, le16_to_cpu(e->cid));
-	int count = nvme_data(n, e, sqid == ADMIN_QUEUE), err;
+	struct riod_nvme_data data = {};
 	struct riod_nvme_request *r;
+	int err;
 
 	/* one command for each identifier: the device has done with the earlier one */
-	request_end(n, index);
-	if (count < 0) {
+	requests_end(n, index, index);
+	if (nvme_data(n, e, sqid == ADMIN_QUEUE, &data)) {
 		warn_unbounded();
-		count = 0;
+		data.n = 0;
 	}
 	if (n->nrequests == NVME_REQUESTS_MAX)
 		return -EDQUOT;
-	r = kvzalloc(struct_size(r, extents, count), GFP_KERNEL_ACCOUNT);
+	r = kvzalloc(struct_size(r, extents, data.n), GFP_KERNEL_ACCOUNT);
 	if (!r)
 		return -ENOMEM;
-	err = name_extents(n, n->scratch, count);
+	err = name_extents(n, n->scratch + 1, data.n, data.use);
 	if (err == -EINVAL || never_fits(n, err)) {
 		warn_unbounded();
-		count = 0;
-		err = 0;
+		data.n = 0;
+	} else if (err) {
+		kvfree(r);
+		return err;
 	}
 	r->sqe = *e;
-	r->n = count;
-	memcpy(r->extents, n->scratch, count * sizeof(*n->scratch));
-	if (!err)
-		err = xa_err(xa_store(&n->requests, index, r, GFP_KERNEL_ACCOUNT));
-	if (err)
+	r->at = at;
+	r->use = data.use;
+	r->always = data.always;
+	r->n = data.n;
+	memcpy(r->extents, n->scratch + 1, data.n * sizeof(*n->scratch));
+	err = xa_err(xa_store(&n->requests, index, r, GFP_KERNEL_ACCOUNT));
+	if (!err) {
+		err = request_post(n, index, r, r->use == RIOD_USE_EXACT ? r->n : 0);
+		if (err)
+			xa_erase(&n->requests, index);
+	}
+	if (err) {
+		unname_extents(n, r->extents, r->n);
 		kvfree(r);
-	else
+	} else {
 		n->nrequests++;
+	}
 	return err;
 }
 
@@ -181,7 +226,7 @@ static int queue_make(struct riod_nvme *n, bool cq, const struct riod_nvme_queue
 	q = kmemdup(like, sizeof(*q), GFP_KERNEL_ACCOUNT);
 	if (!q)
 		return -ENOMEM;
-	err = name(n, q->base, queue_bytes(q, cq));
+	err = name(n, q->base, queue_bytes(q, cq), cq ? RIOD_USE_COMPLETIONS : RIOD_USE_EXACT);
 	if (!err) {
 		err = xa_err(xa_store(queues, q->qid, q, GFP_KERNEL_ACCOUNT));
 		if (err)
@@ -470,13 +515,15 @@ static bool followed(const struct riod_nvme *n, u16 qid)
 static int decode(struct riod_nvme *n, struct riod_nvme_queue *q)
 {
 	struct riod_nvme_sqe e;
+	u64 at;
 	int err;
 
 	while (q->head != q->tail) {
+		at = q->base + q->head * NVME_SQE_SIZE;
 		/* the guest may change it meanwhile: decide on one copy */
-		if (nvme_copy(n, &e, q->base + q->head * NVME_SQE_SIZE, sizeof(e))) {
+		if (nvme_copy(n, &e, at, sizeof(e))) {
 			err = q->qid == ADMIN_QUEUE ? admin_begins(n, &e) : 0;
-			err = err ?: request_begin(n, q->qid, &e);
+			err = err ?: request_begin(n, q->qid, at, &e);
 			if (err)
 				return err;
 		}
@@ -511,8 +558,9 @@ bool nvme_ring(struct riod_nvme *n, u16 qid, u32 value)
 
 	if (!followed(n, qid))
 		return false;
-	/* a guest that polls may have seen that its queue exists */
-	nvme_completions(n);
+	/* a guest that polls may have seen that its queue exists; with names, this comes first */
+	if (!n->env.name)
+		nvme_completions(n);
 	q = xa_load(&n->sqs, qid);
 	if (!q || value >= q->entries)
 		return false;
@@ -557,23 +605,31 @@ static void completed(struct riod_nvme *n, u16 cqid, const __le32 *cqe)
 	request_end(n, index);
 }
 
+/* the device writes the word with cid, phase and status last */
+static bool read_cqe(struct riod_nvme *n, u64 at, __le32 *cqe)
+{
+	const __le32 *live;
+
+	if (n->env.name)
+		return n->env.completion(n->env.priv, at, (u8 *)cqe);
+	live = n->env.mem(n->env.priv, at, NVME_CQE_SIZE, false);
+	if (!live)
+		return false;
+	cqe[3] = READ_ONCE(live[3]);
+	memcpy(cqe, live, 3 * sizeof(*cqe));
+	return true;
+}
+
 /* at most all entries once */
 static void follow(struct riod_nvme *n, struct riod_nvme_queue *q)
 {
 	u32 left = q->entries;
-	const __le32 *live;
 	__le32 cqe[4];
 
 	while (left--) {
-		live = n->env.mem(n->env.priv, q->base + q->head * NVME_CQE_SIZE, NVME_CQE_SIZE,
-				  false);
-		if (!live)
+		if (!read_cqe(n, q->base + q->head * NVME_CQE_SIZE, cqe) ||
+		    (le32_to_cpu(cqe[3]) >> 16 & 1) != q->phase)
 			return;
-		/* the device writes the word with cid, phase and status last */
-		cqe[3] = READ_ONCE(live[3]);
-		if ((le32_to_cpu(cqe[3]) >> 16 & 1) != q->phase)
-			return;
-		memcpy(cqe, live, 3 * sizeof(*cqe));
 		if (++q->head == q->entries) {
 			q->head = 0;
 			q->phase ^= 1;

@@ -87,7 +87,8 @@ static int att_negotiate(struct riod_fe_att *att,
 			 struct netlink_ext_ack *extack)
 {
 	struct riod_session_wish wish = {
-		.features = att->on_loss == RIOD_ON_LOSS_STALL ? RIOD_FEATURE_RESUME : 0,
+		.features = RIOD_FEATURE_EXACT |
+			    (att->on_loss == RIOD_ON_LOSS_STALL ? RIOD_FEATURE_RESUME : 0),
 		.lost_ms = req->lost_ms,
 	};
 	struct riod_session_params params = {};
@@ -110,6 +111,7 @@ static int att_negotiate(struct riod_fe_att *att,
 	}
 	conn->ops->local(conn, &att->local);
 	att->nfuncs = params.nfuncs;
+	att->features = params.features;
 	att->max_frame = min(params.tx_max_frame, RIOD_FRAME_MAX);
 	snprintf(name, sizeof(name), "riod-fe%u", att->id);
 	att->link = riod_link_create(conn, &params, RIOD_SYNC_FRONTEND, NULL, name,

@@ -294,6 +294,21 @@ static void att_hold(void *priv, bool on)
 	riod_fe_dma_hold(&att->dma, on);
 }
 
+static void att_completed(void *priv)
+{
+	struct riod_fe_att *att = priv;
+	unsigned int i;
+
+	mutex_lock(&att->dma.lock);
+	for (i = 0; i < att->nfuncs; i++) {
+		struct riod_fe_func *fn = att->funcs[i];
+
+		if (fn && fn->profile && fn->profile->completed)
+			fn->profile->completed(fn->profile_state);
+	}
+	mutex_unlock(&att->dma.lock);
+}
+
 static void att_applied(void *priv)
 {
 	struct riod_fe_att *att = priv;
@@ -388,6 +403,7 @@ const struct riod_link_ops riod_fe_att_link_ops = {
 	.frame = att_frame,
 	.prepare = att_prepare,
 	.hold = att_hold,
+	.completed = att_completed,
 	.collected = att_collected,
 	.applied = att_applied,
 	.lost = att_lost,

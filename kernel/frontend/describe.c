@@ -133,20 +133,46 @@ static void *func_mem(void *priv, u64 iova, size_t len, bool write)
 	return riod_fe_dma_mem(fn->att, iova, len, write);
 }
 
-/* without it all that is mapped is entered */
-static int func_name(void *priv, u64 iova, u64 len)
+static int func_name(void *priv, u64 iova, u64 len, enum riod_profile_use use)
 {
 	struct riod_fe_func *fn = priv;
+	u32 class = 0;
 
-	return fn->att->dma.exact ? riod_fe_name(fn->att, iova, len) : 0;
+	if (use == RIOD_USE_EXACT)
+		class = RIOD_MAP_EXACT;
+	else if (use == RIOD_USE_COMPLETIONS)
+		class = RIOD_MAP_COMPLETIONS | fn->num << RIOD_MAP_FUNC_SHIFT;
+	return riod_fe_name(fn->att, iova, len, class);
 }
 
 static void func_unname(void *priv, u64 iova, u64 len)
 {
 	struct riod_fe_func *fn = priv;
 
-	if (fn->att->dma.exact)
-		riod_fe_unname(fn->att, iova, len);
+	riod_fe_unname(fn->att, iova, len);
+}
+
+static int func_request(void *priv, u32 key, bool always,
+			const struct riod_profile_extent *extents, u32 n)
+{
+	struct riod_fe_func *fn = priv;
+
+	return riod_fe_transfer(fn->att, fn->num, key, always, extents, n);
+}
+
+static void func_forget(void *priv, u32 first, u32 last)
+{
+	struct riod_fe_func *fn = priv;
+
+	riod_fe_transfer_forget(fn->att, fn->num, first, last);
+}
+
+static bool func_completion(void *priv, u64 iova, u8 entry[16])
+{
+	struct riod_fe_func *fn = priv;
+
+	return riod_sync_completion(riod_link_sync(fn->att->link),
+				    riod_fe_named_id(fn->att, iova), offset_in_page(iova), entry);
 }
 
 static void func_raise(void *priv, u16 vector)
@@ -272,9 +298,12 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 	fn->env.mem = func_mem;
 	fn->env.changed = func_changed;
 	fn->env.order = func_order;
-	if (p->exact && READ_ONCE(by_name)) {
+	if (fn->att->dma.exact) {
 		fn->env.name = func_name;
 		fn->env.unname = func_unname;
+		fn->env.request = func_request;
+		fn->env.forget = func_forget;
+		fn->env.completion = func_completion;
 	}
 	fn->env.priv = fn;
 	if (p->init) {
@@ -297,12 +326,8 @@ static int func_profile(struct riod_fe_func *fn, const char *name,
 static int func_done(struct riod_fe_func *fn, const struct riod_attach_request *req,
 		     struct netlink_ext_ack *extack)
 {
-	const u8 *bytes = fn->cfg.bytes;
 	int ret;
 
-	fn->vendor = get_unaligned_le16(bytes + PCI_VENDOR_ID);
-	fn->device = get_unaligned_le16(bytes + PCI_DEVICE_ID);
-	fn->class = get_unaligned_le32(bytes + PCI_CLASS_REVISION) >> 8;
 	ret = riod_fe_shadow_setup(fn, req->shadow_bars, extack);
 	if (!ret)
 		ret = func_profile(fn, req->profile, extack);
@@ -341,14 +366,30 @@ static void att_number_funcs(struct riod_fe_att *att)
 	}
 }
 
-/* the functions share their I/O addresses, so one without such a profile decides for all */
-static void att_exact(struct riod_fe_att *att)
+static void func_ids(struct riod_fe_func *fn)
 {
-	bool exact = true;
+	const u8 *bytes = fn->cfg.bytes;
+
+	fn->vendor = get_unaligned_le16(bytes + PCI_VENDOR_ID);
+	fn->device = get_unaligned_le16(bytes + PCI_DEVICE_ID);
+	fn->class = get_unaligned_le32(bytes + PCI_CLASS_REVISION) >> 8;
+}
+
+static bool func_exact(const struct riod_fe_func *fn, const char *name)
+{
+	const struct riod_profile *p = riod_profile_find(name, fn->vendor, fn->device, fn->class);
+
+	return !IS_ERR_OR_NULL(p) && p->exact;
+}
+
+/* the functions share their I/O addresses, so one without such a profile decides for all */
+static void att_exact(struct riod_fe_att *att, const char *profile)
+{
+	bool exact = READ_ONCE(by_name) && att->features & RIOD_FEATURE_EXACT;
 	unsigned int i;
 
 	for (i = 0; i < att->nfuncs; i++)
-		exact &= !!att->funcs[i]->env.name;
+		exact &= func_exact(att->funcs[i], profile);
 	mutex_lock(&att->dma.lock);
 	att->dma.exact = exact;
 	mutex_unlock(&att->dma.lock);
@@ -367,12 +408,14 @@ int riod_fe_describe_done(struct riod_fe_att *att, const struct riod_attach_requ
 	int ret;
 
 	att_number_funcs(att);
+	for (i = 0; i < att->nfuncs; i++)
+		func_ids(att->funcs[i]);
+	att_exact(att, req->profile);
 	for (i = 0; i < att->nfuncs; i++) {
 		ret = func_done(att->funcs[i], req, extack);
 		if (ret)
 			return ret;
 	}
-	att_exact(att);
 	return 0;
 }
 

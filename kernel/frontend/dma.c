@@ -153,7 +153,8 @@ static void page_leave(struct riod_fe_att *att, struct riod_fe_batch *b, u32 i)
 	struct riod_sync *y = riod_link_sync(att->link);
 	void *priv;
 
-	if (b->slots[i].id && riod_sync_unmap(y, b->slots[i].id, b->prot, &priv))
+	if (b->slots[i].id && riod_sync_unmap(y, b->slots[i].id, b->prot, &priv) &&
+	    !(b->prot & RIOD_MAP_CLASS))
 		xa_erase(&att->dma.pages, (unsigned long)priv);
 }
 
@@ -164,7 +165,8 @@ static void page_leave(struct riod_fe_att *att, struct riod_fe_batch *b, u32 i)
  * @i: page of it, which has no number yet
  *
  * Called by the pump, which sends the page to the stub ahead of the cut.  A page that
- * is mapped at several addresses has one number (rule 13, one shadow per page).
+ * is mapped at several addresses has one number (rule 13, one shadow per page), unless the
+ * ends do not compare it (rule 21): then each address has a shadow of its own.
  * Return: 0 or -ENOMEM.
  */
 int riod_fe_page_enter(struct riod_fe_att *att, struct riod_fe_batch *b, u32 i)
@@ -179,21 +181,21 @@ int riod_fe_page_enter(struct riod_fe_att *att, struct riod_fe_batch *b, u32 i)
 	lockdep_assert_held(&dma->lock);
 	if (!riod_fe_dma_is_ram(pfn, b->prot))
 		return 0;
-	entry = xa_load(&dma->pages, pfn);
+	entry = b->prot & RIOD_MAP_CLASS ? NULL : xa_load(&dma->pages, pfn);
 	id = entry ? xa_to_value(entry) : dma->next_id;
 	ret = riod_sync_map(y, id, page_address(pfn_to_page(pfn)), b->prot,
 			    (void *)pfn);
 	if (ret)
 		return ret;
-	if (!entry) {
+	if (!entry && !(b->prot & RIOD_MAP_CLASS)) {
 		ret = xa_err(xa_store(&dma->pages, pfn, xa_mk_value(id),
 				      GFP_KERNEL_ACCOUNT));
 		if (ret) {
 			riod_sync_unmap(y, id, b->prot, &priv);
 			return ret;
 		}
-		dma->next_id++;
 	}
+	dma->next_id += !entry;
 	b->slots[i].id = id;
 	atomic64_inc(&att->stats.maps);
 	return 0;
@@ -204,7 +206,7 @@ int riod_fe_page_enter(struct riod_fe_att *att, struct riod_fe_batch *b, u32 i)
  * @att: attachment
  * @iova: address of the first page
  * @pfn: page frame of it; the others follow
- * @prot: RIOD_PROT_*
+ * @prot: RIOD_PROT_*, and RIOD_MAP_*
  * @n: number of pages
  * @gfp: for the batch
  *

@@ -35,15 +35,20 @@ void riod_fe_record_drop(struct riod_fe_dma *dma, struct riod_fe_record *r)
 	list_del(&r->node);
 	r->kind = RIOD_FE_RECORD_NONE;
 	dma->npending--;
-	r->batch->nrecords--;
+	if (r->batch)
+		r->batch->nrecords--;
 }
 
-static void record_done(struct riod_fe_dma *dma, struct riod_fe_record *r)
+/* the record was sent, or is discarded; frees what it is part of, if nothing else refers to it */
+void riod_fe_record_done(struct riod_fe_dma *dma, struct riod_fe_record *r)
 {
 	struct riod_fe_batch *b = r->batch;
 
 	riod_fe_record_drop(dma, r);
-	riod_fe_batch_put(b);
+	if (b)
+		riod_fe_batch_put(b);
+	else
+		riod_fe_transfer_free(r);
 }
 
 /* the session is over: discard the records */
@@ -53,7 +58,7 @@ void riod_fe_record_drop_all(struct riod_fe_dma *dma)
 
 	lockdep_assert_held(&dma->lock);
 	list_for_each_entry_safe(r, next, &dma->pending, node)
-		record_done(dma, r);
+		riod_fe_record_done(dma, r);
 }
 
 /* ------------------------------------------------------------ records to wire */
@@ -143,7 +148,7 @@ static int take_map(struct riod_fe_att *att, struct riod_fe_record *r,
 	put_runs(buf, b, b->next, i);
 	b->next = i;
 	if (b->next >= b->hi)
-		record_done(&att->dma, r);
+		riod_fe_record_done(&att->dma, r);
 	return ret ? ret : 1;
 }
 
@@ -155,7 +160,7 @@ static int take_unmap(struct riod_fe_att *att, struct riod_fe_record *r,
 	r->index = put_runs(buf, r->batch, r->index, end);
 	r->npages = end - r->index;
 	if (!r->npages)
-		record_done(&att->dma, r);
+		riod_fe_record_done(&att->dma, r);
 	return 1;
 }
 
@@ -216,7 +221,7 @@ static struct riod_frame *dma_frame(struct riod_fe_att *att)
 	struct riod_fe_record *first;
 	struct riod_frame *f;
 	u32 want;
-	int ret;
+	int ret = 0;
 
 	do {
 		mutex_lock(&dma->lock);
@@ -226,6 +231,12 @@ static struct riod_frame *dma_frame(struct riod_fe_att *att)
 		mutex_unlock(&dma->lock);
 		if (kind == RIOD_FE_RECORD_NONE)
 			return NULL;
+		if (kind == RIOD_FE_RECORD_TRANSFER) {
+			f = riod_fe_transfer_frame(att);
+			if (f)
+				return f;
+			continue;
+		}
 		f = frame_new(att, kind, want);
 		if (!f)
 			return ERR_PTR(-ENOMEM);

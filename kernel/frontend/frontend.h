@@ -148,17 +148,19 @@ void riod_fe_irq_lost(struct riod_fe_func *fn, enum riod_reason reason, bool own
  * @RIOD_FE_RECORD_NONE: not queued
  * @RIOD_FE_RECORD_MAP: pages were mapped
  * @RIOD_FE_RECORD_UNMAP: pages were unmapped
+ * @RIOD_FE_RECORD_TRANSFER: bytes move for a request (transfer.c)
  */
 enum riod_fe_record_kind {
 	RIOD_FE_RECORD_NONE,
 	RIOD_FE_RECORD_MAP,
 	RIOD_FE_RECORD_UNMAP,
+	RIOD_FE_RECORD_TRANSFER,
 };
 
 /**
- * struct riod_fe_record - a map or unmap to send to the stub, in order
+ * struct riod_fe_record - a map, an unmap or a transfer to send to the stub, in order
  * @node: on &riod_fe_dma.pending
- * @batch: batch of the pages
+ * @batch: batch of the pages; NULL: part of a struct riod_fe_transfer
  * @kind: &enum riod_fe_record_kind
  * @index: unmap: first page not sent yet
  * @npages: unmap: number of pages from @index
@@ -187,7 +189,7 @@ struct riod_fe_slot {
  * @map: record of the map
  * @iova: IOVA of the first slot's page
  * @pfn: page frame of the first slot
- * @prot: RIOD_PROT_*
+ * @prot: RIOD_PROT_*, and RIOD_MAP_* of pages that a profile has named
  * @lo: first page that is still mapped; only the ends are ever cut off
  * @hi: page behind the last one that is still mapped
  * @next: first page that is not in the engine yet and was not sent to the stub
@@ -348,18 +350,27 @@ void riod_fe_batch_put(struct riod_fe_batch *b);
 #define RIOD_FE_PENDING_MAX	64
 
 /* named.c */
-int riod_fe_name(struct riod_fe_att *att, u64 iova, u64 len);
+int riod_fe_name(struct riod_fe_att *att, u64 iova, u64 len, u32 class);
 void riod_fe_unname(struct riod_fe_att *att, u64 iova, u64 len);
 int riod_fe_named_enter(struct riod_fe_att *att, u64 first, u64 last, gfp_t gfp);
 void riod_fe_named_leave(struct riod_fe_att *att, u64 first, u64 last);
 u64 riod_fe_named_id(struct riod_fe_att *att, u64 iova);
+u64 riod_fe_named_exact(struct riod_fe_att *att, u64 iova);
 void riod_fe_named_free(struct riod_fe_att *att);
+
+/* transfer.c */
+int riod_fe_transfer(struct riod_fe_att *att, u8 func, u32 request, bool always,
+		     const struct riod_profile_extent *extents, u32 n);
+void riod_fe_transfer_forget(struct riod_fe_att *att, u8 func, u32 first, u32 last);
+void riod_fe_transfer_free(struct riod_fe_record *r);
+struct riod_frame *riod_fe_transfer_frame(struct riod_fe_att *att);
 
 /* dma_send.c */
 void riod_fe_record_queue(struct riod_fe_dma *dma, struct riod_fe_record *r,
 			  struct riod_fe_batch *b, enum riod_fe_record_kind kind,
 			  u32 index, u32 npages);
 void riod_fe_record_drop(struct riod_fe_dma *dma, struct riod_fe_record *r);
+void riod_fe_record_done(struct riod_fe_dma *dma, struct riod_fe_record *r);
 void riod_fe_record_drop_all(struct riod_fe_dma *dma);
 int riod_fe_dma_send(struct riod_fe_att *att);
 
@@ -596,6 +607,7 @@ enum riod_fe_state {
  * @transport: its name; the session pins the module
  * @link: session and engine; from attach to teardown, NULL before
  * @max_frame: largest frame that the stub accepts
+ * @features: RIOD_FEATURE_* of the session
  * @ready: READY arrived, or the session ended before
  * @dma: IOVA space
  * @aperture: addresses that the IOMMU of every function on the server host can translate
@@ -645,6 +657,7 @@ struct riod_fe_att {
 	char transport[RIOD_TRANSPORT_NAME_LEN];
 	struct riod_link *link;
 	u32 max_frame;
+	u64 features;
 	struct completion ready;
 	struct riod_fe_dma dma;
 	struct { u64 start, last; } aperture;

@@ -22,11 +22,15 @@
  * struct riod_fe_named - a page that is named
  * @iova: its I/O address
  * @count: number of names, which may overlap
+ * @class: RIOD_MAP_*: what the first of them knows; 0: nothing
+ * @entered: it was a page of the engine before
  * @batch: the page, while it is mapped and DMA is on; else NULL
  */
 struct riod_fe_named {
 	u64 iova;
 	u32 count;
+	u32 class;
+	bool entered;
 	struct riod_fe_batch *batch;
 };
 
@@ -54,8 +58,14 @@ static int named_enter(struct riod_fe_att *att, struct riod_fe_named *n, gfp_t g
 	if (!r || !r->ram)
 		return 0;
 	n->batch = riod_fe_batch_new(att, n->iova,
-				     PHYS_PFN(r->paddr + (n->iova - r->it.start)), r->prot, 1, gfp);
-	return n->batch ? 0 : -ENOMEM;
+				     PHYS_PFN(r->paddr + (n->iova - r->it.start)),
+				     r->prot | n->class, 1, gfp);
+	if (!n->batch)
+		return -ENOMEM;
+	/* requests under way know the page by another number */
+	dma->anew |= n->entered;
+	n->entered = true;
+	return 0;
 }
 
 static void named_leave(struct riod_fe_att *att, struct riod_fe_named *n)
@@ -117,12 +127,20 @@ static bool named_has_room(const struct riod_fe_dma *dma)
 	return (dma->nnamed + 1) << PAGE_SHIFT <= dma->peer_limit;
 }
 
-static int named_add(struct riod_fe_att *att, unsigned long index)
+/* What is compared may be part of a transfer, too; the other way it would have two shadows. */
+static bool named_agrees(const struct riod_fe_named *n, u32 class)
+{
+	return n->class == class || (!n->class && class == RIOD_MAP_EXACT);
+}
+
+static int named_add(struct riod_fe_att *att, unsigned long index, u32 class)
 {
 	struct riod_fe_dma *dma = &att->dma;
 	struct riod_fe_named *n = xa_load(&dma->named, index);
 	int ret;
 
+	if (n && !named_agrees(n, class))
+		return -EBUSY;
 	if (n) {
 		n->count++;
 		return 0;
@@ -134,6 +152,7 @@ static int named_add(struct riod_fe_att *att, unsigned long index)
 		return -ENOMEM;
 	n->iova = (u64)index << PAGE_SHIFT;
 	n->count = 1;
+	n->class = class;
 	ret = xa_err(xa_store(&dma->named, index, n, GFP_KERNEL_ACCOUNT));
 	if (ret) {
 		kfree(n);
@@ -164,12 +183,13 @@ static void named_del(struct riod_fe_att *att, unsigned long first, unsigned lon
  * @att: attachment; the DMA lock is held
  * @iova: first byte
  * @len: bytes, bounded by the caller
+ * @class: as &riod_wire_map.prot; 0: both ends compare it
  *
  * The pages are sent to the stub ahead of everything that is posted from now on.
  * Return: 0; -EINVAL: wraps, or no byte; -ENOMEM; -EDQUOT: more than the server host
- * shadows.  After an error nothing is named.
+ * shadows; -EBUSY: a page has a name of another class.  After an error nothing is named.
  */
-int riod_fe_name(struct riod_fe_att *att, u64 iova, u64 len)
+int riod_fe_name(struct riod_fe_att *att, u64 iova, u64 len, u32 class)
 {
 	unsigned long first = iova >> PAGE_SHIFT, last, i;
 	int ret = 0;
@@ -178,7 +198,7 @@ int riod_fe_name(struct riod_fe_att *att, u64 iova, u64 len)
 	if (!named_last(iova, len, &last))
 		return -EINVAL;
 	for (i = first; i <= last && !ret; i++)
-		ret = named_add(att, i);
+		ret = named_add(att, i, class);
 	/* the last one that was tried is not named */
 	if (ret && i - 1 > first)
 		named_del(att, first, i - 2);
@@ -212,6 +232,15 @@ u64 riod_fe_named_id(struct riod_fe_att *att, u64 iova)
 
 	lockdep_assert_held(&att->dma.lock);
 	return n && n->batch ? n->batch->slots[0].id : 0;
+}
+
+/* the same, but 0 if both ends compare the page */
+u64 riod_fe_named_exact(struct riod_fe_att *att, u64 iova)
+{
+	struct riod_fe_named *n = xa_load(&att->dma.named, iova >> PAGE_SHIFT);
+
+	lockdep_assert_held(&att->dma.lock);
+	return n && n->batch && n->class == RIOD_MAP_EXACT ? n->batch->slots[0].id : 0;
 }
 
 /* the profiles are gone; no page is in the engine */

@@ -12,6 +12,32 @@
 #include "sync.h"
 
 /**
+ * enum riod_profile_use - what a profile knows of memory that it names
+ * @RIOD_USE_COMPARED: nothing: both ends compare it
+ * @RIOD_USE_EXACT: what moves, by env->request() (rule 21)
+ * @RIOD_USE_COMPLETIONS: the device completes requests in it
+ */
+enum riod_profile_use {
+	RIOD_USE_COMPARED,
+	RIOD_USE_EXACT,
+	RIOD_USE_COMPLETIONS,
+};
+
+/* &riod_profile_extent.how: the device reads it; it writes all of it before it completes */
+#define RIOD_EXTENT_OUT	1u
+#define RIOD_EXTENT_IN	2u
+
+/* pages that the in extents of one request may touch */
+#define RIOD_EXTENT_PAGES_MAX	512u
+
+/** struct riod_profile_extent - @len bytes at @iova; @how: RIOD_EXTENT_* */
+struct riod_profile_extent {
+	u64 iova;
+	u32 len;
+	u32 how;
+};
+
+/**
  * struct riod_profile_env - services of the frontend for a profile
  * @kick: post a register write as if the guest had made it (rule 11, kicks).
  *	Does not wait, because the pump calls it.
@@ -32,9 +58,17 @@
  * @name: the device may access @len bytes at @iova from now on (rule 20), until @unname;
  *	names of different requests may overlap.  Ahead of what is posted
  *	afterwards.  0; -EINVAL: wraps; -ENOMEM; -EDQUOT: the server host shadows
- *	no more.  After an error nothing is named.  NULL: all that is mapped is shared
+ *	no more; -EBUSY: @use does not go with another name.  After an error nothing is
+ *	named.  NULL: all that is mapped is shared
  * @unname: with the arguments of a @name that returned 0.  Names end with the state of the
  *	profile, too
+ * @request: the bytes that move for a request whose memory is named: out extents are read
+ *	before what is posted afterwards is sent; in extents are here before the completion
+ *	that has @key, if that is a success or with @always.  Extents that are named as
+ *	RIOD_USE_COMPARED, too, are compared instead.  The caller bounds @n.  0 or -ENOMEM
+ * @completion: the entry of 16 bytes at @iova, which is named RIOD_USE_COMPLETIONS, as the
+ *	device wrote it; the guest may have changed its copy.  false: it is not mapped
+ * @forget: requests with keys @first to @last do not complete any more
  * @priv: first argument of all functions
  */
 struct riod_profile_env {
@@ -43,8 +77,12 @@ struct riod_profile_env {
 	void *(*mem)(void *priv, u64 iova, size_t len, bool write);
 	bool (*changed)(void *priv, u64 iova, u64 len);
 	int (*order)(void *priv, const struct riod_sync_span *spans, u32 n);
-	int (*name)(void *priv, u64 iova, u64 len);
+	int (*name)(void *priv, u64 iova, u64 len, enum riod_profile_use use);
 	void (*unname)(void *priv, u64 iova, u64 len);
+	int (*request)(void *priv, u32 key, bool always, const struct riod_profile_extent *extents,
+		       u32 n);
+	void (*forget)(void *priv, u32 first, u32 last);
+	bool (*completion)(void *priv, u64 iova, u8 entry[16]);
 	void *priv;
 };
 
@@ -68,6 +106,10 @@ struct riod_profile_env {
  * @after_apply: frontend: called by the receive thread after a cut of the
  *	device was applied and before an event behind it becomes visible.  Edits
  *	of what the device wrote to memory belong here.
+ * @completed: frontend: called by the receive thread while a cut of the device is being
+ *	applied, if memory is named RIOD_USE_COMPLETIONS: the data is in the guest's memory,
+ *	env->completion() has the new entries, and the guest cannot see these yet.  Must not
+ *	kick.  Edits of what a request has written belong here
  * @reset: the function was reset: discard what was learnt
  *
  * The callbacks of one state are serialised by the lock that also keeps the
@@ -85,6 +127,7 @@ struct riod_profile {
 	void (*mapped)(void *state);
 	void (*after_cut)(void *state);
 	void (*after_apply)(void *state);
+	void (*completed)(void *state);
 	void (*reset)(void *state);
 };
 

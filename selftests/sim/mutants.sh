@@ -37,13 +37,13 @@ no conflict with cuts behind the joined ones (rule 7)~sync_apply.c~s/t->page->re
 conflicts are forgotten with earlier ones (rule 7)~sync_apply.c~s/^\t\tif (later)$/\t\tif (0)/~converge
 conflicts outlive their cut (rule 7)~sync_apply.c~s/^\tbitmap_zero(page->recent, RIOD_PAGE_SIZE);/\t;/~converge~shared
 conflicts forgotten when acknowledged (rule 7)~sync_apply.c~s/if (s->cut > applied)/if (s->cut > y->acked_cut)/~converge~shared
-a dropped byte is not the base (rule 7)~sync_apply.c~s/^\tpatch_base(t);/\tif (!riod_sync_is_stub(t->y) || riod_granule_weight(\&taken)) patch_base(t);/~converge device-wins
-deliveries are sent back (rule 6)~sync_apply.c~s/^\tpatch_base(t);/\tif (riod_sync_is_stub(t->y)) patch_base(t);/~byte-exact acquire flag-after-data recycled converge device-wins untorn
+a dropped byte is not the base (rule 7)~sync_apply.c~s/^\t\tpatch_base(t);/\t\tif (!riod_sync_is_stub(t->y) || riod_granule_weight(\&taken)) patch_base(t);/~converge device-wins
+deliveries are sent back (rule 6)~sync_apply.c~s/^\t\tpatch_base(t);/\t\tif (riod_sync_is_stub(t->y)) patch_base(t);/~byte-exact acquire flag-after-data recycled converge device-wins untorn
 late data of an unmapped page (rule 4)~sync_apply.c~s/return !page->nwrite .*/return false;/~late-data
 late data of an earlier mapping (rule 4)~sync_apply.c~s/ || applied < page->since//~late-data
-late data leaves no trace (rule 4)~sync_apply.c~s/^\tpatch_base(t);/\tif (!t->keep) patch_base(t);/~converge
+late data leaves no trace (rule 4)~sync_apply.c~s/^\t\tpatch_base(t);/\t\tif (!t->keep) patch_base(t);/~converge
 unsent bytes outlive the mapping (rule 4)~sync.c~s/^\t\triod_sync_discard_unsent(page);/\t\t;/~converge late-data
-no seed (rule 5)~sync_collect.c~s/if (riod_sync_is_stub(y) \&\& !page->nwrite)/if (!page->base \&\& !page->nwrite)/~release converge flag-after-data
+no seed (rule 5)~sync_collect.c~s/if (!riod_sync_compares(y, page))/if (!page->base \&\& !page->nwrite)/~release converge flag-after-data
 whole granules (rule 5)~sync_apply.c~s/memset(t->p.mask.b + in, 0xff, n);/memset(t->p.mask.b, 0xff, 16);/~byte-exact flag-after-data
 byte by byte (rule 8)~sync_apply.c~s/n = min(len, RIOD_GRANULE - in);/n = 1;/;s/if (off - in != t->off) {/{/~untorn flag-after-data
 doorbells in memory are not rung (rule 11)~profile_nvme.c~s/if (n->shadow)/if (0)/~wake-up progress
@@ -77,13 +77,23 @@ interrupts of a break are lost (rule 19)~world_device.c~s/^\ta->irqs_raised\[vec
 register writes of a break are lost (rule 19)~world_guest.c~s/^\tif (a->lost)$/\tif (a->lost || a->fe.broken)/~wake-up progress
 unmaps of a break are not told of (rule 19)~world_guest.c~s/^\t\tsim_put(&a->records, m);/\t\tif (!a->fe.broken) sim_put(\&a->records, m);/~accepted converge
 the cut in flight is acknowledged by later frames only (rule 19)~world_break.c~/^static void install/,/^}/s/^\t\tend_flight(a);/\t\t;/~wake-up progress
-memory of commands is not named (rule 20)~profile_nvme_queue.c~s/^\terr = name_extents(n, n->scratch, count);/\terr = count = 0;/~iommu~nvme_named
-queues are not named (rule 20)~profile_nvme_queue.c~s/err = name(n, q->base, queue_bytes(q, cq));/err = 0;/~iommu~nvme_named
-lists are not named (rule 20)~profile_nvme_data.c~s/err = add(d, list, entries \* sizeof(entry));/err = 0;/~iommu~nvme_named
-segments are not named (rule 20)~profile_nvme_data.c~s/err = add(d, addr, len);/err = 0;/~iommu~nvme_named
+memory of commands is not named (rule 20)~profile_nvme_queue.c~s/^\terr = name_extents(n, n->scratch + 1, data.n, data.use);/\terr = data.n = 0;/~iommu~nvme_named
+queues are not named (rule 20)~profile_nvme_queue.c~s/err = name(n, q->base, queue_bytes(q, cq), .*/err = 0;/~iommu~nvme_named
+lists are not named (rule 20)~profile_nvme_data.c~s/err = add_list(d, list, entries \* sizeof(entry));/err = 0;/~iommu~nvme_named
+segments are not named (rule 20)~profile_nvme_data.c~s/err = add_list(d, addr, len);/err = 0;/~iommu~nvme_named
 what is named may be refused (rule 20)~profile_nvme_queue.c~s/n->nrequests++;/n->nrequests++, unname_extents(n, r->extents, r->n), r->n = 0;/~iommu~nvme_named
-names of two commands are one (rule 20)~world_guest.c~s/!--a->names\[i\]/!(a->names[i] = 0)/~iommu flag-after-data~nvme_named
-doorbells go ahead of what they name (rule 20)~world_guest.c~s/^\tif (!taken)$/\tif (0)/;s/^\tmutex_lock(&a->dma_lock);\n\ttaken/&/;s/^\tbool taken;/\tbool taken; sim_write_reg(0, sim_w.proto->reg_of(offset), value); sim_relax();/~iommu~nvme_named
+names of two commands are one (rule 20)~world_guest.c~s/!--a->names\[i\].count/!(a->names[i].count = 0)/~iommu flag-after-data~nvme_named
+doorbells go ahead of what they name (rule 20)~world_guest.c~s/^\tif (!taken)$/\tif (0)/;s/^\tmutex_lock(&a->dma_lock);\n\ttaken/&/;s/^\tbool taken;/\tbool taken; sim_write_reg(0, sim_w.proto->reg_of(offset), value); sim_relax();/~iommu progress~nvme_named
+what the device reads is not carried (rule 21)~sync_exact.c~s/^\t\tbitmap_set(page->carry, offset, len);/\t\tif (len == 64) bitmap_set(page->carry, offset, len);/~release~nvme_named
+completions bring no data (rule 21)~sync_exact.c~s/x->valid \&\& i < x->n/0 \&\& i < x->n/~flag-after-data~nvme_named
+requests that fail bring data (rule 21)~sync_exact.c~s/x->valid = x->always ||/x->valid = true ||/~byte-exact~nvme_named
+completions come first (rule 21)~sync_apply.c~s/^\tapply_frames(y, applied, bases, TURN_FIRST);/\tif (completions) apply_frames(y, applied, bases, TURN_LAST);\n&/~flag-after-data~nvme_named
+completions are known later than seen (rule 21)~sync_apply.c~s/t.keep = turn == TURN_COMPLETIONS/t.keep = turn == TURN_LAST/;s/t.plain = turn == TURN_LAST/t.plain = turn == TURN_COMPLETIONS/~iommu flag-after-data wake-up progress~nvme_named
+completions cross in part (rule 21)~sync_exact.c~s/^\t\tbitmap_set(cap->carry, off, RIOD_GRANULE);/\t\tfor (u32 b = off; b < off + 16; b++) if (cap->snap[b] != base[b]) bitmap_set(cap->carry, b, 1);/~flag-after-data~nvme_named
+completions are read where the guest has them (rule 21)~profile_nvme_queue.c~s/^\t\treturn n->env.completion(.*/\t\treturn ({ const void *l = n->env.mem(n->env.priv, at, 16, false); if (l) memcpy(cqe, l, 16); !!l; });/~progress wake-up flag-after-data~nvme_named
+length is known of every command (rule 21)~profile_nvme_data.c~s/return e->opcode \& 2 ? RIOD_USE_COMPARED/return 0 ? RIOD_USE_COMPARED/~flag-after-data~nvme_named
+what the device leaves is not kept (rule 21)~profile_nvme_data.c~s/how |= RIOD_EXTENT_OUT/how |= 0/~flag-after-data~nvme_named
+pages have two classes (rule 21)~world_guest.c~s/^\treturn !name->count || name->use == use ||/\treturn true ||/~flag-after-data~nvme_named
 ascending (rule 10)~sync_collect.c~s/list_move_tail(&cap->list, cut->at);/list_move(\&cap->list, cut->at);/~flag-after-data
 '
 
@@ -94,7 +104,7 @@ build() {
 	for file in shim tasks world world_guest world_device world_net world_break rings; do
 		[[ -e $dir/$file.c ]] || cp "$here/$file.c" "$dir/$file.c"
 	done
-	for file in budget.c sync.c sync_collect.c sync_encode.c sync_order.c sync_apply.c sync_cut.h sync_granule.h \
+	for file in budget.c sync.c sync_collect.c sync_encode.c sync_order.c sync_apply.c sync_exact.c sync_cut.h sync_granule.h \
 		profile_nvme.c profile_nvme_queue.c profile_nvme_data.c profile_virtio.c profile_e1000.c; do
 		[[ -e $dir/$file ]] || cp "$common/$file" "$dir/$file"
 	done

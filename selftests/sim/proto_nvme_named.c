@@ -6,8 +6,11 @@
  *
  * Buffers are used again at once, without a remap: filled by the guest while no command names
  * them, half a page, several pages by PRP2, by a list and by SGL; two commands share a page.
- * The blocks' size is known to the profile in every second run.  In the end the queues are
- * deleted with a command under way, and made again.
+ * The blocks' size is known to the profile in every second run: then reads are exact (rule
+ * 21).  Some fail half way.  A log page is shorter than its buffer, and a vendor's command has
+ * a buffer whose length nobody can know, beside bytes that the guest changes meanwhile.  Some
+ * guests clear completions that they have seen.  In the end the queues are deleted with a
+ * command under way, and made again.
  */
 #include "world.h"
 
@@ -29,12 +32,21 @@ enum { ASQ, ACQ, SQ, CQ, LIST, DATA, NDATA = 3, NPAGES = DATA + NDATA };	/* page
 #define CQE		16
 #define BLOCK		512
 #define WORK		6	/* commands before the queues are deleted */
+#define CIDS		5	/* an entry replaces that of a command that is under way again */
+#define FAILS		(0x281u << 17)	/* status of a read that fails: a media error */
 
-enum { DELETE_SQ = 0, CREATE_SQ = 1, DELETE_CQ = 4, CREATE_CQ = 5, IDENTIFY = 6 };
+/* in a page of data: a log page, a vendor's buffer, and bytes of the guest's own beside it */
+#define LOG_AT		256
+#define LOG_SIZE	64
+#define VENDOR_AT	3072
+#define BESIDE		3584
+
+enum { DELETE_SQ = 0, CREATE_SQ = 1, LOG = 2, DELETE_CQ = 4, CREATE_CQ = 5, IDENTIFY = 6,
+	VENDOR = 0xc2 };
 enum { WRITE = 1, READ = 2 };
 
 static iova_t iova[NPAGES];
-static bool polls, knows;
+static bool polls, knows, clears;
 /* the driver's next entries: submission slot, completion, admin command */
 static u32 slot, next, nadmin;
 
@@ -53,8 +65,14 @@ static u32 word(u32 cid, u32 i)
 
 struct transfer {
 	u32 att, cid, words;
-	bool write;
+	bool write, fails;
 };
+
+/* some reads fail behind their first word */
+static bool fails(u32 cid)
+{
+	return cid % 4 == 3;
+}
 
 /* the first and the last word of a piece of memory */
 static void piece(struct transfer *t, u64 at, u64 len)
@@ -64,6 +82,8 @@ static void piece(struct transfer *t, u64 at, u64 len)
 	for (i = 0; i < 2 && len; i++, t->words++) {
 		iova_t addr = at + i * (len - 4);
 
+		if (!t->write && t->fails && t->words)
+			continue;
 		if (!t->write) {
 			sim_dma_store32(t->att, addr, word(t->cid, t->words));
 			continue;
@@ -110,25 +130,30 @@ static void sgl(struct transfer *t, iova_t sqe)
 		piece(t, load64(t->att, list + 16 * i), sim_dma_load32(t->att, list + 16 * i + 8));
 }
 
-static void complete(u32 att, u32 cq, u32 n, u32 sqid, u32 cid)
+static void complete(u32 att, u32 cq, u32 n, u32 sqid, u32 cid, u32 status)
 {
 	iova_t cqe = iova[cq] + CQE * (n % ENTRIES);
 
-	sim_dma_store32(att, cqe + 8, sqid << 16);
-	sim_dma_store32(att, cqe + 12, cid | (1 ^ n / ENTRIES % 2) << 16);
+	/* the head of the submission queue is different in each */
+	sim_dma_store32(att, cqe + 8, sqid << 16 | n);
+	sim_dma_store32(att, cqe + 12, cid | (1 ^ n / ENTRIES % 2) << 16 | status);
 	sim_irq(att, 0);
 }
 
-static void io(u32 att, u32 n)
+/* the status */
+static u32 io(u32 att, u32 n)
 {
 	iova_t sqe = iova[SQ] + SQE * (n % ENTRIES);
 	u32 first = sim_dma_load32(att, sqe);
 	struct transfer t = { .att = att, .cid = first >> 16, .write = (first & 0xff) == WRITE };
 
+	t.fails = !t.write && fails(t.cid);
+
 	if (first >> 8 & 0xc0)
 		sgl(&t, sqe);
 	else
 		prps(&t, sqe, (sim_dma_load32(att, sqe + 48) + 1) * BLOCK);
+	return t.fails ? FAILS : 0;
 }
 
 static void identify(u32 att, iova_t sqe)
@@ -166,6 +191,11 @@ static void admin(struct device *d, iova_t sqe)
 	case IDENTIFY:
 		identify(d->att, sqe);
 		break;
+	case LOG:
+	case VENDOR:
+		/* less than the guest has room for */
+		sim_dma_store32(d->att, load64(d->att, sqe + 24), sim_dma_load32(d->att, sqe + 56));
+		break;
 	case CREATE_SQ:
 		d->head[1] = 0;
 		d->live = true;
@@ -183,7 +213,7 @@ static void admin(struct device *d, iova_t sqe)
 static void device(u32 att)
 {
 	struct device d = { .att = att };
-	u32 queue, cid;
+	u32 queue, cid, status;
 	iova_t sqe;
 
 	while (!sim_over(att)) {
@@ -193,19 +223,20 @@ static void device(u32 att)
 			continue;
 		sqe = iova[queue ? SQ : ASQ] + SQE * d.head[queue];
 		cid = sim_dma_load32(att, sqe) >> 16;
-		if (queue)
-			io(att, d.head[1]);
+		status = queue ? io(att, d.head[1]) : 0;
 		d.head[queue] = (d.head[queue] + 1) % ENTRIES;
 		if (!queue)
 			admin(&d, sqe);
-		complete(att, queue ? CQ : ACQ, d.done[queue]++, queue, cid);
+		complete(att, queue ? CQ : ACQ, d.done[queue]++, queue, cid, status);
 	}
 }
 
 /* ------------------------------------------------------------ driver */
 
+/* the completion of a command of its queue */
 static bool wait_for(u32 cq, u32 n)
 {
+	u32 sqid;
 	gaddr_t dw3 = sim_page(cq) + CQE * (n % ENTRIES) + 12;
 
 	while ((sim_load32(dw3) >> 16 & 1) != (1 ^ n / ENTRIES % 2)) {
@@ -216,20 +247,67 @@ static bool wait_for(u32 cq, u32 n)
 		else if (!sim_wait_irq(0, 0))
 			return false;
 	}
+	sqid = sim_load32(dw3 - 4) >> 16;
+	if (cq == CQ && sqid != 1)
+		sim_fail("flag-after-data", "completion %u of page %u is of queue %u", n, cq,
+			 sqid);
+	/* all but the phase */
+	if (clears)
+		sim_store32(dw3 - 4, 0);
 	return true;
 }
 
-static bool admin_command(u8 opcode, u32 page, u32 cdw10, u32 cdw11)
+static void admin_submit(u8 opcode, iova_t data, u32 cdw10, u32 cdw11, u32 cdw14)
 {
 	gaddr_t sqe = sim_page(ASQ) + SQE * (nadmin % ENTRIES);
 
 	sim_store32(sqe, opcode | nadmin << 16);
 	sim_store32(sqe + 4, 1);
-	sim_store64(sqe + 24, iova[page]);
+	sim_store64(sqe + 24, data);
 	sim_store32(sqe + 40, cdw10);
 	sim_store32(sqe + 44, cdw11);
+	sim_store32(sqe + 56, cdw14);
 	sim_write_bar(ADMIN_TAIL, 4, (nadmin + 1) % ENTRIES);
+}
+
+static bool admin_command(u8 opcode, u32 page, u32 cdw10, u32 cdw11)
+{
+	admin_submit(opcode, iova[page], cdw10, cdw11, 0);
 	return wait_for(ACQ, nadmin++);
+}
+
+static void expect(const char *what, u32 page, u32 at, u32 want)
+{
+	u32 got = sim_load32(sim_page(page) + at);
+
+	if (got != want)
+		sim_fail("flag-after-data", "%s has %x, not %x", what, got, want);
+}
+
+/* the device writes the first word of a log page, and the rest is as it was */
+static bool get_log(u32 n)
+{
+	sim_store32(sim_page(DATA) + LOG_AT, 1);
+	sim_store32(sim_page(DATA) + LOG_AT + LOG_SIZE - 4, 0xbeef0000 + n);
+	admin_submit(LOG, iova[DATA] + LOG_AT, (LOG_SIZE / 4 - 1) << 16, 0, word(n, 7));
+	if (!wait_for(ACQ, nadmin++))
+		return false;
+	expect("the log", DATA, LOG_AT, word(n, 7));
+	expect("the log's end", DATA, LOG_AT + LOG_SIZE - 4, 0xbeef0000 + n);
+	return true;
+}
+
+/* the profile cannot know how long the buffer is, and the guest uses what is behind it */
+static bool unknown(u32 n)
+{
+	sim_store32(sim_page(DATA) + BESIDE, 1);
+	admin_submit(VENDOR, iova[DATA] + VENDOR_AT, 0, 0, word(n, 9));
+	sim_store32(sim_page(DATA) + BESIDE, 0xcafe0000 + n);
+	if (!wait_for(ACQ, nadmin++))
+		return false;
+	expect("a buffer of any length", DATA, VENDOR_AT, word(n, 9));
+	expect("what is beside it", DATA, BESIDE, 0xcafe0000 + n);
+	return true;
 }
 
 static bool make_queues(void)
@@ -268,7 +346,7 @@ static gaddr_t part(enum shape shape, u32 cid, u32 i, u32 *len)
 	case HALF:
 		/* two commands share the page */
 		*len = i ? 0 : BLOCK;
-		return sim_page(DATA) + 1024 * (1 + cid % 2);
+		return sim_page(DATA) + 512 * (1 + cid % CIDS);
 	case TWO:
 		*len = i == 0 ? RIOD_PAGE_SIZE : i == 1 ? BLOCK : 0;
 		return sim_page(DATA + i);
@@ -309,6 +387,18 @@ static void touch(enum shape shape, u32 cid, bool check, bool junk)
 	}
 }
 
+/* the device wrote the first word and then failed: what it did not write is as it was */
+static void expect_rest(enum shape shape, u32 cid)
+{
+	gaddr_t at;
+	u32 len, got;
+
+	at = part(shape, cid, 0, &len);
+	got = sim_load32(at + len - 4);
+	if (got != 0xdead0001)
+		sim_fail("byte-exact", "command %u failed and left %x", cid, got);
+}
+
 static void submit(enum shape shape, u32 cid, u8 opcode)
 {
 	gaddr_t sqe = sim_page(SQ) + SQE * slot;
@@ -346,12 +436,15 @@ static bool one(u32 n)
 	enum shape shape = sim_random(SHAPES);
 	u8 opcode = sim_random(2) ? READ : WRITE;
 
+	n %= CIDS;
 	/* if it reads what it will be given, nothing but the device's write may bring it back */
 	touch(shape, n, false, opcode == READ);
 	submit(shape, n, opcode);
 	if (!wait_for(CQ, next++))
 		return false;
-	if (opcode == READ)
+	if (opcode == READ && fails(n))
+		expect_rest(shape, n);
+	else if (opcode == READ)
 		touch(shape, n, true, false);
 	return true;
 }
@@ -359,16 +452,24 @@ static bool one(u32 n)
 /* two commands for one page: the memory of the second stays while the first one ends */
 static bool pair_of(u32 n)
 {
+	u32 second = (n + 1) % CIDS;
+
+	n %= CIDS;
 	touch(HALF, n, false, true);
-	touch(HALF, n + 1, false, true);
+	touch(HALF, second, false, true);
 	submit(HALF, n, READ);
-	submit(HALF, n + 1, READ);
+	submit(HALF, second, READ);
 	if (!wait_for(CQ, next++))
 		return false;
-	touch(HALF, n, true, false);
+	if (!fails(n))
+		touch(HALF, n, true, false);
+	/* while the second is under way */
+	if (sim_random(4) == 0 && !unknown(n))
+		return false;
 	if (!wait_for(CQ, next++))
 		return false;
-	touch(HALF, n + 1, true, false);
+	if (!fails(second))
+		touch(HALF, second, true, false);
 	return true;
 }
 
@@ -378,14 +479,17 @@ static void drive(void)
 
 	polls = sim_random(2);
 	knows = sim_random(2);
+	clears = sim_random(2);
 	if (!begin())
 		return;
 	for (n = 0; n < WORK; n += 2) {
 		if (!(sim_random(2) ? pair_of(n) : one(n) && one(n + 1)))
 			return;
+		if (sim_random(2) && !(sim_random(2) ? get_log(n) : unknown(n)))
+			return;
 	}
 	/* perhaps it is done, perhaps not: its memory is the guest's once the queue is gone */
-	submit(HALF, n, READ);
+	submit(HALF, n % CIDS, READ);
 	if (!admin_command(DELETE_SQ, DATA, 1, 0) || !admin_command(DELETE_CQ, DATA, 1, 0))
 		return;
 	slot = 0;

@@ -134,6 +134,7 @@ static void att_init(struct att *a, u32 nr)
 	end_init(a, &a->st, RIOD_SYNC_STUB);
 	a->fe.y.join = sim_join;
 	a->fe.y.hold = sim_hold;
+	a->fe.y.completed = sim_completed;
 	a->fe.y.join_priv = a;
 	sim_profile_init(a);
 }
@@ -157,6 +158,7 @@ static void end_exit(struct end *e, bool shadows)
 				free(priv);
 		}
 	}
+	riod_sync_forget(&e->y, 0, U64_MAX);
 	/* tasks were stopped at arbitrary points and have leaked their allocations */
 	if (sim_w.result->invariant)
 		atomic64_set(&e->y.budget.held, e->y.staged_bytes + e->y.handed);

@@ -218,6 +218,8 @@ static enum sim_window window_of(enum what what)
 		[CUT] = WIN_RESENT_CUT,
 		[MAP] = WIN_RESENT_MAP,
 		[UNMAP] = WIN_RESENT_UNMAP,
+		[EXPECT] = WIN_RESENT_MAP,
+		[FORGET] = WIN_RESENT_UNMAP,
 		[REG_WRITE] = WIN_RESENT_WRITE,
 		[REG_READ] = WIN_RESENT_READ,
 		[REPLY] = WIN_RESENT_REPLY,

@@ -124,7 +124,7 @@ static bool unmap_waits(struct att *a, u32 page)
 
 bool sim_is_shared(const struct att *a, u32 i)
 {
-	return !sim_w.proto->exact || a->names[i];
+	return !sim_w.proto->exact || a->names[i].count;
 }
 
 static void share(struct att *a, u32 i)
@@ -196,7 +196,7 @@ static void unshare(struct att *a, u32 i)
 		sim_window(WIN_UNMAP_IN_APPLY);
 	if (a->fe.broken)
 		sim_window(WIN_BROKEN_UNMAP);
-	if (riod_sync_unmap(&a->fe.y, map->id, map->prot, &priv))
+	if (riod_sync_unmap(&a->fe.y, map->id, map->prot, &priv) && a->ids[map->page] == map->id)
 		a->ids[map->page] = 0;
 	m = sim_new_msg(UNMAP, i, 0);
 	m->id = map->id;
@@ -219,25 +219,61 @@ void sim_unmap(u32 att, iova_t iova)
 	mutex_unlock(&a->dma_lock);
 }
 
+static u32 use_flags(const struct att *a, u32 i)
+{
+	static const u32 flags[] = {
+		[RIOD_USE_COMPARED] = 0,
+		[RIOD_USE_EXACT] = RIOD_MAP_EXACT,
+		[RIOD_USE_COMPLETIONS] = RIOD_MAP_COMPLETIONS,
+	};
+
+	return sim_w.proto->exact ? flags[a->names[i].use] : 0;
+}
+
 /* pump: enter a queued map; its record is sent ahead of the next cut */
 static void enter(struct att *a, struct msg *m)
 {
 	struct fe_map *map = &a->maps[m->n];
-	u64 id = a->ids[map->page];
+	u32 flags = use_flags(a, m->n);
+	u64 id = flags ? 0 : a->ids[map->page];
 
 	if (!id)
 		id = ++a->next_id;
 	else if (cut_is_on_its_way(a) && map->prot & RIOD_PROT_WRITE)
 		sim_window(WIN_REMAP);
 	/* a BAR is device memory at the stub only; here it is RAM */
-	while (riod_sync_map(&a->fe.y, id, sim_w.mem[map->page], map->prot & ~RIOD_SYNC_MMIO,
-			     NULL))
+	while (riod_sync_map(&a->fe.y, id, sim_w.mem[map->page],
+			     (map->prot & ~RIOD_SYNC_MMIO) | flags, NULL))
 		;
-	a->ids[map->page] = id;
+	if (!flags)
+		a->ids[map->page] = id;
 	map->id = id;
 	m->id = id;
-	m->prot = map->prot;
+	m->prot = map->prot | flags;
 	m->tag = map->tag;
+}
+
+/* pump: carry what the device reads of a request, and find the pages that it writes */
+static void resolve(struct att *a, struct msg *m)
+{
+	struct riod_profile_extent *x = m->moves;
+	u32 i, n = 0, at, part;
+	u64 end;
+
+	for (i = 0; i < m->n; i++) {
+		for (end = x[i].iova + x[i].len; x[i].iova < end; x[i].iova += part) {
+			const struct fe_map *map = &a->maps[x[i].iova / RIOD_PAGE_SIZE];
+
+			at = x[i].iova % RIOD_PAGE_SIZE;
+			part = min_t(u64, end - x[i].iova, RIOD_PAGE_SIZE - at);
+			if (x[i].how & RIOD_EXTENT_OUT && map->used)
+				while (riod_sync_carry(&a->fe.y, map->id, at, part))
+					;
+			if (x[i].how & RIOD_EXTENT_IN && map->used && n < SIM_EXTENTS)
+				m->extents[n++] = (struct riod_wire_extent){ map->id, at, part };
+		}
+	}
+	m->n = n;
 }
 
 void sim_prepare(struct att *a)
@@ -248,6 +284,8 @@ void sim_prepare(struct att *a)
 	while ((m = sim_get(&a->records))) {
 		if (m->what == MAP)
 			enter(a, m);
+		if (m->what == EXPECT)
+			resolve(a, m);
 		sim_send(a->fe.tx, m);
 	}
 	mutex_unlock(&a->dma_lock);
@@ -352,16 +390,30 @@ static struct fe_map *find_map(struct att *a, u64 iova)
 	return i < SIM_IOVAS && a->maps[i].used ? &a->maps[i] : NULL;
 }
 
-static int profile_name(void *priv, u64 iova, u64 len)
+/* as in the frontend's named.c */
+static bool may_name(const struct fe_name *name, enum riod_profile_use use)
+{
+	return !name->count || name->use == use ||
+	       (name->use == RIOD_USE_COMPARED && use == RIOD_USE_EXACT);
+}
+
+static int profile_name(void *priv, u64 iova, u64 len, enum riod_profile_use use)
 {
 	struct att *a = priv;
-	u64 i;
+	u64 i, first = iova / RIOD_PAGE_SIZE, last = (iova + len - 1) / RIOD_PAGE_SIZE;
 
-	for (i = iova / RIOD_PAGE_SIZE; i <= (iova + len - 1) / RIOD_PAGE_SIZE; i++) {
-		if (i < SIM_IOVAS && !a->names[i]++ && a->maps[i].used)
+	for (i = first; i <= last && i < SIM_IOVAS; i++) {
+		if (!may_name(&a->names[i], use))
+			return -EBUSY;
+	}
+	for (i = first; i <= last && i < SIM_IOVAS; i++) {
+		if (a->names[i].count++)
+			continue;
+		a->names[i].use = use;
+		if (a->maps[i].used)
 			share(a, i);
 	}
-	sim_trace("the profile names %llx +%llx", iova, len);
+	sim_trace("the profile names %llx +%llx, use %u", iova, len, use);
 	return 0;
 }
 
@@ -372,9 +424,44 @@ static void profile_unname(void *priv, u64 iova, u64 len)
 
 	sim_trace("the profile drops %llx +%llx", iova, len);
 	for (i = iova / RIOD_PAGE_SIZE; i <= (iova + len - 1) / RIOD_PAGE_SIZE; i++) {
-		if (i < SIM_IOVAS && !--a->names[i] && a->maps[i].used)
+		if (i < SIM_IOVAS && !--a->names[i].count && a->maps[i].used)
 			unshare(a, i);
 	}
+}
+
+static int profile_request(void *priv, u32 key, bool always,
+			   const struct riod_profile_extent *extents, u32 n)
+{
+	struct msg *m = sim_new_msg(EXPECT, n, key);
+	struct att *a = priv;
+
+	if (n > SIM_MOVES)
+		sim_fail("accepted", "a request of %u extents", n);
+
+	sim_trace("the profile has request %x, %u extents%s", key, n, always ? ", always" : "");
+	m->prot = always;
+	memcpy(m->moves, extents, n * sizeof(*extents));
+	sim_put(&a->records, m);
+	return 0;
+}
+
+static void profile_forget(void *priv, u32 first, u32 last)
+{
+	struct msg *m = sim_new_msg(FORGET, 0, first);
+	struct att *a = priv;
+
+	sim_trace("the profile forgets requests %x to %x", first, last);
+	m->id = last;
+	sim_put(&a->records, m);
+}
+
+static u64 page_id(void *priv, u64 iova);
+
+static bool profile_completion(void *priv, u64 iova, u8 entry[16])
+{
+	struct att *a = priv;
+
+	return riod_sync_completion(&a->fe.y, page_id(a, iova), iova % RIOD_PAGE_SIZE, entry);
 }
 
 static void *profile_mem(void *priv, u64 iova, size_t len, bool write)
@@ -450,6 +537,9 @@ void sim_profile_init(struct att *a)
 		.order = profile_order,
 		.name = profile_name,
 		.unname = profile_unname,
+		.request = profile_request,
+		.forget = profile_forget,
+		.completion = profile_completion,
 		.priv = a,
 	};
 
@@ -486,6 +576,12 @@ void sim_profile_turn(struct att *a, void (*turn)(void *state))
 	mutex_lock(&a->dma_lock);
 	turn(a->profile);
 	mutex_unlock(&a->dma_lock);
+}
+
+void sim_completed(void *att)
+{
+	if (sim_w.proto->profile)
+		sim_profile_turn(att, sim_w.proto->profile->completed);
 }
 
 void sim_write_bar(u64 offset, u32 width, u64 value)

@@ -338,6 +338,13 @@ void sim_process(struct att *a, struct end *e, struct msg *m)
 	case UNMAP:
 		stub_unmap(a, m);
 		break;
+	case EXPECT:
+		while (m->n && riod_sync_expect(&a->st.y, m->value, m->prot, m->extents, m->n))
+			;
+		break;
+	case FORGET:
+		riod_sync_forget(&a->st.y, m->value, m->id);
+		break;
 	case REG_WRITE:
 		check_once(a, m);
 		stub_write_reg(a, m);

@@ -10,8 +10,10 @@
 #include "world.h"
 
 #define FRAMES_MAX	24	/* in flight */
+#define SIM_MOVES	8	/* extents of one request ... */
+#define SIM_EXTENTS	16	/* ... and by page */
 
-enum what { CUT, MAP, UNMAP, REG_WRITE, REG_READ, REPLY, IRQ };
+enum what { CUT, MAP, UNMAP, EXPECT, FORGET, REG_WRITE, REG_READ, REPLY, IRQ };
 
 /* of each kind every event arrives once, in order */
 enum kind { ACCESSES, REPLIES, IRQS, KINDS };
@@ -25,6 +27,9 @@ struct msg {
 	u64 value;
 	u64 id;
 	u32 prot, tag;
+	/* EXPECT: @n of them; @value: key; @prot: always */
+	struct riod_profile_extent moves[SIM_MOVES];
+	struct riod_wire_extent extents[SIM_EXTENTS];
 	u64 nr;			/* of the register accesses, replies or interrupts */
 	u64 seq;		/* of the session */
 	u64 sum;		/* of the frame, when it was queued */
@@ -67,6 +72,12 @@ struct fe_map {
 	bool used;
 };
 
+/* of a page of I/O addresses, by the profile */
+struct fe_name {
+	u32 count;
+	enum riod_profile_use use;
+};
+
 /* a mapping at the stub: an entry of its IOMMU */
 struct st_map {
 	u8 *shadow;
@@ -83,7 +94,7 @@ struct att {
 	struct mutex dma_lock;	/* @maps and @records */
 	struct queue records;	/* MAP and UNMAP to be sent to the stub */
 	struct fe_map maps[SIM_IOVAS];
-	u32 names[SIM_IOVAS];	/* by the profile */
+	struct fe_name names[SIM_IOVAS];
 	u64 next_id, ids[SIM_PAGES];
 	u32 id_maps[SIM_PAGES];
 	struct st_map iommu[SIM_IOVAS];
@@ -134,6 +145,8 @@ void sim_prepare(struct att *a);
 /* riod_sync.join: the same while the cut is being taken */
 int sim_join(void *att);
 void sim_hold(void *att, bool on);
+/* riod_sync.completed */
+void sim_completed(void *att);
 
 void sim_order_settle(struct att *a);
 void sim_profile_init(struct att *a);

@@ -46,6 +46,12 @@ struct guest {
 	u32 named[MEM_PAGES];
 	unsigned int nnames;
 	unsigned int names_max;
+	enum riod_profile_use use;	/* of the last name */
+	unsigned int nrequests;
+	int request_ret;
+	u32 key, in, out;
+	bool always;
+	u32 forgot_first, forgot_last;
 	int name_err;
 	u16 tail;
 	u16 cq;
@@ -100,10 +106,12 @@ static bool covers(u64 iova, u64 len, unsigned int page)
 }
 
 /* counts the names of each page; those outside of memory only in total */
-static int guest_name(void *priv, u64 iova, u64 len)
+static int guest_name(void *priv, u64 iova, u64 len, enum riod_profile_use use)
 {
 	struct guest *g = priv;
 	unsigned int i;
+
+	g->use = use;
 
 	KUNIT_EXPECT_GT(g->test, len, 0);
 	if (iova + len - 1 < iova)
@@ -126,6 +134,47 @@ static void guest_unname(void *priv, u64 iova, u64 len)
 		if (covers(iova, len, i))
 			KUNIT_EXPECT_GT(g->test, g->named[i]--, 0);
 	}
+}
+
+/* bytes that move for the last request, without its entry */
+static int guest_request(void *priv, u32 key, bool always,
+			 const struct riod_profile_extent *extents, u32 n)
+{
+	struct guest *g = priv;
+	u32 i;
+
+	if (g->request_ret)
+		return g->request_ret;
+	KUNIT_EXPECT_GT(g->test, n, 0);
+	KUNIT_EXPECT_EQ(g->test, extents[0].len, 64);
+	KUNIT_EXPECT_EQ(g->test, extents[0].how, RIOD_EXTENT_OUT);
+	g->nrequests++;
+	g->key = key;
+	g->always = always;
+	g->in = 0;
+	g->out = 0;
+	for (i = 1; i < n; i++) {
+		g->in += extents[i].how & RIOD_EXTENT_IN ? extents[i].len : 0;
+		g->out += extents[i].how & RIOD_EXTENT_OUT ? extents[i].len : 0;
+	}
+	return 0;
+}
+
+static void guest_forget(void *priv, u32 first, u32 last)
+{
+	struct guest *g = priv;
+
+	g->forgot_first = first;
+	g->forgot_last = last;
+}
+
+static bool guest_completion(void *priv, u64 iova, u8 entry[16])
+{
+	const u8 *p = guest_mem(priv, iova, 16, false);
+
+	if (p)
+		memcpy(entry, p, 16);
+	return p;
 }
 
 static void write_reg(struct guest *g, u64 offset, u8 width, u64 value)
@@ -155,6 +204,9 @@ static int guest_init(struct kunit *test)
 		.order = guest_order,
 		.name = guest_name,
 		.unname = guest_unname,
+		.request = guest_request,
+		.forget = guest_forget,
+		.completion = guest_completion,
 		.priv = g,
 	};
 
@@ -645,6 +697,8 @@ struct name_case {
 	u64 prp1, prp2, mptr;
 	u32 cdw10, cdw11, cdw12;
 	unsigned long named;	/* pages, without the queues */
+	u32 in, out;		/* bytes that are known to move */
+	bool always, compared;
 };
 
 #define PAGE_AT(n)	(MEM_BASE + (n) * 4096ull)
@@ -652,39 +706,59 @@ struct name_case {
 
 /* page 6 has a PRP list of pages 2 and 3, and at 1024 an SGL segment of pages 4 and 5 */
 static const struct name_case name_cases[] = {
-	{ "identify", 0x06, .prp1 = PAGE_AT(2), .prp2 = PAGE_AT(3), .named = BIT(2) },
+	{ "identify", 0x06, .prp1 = PAGE_AT(2), .prp2 = PAGE_AT(3), .named = BIT(2),
+	  .in = 4096 },
 	{ "identify_in_two", 0x06, .prp1 = PAGE_AT(2) + 8, .prp2 = PAGE_AT(4),
-	  .named = BIT(2) | BIT(4) },
+	  .named = BIT(2) | BIT(4),
+	  .in = 4096 },
 	{ "log", 0x02, .prp1 = PAGE_AT(2) + 4092, .prp2 = PAGE_AT(5), .cdw10 = 0 << 16,
-	  .named = BIT(2) },
+	  .named = BIT(2),
+	  .in = 4, .out = 4, .always = true },
 	{ "log_of_two_words", 0x02, .prp1 = PAGE_AT(2) + 4092, .prp2 = PAGE_AT(5),
-	  .cdw10 = 1 << 16, .named = BIT(2) | BIT(5) },
+	  .cdw10 = 1 << 16, .named = BIT(2) | BIT(5),
+	  .in = 8, .out = 8, .always = true },
 	{ "log_by_list", 0x02, .prp1 = PAGE_AT(4), .prp2 = PAGE_AT(6), .cdw10 = 3071u << 16,
-	  .named = BIT(4) | BIT(6) | BIT(2) | BIT(3) },
+	  .named = BIT(4) | BIT(6) | BIT(2) | BIT(3),
+	  .in = 12288, .out = 12288 + 16, .always = true },
 	{ "log_is_too_long", 0x02, .prp1 = PAGE_AT(4), .prp2 = PAGE_AT(6), .cdw10 = ~0u,
 	  .cdw11 = ~0u },
 	{ "abort", 0x08, .prp1 = PAGE_AT(2) },
 	{ "vendor", 0xc1, .prp1 = PAGE_AT(4), .prp2 = PAGE_AT(6),
-	  .named = BIT(4) | BIT(6) | BIT(2) | BIT(3) },
+	  .named = BIT(4) | BIT(6) | BIT(2) | BIT(3),
+	  .out = 4 * 4096 },
+	{ "vendor_reads", 0xc2, .prp1 = PAGE_AT(4), .prp2 = PAGE_AT(6),
+	  .named = BIT(4) | BIT(6) | BIT(2) | BIT(3), .compared = true },
+	{ "features", 0x0a, .prp1 = PAGE_AT(2), .named = BIT(2), .compared = true },
 	{ "vendor_without_data", 0xc0, .prp1 = PAGE_AT(4), .prp2 = PAGE_AT(6) },
 	/* blocks of 512 bytes with 8 bytes of metadata */
 	{ "read", 0x02, .io = true, .prp1 = PAGE_AT(2), .prp2 = PAGE_AT(4), .cdw12 = 7,
-	  .named = BIT(2) },
+	  .named = BIT(2),
+	  .in = 4096 },
+	/* the controller removes the protection information */
+	{ "read_pract", 0x02, .io = true, .prp1 = PAGE_AT(2), .cdw12 = 7 | 1 << 29,
+	  .named = BIT(2), .compared = true },
 	{ "write_in_two", 0x01, .io = true, .prp1 = PAGE_AT(2), .prp2 = PAGE_AT(4), .cdw12 = 8,
-	  .named = BIT(2) | BIT(4) },
+	  .named = BIT(2) | BIT(4),
+	  .out = 4608 },
 	{ "read_by_list", 0x02, .io = true, .prp1 = PAGE_AT(5) + 4088, .prp2 = PAGE_AT(6),
-	  .cdw12 = 15, .named = BIT(5) | BIT(6) | BIT(2) | BIT(3) },
+	  .cdw12 = 15, .named = BIT(5) | BIT(6) | BIT(2) | BIT(3),
+	  .in = 8192, .out = 16 },
 	{ "list_begins_anywhere", 0x02, .io = true, .prp1 = PAGE_AT(5), .prp2 = PAGE_AT(6) + 8,
-	  .cdw12 = 8 + 8, .named = BIT(5) | BIT(6) | BIT(3) },
+	  .cdw12 = 8 + 8, .named = BIT(5) | BIT(6) | BIT(3),
+	  .in = 8704, .out = 16 },
 	{ "metadata", 0x02, .io = true, .prp1 = PAGE_AT(2), .mptr = PAGE_AT(4) + 4088,
-	  .cdw12 = 1, .named = BIT(2) | BIT(4) | BIT(5) },
+	  .cdw12 = 1, .named = BIT(2) | BIT(4) | BIT(5),
+	  .in = 1024 + 16 },
 	{ "flush", 0x00, .io = true, .prp1 = PAGE_AT(2), .mptr = PAGE_AT(3) },
 	{ "deallocate", 0x09, .io = true, .prp1 = PAGE_AT(2) + 4080, .prp2 = PAGE_AT(5),
-	  .cdw10 = 1, .named = BIT(2) | BIT(5) },
+	  .cdw10 = 1, .named = BIT(2) | BIT(5),
+	  .out = 32 },
 	{ "sgl", 0x02, .flags = 0x40, .io = true, .prp1 = PAGE_AT(2) + 4095,
-	  .prp2 = 2, .named = BIT(2) | BIT(3) },
+	  .prp2 = 2, .named = BIT(2) | BIT(3),
+	  .in = 2, .out = 2, .always = true },
 	{ "sgl_segment", 0x02, .flags = 0x40, .io = true, .prp1 = PAGE_AT(6) + 1024,
-	  .prp2 = 32 | SGL_TYPE(3), .named = BIT(6) | BIT(4) | BIT(5) },
+	  .prp2 = 32 | SGL_TYPE(3), .named = BIT(6) | BIT(4) | BIT(5),
+	  .in = 100, .out = 132, .always = true },
 	{ "sgl_bucket", 0x02, .flags = 0x40, .io = true, .prp1 = PAGE_AT(2),
 	  .prp2 = 512 | SGL_TYPE(1) },
 	{ "sgl_loop", 0x02, .flags = 0x40, .io = true, .prp1 = PAGE_AT(6) + 2048,
@@ -752,6 +826,14 @@ static void commands_are_named(struct kunit *test)
 	write_reg(g, c->io ? 0x1008 : 0x1000, 4, c->io ? 1 : g->tail);
 	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(7) | c->named);
 	KUNIT_EXPECT_EQ(test, g->nkicks, 0);
+	KUNIT_EXPECT_EQ(test, g->key, (c->io << 16) | 77);
+	KUNIT_EXPECT_EQ(test, g->in, c->in);
+	KUNIT_EXPECT_EQ(test, g->out, c->out);
+	if (c->in)
+		KUNIT_EXPECT_EQ(test, g->always, c->always);
+	if (c->named)
+		KUNIT_EXPECT_EQ(test, g->use,
+				c->compared ? RIOD_USE_COMPARED : RIOD_USE_EXACT);
 	/* its completion ends them; of an I/O queue in the only completion queue there is */
 	put_unaligned_le32(c->io << 16, g->mem + ACQ - MEM_BASE + g->cq * 16 + 8);
 	answer(g, 77, 0);
@@ -790,6 +872,7 @@ static void doorbells_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->kicks[1].value, 3);
 	/* from here on doorbells are sent as the guest rings them */
 	answer(g, 3, 0);
+	g->p->completed(g->state);
 	submit(g, 0x06, 4, DATA, 0, 1);
 	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES | BIT(2));
 	KUNIT_EXPECT_EQ(test, g->nkicks, 2);

@@ -2,8 +2,8 @@
 /*
  * dma_kunit.c - maps of VFIO, without VFIO and without a peer
  *
- * Uses the real dma.c, named.c, dma_send.c and range.c.  There is no link: nothing is sent, and
- * bus mastering stays off, so no page is entered.  Page frames are fakes.
+ * Uses the real dma.c, named.c, transfer.c, dma_send.c and range.c.  There is no link: nothing is
+ * sent, and bus mastering stays off, so no page is entered.  Page frames are fakes.
  */
 #include <kunit/test.h>
 #include <linux/jiffies.h>
@@ -99,6 +99,17 @@ static bool fake_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv)
 	return false;
 }
 
+/* bytes that are carried, and the return value */
+static u32 carried;
+static int carry_ret;
+
+static int fake_sync_carry(struct riod_sync *y, u64 id, u32 offset, u32 len)
+{
+	carried += len;
+	return carry_ret;
+}
+
+#define riod_sync_carry	fake_sync_carry
 #define riod_link_sync	fake_sync
 #define riod_link_kick	fake_kick
 #define riod_link_send	fake_send
@@ -109,6 +120,7 @@ static bool fake_sync_unmap(struct riod_sync *y, u64 id, u32 prot, void **priv)
 #undef pr_fmt
 #include "../dma.c"
 #include "../named.c"
+#include "../transfer.c"
 #include "../dma_send.c"
 #undef pr_fmt
 #include "../range.c"
@@ -232,14 +244,19 @@ static void memory_of_profiles(struct kunit *test)
 #define RAM_IOVA	((2 * RAM + 1ull) << PAGE_SHIFT)
 #define RW		(RIOD_PROT_READ | RIOD_PROT_WRITE)
 
-static int name(struct space *s, u64 iova, u64 len)
+static int name_as(struct space *s, u64 iova, u64 len, u32 class)
 {
 	int ret;
 
 	mutex_lock(&s->att.dma.lock);
-	ret = riod_fe_name(&s->att, iova, len);
+	ret = riod_fe_name(&s->att, iova, len, class);
 	mutex_unlock(&s->att.dma.lock);
 	return ret;
+}
+
+static int name(struct space *s, u64 iova, u64 len)
+{
+	return name_as(s, iova, len, 0);
 }
 
 static void unname(struct space *s, u64 iova, u64 len)
@@ -298,6 +315,136 @@ static void names_and_maps(struct kunit *test)
 	unname(s, RAM_IOVA + 120, 50);
 	KUNIT_EXPECT_EQ(test, shared(s), 0);
 	KUNIT_EXPECT_EQ(test, s->att.dma.nnamed, 0);
+	names_end(s);
+}
+
+/* a page has one class; what is compared may be part of a transfer */
+static void names_have_a_class(struct kunit *test)
+{
+	struct space *s = test->priv;
+
+	names_begin(s);
+	KUNIT_ASSERT_EQ(test, map_frame(s, RAM, RW), 0);
+	KUNIT_EXPECT_EQ(test, name_as(s, RAM_IOVA, 1, RIOD_MAP_EXACT), 0);
+	KUNIT_EXPECT_EQ(test, name_as(s, RAM_IOVA + 1, 1, RIOD_MAP_EXACT), 0);
+	KUNIT_EXPECT_EQ(test, name(s, RAM_IOVA, 1), -EBUSY);
+	KUNIT_EXPECT_EQ(test, name_as(s, RAM_IOVA, 1, RIOD_MAP_COMPLETIONS), -EBUSY);
+	unname(s, RAM_IOVA, 1);
+	unname(s, RAM_IOVA + 1, 1);
+	KUNIT_EXPECT_EQ(test, name(s, RAM_IOVA, 1), 0);
+	KUNIT_EXPECT_EQ(test, name_as(s, RAM_IOVA, 1, RIOD_MAP_EXACT), 0);
+	KUNIT_EXPECT_EQ(test, name_as(s, RAM_IOVA, 1, RIOD_MAP_COMPLETIONS), -EBUSY);
+	unname(s, RAM_IOVA, 1);
+	unname(s, RAM_IOVA, 1);
+	KUNIT_EXPECT_EQ(test, s->att.dma.nnamed, 0);
+	/* an error in the middle leaves nothing behind */
+	KUNIT_EXPECT_EQ(test, name(s, RAM_IOVA + PAGE_SIZE, 1), 0);
+	KUNIT_EXPECT_EQ(test, name_as(s, RAM_IOVA, 2 * PAGE_SIZE, RIOD_MAP_COMPLETIONS), -EBUSY);
+	KUNIT_EXPECT_EQ(test, s->att.dma.nnamed, 1);
+	unname(s, RAM_IOVA + PAGE_SIZE, 1);
+	names_end(s);
+}
+
+/* ------------------------------------------------------------ transfers (rule 21) */
+
+/* RAM is page 2 * RAM + 1 of the addresses; the page behind it is mapped by hand */
+static void name_exact(struct kunit *test, u64 iova, u64 id)
+{
+	struct space *s = test->priv;
+	struct riod_fe_named *n;
+
+	KUNIT_ASSERT_EQ(test, name_as(s, iova, 1, RIOD_MAP_EXACT), 0);
+	mutex_lock(&s->att.dma.lock);
+	n = xa_load(&s->att.dma.named, iova >> PAGE_SHIFT);
+	if (!n->batch)
+		n->batch = riod_fe_batch_new(&s->att, iova, RAM, RW | RIOD_MAP_EXACT, 1,
+					     GFP_KERNEL);
+	n->batch->slots[0].id = id;
+	riod_fe_record_drop(&s->att.dma, &n->batch->map);
+	mutex_unlock(&s->att.dma.lock);
+}
+
+static int transfer(struct space *s, u64 iova, u32 len, u32 how)
+{
+	const struct riod_profile_extent x = { iova, len, how };
+	int ret;
+
+	mutex_lock(&s->att.dma.lock);
+	ret = riod_fe_transfer(&s->att, 3, 0x10002, true, &x, 1);
+	mutex_unlock(&s->att.dma.lock);
+	return ret;
+}
+
+static const struct riod_wire_expect *
+expect_of(struct kunit *test, struct riod_frame *f, u32 n)
+{
+	const struct riod_wire_expect *e;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f);
+	e = (const void *)f->body;
+	KUNIT_EXPECT_EQ(test, f->hdr.type, RIOD_FRAME_EXPECT);
+	KUNIT_EXPECT_EQ(test, f->hdr.func, 3);
+	KUNIT_EXPECT_EQ(test, f->len, 16 + 16 * n);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(f->hdr.len), riod_frame_size(f));
+	KUNIT_EXPECT_EQ(test, le16_to_cpu(e->nextents), n);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(e->first), 0x10002);
+	return e;
+}
+
+static void transfers(struct kunit *test)
+{
+	struct space *s = test->priv;
+	const struct riod_wire_expect *e;
+	struct riod_frame *f;
+
+	names_begin(s);
+	carried = 0;
+	carry_ret = 0;
+	KUNIT_ASSERT_EQ(test, map_frame(s, RAM, RW), 0);
+	name_exact(test, RAM_IOVA, 7);
+	name_exact(test, RAM_IOVA + PAGE_SIZE, 8);
+	/* pages with consecutive numbers are one extent */
+	KUNIT_EXPECT_EQ(test, transfer(s, RAM_IOVA + 100, PAGE_SIZE, RIOD_EXTENT_IN), 0);
+	KUNIT_EXPECT_EQ(test, s->att.dma.npending, 1);
+	f = dma_frame(&s->att);
+	e = expect_of(test, f, 1);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(e->extents[0].page), 7);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(e->extents[0].offset), 100);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(e->extents[0].len), PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, e->flags, RIOD_EXPECT_ALWAYS);
+	riod_frame_free(f);
+	KUNIT_EXPECT_EQ(test, carried, 0);
+	/* what the device reads needs no frame */
+	KUNIT_EXPECT_EQ(test, transfer(s, RAM_IOVA + 100, PAGE_SIZE, RIOD_EXTENT_OUT), 0);
+	KUNIT_EXPECT_NULL(test, dma_frame(&s->att));
+	KUNIT_EXPECT_EQ(test, carried, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, s->att.dma.npending, 0);
+	/* it stays, and so do those behind it, until there is memory */
+	carry_ret = -ENOMEM;
+	KUNIT_EXPECT_EQ(test, transfer(s, RAM_IOVA, 1, RIOD_EXTENT_OUT), 0);
+	mutex_lock(&s->att.dma.lock);
+	riod_fe_transfer_forget(&s->att, 3, 0x10002, 0x1ffff);
+	mutex_unlock(&s->att.dma.lock);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(dma_frame(&s->att)), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, s->att.dma.npending, 2);
+	carry_ret = 0;
+	f = dma_frame(&s->att);
+	e = expect_of(test, f, 0);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(e->last), 0x1ffff);
+	KUNIT_EXPECT_EQ(test, e->flags, RIOD_EXPECT_FORGET);
+	riod_frame_free(f);
+	/* pages that are not mapped, or compared */
+	KUNIT_EXPECT_EQ(test, transfer(s, RAM_IOVA + 4 * PAGE_SIZE, 8, RIOD_EXTENT_IN), 0);
+	KUNIT_EXPECT_NULL(test, dma_frame(&s->att));
+	KUNIT_EXPECT_EQ(test, transfer(s, 0, RIOD_EXTENTS_MAX * PAGE_SIZE, RIOD_EXTENT_IN), 0);
+	KUNIT_EXPECT_EQ(test, transfer(s, 1, RIOD_EXTENTS_MAX * PAGE_SIZE, RIOD_EXTENT_IN), -E2BIG);
+	/* the session ends with one that waits */
+	mutex_lock(&s->att.dma.lock);
+	riod_fe_record_drop_all(&s->att.dma);
+	mutex_unlock(&s->att.dma.lock);
+	KUNIT_EXPECT_EQ(test, s->att.dma.npending, 0);
+	unname(s, RAM_IOVA, 1);
+	unname(s, RAM_IOVA + PAGE_SIZE, 1);
 	names_end(s);
 }
 
@@ -410,6 +557,8 @@ static struct kunit_case dma_cases[] = {
 	KUNIT_CASE(what_can_be_mapped),
 	KUNIT_CASE(memory_of_profiles),
 	KUNIT_CASE(names_and_maps),
+	KUNIT_CASE(names_have_a_class),
+	KUNIT_CASE(transfers),
 	KUNIT_CASE(names_and_bus_master),
 	KUNIT_CASE(names_fail),
 	KUNIT_CASE(maps_wait_together),
