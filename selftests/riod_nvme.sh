@@ -93,13 +93,15 @@ scanned() { echo $(( $(att_stat scanned) + $(exp_stat scanned) )); }
 # write everything, then read everything back and compare
 test_write_and_read_back()
 {
-	local before ratio
+	local before ratio limit=400
+	# without a vIOMMU memory is shared by name, and most of it is not compared
+	[[ ${NVME_IOMMU:-} != none ]] || limit=2
 	before=$(scanned)
 	guest_fio --rw=write --bs=128k --iodepth=8 --size="${SIZE}m"
 	ratio=$(( ($(scanned) - before) / (2 * SIZE << 20) ))
 	t_diag "$ratio bytes scanned for each byte"
-	# 28 to 37 measured
-	t_cmp "bytes scanned for a byte" "$ratio" -le 400
+	# 28 to 37 measured; without a vIOMMU 0.2
+	t_cmp "bytes scanned for a byte" "$ratio" -le "$limit"
 }
 
 # check the check: fio's verification finds a single wrong byte
