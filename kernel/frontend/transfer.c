@@ -65,9 +65,13 @@ static u32 extent_pages(const struct riod_profile_extent *x)
 int riod_fe_transfer(struct riod_fe_att *att, u8 func, u32 request, bool always,
 		     const struct riod_profile_extent *extents, u32 n)
 {
-	struct riod_fe_transfer *t = kvzalloc(struct_size(t, extents, n), GFP_KERNEL_ACCOUNT);
+	struct riod_fe_transfer *t;
 	u32 i;
 
+	/* nobody would send it */
+	if (att->dma.lost)
+		return 0;
+	t = kvzalloc(struct_size(t, extents, n), GFP_KERNEL_ACCOUNT);
 	if (!t)
 		return -ENOMEM;
 	t->func = func;
@@ -89,8 +93,11 @@ int riod_fe_transfer(struct riod_fe_att *att, u8 func, u32 request, bool always,
 /* requests end without a completion; cannot fail, because what the stub has must go */
 void riod_fe_transfer_forget(struct riod_fe_att *att, u8 func, u32 first, u32 last)
 {
-	struct riod_fe_transfer *t = kzalloc(sizeof(*t), GFP_KERNEL | __GFP_NOFAIL);
+	struct riod_fe_transfer *t;
 
+	if (att->dma.lost)
+		return;
+	t = kzalloc(sizeof(*t), GFP_KERNEL | __GFP_NOFAIL);
 	t->func = func;
 	t->first = first;
 	t->last = last;

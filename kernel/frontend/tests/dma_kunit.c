@@ -443,6 +443,10 @@ static void transfers(struct kunit *test)
 	riod_fe_record_drop_all(&s->att.dma);
 	mutex_unlock(&s->att.dma.lock);
 	KUNIT_EXPECT_EQ(test, s->att.dma.npending, 0);
+	s->att.dma.lost = true;
+	KUNIT_EXPECT_EQ(test, transfer(s, RAM_IOVA, 1, RIOD_EXTENT_OUT), 0);
+	KUNIT_EXPECT_EQ(test, s->att.dma.npending, 0);
+	s->att.dma.lost = false;
 	unname(s, RAM_IOVA, 1);
 	unname(s, RAM_IOVA + PAGE_SIZE, 1);
 	names_end(s);
