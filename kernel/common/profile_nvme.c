@@ -37,10 +37,12 @@
 #define NVME_REG_CAP		0x00
 #define NVME_REG_CAP_CQR	0x02
 #define NVME_REG_CAP_HIGH	0x04
+#define NVME_REG_CAP_BPS	0x05
 #define NVME_REG_CAP_TOP	0x07
 #define NVME_REG_CSTS		0x1c
 
 #define NVME_CAP_CQR		BIT(0)		/* CAP bit 16 */
+#define NVME_CAP_BPS		BIT(5)		/* CAP bit 45 */
 #define NVME_CAP_TOP_PMRS	BIT(0)		/* CAP bit 56 */
 #define NVME_CAP_TOP_CMBS	BIT(1)		/* CAP bit 57 */
 #define NVME_CC_EN		BIT(0)
@@ -62,10 +64,15 @@ static const struct riod_nvme_span hidden[] = {
 	{ 0xe00, 0xe1c },	/* PMRCAP to PMRMSCU */
 };
 
-static bool is_hidden(u64 offset)
+/* BPINFO, BPRSEL, BPMBL: a register write makes the controller write memory that nobody names */
+static const struct riod_nvme_span boot_partitions = { 0x40, 0x50 };
+
+static bool is_hidden(const struct riod_nvme *n, u64 offset)
 {
 	size_t i;
 
+	if (n->env.name && offset >= boot_partitions.start && offset < boot_partitions.end)
+		return true;
 	for (i = 0; i < ARRAY_SIZE(hidden); i++) {
 		if (offset >= hidden[i].start && offset < hidden[i].end)
 			return true;
@@ -111,10 +118,12 @@ static u64 nvme_bar_read(void *state, u8 bar, u64 offset, u8 width, u64 value)
 		gone = 0;
 		if (offset + i == NVME_REG_CAP_CQR)
 			value |= (u64)NVME_CAP_CQR << (i * 8);
-		if (is_hidden(offset + i))
+		if (is_hidden(n, offset + i))
 			gone = 0xff;
 		else if (offset + i == NVME_REG_CAP_TOP)
 			gone = NVME_CAP_TOP_PMRS | NVME_CAP_TOP_CMBS;
+		else if (offset + i == NVME_REG_CAP_BPS && n->env.name)
+			gone = NVME_CAP_BPS;
 		value &= ~((u64)gone << (i * 8));
 	}
 	return value;
@@ -166,7 +175,7 @@ static bool nvme_bar_write(void *state, u8 bar, u64 offset, u8 width, u64 value)
 
 	if (bar)
 		return false;
-	if (is_hidden(offset))
+	if (is_hidden(n, offset))
 		return true;
 	if (offset < NVME_REG_END)
 		return write_reg(n, offset, width, value);

@@ -60,6 +60,8 @@
 #define NVME_NAMESPACES_MAX	1024
 /* commands under way; more wait, as if their memory could not be named */
 #define NVME_REQUESTS_MAX	65536
+/* pieces of memory of all of them */
+#define NVME_HELD_MAX		(1u << 20)
 
 /**
  * struct riod_nvme_sqe - submission queue entry (3.3.3.1)
@@ -109,6 +111,7 @@ static_assert(sizeof(struct riod_nvme_sqe) == NVME_SQE_SIZE);
  * @at: address of the entry
  * @use: what is known of the memory
  * @always: as in struct riod_nvme_data
+ * @again: what moves was told again, so the stub may know it after the completion
  * @n: number of @extents
  * @extents: memory that it names
  */
@@ -117,6 +120,7 @@ struct riod_nvme_request {
 	u64 at;
 	enum riod_profile_use use;
 	bool always;
+	bool again;
 	u32 n;
 	struct riod_profile_extent extents[] __counted_by(n);
 };
@@ -160,6 +164,8 @@ struct riod_nvme_queue {
  * @ncqs: number of @cqs
  * @requests: commands under way, by queue and cid
  * @nrequests: number of @requests
+ * @nholding: those of them that name memory
+ * @nheld: pieces of memory that they name
  * @again: what moves for them is to be told again
  * @formats: by namespace, how it is formatted (nvme_format_*())
  * @nformats: number of @formats
@@ -183,6 +189,8 @@ struct riod_nvme {
 	u32 ncqs;
 	struct xarray requests;
 	u32 nrequests;
+	u32 nholding;
+	u32 nheld;
 	bool again;
 	struct xarray formats;
 	u32 nformats;

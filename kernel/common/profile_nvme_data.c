@@ -60,6 +60,8 @@ enum { SGL_DATA, SGL_BUCKET, SGL_SEGMENT, SGL_LAST };
  * @bytes: in them
  * @in: those of them that the device writes
  * @how: RIOD_EXTENT_* of the command's data
+ * @bucket: some data of the device is discarded
+ * @doubt: what is taken for a list does not look like one, so the length may be wrong
  */
 struct decoder {
 	struct riod_nvme *n;
@@ -67,6 +69,8 @@ struct decoder {
 	u64 bytes;
 	u64 in;
 	u32 how;
+	bool bucket;
+	bool doubt;
 };
 
 bool nvme_copy(struct riod_nvme *n, void *to, u64 iova, u32 len)
@@ -129,6 +133,13 @@ static u64 prp_room(const struct decoder *d, u64 prp)
 	return nvme_page_size(d->n) - (prp & (nvme_page_size(d->n) - 1));
 }
 
+/* all entries of a list but the first PRP are addresses of whole pages */
+static bool is_data_page(const struct decoder *d, u64 prp)
+{
+	return prp_room(d, prp) == nvme_page_size(d->n) &&
+	       d->n->env.mem(d->n->env.priv, prp, 1, false);
+}
+
 /* a list that names @left bytes; its last entry is the next list if there is more */
 static int prp_list(struct decoder *d, u64 list, u64 left)
 {
@@ -145,10 +156,13 @@ static int prp_list(struct decoder *d, u64 list, u64 left)
 		entries = min(prp_room(d, list) / sizeof(entry), DIV_ROUND_UP(left, size));
 		err = add_list(d, list, entries * sizeof(entry));
 		for (i = 0; !err && i < entries && left; i++) {
-			if (!nvme_copy(d->n, &entry, list + i * sizeof(entry), sizeof(entry)))
+			if (!nvme_copy(d->n, &entry, list + i * sizeof(entry), sizeof(entry))) {
+				d->doubt = true;
 				return 0;
+			}
 			if (left > size && (i + 1) * sizeof(entry) == prp_room(d, list))
 				break;
+			d->doubt |= !is_data_page(d, le64_to_cpu(entry));
 			err = add(d, prp_page(d, le64_to_cpu(entry)), min(left, size));
 			left -= min(left, size);
 		}
@@ -168,6 +182,7 @@ static int prp_known(struct decoder *d, u64 prp1, u64 prp2, u64 len)
 	len -= first;
 	if (err || !len)
 		return err;
+	d->doubt |= !prp2;
 	if (len <= nvme_page_size(d->n))
 		return add(d, prp_page(d, prp2), len);
 	return prp_list(d, prp2, len);
@@ -215,6 +230,7 @@ static int sgl_segment(struct decoder *d, const struct nvme_sgl *segment, struct
 	for (at = 0; !err && at + NVME_SGL_SIZE <= len; at += NVME_SGL_SIZE) {
 		if (!nvme_copy(d->n, &s, addr + at, sizeof(s)))
 			return 0;
+		d->bucket |= s.type >> 4 == SGL_BUCKET;
 		if (s.type >> 4 == SGL_DATA)
 			err = add(d, le64_to_cpu(s.addr), le32_to_cpu(s.len));
 		else if (s.type >> 4 == SGL_SEGMENT || s.type >> 4 == SGL_LAST)
@@ -283,24 +299,29 @@ static s64 io_len(const struct riod_nvme_sqe *e, unsigned long format, bool know
 {
 	u32 cdw10 = le32_to_cpu(e->cdw10), cdw12 = le32_to_cpu(e->cdw12);
 	u64 blocks = (cdw12 & 0xffff) + 1;
+	u32 copies = cdw12 >> 8 & 0xf;
 
 	switch (e->opcode) {
 	case NVME_IO_READ:
 	case NVME_IO_WRITE:
 	case NVME_IO_COMPARE:
 	case NVME_IO_ZONE_APPEND:
-		if (!known)
+		/* the controller may add and remove the metadata: then there is less to move */
+		if (!known || (format >> 8 & 1 && cdw12 & NVME_IO_PRACT))
 			return NVME_UNKNOWN;
 		return blocks * ((1ull << (format & 0xff)) + (format >> 8 & 1 ? format >> 16 : 0));
 	case NVME_IO_DSM:
 		return 16 * ((cdw10 & 0xff) + 1);
 	case NVME_IO_COPY:
-		/* the largest format of a range */
-		return 64 * ((cdw12 & 0xff) + 1);
+		/* a length that is too long would take data for a list of PRP entries */
+		if (copies > 3)
+			return NVME_UNKNOWN;
+		return (copies & 1 ? 40 : 32) * ((cdw12 & 0xff) + 1);
 	case NVME_IO_RESV_REGISTER:
 	case NVME_IO_RESV_ACQUIRE:
-	case NVME_IO_RESV_RELEASE:
 		return 16;
+	case NVME_IO_RESV_RELEASE:
+		return 8;
 	case NVME_IO_RESV_REPORT:
 		return dwords(1 + cdw10);
 	case NVME_IO_MGMT_RX:
@@ -325,14 +346,12 @@ static int metadata(struct decoder *d, const struct riod_nvme_sqe *e, unsigned l
 	struct nvme_sgl s;
 	int err;
 
-	if (!mptr || !(e->opcode & 3))
+	if (!mptr || !(e->opcode & 3) || (known && format >> 8 & 1))
 		return 0;
 	if (NVME_PSDT(e->flags) == NVME_PSDT_META_SGL) {
 		err = add_list(d, mptr, sizeof(s));
 		return err || !nvme_copy(d->n, &s, mptr, sizeof(s)) ? err : sgl(d, s);
 	}
-	if (known && (format >> 8 & 1))
-		return 0;
 	/* without a format: common ones have 64 bytes at most */
 	return add(d, mptr, known ? metadata_len(e, format) : 64 * blocks);
 }
@@ -368,6 +387,7 @@ static enum riod_profile_use io_use(const struct riod_nvme_sqe *e, unsigned long
 	}
 }
 
+/* Set Features has less data than the largest feature, and others may use what is behind it */
 static enum riod_profile_use admin_use(const struct riod_nvme_sqe *e)
 {
 	switch (e->opcode) {
@@ -377,6 +397,7 @@ static enum riod_profile_use admin_use(const struct riod_nvme_sqe *e)
 	case NVME_ADMIN_DIRECTIVE_RX:
 		return RIOD_USE_EXACT;
 	case NVME_ADMIN_DBBUF:
+	case NVME_ADMIN_SET_FEATURES:
 		return RIOD_USE_COMPARED;
 	default:
 		return e->opcode & 2 ? RIOD_USE_COMPARED : RIOD_USE_EXACT;
@@ -411,13 +432,16 @@ static void carry_all(struct decoder *d)
 		d->n->scratch[i].how |= RIOD_EXTENT_OUT;
 }
 
-static void classify(struct decoder *d, const struct riod_nvme_sqe *e, bool admin, s64 expected,
-		     struct riod_nvme_data *data)
+/* @meta: those of the in bytes that are metadata; @len: of the data, as the command says */
+static void classify(struct decoder *d, const struct riod_nvme_sqe *e, bool admin, s64 len,
+		     u64 meta, u64 meta_len, struct riod_nvme_data *data)
 {
 	data->n = d->count;
-	if (in_pages(d) > RIOD_EXTENT_PAGES_MAX)
+	/* What is not the command's must not be carried either: the device may be writing it. */
+	if (len < 0 || (d->in && d->doubt) || in_pages(d) > RIOD_EXTENT_PAGES_MAX)
 		data->use = RIOD_USE_COMPARED;
-	data->always = d->in && (!writes_all(e, admin) || (s64)d->in != expected);
+	data->always = d->in && (!writes_all(e, admin) || d->bucket ||
+				 (s64)(d->in - meta) != len || (meta && meta != meta_len));
 	if (data->always)
 		carry_all(d);
 }
@@ -445,7 +469,6 @@ int nvme_data(struct riod_nvme *n, const struct riod_nvme_sqe *e, bool admin,
 	}
 	if (err)
 		return err;
-	/* metadata that is too short for its blocks is found here, too */
-	classify(&d, e, admin, len + (meta ? metadata_len(e, format) : 0), out);
+	classify(&d, e, admin, len, meta, metadata_len(e, format), out);
 	return 0;
 }

@@ -37,6 +37,9 @@
 #define NVME_AER_NOTICE		2
 #define NVME_AER_NS_CHANGED	0
 
+/* 4.2.3: status code and its type; retry delay, "more" and "do not retry" are behind them */
+#define NVME_STATUS_CODE	0x7ff
+
 enum { ADMIN_QUEUE };
 
 static void warn_unordered(void)
@@ -97,7 +100,11 @@ static bool request_end(struct riod_nvme *n, unsigned long index)
 	if (!r)
 		return false;
 	n->nrequests--;
+	n->nholding -= !!r->n;
+	n->nheld -= r->n;
 	unname_extents(n, r->extents, r->n);
+	if (r->again)
+		n->env.forget(n->env.priv, index, index);
 	kvfree(r);
 	return true;
 }
@@ -115,10 +122,13 @@ static void requests_end(struct riod_nvme *n, unsigned long first, unsigned long
 		n->env.forget(n->env.priv, first, min(last, (unsigned long)U32_MAX));
 }
 
-/* nothing that ends later makes room, so it is left to the device to fail */
+/*
+ * Nothing that ends later makes room, so it is left to the device to fail.  An asynchronous
+ * event request is under way all the time, and holds nothing.
+ */
 static bool never_fits(const struct riod_nvme *n, int err)
 {
-	return (err == -EDQUOT || err == -EBUSY) && !n->nrequests;
+	return err == -EDQUOT && !n->nholding;
 }
 
 /* tell what moves, and the entry of the command */
@@ -139,12 +149,14 @@ static u32 told_again(const struct riod_nvme_request *r)
 
 void nvme_requests_again(struct riod_nvme *n)
 {
-	const struct riod_nvme_request *r;
+	struct riod_nvme_request *r;
 	unsigned long i;
 
 	n->again = false;
-	xa_for_each(&n->requests, i, r)
+	xa_for_each(&n->requests, i, r) {
+		r->again = !!n->env.name;
 		n->again |= !!request_post(n, i, r, told_again(r));
+	}
 }
 
 /* 0; -ENOMEM, -EDQUOT or -EBUSY: later.  @at: where the entry is */
@@ -161,7 +173,7 @@ static int request_begin(struct riod_nvme *n, u16 sqid, u64 at, const struct rio
 		warn_unbounded();
 		data.n = 0;
 	}
-	if (n->nrequests == NVME_REQUESTS_MAX)
+	if (n->nrequests == NVME_REQUESTS_MAX || n->nheld + data.n > NVME_HELD_MAX)
 		return -EDQUOT;
 	r = kvzalloc(struct_size(r, extents, data.n), GFP_KERNEL_ACCOUNT);
 	if (!r)
@@ -191,6 +203,8 @@ static int request_begin(struct riod_nvme *n, u16 sqid, u64 at, const struct rio
 		kvfree(r);
 	} else {
 		n->nrequests++;
+		n->nholding += !!r->n;
+		n->nheld += r->n;
 	}
 	return err;
 }
@@ -435,6 +449,9 @@ static void edit_identify(struct riod_nvme *n, const struct riod_nvme_sqe *e)
 
 static void begin_shadow(struct riod_nvme *n, const struct riod_nvme_sqe *e)
 {
+	/* the device cannot reach them once this command is over, and does not see them rung */
+	if (n->env.name)
+		return;
 	n->shadow = le64_to_cpu(e->prp1) & ~(u64)(NVME_SHADOW_SIZE - 1);
 	memset(n->rung, 0, sizeof(n->rung));
 	pr_warn_once("a guest has doorbells in memory although the controller does not offer them; they are rung after every cut, which is slow\n");
@@ -601,7 +618,7 @@ static void completed(struct riod_nvme *n, u16 cqid, const __le32 *cqe)
 	if (!r || (dw2 >> 16 == ADMIN_QUEUE && cqid != ADMIN_QUEUE))
 		return;
 	if (dw2 >> 16 == ADMIN_QUEUE)
-		admin_ends(n, &r->sqe, !(dw3 >> 17), le32_to_cpu(cqe[0]));
+		admin_ends(n, &r->sqe, !(dw3 >> 17 & NVME_STATUS_CODE), le32_to_cpu(cqe[0]));
 	request_end(n, index);
 }
 

@@ -171,6 +171,7 @@ static struct riod_sync_page *new_page(struct riod_sync *y, u64 id, void *live, 
 	page->exact = prot & RIOD_MAP_EXACT;
 	page->completions = prot & RIOD_MAP_COMPLETIONS;
 	page->func = RIOD_MAP_FUNC(prot);
+	page->next = prot & RIOD_MAP_IN_USE ? RIOD_SYNC_ANYWHERE : 0;
 	page->priv = priv;
 	INIT_LIST_HEAD(&page->sent);
 	INIT_LIST_HEAD(&page->carries);

@@ -207,6 +207,9 @@ static inline bool riod_sync_compares(const struct riod_sync *y,
 	return riod_sync_is_stub(y) ? page->nwrite : !page->completions;
 }
 
+/* riod_sync_page.next: the device may be anywhere in the page */
+#define RIOD_SYNC_ANYWHERE	U32_MAX
+
 /**
  * struct riod_sync_lines - the lines of a page that a pass looks at
  * @page: the page
@@ -229,6 +232,7 @@ static inline void riod_sync_lines_begin(struct riod_sync_lines *l,
 {
 	l->page = page;
 	l->off = 0;
+	l->first = false;
 	if (unlikely(page->completions))
 		riod_sync_entries_begin(l);
 }

@@ -231,9 +231,9 @@ int riod_sync_expect(struct riod_sync *y, u64 key, bool always,
 		return err;
 	}
 	mutex_lock(&y->lock);
-	/* the place is reserved */
-	old = xa_store(&y->expected, key, x, GFP_NOWAIT);
-	if (WARN_ON_ONCE(xa_is_err(old))) {
+	/* the place is reserved, unless a cut has just taken the completion of that key */
+	old = xa_store(&y->expected, key, x, GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN);
+	if (xa_is_err(old)) {
 		err = xa_err(old);
 		expected_free(y, x);
 	} else if (old) {
@@ -264,6 +264,21 @@ EXPORT_SYMBOL_GPL(riod_sync_forget);
 
 /* ------------------------------------------------------------ stub: completions */
 
+/* NVM Express Base Specification 4.2: bytes of a completion queue entry */
+#define NVME_CQE_ID	10	/* submission queue, and behind it the command */
+#define NVME_CQE_STATUS	14	/* bit 0 is the phase; code and type of the status are in 11 bits */
+#define NVME_STATUS_CODE	0x7ff
+
+/*
+ * Does @entry replace @was, and is not half written?  Then it would have the old phase, and the
+ * identifier of the entry that it replaces.  Zeroes are what a new page has.
+ */
+static bool is_whole(const u8 *entry, const u8 *was)
+{
+	return (entry[NVME_CQE_STATUS] ^ was[NVME_CQE_STATUS]) & 1 ||
+	       !memchr_inv(was, 0, RIOD_GRANULE);
+}
+
 /*
  * A pass need not look at all of a ring.  Entries are filled in order, so in each page the next
  * one is behind the last, or the first if the ring goes on or begins again there.  Behind
@@ -276,6 +291,8 @@ static bool line_is_new(const struct riod_sync_page *page, u32 off)
 
 void riod_sync_entries_begin(struct riod_sync_lines *l)
 {
+	if (l->page->next == RIOD_SYNC_ANYWHERE)
+		return;
 	l->off = round_down(l->page->next * RIOD_GRANULE, RIOD_LINE);
 	l->first = l->off;
 }
@@ -283,35 +300,51 @@ void riod_sync_entries_begin(struct riod_sync_lines *l)
 /* @off has moved on by a line */
 void riod_sync_entries_next(struct riod_sync_lines *l)
 {
+	if (l->page->next == RIOD_SYNC_ANYWHERE)
+		return;
 	if (l->off < RIOD_PAGE_SIZE && line_is_new(l->page, l->off - RIOD_LINE))
 		return;
 	l->off = l->first ? 0 : RIOD_PAGE_SIZE;
 	l->first = false;
 }
 
-/* the first entry from @n on that is not new */
+/* the first entry from @n on that is not new, or not whole */
 static u32 entries_end(const struct riod_sync_page *page, const u8 *was, u32 n)
 {
-	while (n < RIOD_GRANULES &&
-	       memcmp(page->base + n * RIOD_GRANULE, was + n * RIOD_GRANULE, RIOD_GRANULE))
-		n++;
+	const u8 *now;
+
+	for (; n < RIOD_GRANULES; n++) {
+		now = page->base + n * RIOD_GRANULE;
+		if (!memcmp(now, was + n * RIOD_GRANULE, RIOD_GRANULE) ||
+		    !is_whole(now, was + n * RIOD_GRANULE))
+			break;
+	}
 	return n;
+}
+
+/* where the device is in a page that was mapped while its ring was in use: behind an entry */
+static u32 entries_find(const struct riod_sync_page *page, const u8 *was)
+{
+	u32 n = 0;
+
+	while (n < RIOD_GRANULES && entries_end(page, was, n) == n)
+		n++;
+	return n < RIOD_GRANULES ? n : 0;
 }
 
 /* the base has new entries, and @was is what it had */
 void riod_sync_advance(struct riod_sync_page *page, const u8 *was)
 {
-	u32 n = entries_end(page, was, page->next);
+	u32 n;
 
+	if (page->next == RIOD_SYNC_ANYWHERE)
+		page->next = entries_find(page, was);
+	n = entries_end(page, was, page->next);
 	/* if the ring ended there, it has begun again */
 	if (page->next && entries_end(page, was, 0))
 		n = entries_end(page, was, 0);
 	page->next = n % RIOD_GRANULES;
 }
-
-/* NVM Express Base Specification 4.2: bytes of a completion queue entry */
-#define NVME_CQE_ID	10	/* submission queue, and behind it the command */
-#define NVME_CQE_STATUS	14	/* bit 0 is the phase */
 
 static void complete_one(struct riod_sync_cut *cut, u8 func, const u8 *entry, const u8 *was)
 {
@@ -319,13 +352,11 @@ static void complete_one(struct riod_sync_cut *cut, u8 func, const u8 *entry, co
 		      get_unaligned_le16(entry + NVME_CQE_ID + 2);
 	struct riod_sync_expected *x = xa_load(&cut->y->expected, RIOD_SYNC_KEY(func, request));
 
-	/* half written: with the identifier of the entry that it replaces */
-	if (!((entry[NVME_CQE_STATUS] ^ was[NVME_CQE_STATUS]) & 1))
-		return;
-	if (!x || x->completed)
+	if (!x || x->completed || !is_whole(entry, was))
 		return;
 	x->completed = true;
-	x->valid = x->always || !(get_unaligned_le16(entry + NVME_CQE_STATUS) >> 1);
+	x->valid = x->always ||
+		   !(get_unaligned_le16(entry + NVME_CQE_STATUS) >> 1 & NVME_STATUS_CODE);
 	list_add_tail(&x->node, &cut->completed);
 }
 

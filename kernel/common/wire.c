@@ -359,13 +359,15 @@ static const char *check_irq_setup(const void *body, u32 len)
 static const char *check_map_prot(u32 prot)
 {
 	if (!(prot & (RIOD_PROT_READ | RIOD_PROT_WRITE)) ||
-	    prot & ~(RIOD_PROT_READ | RIOD_PROT_WRITE | RIOD_MAP_CLASS |
+	    prot & ~(RIOD_PROT_READ | RIOD_PROT_WRITE | RIOD_MAP_CLASS | RIOD_MAP_IN_USE |
 		     (RIOD_FUNCS_MAX - 1) << RIOD_MAP_FUNC_SHIFT))
 		return "MAP: prot";
 	if ((prot & RIOD_MAP_CLASS) == RIOD_MAP_CLASS)
 		return "MAP: two classes";
 	if (RIOD_MAP_FUNC(prot) && !(prot & RIOD_MAP_COMPLETIONS))
 		return "MAP: function";
+	if (prot & RIOD_MAP_IN_USE && !(prot & RIOD_MAP_COMPLETIONS))
+		return "MAP: in use";
 	return NULL;
 }
 

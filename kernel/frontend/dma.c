@@ -369,6 +369,19 @@ static void dma_hold(struct riod_fe_att *att, int err)
 	dma_set_state(att, RIOD_BUS_MASTER_HELD_LIMIT);
 }
 
+static void profiles_mapped(struct riod_fe_att *att)
+{
+	struct riod_fe_func *fn;
+	unsigned int i;
+
+	lockdep_assert_held(&att->dma.lock);
+	for (i = 0; i < att->nfuncs; i++) {
+		fn = att->funcs[i];
+		if (fn && fn->profile && fn->profile->mapped)
+			fn->profile->mapped(fn->profile_state);
+	}
+}
+
 /* may the device have bus mastering (rule 18)?  @access: the guest accesses the function */
 static bool dma_decide(struct riod_fe_att *att, bool access)
 {
@@ -393,6 +406,8 @@ static bool dma_decide(struct riod_fe_att *att, bool access)
 	}
 	dma_set_state(att, RIOD_BUS_MASTER_ON);
 	dma->anew = true;
+	/* what profiles say of pages goes behind their maps, and ahead of the command register */
+	profiles_mapped(att);
 	return true;
 }
 

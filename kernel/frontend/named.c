@@ -50,6 +50,7 @@ static int named_enter(struct riod_fe_att *att, struct riod_fe_named *n, gfp_t g
 {
 	struct riod_fe_dma *dma = &att->dma;
 	struct riod_fe_range *r;
+	u32 class = n->class;
 
 	lockdep_assert_held(&dma->lock);
 	if (n->batch)
@@ -57,9 +58,11 @@ static int named_enter(struct riod_fe_att *att, struct riod_fe_named *n, gfp_t g
 	r = riod_fe_range_find(dma->domain, n->iova);
 	if (!r || !r->ram)
 		return 0;
+	if (n->entered && n->class & RIOD_MAP_COMPLETIONS)
+		class |= RIOD_MAP_IN_USE;
 	n->batch = riod_fe_batch_new(att, n->iova,
 				     PHYS_PFN(r->paddr + (n->iova - r->it.start)),
-				     r->prot | n->class, 1, gfp);
+				     r->prot | class, 1, gfp);
 	if (!n->batch)
 		return -ENOMEM;
 	/* requests under way know the page by another number */

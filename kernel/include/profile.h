@@ -102,7 +102,9 @@ struct riod_profile_env {
  * @after_cut: frontend: called by the pump after a cut was taken; the guest's
  *	writes before the cut are visible in memory.  Kicks belong here.
  * @mapped: frontend: bus mastering was enabled, so the pages get new numbers,
- *	valid from the second @after_cut on, which is the place for env->order()
+ *	valid from the second @after_cut on, which is the place for env->order().
+ *	Called then, and again by the pump; also if pages were mapped again.  What moves
+ *	for requests under way is told again here
  * @after_apply: frontend: called by the receive thread after a cut of the
  *	device was applied and before an event behind it becomes visible.  Edits
  *	of what the device wrote to memory belong here.

@@ -57,7 +57,8 @@ enum riod_sync_role {
  *	granules, and the frontend does not, so its @base is what the device wrote
  * @func: with @completions: function whose requests these are
  * @next: with @completions, at the stub: granule behind the last one that was taken; the device
- *	fills a ring in order, so the next one is there, or the first of the page
+ *	fills a ring in order, so the next one is there, or the first of the page.
+ *	RIOD_SYNC_ANYWHERE: it was mapped with RIOD_MAP_IN_USE, and none was taken yet
  * @written: with @completions, at the frontend: granules that the device has written
  * @carry: frontend: bytes for the next cut, one bit each, or NULL
  * @carries: on &riod_sync.carries while there is @carry

@@ -194,7 +194,8 @@ static inline void enable(struct guest *g)
 	g->phase = 1;
 }
 
-static inline int guest_init(struct kunit *test)
+/* @names: the guest has no vIOMMU, and memory is shared by name */
+static inline int guest_new(struct kunit *test, bool names)
 {
 	struct guest *g = kunit_kzalloc(test, sizeof(*g), GFP_KERNEL);
 	struct riod_profile_env env = {
@@ -209,6 +210,8 @@ static inline int guest_init(struct kunit *test)
 		.priv = g,
 	};
 
+	if (!names)
+		env.name = NULL;
 	KUNIT_ASSERT_NOT_NULL(test, g);
 	g->test = test;
 	g->p = &riod_profile_nvme;
@@ -218,6 +221,16 @@ static inline int guest_init(struct kunit *test)
 	test->priv = g;
 	enable(g);
 	return 0;
+}
+
+static inline int guest_init(struct kunit *test)
+{
+	return guest_new(test, false);
+}
+
+static inline int guest_init_names(struct kunit *test)
+{
+	return guest_new(test, true);
 }
 
 static inline void guest_exit(struct kunit *test)

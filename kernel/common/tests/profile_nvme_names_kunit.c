@@ -82,8 +82,8 @@ static const struct name_case name_cases[] = {
 	  .cdw11 = ~0u },
 	{ "abort", 0x08, .prp1 = PAGE_AT(2) },
 	{ "vendor", 0xc1, .prp1 = PAGE_AT(4), .prp2 = PAGE_AT(6),
-	  .named = BIT(4) | BIT(6) | BIT(2) | BIT(3),
-	  .out = 4 * 4096 },
+	  .named = BIT(4) | BIT(6) | BIT(2) | BIT(3), .compared = true },
+	{ "set_features", 0x09, .prp1 = PAGE_AT(2), .named = BIT(2), .compared = true },
 	{ "vendor_reads", 0xc2, .prp1 = PAGE_AT(4), .prp2 = PAGE_AT(6),
 	  .named = BIT(4) | BIT(6) | BIT(2) | BIT(3), .compared = true },
 	{ "features", 0x0a, .prp1 = PAGE_AT(2), .named = BIT(2), .compared = true },
@@ -95,6 +95,16 @@ static const struct name_case name_cases[] = {
 	/* the controller removes the protection information */
 	{ "read_pract", 0x02, .io = true, .prp1 = PAGE_AT(2), .cdw12 = 7 | 1 << 29,
 	  .named = BIT(2), .compared = true },
+	/* what is taken for a list has data in it */
+	{ "read_no_list", 0x02, .io = true, .prp1 = PAGE_AT(5), .prp2 = PAGE_AT(6) + 64,
+	  .cdw12 = 8 + 8, .named = BIT(5) | BIT(6) | BIT(4), .compared = true },
+	{ "copy", 0x19, .io = true, .prp1 = PAGE_AT(2) + 4032, .prp2 = PAGE_AT(4), .cdw12 = 2,
+	  .named = BIT(2) | BIT(4), .out = 96 },
+	{ "copy_40", 0x19, .io = true, .prp1 = PAGE_AT(2), .cdw12 = 2 | 1 << 8,
+	  .named = BIT(2), .out = 120 },
+	{ "copy_new", 0x19, .io = true, .prp1 = PAGE_AT(2), .cdw12 = 2 | 4 << 8,
+	  .named = BIT(2), .compared = true },
+	{ "release", 0x15, .io = true, .prp1 = PAGE_AT(2), .named = BIT(2), .out = 8 },
 	{ "write_in_two", 0x01, .io = true, .prp1 = PAGE_AT(2), .prp2 = PAGE_AT(4), .cdw12 = 8,
 	  .named = BIT(2) | BIT(4),
 	  .out = 4608 },
@@ -102,7 +112,7 @@ static const struct name_case name_cases[] = {
 	  .cdw12 = 15, .named = BIT(5) | BIT(6) | BIT(2) | BIT(3),
 	  .in = 8192, .out = 16 },
 	{ "list_begins_anywhere", 0x02, .io = true, .prp1 = PAGE_AT(5), .prp2 = PAGE_AT(6) + 8,
-	  .cdw12 = 8 + 8, .named = BIT(5) | BIT(6) | BIT(3),
+	  .cdw12 = 8 + 8, .named = BIT(5) | BIT(6) | BIT(3) | BIT(4),
 	  .in = 8704, .out = 16 },
 	{ "metadata", 0x02, .io = true, .prp1 = PAGE_AT(2), .mptr = PAGE_AT(4) + 4088,
 	  .cdw12 = 1, .named = BIT(2) | BIT(4) | BIT(5),
@@ -159,6 +169,10 @@ static void commands_are_named(struct kunit *test)
 	memset(g->mem + DATA - MEM_BASE, 0, 4 * 4096);
 	put_unaligned_le64(PAGE_AT(2), list);
 	put_unaligned_le64(PAGE_AT(3), list + 8);
+	put_unaligned_le64(PAGE_AT(4), list + 16);
+	/* not a list: an address within a page */
+	put_unaligned_le64(PAGE_AT(4) + 100, list + 64);
+	put_unaligned_le64(PAGE_AT(4) + 200, list + 72);
 	put_unaligned_le64(PAGE_AT(4) + 100, list + 1024);
 	put_unaligned_le64(50, list + 1024 + 8);
 	put_unaligned_le64(PAGE_AT(5) + 100, list + 1024 + 16);
@@ -241,6 +255,8 @@ static void command_never_fits(struct kunit *test)
 {
 	struct guest *g = test->priv;
 
+	/* an asynchronous event request is under way all the time */
+	submit(g, 0x0c, 9, 0, 0, 0);
 	g->names_max = g->nnames;
 	submit(g, 0x06, 1, DATA, 0, 1);
 	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES);
@@ -287,6 +303,17 @@ static void forged_completion(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, named(g), NAMED_QUEUES);
 }
 
+/* a boot partition would be read into memory that nobody names */
+static void boot_partitions_are_hidden(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	KUNIT_EXPECT_EQ(test, g->p->bar_read(g->state, 0, 4, 4, ~0u), 0xfcffdfff);
+	KUNIT_EXPECT_EQ(test, g->p->bar_read(g->state, 0, 0x40, 4, ~0u), 0);
+	KUNIT_EXPECT_TRUE(test, g->p->bar_write(g->state, 0, 0x44, 4, 1));
+	KUNIT_EXPECT_EQ(test, g->p->bar_read(g->state, 0, 0x50, 4, ~0u), 0);
+}
+
 /* what the device writes for a command that never completes is not waited for */
 static void requests_are_forgotten(struct kunit *test)
 {
@@ -310,6 +337,14 @@ static void requests_are_forgotten(struct kunit *test)
 	g->request_ret = 0;
 	g->p->after_cut(g->state);
 	KUNIT_EXPECT_EQ(test, g->in, 512);
+	/* one that was told again completes: perhaps the stub was told behind that */
+	put_unaligned_le32(1 << 16, g->mem + ACQ - MEM_BASE + g->cq * 16 + 8);
+	answer(g, 5, 0);
+	g->p->completed(g->state);
+	KUNIT_EXPECT_EQ(test, g->forgot_first, 0x10005);
+	KUNIT_EXPECT_EQ(test, g->forgot_last, 0x10005);
+	put_unaligned_le32(0, g->mem + ACQ - MEM_BASE + g->cq * 16 + 8);
+	write_reg(g, 0x1008, 4, 2);
 	/* its queue goes */
 	admin_queue(g, 0x00, 1, 0, 1, false);
 	answered(g, 0);
@@ -341,6 +376,7 @@ static struct kunit_case names_cases[] = {
 	KUNIT_CASE(command_never_fits),
 	KUNIT_CASE(enable_waits),
 	KUNIT_CASE(forged_completion),
+	KUNIT_CASE(boot_partitions_are_hidden),
 	KUNIT_CASE(requests_are_forgotten),
 	KUNIT_CASE(request_waits),
 	{}
@@ -348,7 +384,7 @@ static struct kunit_case names_cases[] = {
 
 static struct kunit_suite names_suite = {
 	.name = "riod_profile_nvme_names",
-	.init = guest_init,
+	.init = guest_init_names,
 	.exit = guest_exit,
 	.test_cases = names_cases,
 };

@@ -140,6 +140,12 @@ static void failed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cross(e, &e->st), 16 + 8);
 	KUNIT_EXPECT_EQ(test, e->l[DATA][0], 0);
 	KUNIT_EXPECT_EQ(test, e->l[DATA][8], 0x22);
+	/* "more" and "do not retry" of a success */
+	expect(e, DATA, 16, 8, false);
+	memset(e->s[DATA] + 16, 0x33, 8);
+	answer(e, 0x6000);
+	KUNIT_EXPECT_EQ(test, cross(e, &e->st), 16 + 8);
+	KUNIT_EXPECT_EQ(test, e->l[DATA][16], 0x33);
 }
 
 /* the phase is that of the last round: the rest of the entry is still to come */
@@ -245,10 +251,13 @@ static void entries(struct kunit *test)
 /* the device fills entries @first to @last, in a round of its own */
 static void fill(struct ends *e, u32 first, u32 last, u8 round)
 {
-	u32 i;
+	u32 i, phase;
 
-	for (i = first; i <= last; i++)
+	for (i = first; i <= last; i++) {
+		phase = !(e->s[RING][16 * i + 14] & 1);
 		memset(e->s[RING] + 16 * i, round, 16);
+		e->s[RING][16 * i + 14] = round << 1 | phase;
+	}
 }
 
 /* passes look where the next entries are: behind the last ones, and at the beginning */
@@ -289,6 +298,42 @@ static void entries_in_order(struct kunit *test)
 	KUNIT_EXPECT_LE(test, e->st.stats.scanned - scanned, 128);
 }
 
+/* the page is mapped again while its ring is in use: the next entry may be anywhere */
+static void ring_in_use(struct kunit *test)
+{
+	struct ends *e = test->priv;
+
+	map_one(e, RING, COMPLETIONS | RIOD_MAP_IN_USE);
+	map_one(e, DATA, EXACT);
+	expect(e, DATA, 0, 8, false);
+	memset(e->s[DATA], 0x22, 8);
+	/* of a round with phase 0 */
+	put_unaligned_le16(REQUEST >> 16, e->s[RING] + 16 * 201 + 10);
+	put_unaligned_le16((u16)REQUEST, e->s[RING] + 16 * 201 + 12);
+	KUNIT_EXPECT_EQ(test, cross(e, &e->st), 16 + 8);
+	KUNIT_EXPECT_EQ(test, e->l[DATA][0], 0x22);
+	fill(e, 202, 203, 1);
+	KUNIT_EXPECT_EQ(test, cross(e, &e->st), 32);
+	KUNIT_EXPECT_EQ(test, e->st.stats.scanned % RIOD_PAGE_SIZE, 64 * 6);
+}
+
+/* an entry that was taken half written is looked at again */
+static void half_an_entry_ends_a_line(struct kunit *test)
+{
+	struct ends *e = test->priv;
+
+	exact_begin(e);
+	fill(e, 0, 15, 1);
+	cross(e, &e->st);
+	fill(e, 0, 6, 2);
+	cross(e, &e->st);
+	e->s[RING][16 * 7] = 9;
+	KUNIT_EXPECT_EQ(test, cross(e, &e->st), 16);
+	e->s[RING][16 * 7 + 14] ^= 1;
+	KUNIT_EXPECT_FALSE(test, riod_sync_is_settled(&e->st));
+	KUNIT_EXPECT_EQ(test, cross(e, &e->st), 16);
+}
+
 /* such a page has one mapping */
 static void one_mapping(struct kunit *test)
 {
@@ -313,6 +358,8 @@ static struct kunit_case exact_cases[] = {
 	KUNIT_CASE(given_up),
 	KUNIT_CASE(entries),
 	KUNIT_CASE(entries_in_order),
+	KUNIT_CASE(ring_in_use),
+	KUNIT_CASE(half_an_entry_ends_a_line),
 	KUNIT_CASE(one_mapping),
 	{}
 };

@@ -227,6 +227,8 @@ static const struct reject rejects[] = {
 		{ BODY(map, prot, RIOD_PROT_READ | RIOD_MAP_CLASS) } },
 	{ "map, a function", MAP, "MAP: function",
 		{ BODY(map, prot, RIOD_PROT_READ | RIOD_MAP_EXACT | 1 << RIOD_MAP_FUNC_SHIFT) } },
+	{ "map, in use", MAP, "MAP: in use",
+		{ BODY(map, prot, RIOD_PROT_READ | RIOD_MAP_EXACT | RIOD_MAP_IN_USE) } },
 	{ "map, function 8", MAP, "MAP: prot",
 		{ BODY(map, prot, RIOD_PROT_READ | RIOD_MAP_COMPLETIONS |
 		       RIOD_FUNCS_MAX << RIOD_MAP_FUNC_SHIFT) } },
