@@ -61,7 +61,7 @@
 /* commands under way; more wait, as if their memory could not be named */
 #define NVME_REQUESTS_MAX	65536
 /* pieces of memory of all of them */
-#define NVME_HELD_MAX		(1u << 20)
+#define NVME_HELD_MAX		BIT(20)
 
 /**
  * struct riod_nvme_sqe - submission queue entry (3.3.3.1)

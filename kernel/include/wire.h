@@ -558,7 +558,7 @@ static_assert(sizeof(struct riod_wire_irq) == 8);
  */
 #define RIOD_MAP_EXACT		0x100u
 #define RIOD_MAP_COMPLETIONS	0x200u
-#define RIOD_MAP_IN_USE		0x400u	/* COMPLETIONS: the next entry may be anywhere, else first */
+#define RIOD_MAP_IN_USE		0x400u	/* COMPLETIONS: the next entry may be anywhere */
 #define RIOD_MAP_CLASS		(RIOD_MAP_EXACT | RIOD_MAP_COMPLETIONS)
 #define RIOD_MAP_FUNC_SHIFT	16	/* COMPLETIONS: the function; three bits */
 #define RIOD_MAP_FUNC(prot)	((prot) >> RIOD_MAP_FUNC_SHIFT & 7)

@@ -112,8 +112,8 @@ static inline void naked_wait(struct kunit *test, struct naked *n)
 	pair_expect_done(test, &n->step);
 }
 
-static inline void naked_buf(struct kunit *test, struct naked *n, struct riod_rdma_buf *buf, u32 size,
-			     enum dma_data_direction dir)
+static inline void naked_buf(struct kunit *test, struct naked *n, struct riod_rdma_buf *buf,
+			     u32 size, enum dma_data_direction dir)
 {
 	buf->data = kunit_kzalloc(test, size, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, buf->data);
@@ -277,7 +277,8 @@ static inline struct naked *naked_dial_to(struct kunit *test, struct pair *p,
 }
 
 /* the same with the listener of a new pair */
-static inline struct naked *naked_dial(struct kunit *test, const struct riod_rdma_greeting *g, u8 len)
+static inline struct naked *
+naked_dial(struct kunit *test, const struct riod_rdma_greeting *g, u8 len)
 {
 	return naked_dial_to(test, naked_pair(test), g, len);
 }
