@@ -370,38 +370,16 @@ static int data(struct decoder *d, const struct riod_nvme_sqe *e, s64 len)
 	return len < 0 ? prp_unknown(d, prp1, prp2) : prp_known(d, prp1, prp2, len);
 }
 
-/* which way do its data go, and is their length what the device moves? */
-static enum riod_profile_use io_use(const struct riod_nvme_sqe *e, unsigned long format, bool known)
+/* may the device move less than the length says, so that the rest is not the command's? */
+static bool may_be_shorter(const struct riod_nvme_sqe *e, bool admin, unsigned long format)
 {
-	switch (e->opcode) {
-	case NVME_IO_READ:
-		/* the controller may remove the protection information, which is not all then */
-		return known && !(format >> 16 && le32_to_cpu(e->cdw12) & NVME_IO_PRACT) ?
-		       RIOD_USE_EXACT : RIOD_USE_COMPARED;
-	case NVME_IO_RESV_REPORT:
-	case NVME_IO_MGMT_RX:
-	case NVME_IO_ZONE_MGMT_RX:
-		return RIOD_USE_EXACT;
-	default:
-		return e->opcode & 2 ? RIOD_USE_COMPARED : RIOD_USE_EXACT;
-	}
-}
-
-/* Set Features has less data than the largest feature, and others may use what is behind it */
-static enum riod_profile_use admin_use(const struct riod_nvme_sqe *e)
-{
-	switch (e->opcode) {
-	case NVME_ADMIN_IDENTIFY:
-	case NVME_ADMIN_GET_LOG:
-	case NVME_ADMIN_SECURITY_RX:
-	case NVME_ADMIN_DIRECTIVE_RX:
-		return RIOD_USE_EXACT;
-	case NVME_ADMIN_DBBUF:
-	case NVME_ADMIN_SET_FEATURES:
-		return RIOD_USE_COMPARED;
-	default:
-		return e->opcode & 2 ? RIOD_USE_COMPARED : RIOD_USE_EXACT;
-	}
+	/* the controller removes protection information that is in memory of its own */
+	if (!admin)
+		return e->opcode == NVME_IO_READ && format >> 16 &&
+		       le32_to_cpu(e->cdw12) & NVME_IO_PRACT;
+	/* features have data of many lengths; doorbells in memory are used by others, too */
+	return e->opcode == NVME_ADMIN_GET_FEATURES || e->opcode == NVME_ADMIN_SET_FEATURES ||
+	       e->opcode == NVME_ADMIN_DBBUF;
 }
 
 /* does the device write all of the data if the command succeeds? */
@@ -438,7 +416,7 @@ static void classify(struct decoder *d, const struct riod_nvme_sqe *e, bool admi
 {
 	data->n = d->count;
 	/* What is not the command's must not be carried either: the device may be writing it. */
-	if (len < 0 || (d->in && d->doubt) || in_pages(d) > RIOD_EXTENT_PAGES_MAX)
+	if (len < 0 || d->doubt || in_pages(d) > RIOD_EXTENT_PAGES_MAX)
 		data->use = RIOD_USE_COMPARED;
 	data->always = d->in && (!writes_all(e, admin) || d->bucket ||
 				 (s64)(d->in - meta) != len || (meta && meta != meta_len));
@@ -456,7 +434,7 @@ int nvme_data(struct riod_nvme *n, const struct riod_nvme_sqe *e, bool admin,
 	u64 meta = 0;
 	int err;
 
-	out->use = admin ? admin_use(e) : io_use(e, format, entry);
+	out->use = may_be_shorter(e, admin, format) ? RIOD_USE_COMPARED : RIOD_USE_EXACT;
 	if (admin && e->opcode == NVME_ADMIN_DBBUF) {
 		err = add(&d, le64_to_cpu(e->prp1), NVME_SHADOW_SIZE) ?:
 		      add(&d, le64_to_cpu(e->prp2), NVME_SHADOW_SIZE);

@@ -142,7 +142,7 @@ static int request_post(struct riod_nvme *n, u32 key, const struct riod_nvme_req
 }
 
 /* in extents that are out extents, too: the device may have begun to write them */
-static u32 told_again(const struct riod_nvme_request *r)
+static u32 extents_again(const struct riod_nvme_request *r)
 {
 	return r->use == RIOD_USE_EXACT && !r->always ? r->n : 0;
 }
@@ -155,7 +155,7 @@ void nvme_requests_again(struct riod_nvme *n)
 	n->again = false;
 	xa_for_each(&n->requests, i, r) {
 		r->again = !!n->env.name;
-		n->again |= !!request_post(n, i, r, told_again(r));
+		n->again |= !!request_post(n, i, r, extents_again(r));
 	}
 }
 

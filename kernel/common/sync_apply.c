@@ -164,10 +164,11 @@ static void apply_granule(struct riod_sync_target *t)
 		guard = (const union riod_granule *)(page->base + t->off);
 	if (!t->keep)
 		riod_sync_merge(page, t->off, &t->p, guard, &taken);
-	if (!t->plain)
+	if (!t->plain) {
+		if (page->completions)
+			__set_bit(t->off / RIOD_GRANULE, page->written);
 		patch_base(t);
-	if (page->completions && !t->plain)
-		__set_bit(t->off / RIOD_GRANULE, page->written);
+	}
 	t->taken += riod_granule_weight(&taken);
 }
 

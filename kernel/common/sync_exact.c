@@ -3,8 +3,8 @@
  * The coherence engine: bytes that are known to move (rule 21, exact).
  *
  * Neither end compares an exact page.  The frontend carries the bytes that the device is
- * going to read, and the stub carries those that it has written, once it has told that they
- * are complete.  What it tells is an entry in a completion ring, which the stub does compare.
+ * going to read.  The stub carries the bytes that the device has written, once the device has
+ * completed their request by an entry in a completion ring.  The stub compares these rings.
  */
 #include <kunit/visibility.h>
 #include <linux/bitmap.h>

@@ -35,6 +35,8 @@ struct riod_fe_transfer {
 	struct riod_profile_extent extents[] __counted_by(n);
 };
 
+static_assert(RIOD_EXTENT_PAGES_MAX <= RIOD_EXTENTS_MAX);
+
 #define to_transfer(r) container_of(r, struct riod_fe_transfer, record)
 
 static void transfer_queue(struct riod_fe_att *att, struct riod_fe_transfer *t)

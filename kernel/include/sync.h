@@ -4,9 +4,10 @@
  *
  * Keeps guest pages (L, at the frontend) and shadow pages (S, at the stub)
  * identical by exchanging cuts.  Documentation/coherence.rst has the rules,
- * which are cited by number here and in sync*.c.  The engine uses no sockets,
- * no PCI and no knowledge of devices; the simulator builds it in userspace
- * against shim headers.
+ * which are cited by number here and in sync*.c.  The engine uses no sockets
+ * and no PCI.  Of devices it knows the layout of NVMe completion queue entries
+ * (rule 21), and no more.  The simulator builds it in userspace against shim
+ * headers.
  *
  * Locks:
  *
@@ -59,7 +60,7 @@ enum riod_sync_role {
  * @next: with @completions, at the stub: granule behind the last one that was taken; the device
  *	fills a ring in order, so the next one is there, or the first of the page.
  *	RIOD_SYNC_ANYWHERE: it was mapped with RIOD_MAP_IN_USE, and none was taken yet
- * @written: with @completions, at the frontend: granules that the device has written
+ * @written: with @completions: granules of @base that the peer's cuts have changed
  * @carry: frontend: bytes for the next cut, one bit each, or NULL
  * @carries: on &riod_sync.carries while there is @carry
  * @nread: mappings that let the device read

@@ -574,7 +574,8 @@ static_assert(sizeof(struct riod_wire_irq) == 8);
  * @iova: first address, a multiple of RIOD_PAGE_SIZE
  * @page: number of the first page
  * @npages: 1 to RIOD_MAP_PAGES_MAX
- * @prot: RIOD_PROT_*, and one of RIOD_MAP_EXACT and RIOD_MAP_COMPLETIONS, or none
+ * @prot: RIOD_PROT_*, and RIOD_MAP_EXACT, or RIOD_MAP_COMPLETIONS with its function and perhaps
+ *	RIOD_MAP_IN_USE, or neither
  */
 struct riod_wire_map {
 	__le64	iova;

@@ -91,7 +91,7 @@ completions come first (rule 21)~sync_apply.c~s/^\tapply_frames(y, applied, base
 completions are known later than seen (rule 21)~sync_apply.c~s/t.keep = turn == TURN_COMPLETIONS/t.keep = turn == TURN_LAST/;s/t.plain = turn == TURN_LAST/t.plain = turn == TURN_COMPLETIONS/~iommu flag-after-data wake-up progress~nvme_named
 completions cross in part (rule 21)~sync_exact.c~s/^\t\tbitmap_set(cap->carry, off, RIOD_GRANULE);/\t\tfor (u32 b = off; b < off + 16; b++) if (cap->snap[b] != base[b]) bitmap_set(cap->carry, b, 1);/~flag-after-data~nvme_named
 completions are read where the guest has them (rule 21)~profile_nvme_queue.c~s/^\t\treturn n->env.completion(.*/\t\treturn ({ const void *l = n->env.mem(n->env.priv, at, 16, false); if (l) memcpy(cqe, l, 16); !!l; });/~progress wake-up flag-after-data~nvme_named
-length is known of every command (rule 21)~profile_nvme_data.c~s/return e->opcode \& 2 ? RIOD_USE_COMPARED/return 0 ? RIOD_USE_COMPARED/~flag-after-data~nvme_named
+length is known of every command (rule 21)~profile_nvme_data.c~s/if (len < 0 || d->doubt/if (d->doubt/~flag-after-data~nvme_named
 what the device leaves is not kept (rule 21)~profile_nvme_data.c~s/how |= RIOD_EXTENT_OUT/how |= 0/~flag-after-data~nvme_named
 pages have two classes (rule 21)~world_guest.c~s/^\treturn !name->count || name->use == use ||/\treturn true ||/~flag-after-data~nvme_named
 ascending (rule 10)~sync_collect.c~s/list_move_tail(&cap->list, cut->at);/list_move(\&cap->list, cut->at);/~flag-after-data

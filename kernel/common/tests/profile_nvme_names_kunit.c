@@ -98,6 +98,8 @@ static const struct name_case name_cases[] = {
 	/* what is taken for a list has data in it */
 	{ "read_no_list", 0x02, .io = true, .prp1 = PAGE_AT(5), .prp2 = PAGE_AT(6) + 64,
 	  .cdw12 = 8 + 8, .named = BIT(5) | BIT(6) | BIT(4), .compared = true },
+	{ "write_no_list", 0x01, .io = true, .prp1 = PAGE_AT(5), .prp2 = PAGE_AT(6) + 64,
+	  .cdw12 = 8 + 8, .named = BIT(5) | BIT(6) | BIT(4), .compared = true },
 	{ "copy", 0x19, .io = true, .prp1 = PAGE_AT(2) + 4032, .prp2 = PAGE_AT(4), .cdw12 = 2,
 	  .named = BIT(2) | BIT(4), .out = 96 },
 	{ "copy_40", 0x19, .io = true, .prp1 = PAGE_AT(2), .cdw12 = 2 | 1 << 8,
